@@ -1,0 +1,5 @@
+"""Every figure of the book, callable on your own data."""
+
+from mme.plots.style import PALETTE, figure
+
+__all__ = ["PALETTE", "figure"]
