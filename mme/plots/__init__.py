@@ -1,5 +1,5 @@
 """Every figure of the book, callable on your own data."""
 
-from mme.plots.style import PALETTE, figure
+from mme.plots.style import PALETTE, figure, styled
 
-__all__ = ["PALETTE", "figure"]
+__all__ = ["PALETTE", "figure", "styled"]

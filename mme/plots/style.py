@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "finish"]
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "styled"]
 
 # Okabe and Ito's colours, ordered by contrast on white and on near-black alike.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0077bb", "#dd7711", "#009e73", "#cc6699", "#44aadd"
@@ -44,10 +46,42 @@ STYLE: dict[str, Any] = {
 }
 
 
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
+    """Run a drawing function in the house style and hand its figure to the reader.
+
+    The figure is closed in pyplot, so a notebook shows it once, as the value of the cell, and the
+    user's own matplotlib settings stay as they were.
+
+    Examples
+    --------
+    >>> @styled
+    ... def line(ax=None):
+    ...     ax = figure(ax)
+    ...     ax.plot([0, 1], [0, 1])
+    ...     return ax
+    >>> type(line()).__name__
+    'Figure'
+    """
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            made = draw(*args, **kwargs)
+        root = made if isinstance(made, Figure) else made.get_figure(root=True)
+        assert isinstance(root, Figure)
+        plt.close(root)
+        return root
+
+    return drawn
+
+
 def figure(
     ax: Axes | None = None, *, size: tuple[float, float] | None = None, panels: tuple[int, int] = (1, 1), **subplots: Any
-) -> tuple[Figure, Any]:
-    """Open a figure in the house style, or take the figure of given axes.
+) -> Any:
+    """Open axes in the house style, or take the given ones; for use inside a `styled` function.
 
     Parameters
     ----------
@@ -62,26 +96,9 @@ def figure(
 
     Returns
     -------
-    figure : matplotlib Figure
-    axes : Axes, or array of Axes when there are several panels
-        The figure is already closed in pyplot, so a notebook shows it once, as the value of the cell.
-
-    Examples
-    --------
-    >>> fig, ax = figure()
-    >>> _ = ax.plot([0, 1], [0, 1])
+    Axes, or array of Axes when there are several panels
     """
     if ax is not None:
-        return finish(ax.figure), ax
-    with mpl.rc_context(STYLE):
-        fig, axes = plt.subplots(*panels, figsize=size, **subplots)
-    plt.close(fig)
-    return fig, axes
-
-
-def finish(fig: Any) -> Figure:
-    """Return the figure that holds a (sub)figure, for handing it to the reader."""
-    root = fig.get_figure(root=True) if hasattr(fig, "get_figure") else fig
-    if not isinstance(root, Figure):
-        raise TypeError(f"expected a matplotlib figure, not {type(root).__name__}.")
-    return root
+        return ax
+    _, axes = plt.subplots(*panels, figsize=size, **subplots)
+    return axes
