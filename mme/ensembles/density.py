@@ -1,0 +1,219 @@
+"""The spectral density of a pooled spectrum: a histogram whose choices are all named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from mme.ensembles.mixed import choice
+from mme.ensembles.spectrum import PooledSpectrum
+from mme.errors import InputError
+from mme.result import Result
+
+__all__ = [
+    "BINS",
+    "NORMALISATIONS",
+    "WINDOW",
+    "ZERO_POLICIES",
+    "ExpectedSpectrum",
+    "SpectralDensity",
+    "bin_edges",
+    "spectral_density",
+]
+
+WINDOW = (0.0, 6.0)  # the paper's "long positive tail part"
+BINS = 1000
+ZERO_POLICIES = {"keep": 1.0, "drop": 0.0, "half": 0.5}  # the weight of one structural zero
+NORMALISATIONS = ("window", "positive", "all")
+KERNEL_REACH = 6.0  # in bandwidths; a Gaussian keeps 2e-9 of its mass beyond
+
+
+@runtime_checkable
+class ExpectedSpectrum(Protocol):
+    """A spectrum known by its law: the expected number of eigenvalues in any bin."""
+
+    def expected_counts(self, edges: np.ndarray) -> np.ndarray:
+        """Return the expected number of eigenvalues in each bin, shape (bins,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpectralDensity(Result):
+    """A spectral density ρ(ε), constant on each bin.
+
+    Attributes
+    ----------
+    density : ndarray, shape (bins,) or (draws, bins)
+        ρ in each bin; with ``normalise="window"`` it integrates to 1 over the window.
+    edges : ndarray, shape (bins + 1,)
+        Bin edges, equally spaced over the window.
+    inside : ndarray, shape () or (draws,)
+        The number of eigenvalues in the window; a structural zero counts with the weight of the policy.
+    total : ndarray, shape () or (draws,)
+        The number that the density was divided by: of those in the window, of the non-negative, or of all.
+    zeros, normalise : str
+        The policies.
+    """
+
+    density: np.ndarray
+    edges: np.ndarray
+    inside: np.ndarray
+    total: np.ndarray
+    zeros: str = "keep"
+    normalise: str = "window"
+
+    @property
+    def width(self) -> float:
+        """The width of a bin."""
+        return float(self.edges[1] - self.edges[0])
+
+    @property
+    def centres(self) -> np.ndarray:
+        """The middle of each bin, shape (bins,)."""
+        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
+
+    @property
+    def mass_outside(self) -> np.ndarray:
+        """The share of the total that lies outside the window, shape () or (draws,)."""
+        return np.asarray(1 - self.inside / self.total)
+
+    def __repr__(self) -> str:
+        drawn = "" if self.density.ndim == 1 else f", {len(self.density)} draws"
+        return (
+            f"SpectralDensity({self.density.shape[-1]} bins on [{self.edges[0]:g}, {self.edges[-1]:g}], "
+            f"{np.mean(self.inside):.6g} eigenvalues inside{drawn})"
+        )
+
+
+def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:
+    """Return equally spaced bin edges over a window.
+
+    Parameters
+    ----------
+    window : (float, float)
+        Lower and upper end, finite and ascending.
+    bins : int
+        Number of bins, at least 1.
+
+    Returns
+    -------
+    ndarray, shape (bins + 1,)
+
+    Raises
+    ------
+    InputError
+        If the window is empty or the number of bins is not positive.
+
+    Examples
+    --------
+    >>> bin_edges((0, 6), 3)
+    array([0., 2., 4., 6.])
+    """
+    try:
+        low, high = (float(end) for end in window)
+    except (TypeError, ValueError):
+        raise InputError(f"window must be two numbers (low, high), but it is {window!r}.") from None
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise InputError(f"window must be two finite numbers with low < high, but it is ({low:g}, {high:g}).")
+    if not isinstance(bins, Integral) or isinstance(bins, bool) or bins < 1:
+        raise InputError(f"bins must be an integer of at least 1, but it is {bins!r}.")
+    return np.linspace(low, high, int(bins) + 1)
+
+
+def spectral_density(
+    spectrum: PooledSpectrum | ExpectedSpectrum | Any,
+    *,
+    window: Any = WINDOW,
+    bins: int = BINS,
+    zeros: str = "keep",
+    normalise: str = "window",
+    bandwidth: float | None = None,
+) -> SpectralDensity:
+    """Return the histogram density of a pooled spectrum, without smoothing unless asked.
+
+    Parameters
+    ----------
+    spectrum : PooledSpectrum, or anything with ``expected_counts(edges)``
+    window : (float, float)
+        The part of the spectrum that is looked at; the paper takes [0, 6].
+    bins : int
+        Equal bins; the paper takes 1000.
+    zeros : {"keep", "drop", "half"}
+        Structural zeros count whole, not at all, or half (as rounding noise about half of them would come out
+        negative and leave the window).
+    normalise : {"window", "positive", "all"}
+        Divide by the number of eigenvalues in the window, of all non-negative ones, or of all.
+    bandwidth : float, optional
+        Standard deviation of a Gaussian kernel to smooth with.
+
+    Returns
+    -------
+    SpectralDensity
+
+    Raises
+    ------
+    InputError
+        If an option is unknown or out of range, or no eigenvalue reaches the window.
+
+    Examples
+    --------
+    >>> spectrum = PooledSpectrum(np.array([0.0, 1.0, 1.5, 9.0]), 1, (4,))
+    >>> spectral_density(spectrum, window=(0, 2), bins=2).density
+    array([0.33333333, 0.66666667])
+    >>> spectral_density(spectrum, window=(0, 2), bins=2, zeros="drop", normalise="positive").density
+    array([0.        , 0.66666667])
+    """
+    choice("zeros", zeros, tuple(ZERO_POLICIES))
+    choice("normalise", normalise, NORMALISATIONS)
+    edges = bin_edges(window, bins)
+    width = edges[1] - edges[0]
+    fine, first = edges, 0
+    if bandwidth is not None:
+        if not isinstance(bandwidth, Real) or not 0 < bandwidth < np.inf:
+            raise InputError(f"bandwidth must be a positive finite number, but it is {bandwidth!r}.")
+        # Eigenvalues beyond the window reach into it through the kernel.
+        first = int(np.ceil(KERNEL_REACH * bandwidth / width))
+        fine = edges[0] + width * np.arange(-first, len(edges) + first)
+    counts = _counts(spectrum, fine, zeros)
+    if bandwidth is not None:
+        counts = gaussian_filter1d(counts, bandwidth / width, axis=-1, mode="constant", truncate=KERNEL_REACH)
+        counts = counts[..., first : first + len(edges) - 1]
+    inside = counts.sum(axis=-1)
+    if not np.all(inside > 0):
+        raise InputError(
+            f"window ({edges[0]:g}, {edges[-1]:g}) holds no eigenvalue; "
+            f"the spectrum reaches {_reach(spectrum)}, so choose a window that overlaps it."
+        )
+    if normalise == "window":
+        total = inside
+    else:
+        whole = [0.0 if normalise == "positive" else -np.inf, np.inf]
+        total = _counts(spectrum, np.array(whole), zeros)[..., 0]
+    return SpectralDensity(counts / (total[..., None] * width), edges, inside, np.asarray(total), zeros, normalise)
+
+
+def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
+    """Count eigenvalues per bin, shape (bins,) or (draws, bins); bins are [low, high), the last one closed."""
+    if isinstance(spectrum, ExpectedSpectrum):
+        return np.asarray(spectrum.expected_counts(edges), dtype=np.float64)
+    values = np.atleast_2d(spectrum.eigenvalues)
+    below = np.stack([np.searchsorted(draw, edges) for draw in values]).astype(np.float64)
+    below[:, -1] = [np.searchsorted(draw, edges[-1], side="right") for draw in values]
+    counts = np.diff(below, axis=-1)
+    spared = (1 - ZERO_POLICIES[zeros]) * spectrum.structural_zeros
+    zero_bin = int(np.searchsorted(edges, 0.0, side="right")) - 1
+    if edges[-1] == 0:
+        zero_bin = len(edges) - 2
+    if spared and 0 <= zero_bin < len(edges) - 1:
+        counts[:, zero_bin] -= spared
+    return counts if spectrum.eigenvalues.ndim == 2 else counts[0]
+
+
+def _reach(spectrum: Any) -> str:
+    if isinstance(spectrum, ExpectedSpectrum):
+        return "elsewhere"
+    return f"from {spectrum.eigenvalues.min():.4g} to {spectrum.eigenvalues.max():.4g}"

@@ -1,0 +1,284 @@
+"""Definition 6: equivalence of networks, and classes of many networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from mme.ensembles.difference import (
+    CircularSpectralDifference,
+    Conjugacy,
+    circular_spectral_difference,
+    conjugacy,
+    conjugate_spectrum,
+)
+from mme.ensembles.layers import layer_matrix_ensemble
+from mme.ensembles.mixed import choice
+from mme.errors import InputError
+from mme.result import Result
+
+__all__ = [
+    "LINKAGES",
+    "Equivalence",
+    "EquivalenceClasses",
+    "default_delta",
+    "equivalence",
+    "equivalence_classes",
+    "validate_delta",
+]
+
+LINKAGES = ("complete", "single")
+ERRORS_IN_DELTA = 3.0
+
+
+def validate_delta(delta: Any) -> float:
+    """Return δ as a float.
+
+    Raises
+    ------
+    InputError
+        If δ is not a finite number of at least 0.
+
+    Examples
+    --------
+    >>> validate_delta(0.05)
+    0.05
+    """
+    if isinstance(delta, bool) or not isinstance(delta, Real) or not np.isfinite(delta) or delta < 0:
+        raise InputError(f"delta must be a finite number of at least 0, but it is {delta!r}.")
+    return float(delta)
+
+
+def default_delta(*differences: CircularSpectralDifference) -> float:
+    """Return a δ below which a difference of variances can be noise.
+
+    The largest noise floor among the networks (what sampling finitely many eigenvalues adds to a variance), plus
+    three times the combined standard error over the draws of the two least certain.
+
+    Parameters
+    ----------
+    *differences : CircularSpectralDifference
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If none is given, or one was drawn once only and has no standard error.
+
+    Examples
+    --------
+    >>> csd = circular_spectral_difference({"a": np.eye(20)}, "deterministic")
+    >>> default_delta(csd) == csd.noise_floor
+    True
+    """
+    if not differences:
+        raise InputError("default_delta needs at least one circular spectral difference.")
+    errors = sorted(csd.standard_error for csd in differences)[-2:]
+    if not np.isfinite(errors).all():
+        raise InputError("delta cannot be derived from a single draw, which has no standard error; use draws ≥ 2.")
+    return float(max(csd.noise_floor for csd in differences) + ERRORS_IN_DELTA * np.hypot.reduce([*errors, 0.0]))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Equivalence(Result):
+    """Whether two networks are equivalent (Definition 6).
+
+    Attributes
+    ----------
+    first, second : CircularSpectralDifference
+        Each network against its own circular ensemble.
+    delta : float
+        The tolerance.
+    conjugacies : (Conjugacy, Conjugacy)
+        Each network against a common circular ensemble, that of the orders of both.
+    """
+
+    first: CircularSpectralDifference
+    second: CircularSpectralDifference
+    delta: float
+    conjugacies: tuple[Conjugacy, Conjugacy]
+
+    @property
+    def difference(self) -> float:
+        """Var Δ¹ − Var Δ²."""
+        return self.first.variance - self.second.variance
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of `difference` over the draws."""
+        return float(np.hypot(self.first.standard_error, self.second.standard_error))
+
+    @property
+    def equivalent(self) -> bool:
+        """Definition 6 as printed: a common conjugate by the paper's criterion, and variances within δ."""
+        return all(each.holds_as_printed for each in self.conjugacies) and abs(self.difference) <= self.delta
+
+    @property
+    def strictly_equivalent(self) -> bool:
+        """The same with a common conjugate by the criterion that can fail."""
+        return all(each.holds for each in self.conjugacies) and abs(self.difference) <= self.delta
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and the verdicts."""
+        names = ("difference", "standard_error", "equivalent", "strictly_equivalent")
+        return super().to_dict() | {name: getattr(self, name) for name in names}
+
+    def __repr__(self) -> str:
+        return (
+            f"Equivalence({self.equivalent}: variances {self.first.variance:.4g} and {self.second.variance:.4g} differ by "
+            f"{self.difference:+.3g} ± {self.standard_error:.2g} against delta {self.delta:.3g})"
+        )
+
+
+def equivalence(
+    first: Any,
+    second: Any,
+    *,
+    delta: float | None = None,
+    conjugate: str = "sampled",
+    rng: int | np.random.Generator | None = None,
+    **options: Any,
+) -> Equivalence:
+    """Test whether two networks are equivalent.
+
+    Parameters
+    ----------
+    first, second : networks or ensembles
+        As in `circular_spectral_difference`.
+    delta : float, optional
+        The tolerance δ on the difference of variances; by default `default_delta` of the two.
+    conjugate : {"sampled", "deterministic"}
+    rng : int or numpy.random.Generator, optional
+    **options
+        Further options of `circular_spectral_difference`.
+
+    Returns
+    -------
+    Equivalence
+
+    Raises
+    ------
+    InputError
+        If δ is negative or not finite, or the input or an option cannot be used.
+
+    References
+    ----------
+    Conjugate matrix ensembles, Definition 6.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> wide, narrow = ({"fc": rng.normal(size=(60, n)) / n**0.5} for n in (120, 60))
+    >>> equivalence(wide, narrow, delta=10.0, conjugate="deterministic").equivalent
+    True
+    """
+    if delta is not None:
+        delta = validate_delta(delta)
+    rng = np.random.default_rng(rng)
+    ensembles = [each if hasattr(each, "spectra") else layer_matrix_ensemble(each) for each in (first, second)]
+    csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in ensembles]
+    drawn = {name: options.pop(name) for name in ("draws", "circular", "construction") if name in options}
+    shared = {name: options[name] for name in ("part", "pooling") if name in options}
+    options.pop("normalise", None)
+    common = conjugate_spectrum(
+        ensembles[0].orders + ensembles[1].orders, conjugate=conjugate, rng=rng, **drawn, **shared
+    )
+    verdicts = tuple(conjugacy(each, common, **options) for each in ensembles)
+    return Equivalence(csds[0], csds[1], default_delta(*csds) if delta is None else delta, (verdicts[0], verdicts[1]))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EquivalenceClasses(Result):
+    """Networks sorted into classes by their Var(CSD).
+
+    Attributes
+    ----------
+    classes : tuple of tuple of str
+        Names, ascending in variance within and between the classes.
+    variances : dict of str to float
+        Var(CSD) of each network.
+    delta : float
+    linkage : str
+        "complete": any two members differ by at most δ. "single": members are linked by steps of at most δ.
+    """
+
+    classes: tuple[tuple[str, ...], ...]
+    variances: dict[str, float]
+    delta: float
+    linkage: str
+
+    def __repr__(self) -> str:
+        listed = " | ".join(", ".join(members) for members in self.classes)
+        return f"EquivalenceClasses({listed}; {self.linkage} linkage, delta {self.delta:.3g})"
+
+
+def equivalence_classes(
+    networks: Mapping[str, Any], *, delta: float | None = None, linkage_rule: str = "complete", **options: Any
+) -> EquivalenceClasses:
+    """Sort networks into classes of equivalent ones.
+
+    "Within δ of each other" is no equivalence relation: 0, δ and 2δ make two pairs, but 0 and 2δ are apart. Classes
+    therefore need a rule, which is that of hierarchical clustering on the line of variances.
+
+    Parameters
+    ----------
+    networks : mapping of names to CircularSpectralDifference, to variances, or to networks
+    delta : float, optional
+        By default `default_delta` of all; needed where only variances are given.
+    linkage_rule : {"complete", "single"}
+        Merge classes as long as any two members differ by at most δ; or as long as some two do, which is the
+        transitive closure of the relation and can chain far-apart networks together.
+    **options
+        For `circular_spectral_difference`, where networks are given.
+
+    Returns
+    -------
+    EquivalenceClasses
+
+    Raises
+    ------
+    InputError
+        If there is no network, δ is negative, not finite, or missing where it is needed, or the rule is unknown.
+
+    Examples
+    --------
+    >>> variances = {"a": 0.10, "b": 0.19, "c": 0.26, "d": 0.9}
+    >>> equivalence_classes(variances, delta=0.1)
+    EquivalenceClasses(a | b, c | d; complete linkage, delta 0.1)
+    >>> equivalence_classes(variances, delta=0.1, linkage_rule="single")
+    EquivalenceClasses(a, b, c | d; single linkage, delta 0.1)
+    """
+    choice("linkage_rule", linkage_rule, LINKAGES)
+    if not networks:
+        raise InputError("networks must hold at least one network, but it is empty.")
+    measured = {
+        name: each if isinstance(each, Real | CircularSpectralDifference) else circular_spectral_difference(each, **options)
+        for name, each in networks.items()
+    }
+    csds = [each for each in measured.values() if isinstance(each, CircularSpectralDifference)]
+    if delta is None:
+        if len(csds) < len(measured):
+            raise InputError("delta must be given where networks are given by their variances only.")
+        delta = default_delta(*csds)
+    delta = validate_delta(delta)
+    variances = {
+        name: each.variance if isinstance(each, CircularSpectralDifference) else float(each)
+        for name, each in measured.items()
+    }
+    names = sorted(variances, key=lambda name: variances[name])
+    labels = np.ones(1, dtype=int)
+    if len(names) > 1:
+        points = np.array([[variances[name]] for name in names])
+        labels = fcluster(linkage(points, linkage_rule), t=delta, criterion="distance")
+    grouped: dict[int, list[str]] = {}
+    for name, label in zip(names, labels, strict=True):
+        grouped.setdefault(int(label), []).append(name)
+    return EquivalenceClasses(tuple(map(tuple, grouped.values())), variances, delta, linkage_rule)

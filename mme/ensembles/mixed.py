@@ -1,0 +1,165 @@
+"""Definition 3: mixed matrix ensembles, sets of real square matrices of several orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mme.errors import InputError
+from mme.result import Result
+
+__all__ = ["PARTS", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "choice", "eigenvalues"]
+
+Part = Literal["real", "modulus", "symmetric"]
+PARTS: tuple[Part, ...] = ("real", "modulus", "symmetric")
+
+
+def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
+    """Return `value` if it is one of the allowed names, or say which exist.
+
+    Raises
+    ------
+    InputError
+        If `value` is not allowed.
+
+    Examples
+    --------
+    >>> choice("zeros", "keep", ("keep", "drop", "half"))
+    'keep'
+    """
+    if value not in allowed:
+        raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}, but it is {value!r}.")
+    return str(value)
+
+
+def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
+    """Return one real number for each eigenvalue of real square matrices, in ascending order.
+
+    Parameters
+    ----------
+    matrices : ndarray, shape (..., N, N)
+        Real matrices, symmetric or not.
+    part : {"real", "modulus", "symmetric"}
+        The real part of each eigenvalue, its modulus, or the eigenvalues of the symmetric A Aᵀ instead.
+
+    Returns
+    -------
+    ndarray, shape (..., N)
+
+    Examples
+    --------
+    >>> eigenvalues(np.array([[0.0, -2.0], [2.0, 0.0]]), "modulus")
+    array([2., 2.])
+    """
+    choice("part", part, PARTS)
+    transposed = np.swapaxes(matrices, -1, -2)
+    if part == "symmetric":
+        return np.asarray(np.linalg.eigvalsh(matrices @ transposed))
+    if np.array_equal(matrices, transposed):
+        values = np.linalg.eigvalsh(matrices)
+    else:
+        values = np.linalg.eigvals(matrices)
+    return np.sort(values.real if part == "real" else np.abs(values), axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixSpectrum(Result):
+    """The spectrum of one matrix of an ensemble.
+
+    Attributes
+    ----------
+    eigenvalues : ndarray, shape (N,) or (draws, N)
+        Ascending; all N of them.
+    structural_zeros : int
+        How many of them are zero because of the matrix's shape, not of its values.
+    """
+
+    eigenvalues: np.ndarray
+    structural_zeros: int = 0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MixedMatrixEnsemble(Result):
+    """A set of m real square matrices of orders N_i ≥ 2 (conjugate matrix ensembles, Definition 3).
+
+    Parameters
+    ----------
+    matrices : sequence of array_like, each of shape (N_i, N_i) or (draws, N_i, N_i)
+        Real and finite. With a leading axis, each ensemble was drawn several times, all equally often.
+
+    Raises
+    ------
+    InputError
+        If there is no matrix, or one is not square, not real, not finite or of order below 2.
+
+    Examples
+    --------
+    >>> ensemble = MixedMatrixEnsemble([np.eye(2), np.ones((3, 3))])
+    >>> ensemble.orders, ensemble.is_pure
+    ((2, 3), False)
+    """
+
+    matrices: Sequence[np.ndarray]
+
+    def __post_init__(self) -> None:
+        checked = tuple(_square(index, matrix) for index, matrix in enumerate(self.matrices))
+        if not checked:
+            raise InputError("matrices must hold at least one square matrix, but it is empty.")
+        if len({matrix.shape[:-2] for matrix in checked}) > 1:
+            raise InputError("matrices must all have the same number of draws along their leading axis.")
+        object.__setattr__(self, "matrices", checked)
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """The orders N_1, …, N_m."""
+        return tuple(matrix.shape[-1] for matrix in self.matrices)
+
+    @property
+    def draws(self) -> int | None:
+        """How often the ensemble was drawn; None for one set without a leading axis."""
+        shape = self.matrices[0].shape
+        return shape[0] if len(shape) == 3 else None
+
+    @property
+    def is_pure(self) -> bool:
+        """True if all orders are equal (a pure ensemble)."""
+        return len(set(self.orders)) == 1
+
+    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
+        """Yield the spectrum of each matrix, in the order of the matrices.
+
+        Parameters
+        ----------
+        part : {"real", "modulus", "symmetric"}
+            What is read off a matrix that need not be symmetric; see `eigenvalues`.
+        """
+        for matrix in self.matrices:
+            yield MatrixSpectrum(eigenvalues(matrix, part))
+
+    def __len__(self) -> int:
+        return len(self.orders)
+
+    def __repr__(self) -> str:
+        orders = self.orders
+        listed = ", ".join(map(str, orders[:6])) + (", …" if len(orders) > 6 else "")
+        drawn = "" if self.draws is None else f", {self.draws} draws"
+        return f"{type(self).__name__}({len(orders)} matrices of orders {listed}{drawn})"
+
+
+def _square(index: int, matrix: Any) -> np.ndarray:
+    array = np.asarray(matrix)
+    where = f"matrices[{index}]"
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{where} must be real, but its dtype is {array.dtype}.")
+    if array.ndim not in (2, 3) or array.shape[-1] != array.shape[-2] or array.shape[-1] < 2 or 0 in array.shape:
+        raise InputError(
+            f"{where} must be a square matrix of order 2 or more, with at most one leading axis of draws, "
+            f"but its shape is {array.shape}."
+        )
+    array = array.astype(np.float64, copy=False)
+    if not np.isfinite(array).all():
+        raise InputError(f"{where} must be finite, but it has NaN or infinite entries.")
+    return array
