@@ -326,8 +326,7 @@ def circular_spectral_difference(
         second = _pooled(conjugate, pooling, part)
     densities = [rho if isinstance(rho, SpectralDensity) else spectral_density(rho, **density) for rho in (first, second)]
     csd = spectral_difference(*densities)
-    counts = tuple(count / _repetition(rho) if _repetition(rho) else np.inf for count, rho in zip(csd.counts, (first, second), strict=True))
-    return replace(csd, counts=counts)
+    return replace(csd, counts=(_positions(first, csd.counts[0]), _positions(second, csd.counts[1])))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -432,10 +431,11 @@ def _pooled(source: Any, pooling: str, part: str = "real") -> Any:
     return pooled_spectrum(ensemble, part=part, pooling=pooling)
 
 
-def _repetition(spectrum: Any) -> float:
+def _positions(spectrum: Any, count: float) -> float:
+    """The number of independent positions among `count` eigenvalues of a spectrum."""
     if isinstance(spectrum, ExpectedSpectrum):
-        return 0.0
-    return spectrum.repetition if isinstance(spectrum, PooledSpectrum) else 1.0
+        return float("inf")
+    return count / spectrum.repetition if isinstance(spectrum, PooledSpectrum) else count
 
 
 def _orders(spectrum: Any) -> tuple[int, ...]:
