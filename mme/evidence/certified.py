@@ -1,0 +1,82 @@
+"""Certified checks: ball arithmetic encloses both sides, and with them their difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from mme.errors import InputError
+from mme.evidence.numeric import short
+from mme.evidence.record import Verdict
+
+__all__ = ["enclose"]
+
+
+def enclose(left: Any, right: Any, tolerance: float, over: str) -> Verdict:
+    """Judge whether both sides provably differ by no more than ``tolerance``."""
+    if not (isinstance(tolerance, int | float) and math.isfinite(tolerance) and tolerance > 0):
+        raise InputError(f"tolerance must be a finite positive number, but it is {tolerance!r}.")
+    first, second = list(_balls(left, "left")), list(_balls(right, "right"))
+    if len(second) == 1:
+        second *= len(first)
+    if len(first) != len(second):
+        return Verdict(False, f"left has {len(first)} entries and right has {len(second)}")
+    if not first:
+        return Verdict(False, "there is nothing to compare, because both sides are empty")
+
+    bound = radius = 0.0
+    for index, (a, b) in enumerate(zip(first, second, strict=True)):
+        place = f" of entry {index}" if len(first) > 1 else ""
+        if not (a.is_finite() and b.is_finite()):
+            return Verdict(False, f"a ball{place} is not finite")
+        if not a.overlaps(b):
+            return Verdict(False, f"the balls{place} do not overlap, so the two sides differ for certain")
+        bound = max(bound, _upward((a - b).abs_upper()))
+        radius = max(radius, _upward(a.rad()), _upward(b.rad()))
+    details: dict[str, Any] = {
+        "largest_difference": bound,
+        "largest_radius": radius,
+        "tolerance": float(tolerance),
+        "compared": len(first),
+    } | ({"over": over} if over else {})
+    if bound > tolerance:
+        summary = (
+            f"the balls overlap, but the two sides could differ by {short(bound)}, above the tolerance "
+            f"{short(tolerance)}; work with more bits"
+        )
+        return Verdict(False, summary, details)
+    more = f" in all {len(first)} entries" if len(first) > 1 else ""
+    summary = f"the two sides differ by at most {short(bound)}{more} (tolerance {short(tolerance)})"
+    return Verdict(True, summary + (f", over {over}" if over else ""), details)
+
+
+def _balls(value: Any, name: str) -> Iterator[Any]:
+    """Yield every entry as a complex ball."""
+    try:
+        import flint
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("certified checks need ball arithmetic: pip install python-flint") from None
+
+    if isinstance(value, flint.arb_mat | flint.acb_mat):
+        value = value.entries()
+    if isinstance(value, list | tuple):
+        for entry in value:
+            yield from _balls(entry, name)
+    elif isinstance(value, Fraction):
+        yield flint.acb(flint.arb(flint.fmpq(value.numerator, value.denominator)))
+    elif isinstance(value, flint.fmpq):
+        yield flint.acb(flint.arb(value))
+    elif isinstance(value, int | flint.fmpz | flint.arb | flint.acb) and not isinstance(value, bool):
+        yield flint.acb(value)
+    else:
+        raise InputError(
+            f"{name} must hold balls of python-flint (arb, acb) or exact integers and fractions, "
+            f"but it holds {type(value).__name__}, which carries no error bound."
+        )
+
+
+def _upward(ball: Any) -> float:
+    # The nearest float may lie below the bound; the next one up does not.
+    return math.nextafter(float(ball), math.inf) if float(ball) else 0.0

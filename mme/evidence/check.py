@@ -1,0 +1,235 @@
+"""The door to this package: name a statement, say what it claims, and check it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from mme.errors import InputError
+from mme.evidence import certified, numeric, proved, statistical
+from mme.evidence.page import show
+from mme.evidence.record import CheckFailed, Evidence, Verdict, spoken
+
+__all__ = ["Check", "check"]
+
+IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*")
+
+
+@dataclass(frozen=True, repr=False)
+class Check:
+    """A claim that waits for one of its four methods; each is a level of strength.
+
+    Every method returns the `Evidence` when the claim holds, and shows its line in a notebook;
+    it raises `CheckFailed` when the claim does not hold.
+    """
+
+    statement: str
+    claim: str
+
+    def __repr__(self) -> str:
+        return f"<{spoken(self.statement)}: not checked; call .proved, .certified, .numeric or .statistical>"
+
+    def proved(self, left: Any, right: Any = 0, *, over: str = "") -> Evidence:
+        """Check that SymPy reduces ``left - right`` to zero.
+
+        Parameters
+        ----------
+        left : SymPy expression, Eq, Matrix, or nested lists of them
+            The left side. An equality has both sides; then leave ``right`` out.
+        right : like left, or one exact number for all entries
+            The right side.
+        over : str
+            What the entries run over, in words, such as ``"N = 1…6"``; by default the symbols are named.
+
+        Returns
+        -------
+        Evidence
+            With the number of ``entries``, the ``symbols`` and the ``reductions`` that were needed.
+
+        Raises
+        ------
+        CheckFailed
+            If the difference is not zero, or if SymPy cannot reduce it; the message says which.
+        InputError
+            If a side is not exact: floating-point numbers, booleans, text.
+
+        Examples
+        --------
+        >>> from sympy import symbols
+        >>> a, b = symbols("a b")
+        >>> check("proposition-5.2", "for two layers").proved((a**4 - b**4) / (a**2 - b**2), a**2 + b**2)
+        <✓ Proposition 5.2 · proved · for two layers — the difference reduces to 0 for symbolic a, b>
+        """
+        return self._record("proved", proved.reduce_to_zero(left, right, over))
+
+    def certified(self, left: Any, right: Any, *, tolerance: float = 1e-15, over: str = "") -> Evidence:
+        """Check with rigorous error bounds that both sides agree to within ``tolerance``.
+
+        Overlapping balls alone would prove nothing: two wide balls overlap whatever is in them. The claim
+        holds when the balls overlap *and* no number in the one differs from a number in the other by more
+        than ``tolerance``. So it certifies a bound on the difference, not that the difference is zero.
+
+        Parameters
+        ----------
+        left, right : arb, acb, arb_mat or acb_mat of python-flint, exact numbers, or lists of them
+            Enclosures of the two sides; one number on the right is compared with all entries of the left.
+        tolerance : float
+            The largest difference that is allowed.
+        over : str
+            What the entries run over, in words.
+
+        Returns
+        -------
+        Evidence
+            With the ``largest_difference`` that is possible and the ``largest_radius`` of a ball.
+
+        Raises
+        ------
+        CheckFailed
+            If the balls do not overlap, are not finite, or are too wide for the tolerance.
+        InputError
+            If a side holds something without an error bound, such as a float.
+        ModuleNotFoundError
+            If python-flint is not installed.
+
+        Examples
+        --------
+        >>> from flint import arb
+        >>> check("haar-trace", "√8 = 2√2").certified(arb(8).sqrt(), 2 * arb(2).sqrt(), tolerance=1e-14)
+        <✓ Haar trace · certified · √8 = 2√2 — the two sides differ by at most ... (tolerance 1e-14)>
+        """
+        return self._record("certified", certified.enclose(left, right, tolerance, over))
+
+    def numeric(
+        self,
+        computed: Any,
+        formula: Any,
+        *,
+        rtol: float | None = None,
+        atol: float | None = None,
+        over: str = "",
+    ) -> Evidence:
+        """Check that ``|computed - formula| <= atol + rtol |formula|`` in every entry.
+
+        Parameters
+        ----------
+        computed : array_like
+            What the code under test gives; real, complex or integer. Integers are subtracted exactly.
+        formula : array_like
+            What it should be: of the same shape, or one number for all entries.
+        rtol, atol : float, optional
+            Relative and absolute tolerance. Where only one is given the other is zero; where none is given,
+            ``rtol=1e-9``. Zero asks for equality.
+        over : str
+            What the entries run over, in words, such as ``"R, C, H and d = 1…4"``.
+
+        Returns
+        -------
+        Evidence
+            With the ``largest_error`` (relative to what is allowed there) and its ``tolerance``.
+
+        Raises
+        ------
+        CheckFailed
+            If an entry is too far off; if something is infinite or not a number; if shapes differ; if there
+            is nothing to compare.
+        InputError
+            If a side is not an array of numbers, or a tolerance is negative or not finite.
+
+        Examples
+        --------
+        >>> check("definition-5", "the cumulative CSD ends at zero").numeric([0.0, 3e-15], 0, atol=1e-12)
+        <✓ Definition 5 · numeric · the cumulative CSD ends at zero — largest error 3e-15 (tolerance 1e-12)>
+        """
+        return self._record("numeric", numeric.compare(computed, formula, rtol, atol, over))
+
+    def statistical(
+        self,
+        samples: Any,
+        *,
+        expected: Any,
+        standard_error: Any = None,
+        tolerance: float = 4.0,
+        seed: int | None = None,
+        sample_size: int | None = None,
+    ) -> Evidence:
+        """Check that a Monte-Carlo mean lies within some standard errors of what is expected.
+
+        Parameters
+        ----------
+        samples : array_like, shape (draws, ...) or (...)
+            Independent draws along axis 0, or, with ``standard_error``, the estimate itself. Real and
+            imaginary parts of complex draws are two means.
+        expected : array_like, shape (...) or ()
+            The exact value, or one number for all entries.
+        standard_error : array_like, optional
+            Of the estimate (of each of its parts, where it is complex). Left out, it comes from the samples.
+        tolerance : float
+            The largest |z|, for the worst entry.
+        seed : int, optional
+            What the draws were made from, for the record.
+        sample_size : int, optional
+            For the record, when the estimate is given.
+
+        Returns
+        -------
+        Evidence
+            With ``estimate``, ``expected``, ``standard_error`` and ``z`` of the worst entry, the number of
+            entries ``compared``, ``sample_size`` and ``seed``.
+
+        Raises
+        ------
+        CheckFailed
+            If some |z| is above the tolerance; if something is infinite or not a number; if shapes differ.
+        InputError
+            With fewer than 30 draws, draws that do not vary, or a standard error that is not positive.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> coins = np.random.default_rng(7).integers(2, size=10_000)
+        >>> check("haar-trace", "a fair coin").statistical(coins, expected=0.5, seed=7).details["sample_size"]
+        10000
+        """
+        verdict = statistical.compare(samples, expected, standard_error, tolerance, seed, sample_size)
+        return self._record("statistical", verdict)
+
+    def _record(self, level: str, verdict: Verdict) -> Evidence:
+        record = Evidence(self.statement, self.claim, level, verdict.passed, verdict.summary, verdict.details)
+        if not verdict.passed:
+            raise CheckFailed(record)
+        return show(record)
+
+
+def check(statement: str, claim: str = "") -> Check:
+    """Name a statement and what is to be checked of it; then call one of the four methods.
+
+    Parameters
+    ----------
+    statement : str
+        Its id in the ledger, such as ``"definition-5"`` or ``"lemma-5.1"``.
+    claim : str
+        What is checked, in a few words.
+
+    Returns
+    -------
+    Check
+        With the methods `proved`, `certified`, `numeric` and `statistical`.
+
+    Raises
+    ------
+    InputError
+        If ``statement`` is not an id, or ``claim`` is not text.
+
+    Examples
+    --------
+    >>> record = check("definition-3", "orders add up").numeric(3 + 4, 7, atol=0)
+    >>> record.level, record.passed
+    ('numeric', True)
+    """
+    if not (isinstance(statement, str) and IDENTIFIER.fullmatch(statement)):
+        raise InputError(f"statement must be an id in lower case such as 'definition-5', not {statement!r}.")
+    if not isinstance(claim, str):
+        raise InputError(f"claim must be a sentence in words, not {type(claim).__name__}.")
+    return Check(statement, claim.strip())

@@ -1,0 +1,107 @@
+"""Numeric checks: floating point against a formula, with the largest error and its tolerance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mme.errors import InputError
+from mme.evidence.record import Verdict
+
+__all__ = ["array_of_numbers", "compare", "not_finite", "short"]
+
+DEFAULT_RTOL = 1e-9
+
+
+def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None, over: str) -> Verdict:
+    """Judge whether ``|computed - formula| <= atol + rtol |formula|`` in every entry."""
+    if rtol is None:
+        rtol = DEFAULT_RTOL if atol is None else 0.0
+    atol = 0.0 if atol is None else atol
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not (isinstance(value, int | float | np.number) and 0 <= value < math.inf):
+            raise InputError(f"{name} must be a finite number that is not negative, but it is {value!r}.")
+
+    left, right = array_of_numbers(computed, "computed"), array_of_numbers(formula, "formula")
+    if right.ndim and left.shape != right.shape:
+        return Verdict(False, f"computed has the shape {left.shape} and formula has the shape {right.shape}")
+    if not left.size:
+        return Verdict(False, "there is nothing to compare, because the arrays are empty")
+    for name, array in (("computed", left), ("formula", right)):
+        if wrong := not_finite(array):
+            return Verdict(False, f"{wrong} of the {array.size} entries of {name} are not finite")
+
+    error = _floats(np.abs(left - right))
+    size = np.broadcast_to(_floats(np.abs(right)), error.shape)
+    allowed = atol + rtol * size if rtol else np.full(error.shape, float(atol))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(error == 0, 0.0, error / allowed)
+        relative = np.where(error == 0, 0.0, error / size)
+    worst = np.unravel_index(np.argmax(share), share.shape)
+    is_relative = rtol > 0 and atol == 0
+    largest, tolerance = (relative[worst], rtol) if is_relative else (error[worst], allowed[worst])
+    passed = bool(np.all(error <= allowed))
+    details = {
+        "largest_error": float(largest),
+        "tolerance": float(tolerance),
+        "measure": "relative" if is_relative else "absolute",
+        "rtol": float(rtol),
+        "atol": float(atol),
+        "compared": left.size,
+        "shape": list(left.shape),
+    } | ({"over": over} if over else {})
+    return Verdict(passed, _summary(passed, details, tuple(map(int, worst))), details)
+
+
+def _summary(passed: bool, details: dict[str, Any], worst: tuple[int, ...]) -> str:
+    measure = "relative error" if details["measure"] == "relative" else "error"
+    largest, tolerance = short(details["largest_error"]), short(details["tolerance"])
+    over = f", over {details['over']}" if details.get("over") else ""
+    if not passed:
+        place = f" at entry {worst}" if worst else ""
+        return f"the {measure}{place} is {largest}, above the tolerance {tolerance}"
+    if details["tolerance"] == 0:
+        count = details["compared"]
+        return f"exactly equal{f' in all {count} entries' if count > 1 else ''}{over}"
+    return f"{'largest ' if details['compared'] > 1 else ''}{measure} {largest} (tolerance {tolerance}){over}"
+
+
+def array_of_numbers(value: Any, name: str) -> NDArray[Any]:
+    """Return a float or complex array, or an array of Python integers, which subtract exactly."""
+    if hasattr(value, "detach"):  # a torch tensor
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biu":
+            return array.astype(object)
+        if array.dtype.kind == "O":
+            if all(isinstance(entry, int) for entry in array.flat):
+                return array
+            real = all(complex(entry).imag == 0 for entry in array.flat)
+            return array.astype(float if real else complex)
+        if array.dtype.kind in "fc":
+            return array.astype(np.result_type(array.dtype, float))
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"{name} must be a rectangular array of numbers, but it is {type(value).__name__}.")
+
+
+def _floats(array: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(array, dtype=float)
+    except OverflowError:  # whole numbers have no largest one, floats do
+        values = [float(entry) if abs(entry) < 2**1000 else math.inf for entry in np.ravel(array)]
+        return np.reshape(values, np.shape(array))
+
+
+def not_finite(array: NDArray[Any]) -> int:
+    """Count the entries that are infinite or not a number."""
+    return 0 if array.dtype == object else int(np.count_nonzero(~np.isfinite(array)))
+
+
+def short(value: float) -> str:
+    """Two significant digits: enough to judge an error by."""
+    return f"{value:.2g}"

@@ -1,0 +1,174 @@
+"""What a check leaves behind: one record, one line for the page, one JSON object for machines."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mme.errors import InputError
+from mme.result import plain
+
+__all__ = ["LEVELS", "MIME_TYPE", "SCHEMA_VERSION", "CheckFailed", "Evidence", "Verdict", "records", "spoken"]
+
+MIME_TYPE = "application/vnd.mme.evidence+json"
+SCHEMA_VERSION = 1
+LEVELS = ("proved", "certified", "numeric", "statistical")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a level found: whether the claim holds, its numbers, and a clause for page or error."""
+
+    passed: bool
+    summary: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The record of one check.
+
+    Attributes
+    ----------
+    statement : str
+        The statement's id in the ledger, such as ``"definition-5"`` or ``"lemma-5.1"``.
+    claim : str
+        What was checked, in words; may be empty.
+    level : {"proved", "certified", "numeric", "statistical"}
+        How strong the check is.
+    passed : bool
+        Always True in a notebook: a check that fails raises `CheckFailed`.
+    summary : str
+        The numbers in one clause, for people.
+    details : dict
+        The same numbers by name, for machines; which ones depends on the level.
+    anchor : str
+        Where the line stands in its page; empty when it was not shown in a page.
+
+    Examples
+    --------
+    >>> record = Evidence("lemma-5.1", "the recurrence holds", "proved", True, "the difference is 0")
+    >>> print(record)
+    ✓ Lemma 5.1 · proved · the recurrence holds — the difference is 0
+    >>> Evidence.from_dict(record.to_dict()) == record
+    True
+    """
+
+    statement: str
+    claim: str
+    level: str
+    passed: bool
+    summary: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    anchor: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{'✓' if self.passed else '✗'} {spoken(self.statement)}", self.level, self.claim]
+        return f"{' · '.join(part for part in parts if part)} — {self.summary}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON knows it.
+
+        Returns
+        -------
+        dict
+            The attributes, and the ``version`` of this layout. Numbers that JSON lacks become strings.
+        """
+        return {
+            "version": SCHEMA_VERSION,
+            "statement": self.statement,
+            "claim": self.claim,
+            "level": self.level,
+            "passed": self.passed,
+            "summary": self.summary,
+            "details": _finite(plain(dict(self.details))),
+            "anchor": self.anchor,
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:
+        """Read a record back.
+
+        Raises
+        ------
+        InputError
+            If the entry is of another version, or lacks a field, or has an unknown level.
+        """
+        version = entry.get("version")
+        if version != SCHEMA_VERSION:
+            raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {version!r}.")
+        try:
+            record = cls(**{name: entry[name] for name in cls.__dataclass_fields__})
+        except KeyError as missing:
+            raise InputError(f"entry must have the field {missing}, which this record lacks.") from None
+        if record.level not in LEVELS:
+            raise InputError(f"level must be one of {', '.join(LEVELS)}, not {record.level!r}.")
+        return record
+
+
+class CheckFailed(AssertionError):
+    """A claim does not hold; the message is one sentence that says by how much.
+
+    Attributes
+    ----------
+    record : Evidence
+        What was found, with ``passed`` False.
+    """
+
+    def __init__(self, record: Evidence) -> None:
+        self.record = record
+        claim = f"the claim '{record.claim}'" if record.claim else "the claim"
+        name = spoken(record.statement)
+        super().__init__(f"{name}: {claim} does not hold ({record.level}): {record.summary}.")
+
+
+def spoken(statement: str) -> str:
+    """Say a statement's id as a reader would.
+
+    Examples
+    --------
+    >>> spoken("proposition-1.3"), spoken("haar-trace")
+    ('Proposition 1.3', 'Haar trace')
+    """
+    numbered = re.fullmatch(r"([a-z]+)-(\d+(?:\.\d+)*)", statement)
+    if numbered:
+        return f"{numbered[1].capitalize()} {numbered[2]}"
+    words = statement.replace("-", " ")
+    return words[:1].upper() + words[1:]
+
+
+def records(notebook: Mapping[str, Any]) -> Iterator[Evidence]:
+    """Yield the records that an executed notebook holds, in the order of its cells.
+
+    Parameters
+    ----------
+    notebook : mapping
+        A notebook as `nbformat` or `json` reads it.
+
+    Examples
+    --------
+    >>> list(records({"cells": [{"cell_type": "markdown", "source": "no checks here"}]}))
+    []
+    """
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            entry = output.get("data", {}).get(MIME_TYPE)
+            if entry is not None:
+                yield Evidence.from_dict(entry)
+
+
+def _finite(value: Any) -> Any:
+    # JSON has no infinity and no NaN; browsers refuse a file that writes them.
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
