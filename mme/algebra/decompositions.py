@@ -1,0 +1,224 @@
+"""Singular values, polar factors, eigenvalues and determinants over R, C and H."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mme.algebra import quaternion
+from mme.algebra.checks import by_largest_entry
+from mme.algebra.pairing import Pairing
+from mme.errors import InputError
+
+__all__ = ["EIGH", "SVD", "Decompositions"]
+
+Array = NDArray[Any]
+
+
+class SVD(NamedTuple):
+    """The factors of a = U diag(sigma) V*."""
+
+    U: Array
+    sigma: Array
+    V: Array
+
+
+class EIGH(NamedTuple):
+    """The factors of a = V diag(x) V*."""
+
+    x: Array
+    V: Array
+
+
+class Decompositions(Pairing):
+    """The decompositions that the unitary group acts by."""
+
+    def svd(self, a: ArrayLike) -> SVD:
+        """Singular value decomposition a = U diag(sigma) V*, where U and V are unitary over the field.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
+            Rectangular matrices are welcome and get the thin decomposition.
+
+        Returns
+        -------
+        SVD
+            ``U`` and ``V`` as arrays over the field (complex images over H), and ``sigma`` of shape (...,
+            d), descending: each singular value once over H too, though the complex image has it twice.
+
+        Raises
+        ------
+        InputError
+            If a is no matrix over the field; see `validate`.
+
+        Notes
+        -----
+        The decomposition X = U Sigma V* of the entropy paper, Section 2. It is not unique: Lemma 3.2 says
+        what is open for distinct singular values, and more is where they coincide. U V* is unique for
+        invertible a; see `polar`.
+
+        Examples
+        --------
+        >>> from mme.algebra import H
+        >>> U, sigma, V = H.svd(H.diagonal([1.0, 3.0]))
+        >>> sigma
+        array([3., 1.])
+        >>> H.is_unitary(U), H.is_unitary(V)
+        (True, True)
+        """
+        a = self.validate(a, square=False)
+        if self.beta == 4:
+            return SVD(*quaternion.svd(a))
+        u, sigma, right = np.linalg.svd(a, full_matrices=False)
+        return SVD(u, sigma, self.adjoint(right))
+
+    def singular_values(self, a: ArrayLike) -> Array:
+        """The singular values in descending order, each once over H too.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., n, m), or (..., 2n, 2m) over H
+
+        Returns
+        -------
+        array of floats, shape (..., min(n, m))
+
+        Examples
+        --------
+        >>> from mme.algebra import R
+        >>> R.singular_values([[0.0, -2.0], [1.0, 0.0]])
+        array([2., 1.])
+        """
+        a = self.validate(a, square=False)
+        return np.asarray(np.linalg.svd(a, compute_uv=False)[..., :: self.side])
+
+    def polar(self, a: ArrayLike) -> Array:
+        """The unitary polar factor Q of a = Q P with P = (a* a)^(1/2).
+
+        It is the unitary matrix nearest to a. For invertible a it is unique and depends smoothly on a, also
+        where singular values coincide and U and V of `svd` are arbitrary. For singular a it is one of the
+        nearest.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
+
+        Returns
+        -------
+        array, shape of a
+
+        Examples
+        --------
+        >>> from mme.algebra import R
+        >>> R.polar([[0.0, -2.0], [3.0, 0.0]]).round(12) + 0.0
+        array([[ 0., -1.],
+               [ 1.,  0.]])
+        """
+        u, _, v = self.svd(self.validate(a))
+        return np.asarray(u @ self.adjoint(v))
+
+    def eigh(self, a: ArrayLike) -> EIGH:
+        """Eigenvalues and eigenvectors of Hermitian matrices, a = V diag(x) V* with unitary V over the field.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
+            Hermitian over the field: symmetric over R.
+
+        Returns
+        -------
+        EIGH
+            ``x`` of shape (..., d), ascending, each eigenvalue once over H too, and ``V`` of the shape of a.
+
+        Raises
+        ------
+        InputError
+            If a is no matrix over the field, or is not Hermitian; it says by how much.
+
+        Examples
+        --------
+        >>> from mme.algebra import H
+        >>> x, V = H.eigh(H.diagonal([2.0, -1.0]))
+        >>> x.round(12)
+        array([-1.,  2.])
+        """
+        a = self.hermitian_part(a, sign=1)
+        if self.beta < 4:
+            return EIGH(*np.linalg.eigh(a))
+        # The singular vectors of the positive matrix a + c are the eigenvectors of a.
+        c = 2 * np.max(np.abs(np.linalg.eigvalsh(a)), axis=-1)
+        _, sigma, v = self.svd(a + c[..., None, None] * np.eye(a.shape[-1]))
+        return EIGH(sigma[..., ::-1] - c[..., None], self._reverse_columns(v))
+
+    def eigvalsh(self, a: ArrayLike) -> Array:
+        """The eigenvalues of Hermitian matrices in ascending order, each once over H too.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
+
+        Returns
+        -------
+        array of floats, shape (..., d)
+
+        Examples
+        --------
+        >>> from mme.algebra import H
+        >>> H.eigvalsh(H.diagonal([2.0, -1.0]))
+        array([-1.,  2.])
+        """
+        return np.asarray(np.linalg.eigvalsh(self.hermitian_part(a, sign=1))[..., :: self.side])
+
+    def log_abs_det(self, a: ArrayLike) -> Array:
+        """The logarithm of |det a|, the sum of the logarithms of the singular values; -inf for singular a.
+
+        Over H this is Dieudonné's determinant, det(a* a)^(1/2).
+
+        Parameters
+        ----------
+        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
+
+        Returns
+        -------
+        array of floats, shape (...)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mme.algebra import H
+        >>> round(float(np.exp(H.log_abs_det(H.diagonal([2.0, 3.0])))), 12)
+        6.0
+        """
+        return np.asarray(np.linalg.slogdet(self.validate(a))[1] / self.side)
+
+    def hermitian_part(self, a: ArrayLike, *, sign: int, name: str = "a") -> Array:
+        """The Hermitian (sign 1) or skew-Hermitian (sign -1) matrix that a is up to rounding.
+
+        Raises
+        ------
+        InputError
+            If a differs from sign * a* by more than rounding explains; it says by how much.
+
+        Examples
+        --------
+        >>> from mme.algebra import C
+        >>> C.hermitian_part([[0, 1], [0, 0]], sign=-1)
+        Traceback (most recent call last):
+        mme.errors.InputError: a must be skew-Hermitian, a* = -a, but misses it by 1 times its largest entry.
+        """
+        a = self.validate(a, name=name)
+        scaled = by_largest_entry(a)
+        deviation = float(np.max(np.abs(scaled - sign * self.adjoint(scaled)), initial=0.0))
+        if deviation > 1e-8:
+            kind = "Hermitian, a* = a" if sign > 0 else "skew-Hermitian, a* = -a"
+            raise InputError(
+                f"{name} must be {kind}, but misses it by {deviation:.2g} times its largest entry."
+            )
+        return np.asarray(0.5 * a + sign * 0.5 * self.adjoint(a))
+
+    def _reverse_columns(self, v: Array) -> Array:
+        columns = v.reshape(*v.shape[:-1], self.side, -1)
+        return np.asarray(columns[..., ::-1].reshape(v.shape))

@@ -1,0 +1,57 @@
+"""The three fields, one object each; every formula is written once, in beta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mme.algebra.haar import Sampling
+from mme.algebra.lie import LieGroup
+from mme.errors import InputError
+
+__all__ = ["C", "Field", "H", "R", "field"]
+
+
+class Field(LieGroup, Sampling):
+    """A field with its matrices and its unitary group; see `R`, `C` and `H`.
+
+    Examples
+    --------
+    >>> R, C, H
+    (<Field R: beta = 1, unitary group O(d)>, <Field C: beta = 2, unitary group U(d)>, \
+<Field H: beta = 4, unitary group Sp(d)>)
+    """
+
+
+R = Field(name="R", beta=1, group_name="O")
+C = Field(name="C", beta=2, group_name="U")
+H = Field(name="H", beta=4, group_name="Sp")
+
+
+def field(which: Any) -> Field:
+    """The field with a name or a beta.
+
+    Parameters
+    ----------
+    which : str, int or Field
+        "R", "C" or "H"; or 1, 2 or 4; or a field, which comes back as it is.
+
+    Raises
+    ------
+    InputError
+        If there is no such field.
+
+    Examples
+    --------
+    >>> field("H") is field(4) is H
+    True
+    >>> field("Q")
+    Traceback (most recent call last):
+    mme.errors.InputError: field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is 'Q'.
+    """
+    if isinstance(which, Field):
+        return which
+    if not isinstance(which, bool):
+        for known in (R, C, H):
+            if which in (known.name, known.beta):
+                return known
+    raise InputError(f'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is {which!r}.')

@@ -1,0 +1,221 @@
+"""The Lie algebra of skew-Hermitian matrices, its maps to the unitary group, and the group's volume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mme.algebra import quaternion, volume
+from mme.algebra.checks import positive_order
+from mme.algebra.decompositions import Decompositions
+from mme.errors import InputError
+
+__all__ = ["LieGroup"]
+
+Array = NDArray[Any]
+
+
+class LieGroup(Decompositions):
+    """The unitary group as a Lie group with the bi-invariant metric of the trace pairing."""
+
+    def lie_basis(self, d: int) -> Array:
+        """The orthonormal basis of the Lie algebra in the trace pairing.
+
+        First the ``(eps E_kl - conj(eps) E_lk) / sqrt(2)`` for k < l, with eps running over (1), (1, i) or
+        (1, i, j, k) within each pair (k, l); then the ``eps E_kk`` with eps running over the imaginary
+        units.
+
+        Parameters
+        ----------
+        d : int
+            Order.
+
+        Returns
+        -------
+        array, shape (D, size, size) with D = group_dimension(d)
+
+        Notes
+        -----
+        The entropy paper, (4.2), (4.3) and Lemma 4.1.
+
+        Examples
+        --------
+        >>> from mme.algebra import C
+        >>> C.lie_basis(1)
+        array([[[0.+1.j]]])
+        >>> basis = C.lie_basis(3)
+        >>> gram = C.pairing(basis[:, None], basis[None, :])
+        >>> bool(abs(gram - np.eye(9)).max() < 1e-15)
+        True
+        """
+        d = positive_order(d)
+        k, l = np.triu_indices(d, 1)
+        pairs = np.zeros((len(k), self.beta, d, d, self.beta))
+        pair, unit = np.ogrid[: len(k), : self.beta]
+        conjugate = np.where(unit == 0, 1.0, -1.0)
+        pairs[pair, unit, k[:, None], l[:, None], unit] = 1 / np.sqrt(2)
+        pairs[pair, unit, l[:, None], k[:, None], unit] = -conjugate / np.sqrt(2)
+        diagonals = np.zeros((d, self.beta - 1, d, d, self.beta))
+        place, unit = np.ogrid[:d, : self.beta - 1]
+        diagonals[place, unit, place, place, unit + 1] = 1.0
+        shape = (-1, d, d, self.beta)
+        return self.from_components(np.concatenate([pairs.reshape(shape), diagonals.reshape(shape)]))
+
+    def exp(self, a: ArrayLike) -> Array:
+        """The exponential map from the Lie algebra to the unitary group.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., size, size)
+            Skew-Hermitian matrices.
+
+        Returns
+        -------
+        array, shape of a
+
+        Raises
+        ------
+        InputError
+            If a is not skew-Hermitian; it says by how much.
+
+        Examples
+        --------
+        >>> from mme.algebra import R
+        >>> quarter_turn = np.pi / 2 * np.array([[0.0, -1.0], [1.0, 0.0]])
+        >>> R.exp(quarter_turn).round(12) + 0.0
+        array([[ 0., -1.],
+               [ 1.,  0.]])
+        """
+        # -i a is Hermitian, and exp(a) shares its eigenvectors.
+        angle, v = np.linalg.eigh(-1j * self.hermitian_part(a, sign=-1))
+        q = (v * np.exp(1j * angle)[..., None, :]) @ np.swapaxes(v.conj(), -1, -2)
+        if self.beta == 1:
+            return np.asarray(q.real)
+        return q if self.beta == 2 else quaternion.project(q)
+
+    def cayley(self, a: ArrayLike) -> Array:
+        """The Cayley map (1 - a/2)^(-1) (1 + a/2) from the Lie algebra to the unitary group.
+
+        It covers the matrices without the eigenvalue -1: almost all of U(d) and Sp(d), and of one component
+        of O(d).
+
+        Parameters
+        ----------
+        a : array_like, shape (..., size, size)
+            Skew-Hermitian matrices.
+
+        Returns
+        -------
+        array, shape of a
+
+        Raises
+        ------
+        InputError
+            If a is not skew-Hermitian; it says by how much.
+
+        Examples
+        --------
+        >>> from mme.algebra import C
+        >>> C.cayley([[2j]])
+        array([[0.+1.j]])
+        """
+        a = self.hermitian_part(a, sign=-1)
+        one = np.eye(a.shape[-1])
+        q = np.linalg.solve(one - a / 2, one + a / 2)
+        return q if self.beta < 4 else quaternion.project(q)
+
+    def inverse_cayley(self, q: ArrayLike) -> Array:
+        """The skew-Hermitian a with cayley(a) = q, which is 2 (q - 1) (q + 1)^(-1).
+
+        Parameters
+        ----------
+        q : array_like, shape (..., size, size)
+            Unitary matrices without the eigenvalue -1.
+
+        Returns
+        -------
+        array, shape of q
+
+        Raises
+        ------
+        InputError
+            If q is not unitary, or has the eigenvalue -1 up to rounding.
+
+        Examples
+        --------
+        >>> from mme.algebra import C
+        >>> C.inverse_cayley([[1j]])
+        array([[0.+2.j]])
+        """
+        q = self.validate(q, name="q")
+        if not np.all(self.is_unitary(q)):
+            raise InputError(f"q must be unitary over {self.name}, q* q = 1, but it is not.")
+        one = np.eye(q.shape[-1])
+        nearest = np.linalg.svd(q + one, compute_uv=False)[..., -1]
+        if np.any(nearest < 1e-12):
+            raise InputError(
+                "q must have no eigenvalue -1, where Cayley coordinates are infinite, but it has one."
+            )
+        # (q - 1) and (q + 1) commute, so the inverse may stand on either side.
+        a = 2 * np.linalg.solve(q + one, q - one)
+        return np.asarray((a - self.adjoint(a)) / 2)
+
+    def cayley_log_density(self, a: ArrayLike) -> Array:
+        """The logarithm of dQ / da: the group's volume per volume of the Lie algebra under Q = cayley(a).
+
+        ``dQ = det(1 + a* a / 4)^(-D / d) da``, where the determinant is over the field (Dieudonné's over H).
+
+        Parameters
+        ----------
+        a : array_like, shape (..., size, size)
+            Skew-Hermitian matrices.
+
+        Returns
+        -------
+        array of floats, shape (...)
+
+        Examples
+        --------
+        The density of the angle's half tangent, 1 / (1 + a^2 / 4):
+
+        >>> from mme.algebra import C
+        >>> round(float(np.exp(C.cayley_log_density([[2j]]))), 12)
+        0.5
+        """
+        a = self.hermitian_part(a, sign=-1)
+        d = self.order(a)
+        # 1 + a* a / 4 = (1 - a/2)* (1 - a/2) for skew-Hermitian a.
+        log_det = 2 * self.log_abs_det(np.eye(a.shape[-1]) - a / 2)
+        return np.asarray(-self.group_dimension(d) / d * log_det)
+
+    def log_group_volume(self, d: int) -> float:
+        """The logarithm of `group_volume`.
+
+        Examples
+        --------
+        >>> from mme.algebra import C, H, R
+        >>> [round(F.log_group_volume(2), 6) for F in (R, C, H)]
+        [2.877598, 5.513631, 7.849209]
+        """
+        return volume.log_group_volume(self.beta, d)
+
+    def group_volume(self, d: int) -> float:
+        """The volume c_{d,beta} of O(d), U(d) or Sp(d) in the metric of the trace pairing.
+
+        ``c_{d,beta} = 2^(beta d (d-1) / 4) prod_{k=1}^d 2 pi^(beta k / 2) / Gamma(beta k / 2)``
+
+        Over R it counts both components of O(d). For large d it underflows; `log_group_volume` does not.
+
+        Notes
+        -----
+        The constant of the entropy paper, Theorem 1.1. Hurwitz's measure lacks the power of 2.
+
+        Examples
+        --------
+        >>> from mme.algebra import C, H, R
+        >>> [round(F.group_volume(2), 5) for F in (R, C, H)]
+        [17.77153, 248.05021, 2563.70452]
+        """
+        return float(np.exp(self.log_group_volume(d)))

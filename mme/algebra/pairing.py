@@ -1,0 +1,162 @@
+"""The adjoint, the real trace pairing and its norm, and the absolute values of entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mme.algebra import quaternion
+from mme.algebra.structure import Structure
+
+__all__ = ["Pairing"]
+
+Array = NDArray[Any]
+
+
+class Pairing(Structure):
+    """Linear algebra that needs no more than sums of products.
+
+    `adjoint`, `pairing` and `norm` take NumPy arrays, torch tensors and any others of the array API standard.
+    """
+
+    def adjoint(self, a: Any) -> Any:
+        """The adjoint a*: transpose over R, conjugate transpose over C and H.
+
+        Parameters
+        ----------
+        a : array, shape (..., n, m)
+            NumPy, torch or any other array of the array API standard.
+
+        Returns
+        -------
+        array of the same kind, shape (..., m, n)
+        """
+        xp, (a,) = _namespace(a)
+        self._sides(a)
+        a = xp.matrix_transpose(a)
+        return a if self.beta == 1 else xp.conj(a)
+
+    def pairing(self, a: Any, b: Any) -> Any:
+        """The real trace pairing Re Tr(a* b), where the trace is over the field.
+
+        Over H the trace of the complex image counts every entry twice, so the pairing halves it.
+
+        Parameters
+        ----------
+        a, b : array, shape (..., n, m)
+            NumPy, torch or any other arrays of the array API standard; leading axes broadcast.
+
+        Returns
+        -------
+        real array of the same kind, shape (...)
+
+        Notes
+        -----
+        This is the inner product of the entropy paper, Section 2, (2.1) for one layer.
+
+        Examples
+        --------
+        >>> from mme.algebra import C, H
+        >>> float(C.pairing(C.identity(3), C.identity(3))), float(H.pairing(H.identity(3), H.identity(3)))
+        (3.0, 3.0)
+        """
+        xp, (a, b) = _namespace(a, b)
+        self._sides(a, b, names="ab")
+        product = xp.conj(a) * b if self.beta > 1 else a * b
+        if xp.isdtype(product.dtype, "complex floating"):
+            product = xp.real(product)
+        return xp.sum(product, axis=(-2, -1)) / self.side
+
+    def norm(self, a: Any) -> Any:
+        """The norm of the trace pairing, (Re Tr a* a)^(1/2), also where the squares would overflow.
+
+        Parameters
+        ----------
+        a : array, shape (..., n, m)
+
+        Returns
+        -------
+        real array of the same kind, shape (...)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mme.algebra import R
+        >>> float(R.norm(np.array([[3e300, 4e300]])))
+        5e+300
+        """
+        xp, (a,) = _namespace(a)
+        largest = xp.max(xp.abs(a), axis=(-2, -1), keepdims=True)
+        scale = largest + xp.finfo(largest.dtype).smallest_normal
+        scaled = a / scale
+        return scale[..., 0, 0] * xp.sqrt(self.pairing(scaled, scaled))
+
+    def modulus(self, a: ArrayLike) -> Array:
+        """The absolute value of every entry, a real matrix.
+
+        Over H an entry is a 2 x 2 block and its absolute value is the block's Frobenius norm over the
+        square root of 2. That is the absolute value of the quaternion, and extends it to blocks which are
+        complex quaternions.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., n, m), or (..., 2n, 2m) over H
+
+        Returns
+        -------
+        array of floats, shape (..., n, m)
+
+        Examples
+        --------
+        >>> from mme.algebra import C, H
+        >>> C.modulus([[3 + 4j]])
+        array([[5.]])
+        >>> H.modulus(H.identity(2))
+        array([[1., 0.],
+               [0., 1.]])
+        """
+        absolute = np.asarray(np.abs(np.asarray(a)))
+        n, m = self._sides(absolute)
+        if self.side == 1:
+            return absolute
+        upper = np.hypot(absolute[..., :n, :m], absolute[..., :n, m:])
+        lower = np.hypot(absolute[..., n:, :m], absolute[..., n:, m:])
+        return np.asarray(np.hypot(upper, lower) / np.sqrt(2))
+
+    def is_unitary(self, a: ArrayLike, *, tolerance: float = 1e-10) -> Any:
+        """Whether a* a = 1 up to the tolerance in every entry; over H also the block symmetry.
+
+        Parameters
+        ----------
+        a : array_like, shape (..., size, size)
+        tolerance : float
+            The largest deviation allowed in an entry.
+
+        Returns
+        -------
+        bool, or array of bool of shape (...)
+
+        Examples
+        --------
+        >>> from mme.algebra import H, R
+        >>> H.is_unitary(H.haar(3, rng=1)), R.is_unitary([[1, 1], [0, 1]])
+        (True, False)
+        """
+        a = np.asarray(a)
+        self.order(a)
+        defect = np.max(np.abs(self.adjoint(a) @ a - np.eye(a.shape[-1])), axis=(-2, -1))
+        if self.beta == 4:
+            defect = np.maximum(defect, quaternion.deviation(a))
+        elif self.beta == 1:
+            defect = np.maximum(defect, np.max(np.abs(a.imag), axis=(-2, -1)))
+        good = np.asarray(defect <= tolerance)
+        return good if good.ndim else bool(good)
+
+
+def _namespace(*arrays: Any) -> tuple[Any, list[Any]]:
+    """The array API namespace of the arrays; lists become NumPy arrays."""
+    ready = [a if array_api_compat.is_array_api_obj(a) else np.asarray(a) for a in arrays]
+    return array_api_compat.array_namespace(*ready), ready

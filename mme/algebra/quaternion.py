@@ -1,0 +1,184 @@
+"""Quaternionic matrices as complex images: conversion, block symmetry and the singular value decomposition.
+
+The image of ``A + B j`` is ``[[A, B], [-conj(B), conj(A)]]``. Every function is batched over leading axes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["components", "deinterleave", "deviation", "from_blocks", "image", "interleave", "project", "svd"]
+
+Array = NDArray[Any]
+
+
+def image(x: Array) -> Array:
+    """The complex image of quaternions with real components x: (..., n, m, 4) to (..., 2n, 2m)."""
+    a, b = x[..., 0] + 1j * x[..., 1], x[..., 2] + 1j * x[..., 3]
+    return from_blocks(a, b)
+
+
+def components(a: Array) -> Array:
+    """The real components of a complex image, the inverse of `image`: (..., 2n, 2m) to (..., n, m, 4)."""
+    n, m = a.shape[-2] // 2, a.shape[-1] // 2
+    a, b = a[..., :n, :m], a[..., :n, m:]
+    return np.stack([a.real, a.imag, b.real, b.imag], axis=-1)
+
+
+def from_blocks(a: Array, b: Array) -> Array:
+    """The image of a + b j for complex matrices a and b."""
+    upper = np.concatenate([a, b], axis=-1)
+    lower = np.concatenate([-b.conj(), a.conj()], axis=-1)
+    return np.concatenate([upper, lower], axis=-2)
+
+
+def deviation(a: Array) -> Array:
+    """How far the blocks are from ``[[A, B], [-conj(B), conj(A)]]``: the largest difference, shape (...)."""
+    n, m = a.shape[-2] // 2, a.shape[-1] // 2
+    first = np.abs(a[..., :n, :m] - a[..., n:, m:].conj())
+    second = np.abs(a[..., :n, m:] + a[..., n:, :m].conj())
+    return np.asarray(np.maximum(first, second).max(axis=(-2, -1)))
+
+
+def project(a: Array) -> Array:
+    """The nearest matrix with exact block symmetry."""
+    n, m = a.shape[-2] // 2, a.shape[-1] // 2
+    # Halves are added, not sums halved, so that entries near the largest float survive.
+    first = 0.5 * a[..., :n, :m] + 0.5 * a[..., n:, m:].conj()
+    second = 0.5 * a[..., :n, m:] - 0.5 * a[..., n:, :m].conj()
+    return from_blocks(first, second)
+
+
+def interleave(a: Array) -> Array:
+    """Reorder an image so that each quaternion is one 2 x 2 block."""
+    *batch, rows, columns = a.shape
+    blocks = a.reshape(*batch, 2, rows // 2, 2, columns // 2)
+    return np.swapaxes(np.swapaxes(blocks, -4, -3), -2, -1).reshape(a.shape)
+
+
+def deinterleave(a: Array) -> Array:
+    """The inverse of `interleave`."""
+    *batch, rows, columns = a.shape
+    blocks = a.reshape(*batch, rows // 2, 2, columns // 2, 2)
+    return np.swapaxes(np.swapaxes(blocks, -4, -3), -2, -1).reshape(a.shape)
+
+
+def svd(a: Array) -> tuple[Array, Array, Array]:
+    """Singular value decomposition of quaternionic matrices, a = U diag(sigma) V*, with symplectic U and V.
+
+    Parameters
+    ----------
+    a : complex array, shape (..., 2n, 2m)
+        Images with exact block symmetry and finite entries.
+
+    Returns
+    -------
+    U : array, shape (..., 2n, 2r) with r = min(n, m)
+    sigma : array, shape (..., r), descending
+    V : array, shape (..., 2m, 2r)
+
+    Notes
+    -----
+    Quaternionic Householder reflections bring the matrix to real bidiagonal form, whose decomposition is
+    LAPACK's. Every factor has the block symmetry by construction, so nothing depends on gaps between
+    singular values. Picking one of each pair from the complex decomposition of the image would fail where
+    singular values coincide.
+    """
+    if a.shape[-2] < a.shape[-1]:
+        v, sigma, u = svd(np.swapaxes(a.conj(), -1, -2))
+        return u, sigma, v
+    shift = _exponent(a)
+    u, bidiagonal, v = _bidiagonalise(interleave(_times_power_of_two(a, -shift)))
+    left, sigma, right = np.linalg.svd(bidiagonal)
+    u = u[..., :, : v.shape[-1]] @ _pairs(left)
+    v = v @ _pairs(np.swapaxes(right, -1, -2))
+    return project(deinterleave(u)), np.ldexp(sigma, shift[..., 0]), project(deinterleave(v))
+
+
+def _bidiagonalise(x: Array) -> tuple[Array, Array, Array]:
+    """Unitary u and v and a real upper bidiagonal b with x = u b v*, for interleaved x that is not wide."""
+    rows, columns = x.shape[-2:]
+    batch = x.shape[:-2]
+    u = np.broadcast_to(np.eye(rows, dtype=complex), (*batch, rows, rows)).copy()
+    v = np.broadcast_to(np.eye(columns, dtype=complex), (*batch, columns, columns)).copy()
+    b = np.zeros((*batch, columns // 2, columns // 2))
+    for k in range(0, columns, 2):
+        w, phase, length = _reflector(x[..., k:, k : k + 2])
+        _reflect_rows(x[..., k:, k:], w, phase)
+        _reflect_columns(u[..., :, k:], w, phase)
+        b[..., k // 2, k // 2] = length
+        if k + 2 < columns:
+            w, phase, length = _reflector(_adjoint(x[..., k : k + 2, k + 2 :]))
+            _reflect_columns(x[..., k:, k + 2 :], w, phase)
+            _reflect_columns(v[..., :, k + 2 :], w, phase)
+            b[..., k // 2, k // 2 + 1] = length
+    return u, b, v
+
+
+def _reflector(x: Array) -> tuple[Array, Array, Array]:
+    """A unit column w and a unit quaternion p such that (1 - 2 w w*) x = p |x| e_1.
+
+    The column x has shape (..., 2n, 2). A zero column gets w = 0 and p = 1.
+    """
+    direction, length = _unit(_column(x[..., 0]))
+    phase, leading = _unit(direction[..., :2, :])
+    phase = np.where(leading[..., None, None] > 0, phase, np.eye(2))
+    w = direction.copy()
+    w[..., :2, :] += phase
+    w /= np.sqrt(2 * (1 + leading))[..., None, None]
+    zero = (length == 0)[..., None, None]
+    return np.where(zero, 0, w), np.where(zero, np.eye(2), -phase), length
+
+
+def _column(first: Array) -> Array:
+    """A column of quaternions from the first of its two complex columns.
+
+    What earlier reflections left of a column may be mere rounding, without block symmetry, and a reflection
+    made from both of its complex columns would be none.
+    """
+    second = np.empty_like(first)
+    second[..., ::2], second[..., 1::2] = -first[..., 1::2].conj(), first[..., ::2].conj()
+    return np.stack([first, second], axis=-1)
+
+
+def _reflect_rows(x: Array, w: Array, phase: Array) -> None:
+    """Replace x by p* (1 - 2 w w*) x, where p* meets the first row only."""
+    x -= 2 * w @ (_adjoint(w) @ x)
+    x[..., :2, :] = _adjoint(phase) @ x[..., :2, :]
+
+
+def _reflect_columns(x: Array, w: Array, phase: Array) -> None:
+    """Replace x by x (1 - 2 w w*) p, where p meets the first column only."""
+    x -= 2 * (x @ w) @ _adjoint(w)
+    x[..., :, :2] = x[..., :, :2] @ phase
+
+
+def _adjoint(a: Array) -> Array:
+    return np.swapaxes(a.conj(), -1, -2)
+
+
+def _unit(x: Array) -> tuple[Array, Array]:
+    """A column of quaternions over its length, and the length; a zero column stays zero."""
+    shift = _exponent(x)
+    scaled = _times_power_of_two(x, -shift)
+    # Half the squares: each quaternion stands twice in its block.
+    length = np.sqrt((scaled.real**2 + scaled.imag**2).sum(axis=(-2, -1)) / 2)
+    return scaled / np.where(length == 0, 1, length)[..., None, None], np.ldexp(length, shift[..., 0, 0])
+
+
+def _exponent(x: Array) -> Array:
+    """The binary exponent of the largest entry, with the last two axes kept."""
+    largest = np.maximum(np.abs(x.real), np.abs(x.imag)).max(axis=(-2, -1), keepdims=True)
+    return np.asarray(np.frexp(largest)[1])
+
+
+def _times_power_of_two(x: Array, exponent: Array) -> Array:
+    return np.asarray(np.ldexp(x.real, exponent) + 1j * np.ldexp(x.imag, exponent))
+
+
+def _pairs(a: Array) -> Array:
+    """A real matrix as an interleaved image: each entry times the 2 x 2 identity."""
+    return np.repeat(np.repeat(a, 2, axis=-2), 2, axis=-1) * np.tile(np.eye(2), (a.shape[-2], a.shape[-1]))
