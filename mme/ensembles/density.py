@@ -106,7 +106,8 @@ def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:
     Raises
     ------
     InputError
-        If the window is empty or the number of bins is not positive.
+        If the window is empty, the number of bins is not positive, or the bins are too narrow for floating
+        point.
 
     Examples
     --------
@@ -119,9 +120,12 @@ def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:
         raise InputError(f"window must be two numbers (low, high), but it is {window!r}.") from None
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise InputError(f"window must be two finite numbers with low < high, but it is ({low:g}, {high:g}).")
-    if not isinstance(bins, Integral) or isinstance(bins, bool) or bins < 1:
-        raise InputError(f"bins must be an integer of at least 1, but it is {bins!r}.")
-    return np.linspace(low, high, int(bins) + 1)
+    edges = np.linspace(low, high, _number_of_bins(bins) + 1)
+    if not (np.diff(edges) > 0).all():
+        raise InputError(
+            f"window ({low!r}, {high!r}) is too narrow for {bins} bins in floating point; use fewer bins."
+        )
+    return edges
 
 
 def spectral_density(
@@ -148,7 +152,7 @@ def spectral_density(
     normalise : {"window", "positive", "all"}
         Divide by the number of eigenvalues in the window, of all non-negative ones, or of all.
     bandwidth : float, optional
-        Standard deviation of a Gaussian kernel to smooth with.
+        Standard deviation of a Gaussian kernel to smooth with, applied to the counts in the bins.
 
     Returns
     -------
@@ -157,7 +161,8 @@ def spectral_density(
     Raises
     ------
     InputError
-        If an option is unknown or out of range, or no eigenvalue reaches the window.
+        If the input is no spectrum, an option is unknown or out of range, or no eigenvalue reaches the
+        window.
 
     Examples
     --------
@@ -167,14 +172,18 @@ def spectral_density(
     >>> spectral_density(spectrum, window=(0, 2), bins=2, zeros="drop", normalise="positive").density
     array([0.        , 0.66666667])
     """
+    if not isinstance(spectrum, PooledSpectrum | ExpectedSpectrum):
+        raise InputError(
+            "spectrum must be a PooledSpectrum (from pooled_spectrum) or a spectrum known by its law, "
+            f"but it is a {type(spectrum).__name__}."
+        )
     choice("zeros", zeros, tuple(ZERO_POLICIES))
     choice("normalise", normalise, NORMALISATIONS)
     edges = bin_edges(window, bins)
     width = edges[1] - edges[0]
     fine, first = edges, 0
     if bandwidth is not None:
-        if not isinstance(bandwidth, Real) or not 0 < bandwidth < np.inf:
-            raise InputError(f"bandwidth must be a positive finite number, but it is {bandwidth!r}.")
+        bandwidth = _bandwidth(bandwidth, edges)
         # Eigenvalues beyond the window reach into it through the kernel.
         first = int(np.ceil(KERNEL_REACH * bandwidth / width))
         fine = edges[0] + width * np.arange(-first, len(edges) + first)
@@ -193,11 +202,20 @@ def spectral_density(
     else:
         whole = [0.0 if normalise == "positive" else -np.inf, np.inf]
         total = _counts(spectrum, np.array(whole), zeros)[..., 0]
-    return SpectralDensity(counts / (total[..., None] * width), edges, inside, np.asarray(total), zeros, normalise)
+        if not np.all(total > 0):
+            raise InputError(
+                f"normalise={normalise!r} divides by the non-negative eigenvalues, but there is none."
+            )
+    return SpectralDensity(
+        counts / (total[..., None] * width), edges, inside, np.asarray(total), zeros, normalise
+    )
 
 
 def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
-    """Count eigenvalues per bin, shape (bins,) or (draws, bins); bins are [low, high), the last one closed."""
+    """Count eigenvalues per bin, shape (bins,) or (draws, bins).
+
+    Bins are [low, high), and the last one is closed.
+    """
     if isinstance(spectrum, ExpectedSpectrum):
         return np.asarray(spectrum.expected_counts(edges), dtype=np.float64)
     values = np.atleast_2d(spectrum.eigenvalues)
@@ -211,6 +229,21 @@ def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
     if spared and 0 <= zero_bin < len(edges) - 1:
         counts[:, zero_bin] -= spared
     return counts if spectrum.eigenvalues.ndim == 2 else counts[0]
+
+
+def _number_of_bins(bins: Any) -> int:
+    if isinstance(bins, bool) or not isinstance(bins, Integral) or int(bins) < 1:
+        raise InputError(f"bins must be an integer of at least 1, but it is {bins!r}.")
+    return int(bins)
+
+
+def _bandwidth(bandwidth: Any, edges: np.ndarray) -> float:
+    is_number = isinstance(bandwidth, Real) and not isinstance(bandwidth, bool | np.bool_)
+    if not (is_number and 0 < float(bandwidth) <= edges[-1] - edges[0]):
+        raise InputError(
+            f"bandwidth must be positive and no longer than the window, but it is {bandwidth!r}."
+        )
+    return float(bandwidth)
 
 
 def _reach(spectrum: Any) -> str:

@@ -18,6 +18,7 @@ __all__ = ["Layer", "LayerMatrixEnsemble", "layer_matrix_ensemble"]
 # What a bare tensor's number of axes says about the layer that it came from.
 TYPES_BY_AXES = {2: "Linear", 3: "Conv1d", 4: "Conv2d", 5: "Conv3d"}
 DTYPES = ("float64", "float32")
+EXTREME = 50  # beyond 2^±50 squares and their sums come near the range of float32
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,7 +70,7 @@ class Layer(Result):
     @property
     def weights(self) -> np.ndarray:
         """The stacked-up weights A, shape (N, M), in the layer's precision."""
-        return self.tensor.reshape(self.order, self.columns).astype(self.dtype, copy=False)
+        return np.asarray(self.tensor.reshape(self.order, self.columns), dtype=self.dtype)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -87,20 +88,23 @@ class Layer(Result):
         InputError
             If the weights are so large that the eigenvalues overflow.
         """
-        weights = self.weights
         # A power of two scales without rounding; it keeps the products of extreme weights in range.
-        exponent = int(np.frexp(np.abs(weights).max())[1])
-        scaled = np.ldexp(weights, -exponent) if abs(exponent) > 50 else weights
+        exponent = int(np.frexp(np.abs(self.tensor).max())[1])
+        is_extreme = abs(exponent) > EXTREME
+        if is_extreme:
+            scaled = np.ldexp(self.tensor.reshape(self.order, self.columns), -exponent).astype(self.dtype)
+        else:
+            scaled = self.weights
         gram = scaled @ scaled.T if self.order <= self.columns else scaled.T @ scaled
         # X is positive semidefinite: a negative eigenvalue can only be rounding.
         values = np.maximum(np.linalg.eigvalsh(gram), 0)
-        if scaled is not weights:
+        if is_extreme:
             with np.errstate(over="ignore", under="ignore"):
                 values = np.ldexp(values, 2 * exponent)
             if not np.isfinite(values).all():
                 raise InputError(
-                    f"layer {self.name!r} has weights up to 2^{exponent}, whose squares overflow {self.dtype}; "
-                    "rescale the weights."
+                    f"layer {self.name!r} has weights up to 2^{exponent}, whose squares overflow "
+                    f"{self.dtype}; rescale the weights."
                 )
         return np.concatenate([np.zeros(self.structural_zeros, values.dtype), values])
 
@@ -116,7 +120,8 @@ class Layer(Result):
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.shape))
-        return f"Layer({self.name!r}, {shape}: A is {self.order}×{self.columns}, {self.structural_zeros} structural zeros)"
+        zeros = f"{self.structural_zeros} structural zeros"
+        return f"Layer({self.name!r}, {shape}: A is {self.order}×{self.columns}, {zeros})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -199,12 +204,15 @@ def layer_matrix_ensemble(
     Parameters
     ----------
     source : torch.nn.Module, state dict, mapping of names to arrays, or pairs (name, array)
-        A parameter that two layers of a network share counts once.
+        A parameter that two layers of a network share counts once; in a mapping, torch tensors are shared
+        when they lie in the same memory, and NumPy arrays always count by their names.
     include, exclude : str or iterable of str, optional
-        Patterns of parameter names (``*``, ``?``, ``[…]``); keep only matches of `include`, drop those of `exclude`.
+        Patterns of parameter names (``*``, ``?``, ``[…]``); keep only matches of `include`, drop those of
+        `exclude`.
     types : str, class or iterable of them, optional
-        Keep only the parameters of layers of these types: names such as ``"Conv2d"``, or classes where `source`
-        is a module. Without a module, the number of axes tells: 2 Linear, 3 Conv1d, 4 Conv2d, 5 Conv3d.
+        Keep only the parameters of layers of these types: names such as ``"Conv2d"``, or classes where
+        `source` is a module. Without a module, the number of axes tells: 2 Linear, 3 Conv1d, 4 Conv2d,
+        5 Conv3d.
     dtype : {"float64", "float32"}
         Precision of the spectra. Integers and short floats are converted.
 
@@ -215,8 +223,8 @@ def layer_matrix_ensemble(
     Raises
     ------
     InputError
-        If a weight is NaN, infinite or complex (the message names the layer), if nothing of two or more axes is
-        there or left, or if an option is unknown.
+        If a weight is NaN, infinite or complex (the message names the layer), if nothing of two or more axes
+        is there or left, or if an option is unknown.
 
     References
     ----------
@@ -225,8 +233,8 @@ def layer_matrix_ensemble(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> network = {"conv.weight": rng.normal(size=(8, 3, 3, 3)), "conv.bias": np.zeros(8), "fc.weight": np.ones((10, 8))}
-    >>> ensemble = layer_matrix_ensemble(network)
+    >>> conv, fc = rng.normal(size=(8, 3, 3, 3)), rng.normal(size=(10, 8))
+    >>> ensemble = layer_matrix_ensemble({"conv.weight": conv, "conv.bias": np.zeros(8), "fc.weight": fc})
     >>> ensemble
     LayerMatrixEnsemble(2 matrices of orders 8, 10)
     >>> ensemble.structural_zeros, ensemble.skipped
@@ -235,23 +243,22 @@ def layer_matrix_ensemble(
     choice("dtype", dtype, DTYPES)
     layers: list[Layer] = []
     skipped: list[tuple[str, str]] = []
-    wanted = None if types is None else _type_names(types, known=None if _is_module(source) else TYPES_BY_AXES.values())
+    wanted = None if types is None else _type_names(types, source)
     for name, value, kinds in _parameters(source):
-        reason = _left_out(name, include, exclude)
-        if not reason:
-            tensor, reason = _weights(name, value)
+        reason = _left_out(name, include, exclude) or _no_matrix(value)
         if not reason and wanted is not None:
-            names = kinds or {TYPES_BY_AXES.get(tensor.ndim, "")}
+            names = kinds or {TYPES_BY_AXES.get(len(value.shape), "")}
             reason = "" if names & wanted else "type not chosen"
         if reason:
             skipped.append((name, reason))
         else:
-            layers.append(Layer(name, tensor, dtype))
+            layers.append(Layer(name, _weights(name, value), dtype))
     if not layers:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds no parameters"
         more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
         raise InputError(
-            f"source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square ({reasons}{more})."
+            "source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square "
+            f"({reasons}{more})."
         )
     return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped))
 
@@ -281,7 +288,9 @@ def _parameters(source: Any) -> Iterator[tuple[str, Any, set[str]]]:
             f"but it is {_described(source)}."
         ) from None
     for name, value in named:
-        if hasattr(value, "data_ptr") and value.data_ptr():  # a tensor listed under two names is one parameter
+        if (
+            hasattr(value, "data_ptr") and value.data_ptr()
+        ):  # a tensor listed under two names is one parameter
             storage = (value.data_ptr(), tuple(value.shape), tuple(value.stride()))
             if storage in seen:
                 value = f"shared with {seen[storage]}"
@@ -291,49 +300,62 @@ def _parameters(source: Any) -> Iterator[tuple[str, Any, set[str]]]:
 
 
 def _described(source: Any) -> str:
-    return f"an array of shape {source.shape}" if hasattr(source, "shape") else f"of type {type(source).__name__}"
+    return (
+        f"an array of shape {source.shape}"
+        if hasattr(source, "shape")
+        else f"of type {type(source).__name__}"
+    )
 
 
-def _type_names(types: Any, known: Iterable[str] | None) -> set[str]:
+def _type_names(types: Any, source: Any) -> set[str]:
     listed = [types] if isinstance(types, str | type) else list(types)
     names = {item if isinstance(item, str) else item.__name__ for item in listed}
-    if known is not None:
+    if not _is_module(source):
         for name in sorted(names):
-            choice("types (where source is not a module)", name, tuple(known))
+            choice("types (where source is not a module)", name, tuple(TYPES_BY_AXES.values()))
     return names
 
 
 def _left_out(name: str, include: str | Iterable[str] | None, exclude: str | Iterable[str] | None) -> str:
     def matches(patterns: str | Iterable[str]) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
+        return any(
+            fnmatchcase(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns)
+        )
 
     if include is not None and not matches(include):
         return "name not included"
     return "name excluded" if exclude is not None and matches(exclude) else ""
 
 
-def _weights(name: str, value: Any) -> tuple[np.ndarray, str]:
-    """Return the weights as a real array, or the reason why they take no part."""
-    nothing = np.empty(0)
-    if isinstance(value, str):
-        return nothing, value
+def _no_matrix(value: Any) -> str:
+    """Return why a parameter gives no layer matrix of order 2 or more; empty if it gives one."""
+    if isinstance(value, str):  # the reason, from `_parameters`
+        return value
     if isinstance(value, Mapping) or not hasattr(value, "shape"):
-        return nothing, f"not an array but {type(value).__name__}"
+        return f"not an array but {type(value).__name__}"
     if len(value.shape) < 2:
-        return nothing, "one axis" if len(value.shape) == 1 else "a single number"
+        return "one axis" if len(value.shape) == 1 else "a single number"
     if value.shape[0] < 2 or int(np.prod(value.shape[1:])) < 2:
-        return nothing, f"shape {tuple(value.shape)} has N or M below 2"
+        return f"shape {tuple(value.shape)} has N or M below 2"
+    return "boolean" if str(value.dtype).removeprefix("torch.") == "bool" else ""
+
+
+def _weights(name: str, value: Any) -> np.ndarray:
+    """Return the weights as a real and finite array."""
     array = _as_numpy(name, value)
-    if array.dtype.kind == "b":
-        return nothing, "boolean"
     if array.dtype.kind == "c":
-        raise InputError(f"layer {name!r} has complex weights ({array.dtype}); layer matrices need real ones.")
+        raise InputError(
+            f"layer {name!r} has complex weights ({array.dtype}); layer matrices need real ones."
+        )
     if array.dtype.kind not in "fiu":
         raise InputError(f"layer {name!r} has weights of dtype {array.dtype}; they must be real numbers.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int(np.size(array) - np.isfinite(array).sum())
-        raise InputError(f"layer {name!r} has NaN or infinite weights ({bad} of {array.size}); they must be finite.")
-    return array, ""
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = int(array.size - finite.sum())
+        raise InputError(
+            f"layer {name!r} has NaN or infinite weights ({bad} of {array.size}); they must be finite."
+        )
+    return array
 
 
 def _as_numpy(name: str, value: Any) -> np.ndarray:

@@ -57,7 +57,8 @@ def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
     choice("part", part, PARTS)
     transposed = np.swapaxes(matrices, -1, -2)
     if part == "symmetric":
-        return np.asarray(np.linalg.eigvalsh(matrices @ transposed))
+        # A Aᵀ is positive semidefinite: a negative eigenvalue can only be rounding.
+        return np.maximum(np.linalg.eigvalsh(matrices @ transposed), 0)
     if np.array_equal(matrices, transposed):
         values = np.linalg.eigvalsh(matrices)
     else:
@@ -154,7 +155,12 @@ def _square(index: int, matrix: Any) -> np.ndarray:
     where = f"matrices[{index}]"
     if array.dtype.kind not in "fiu":
         raise InputError(f"{where} must be real, but its dtype is {array.dtype}.")
-    if array.ndim not in (2, 3) or array.shape[-1] != array.shape[-2] or array.shape[-1] < 2 or 0 in array.shape:
+    if (
+        array.ndim not in (2, 3)
+        or array.shape[-1] != array.shape[-2]
+        or array.shape[-1] < 2
+        or 0 in array.shape
+    ):
         raise InputError(
             f"{where} must be a square matrix of order 2 or more, with at most one leading axis of draws, "
             f"but its shape is {array.shape}."

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mme.ensembles.mixed import PARTS, MatrixSpectrum, choice
+from mme.errors import InputError
 from mme.result import Result
 
 __all__ = ["POOLINGS", "Ensemble", "PooledSpectrum", "pooled_spectrum"]
@@ -33,6 +34,8 @@ class Ensemble(Protocol):
 class PooledSpectrum(Result):
     """All eigenvalues of a mixed matrix ensemble together (conjugate matrix ensembles, Definition 4).
 
+    Made by `pooled_spectrum`, or from eigenvalues that come from elsewhere.
+
     Attributes
     ----------
     eigenvalues : ndarray, shape (n,) or (draws, n)
@@ -43,13 +46,44 @@ class PooledSpectrum(Result):
         The orders N_i; n is their sum (plain pooling) or m · max N_i (periodic pooling).
     part, pooling : str
         How the spectra were read and pooled.
+
+    Raises
+    ------
+    InputError
+        If the eigenvalues are not real and finite, there is none, or fewer of them vanish than there are
+        structural zeros.
+
+    Examples
+    --------
+    >>> PooledSpectrum([3, 0, 0, 1], structural_zeros=2)
+    PooledSpectrum(4 eigenvalues from 0 to 3, 2 structural zeros)
     """
 
     eigenvalues: np.ndarray
-    structural_zeros: int
-    orders: tuple[int, ...]
+    structural_zeros: int = 0
+    orders: tuple[int, ...] = ()
     part: str = "real"
     pooling: str = "plain"
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.eigenvalues)
+        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2) or not values.size:
+            raise InputError(
+                "eigenvalues must be real numbers of shape (n,) or (draws, n), "
+                f"but they have dtype {values.dtype} and shape {values.shape}."
+            )
+        if not np.isfinite(values).all():
+            raise InputError("eigenvalues must be finite, but some are NaN or infinite.")
+        fewest = int((values == 0).sum(axis=-1).min())
+        if not 0 <= self.structural_zeros <= fewest:
+            raise InputError(
+                f"structural_zeros must be between 0 and {fewest}, the number of eigenvalues that are zero, "
+                f"but it is {self.structural_zeros!r}."
+            )
+        values = values if values.dtype.kind == "f" else values.astype(np.float64)
+        if (values[..., 1:] < values[..., :-1]).any():
+            values = np.sort(values, axis=-1)
+        object.__setattr__(self, "eigenvalues", values)
 
     @property
     def draws(self) -> int | None:
@@ -60,7 +94,8 @@ class PooledSpectrum(Result):
     def repetition(self) -> float:
         """How many non-zero eigenvalues share one position, on average over the eigenvalues.
 
-        It is close to 2 for real parts of conjugate pairs, and larger where spectra are repeated periodically.
+        It is close to 2 for real parts of conjugate pairs, and larger where spectra are repeated
+        periodically.
         """
         draws = np.atleast_2d(self.eigenvalues)
         counts = np.concatenate([np.unique(draw[draw != 0], return_counts=True)[1] for draw in draws])
@@ -78,7 +113,9 @@ class PooledSpectrum(Result):
         )
 
 
-def pooled_spectrum(ensemble: Ensemble | Any, *, part: str = "real", pooling: str = "plain") -> PooledSpectrum:
+def pooled_spectrum(
+    ensemble: Ensemble | Any, *, part: str = "real", pooling: str = "plain"
+) -> PooledSpectrum:
     """Pool the eigenvalues of all matrices of an ensemble.
 
     Parameters
@@ -88,8 +125,8 @@ def pooled_spectrum(ensemble: Ensemble | Any, *, part: str = "real", pooling: st
         What is read off the complex spectrum of a matrix that is not symmetric: real parts, moduli, or the
         eigenvalues of A Aᵀ. Layer matrices are symmetric already, and `part` leaves them as they are.
     pooling : {"plain", "periodic"}
-        All Σ N_i eigenvalues once, or each ascending spectrum repeated until it is as long as the longest, which
-        makes m · max N_i, the count that the paper prints.
+        All Σ N_i eigenvalues once, or each ascending spectrum repeated until it is as long as the longest,
+        which makes m · max N_i, the one reading of the paper's "N_i · m" that fits a mixed ensemble.
 
     Returns
     -------
@@ -98,7 +135,7 @@ def pooled_spectrum(ensemble: Ensemble | Any, *, part: str = "real", pooling: st
     Raises
     ------
     InputError
-        If an option is unknown.
+        If `ensemble` is no ensemble, or an option is unknown.
 
     References
     ----------
@@ -115,6 +152,11 @@ def pooled_spectrum(ensemble: Ensemble | Any, *, part: str = "real", pooling: st
     """
     choice("part", part, PARTS)
     choice("pooling", pooling, POOLINGS)
+    if not (hasattr(ensemble, "spectra") and hasattr(ensemble, "orders")):
+        raise InputError(
+            f"ensemble must be an ensemble of matrices, but it is a {type(ensemble).__name__}; make one with "
+            "layer_matrix_ensemble, circular_mixed_ensemble or MixedMatrixEnsemble."
+        )
     spectra = list(ensemble.spectra(part))
     if pooling == "periodic":
         longest = max(ensemble.orders)
