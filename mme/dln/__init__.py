@@ -1,0 +1,84 @@
+"""Part II: balanced factorisations of a matrix over R, C and H, and the entropy formula.
+
+Layers are arrays of shape (..., N, d, d) with W_1, the layer that is applied first, at index 0.
+"""
+
+from mme.dln.balance import (
+    act,
+    act_on_endpoints,
+    balance_defects,
+    balance_violation,
+    balanced_lift,
+    centre,
+    frames,
+    nearest_balanced,
+    require_balanced,
+)
+from mme.dln.blocks import gram_blocks, log_gram_determinant, path_adjacency, tridiagonal_block
+from mme.dln.chebyshev import (
+    block_determinant,
+    chebyshev_recurrence,
+    log_block_determinant,
+    log_chebyshev,
+    tridiagonal_determinants,
+)
+from mme.dln.entropy import (
+    entropy,
+    entropy_gradient,
+    entropy_hessian,
+    infinite_depth_entropy,
+    log_vandermonde_ratio,
+    orbit_volume,
+    renormalised_entropy,
+)
+from mme.dln.gram import gram_matrix, log_jacobian, pushed_forward_basis
+from mme.dln.layers import end_to_end, stack_layers
+from mme.dln.metric import (
+    dln_metric,
+    entropy_from_metric,
+    log_metric_determinant,
+    log_metric_eigenvalues,
+    metric_operator,
+)
+from mme.dln.orbit import orbit_dimension, orbit_map, orbit_map_differential
+
+__all__ = [
+    "act",
+    "act_on_endpoints",
+    "balance_defects",
+    "balance_violation",
+    "balanced_lift",
+    "block_determinant",
+    "centre",
+    "chebyshev_recurrence",
+    "dln_metric",
+    "end_to_end",
+    "entropy",
+    "entropy_from_metric",
+    "entropy_gradient",
+    "entropy_hessian",
+    "frames",
+    "gram_blocks",
+    "gram_matrix",
+    "infinite_depth_entropy",
+    "log_block_determinant",
+    "log_chebyshev",
+    "log_gram_determinant",
+    "log_jacobian",
+    "log_metric_determinant",
+    "log_metric_eigenvalues",
+    "log_vandermonde_ratio",
+    "metric_operator",
+    "nearest_balanced",
+    "orbit_dimension",
+    "orbit_map",
+    "orbit_map_differential",
+    "orbit_volume",
+    "path_adjacency",
+    "pushed_forward_basis",
+    "renormalised_entropy",
+    "require_balanced",
+    "stack_layers",
+    "tridiagonal_block",
+    "tridiagonal_determinants",
+]

@@ -1,0 +1,348 @@
+"""Balanced factorisations: the balance equations, the centre of an SVD, the group actions and Proposition 2.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field, field as field_of
+from mme.dln.arguments import validate_depth
+from mme.dln.layers import end_to_end, stack_layers
+from mme.errors import InputError
+
+__all__ = [
+    "act",
+    "act_on_endpoints",
+    "balance_defects",
+    "balance_violation",
+    "balanced_lift",
+    "centre",
+    "frames",
+    "nearest_balanced",
+    "require_balanced",
+]
+
+BALANCE_TOLERANCE = 1e-8  # relative to the largest layer, squared
+PROCRUSTES_TOLERANCE = 1e-13
+
+
+def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return W_{p+1}* W_{p+1} − W_p W_p* for p = 1, …, N − 1; balanced layers make them vanish.
+
+    Parameters
+    ----------
+    layers : array_like, shape (..., N, d, d)
+        W_1 at index 0.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N − 1, d, d)
+
+    References
+    ----------
+    Entropy formula, Section 2, the balanced variety.
+
+    Examples
+    --------
+    >>> balance_defects([2 * np.eye(1), 3 * np.eye(1)])
+    array([[[5.]]])
+    """
+    scalars, stacked = field_of(field), stack_layers(layers, field)
+    later, earlier = stacked[..., 1:, :, :], stacked[..., :-1, :, :]
+    return np.asarray(scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier))
+
+
+def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
+    """Return the size of the balance defects, (Σ_p |W_{p+1}* W_{p+1} − W_p W_p*|²)^{1/2} in the trace norm.
+
+    Parameters
+    ----------
+    layers, field
+        As in `balance_defects`.
+
+    Returns
+    -------
+    float or ndarray, shape (...,)
+
+    Examples
+    --------
+    >>> balance_violation([2 * np.eye(1), 3 * np.eye(1)])
+    5.0
+    """
+    norms = field_of(field).norm(balance_defects(layers, field))
+    total = np.sqrt((norms**2).sum(axis=-1))
+    return total if total.ndim else float(total)
+
+
+def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return the layers as one array if they are balanced up to rounding.
+
+    Raises
+    ------
+    InputError
+        If they are not; it says by how much.
+
+    Examples
+    --------
+    >>> require_balanced([np.eye(1), 2 * np.eye(1)])
+    Traceback (most recent call last):
+    mme.errors.InputError: layers must be balanced, W_{p+1}* W_{p+1} = W_p W_p*, but miss it by 3, which is 0.75 times the \
+largest squared layer; nearest_balanced finds balanced ones.
+    """
+    stacked = stack_layers(layers, field)
+    violation = np.max(balance_violation(stacked, field), initial=0.0)
+    scale = float(np.max(field_of(field).norm(stacked)) ** 2)
+    if violation > BALANCE_TOLERANCE * scale:
+        raise InputError(
+            f"layers must be balanced, W_{{p+1}}* W_{{p+1}} = W_p W_p*, but miss it by {violation:.4g}, which is "
+            f"{violation / scale:.3g} times the largest squared layer; nearest_balanced finds balanced ones."
+        )
+    return stacked
+
+
+def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.ndarray:
+    """Return the balanced factorisation (UΛ, Λ, …, Λ, ΛV*) of X = UΣV*, with Λ = Σ^{1/N}.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (..., d, d)
+        X, any matrix over the field.
+    depth : int
+        N ≥ 1.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+        W_1 = ΛV* at index 0; X itself for N = 1.
+
+    References
+    ----------
+    Entropy formula, Section 2, the centre W_X^c.
+
+    Examples
+    --------
+    >>> centre(np.diag([8.0, 1.0]), depth=3)[1]
+    array([[2., 0.],
+           [0., 1.]])
+    """
+    depth, scalars = validate_depth(depth), field_of(field)
+    U, sigma, V = scalars.svd(_square(matrix, scalars))
+    root = scalars.diagonal(sigma ** (1 / depth))
+    layers = np.stack([root] * depth, axis=-3)
+    layers[..., 0, :, :] = layers[..., 0, :, :] @ scalars.adjoint(V)
+    layers[..., -1, :, :] = U @ layers[..., -1, :, :]
+    return layers
+
+
+def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return Q·W = (W_N Q_{N−1}*, …, Q_2 W_2 Q_1*, Q_1 W_1), the action of G^{N−1} between the layers.
+
+    Parameters
+    ----------
+    frames : array_like, shape (..., N − 1, d, d)
+        Q_1, …, Q_{N−1}, unitary over the field; Q_1 at index 0.
+    layers : array_like, shape (..., N, d, d)
+        W_1 at index 0.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    Raises
+    ------
+    InputError
+        If there are not N − 1 frames, or one is not unitary.
+
+    References
+    ----------
+    Entropy formula, (2.3).
+
+    Examples
+    --------
+    >>> act([-np.eye(1)], [[[2.0]], [[3.0]]])[:, 0, 0]
+    array([-2., -3.])
+    """
+    scalars, stacked = field_of(field), stack_layers(layers, field)
+    Q = _unitary(frames, scalars, "frames") if stacked.shape[-3] > 1 else np.zeros((0, *stacked.shape[-2:]))
+    if Q.ndim < 3 or Q.shape[-3] != stacked.shape[-3] - 1:
+        raise InputError(f"frames must be {stacked.shape[-3] - 1} unitary matrices for {stacked.shape[-3]} layers.")
+    moved = np.array(np.broadcast_to(stacked, np.broadcast_shapes(Q.shape[:-3], stacked.shape[:-3]) + stacked.shape[-3:]))
+    moved[..., :-1, :, :] = Q @ moved[..., :-1, :, :]
+    moved[..., 1:, :, :] = moved[..., 1:, :, :] @ scalars.adjoint(Q)
+    return moved
+
+
+def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return (L, R)·W = (L W_N, W_{N−1}, …, W_2, W_1 R*), which maps O_X isometrically onto O_{LXR*}.
+
+    Parameters
+    ----------
+    left, right : array_like, shape (..., d, d)
+        L and R, unitary over the field.
+    layers : array_like, shape (..., N, d, d)
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    References
+    ----------
+    Entropy formula, (2.4) and Proposition 2.1.
+
+    Examples
+    --------
+    >>> end_to_end(act_on_endpoints(-np.eye(2), np.eye(2), [np.eye(2), np.eye(2)]))
+    array([[-1.,  0.],
+           [ 0., -1.]])
+    """
+    scalars = field_of(field)
+    L, R = (_unitary(each, scalars, name) for each, name in ((left, "left"), (right, "right")))
+    moved = np.array(stack_layers(layers, field))
+    moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
+    moved[..., -1, :, :] = L @ moved[..., -1, :, :]
+    return moved
+
+
+def frames(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Recover the frames Q_1, …, Q_{N−1} with W = Q·W_X^c from balanced layers of an invertible X.
+
+    W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where singular
+    values coincide; a singular value decomposition of each layer would not be.
+
+    Parameters
+    ----------
+    layers : array_like, shape (..., N, d, d)
+        Balanced, with an invertible product.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N − 1, d, d)
+
+    Raises
+    ------
+    InputError
+        If the layers are not balanced (it says by how much) or their product is singular.
+
+    References
+    ----------
+    Entropy formula, Lemma 3.1 and Proposition 2.2.
+
+    Examples
+    --------
+    >>> rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
+    >>> layers = act([rotation], centre(np.diag([4.0, 1.0]), depth=2))
+    >>> bool(np.allclose(frames(layers), [rotation]))
+    True
+    """
+    scalars, stacked = field_of(field), require_balanced(layers, field)
+    _, sigma, V = scalars.svd(end_to_end(stacked, scalars))
+    if np.any(sigma[..., -1] <= np.finfo(float).eps * sigma[..., 0]):
+        raise InputError("the layers' product must be invertible to have unique frames, but it is singular.")
+    frame, found = V, []
+    for p in range(stacked.shape[-3] - 1):
+        frame = scalars.polar(stacked[..., p, :, :] @ frame)
+        found.append(frame)
+    return np.stack(found, axis=-3) if found else np.zeros((*stacked.shape[:-3], 0, *stacked.shape[-2:]), scalars.dtype)
+
+
+def balanced_lift(
+    matrix: Any, *, depth: int, field: str | int | Field = "R", rng: int | np.random.Generator | None = None
+) -> np.ndarray:
+    """Return a balanced factorisation of X, drawn uniformly from the group's orbit (Haar frames).
+
+    Parameters
+    ----------
+    matrix : array_like, shape (..., d, d)
+        X; where it is singular the factorisations are still balanced, but the orbit is smaller.
+    depth : int
+        N ≥ 1.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    rng : int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> layers = balanced_lift(X, depth=4, rng=0)
+    >>> bool(np.allclose(end_to_end(layers), X)), bool(balance_violation(layers) < 1e-12)
+    (True, True)
+    """
+    scalars = field_of(field)
+    middle = centre(matrix, depth=depth, field=scalars)
+    if depth == 1:
+        return middle
+    d = scalars.order(middle)
+    batch = middle.shape[:-3]
+    Q = scalars.haar(d, size=(*batch, depth - 1), rng=np.random.default_rng(rng))
+    return act(Q, middle, scalars)
+
+
+def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: int = 1000) -> np.ndarray:
+    """Return a balanced factorisation of the same end-to-end matrix near to given layers.
+
+    The frames are improved in turn, each by the polar factor that brings the layers on both sides of it nearest
+    (Procrustes), until nothing moves: the distance never grows, and the result is a local minimum.
+
+    Parameters
+    ----------
+    layers : array_like, shape (..., N, d, d)
+        Any layers.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    max_steps : int
+        Sweeps at most.
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    Raises
+    ------
+    InputError
+        If the sweeps do not settle within `max_steps`.
+
+    Examples
+    --------
+    >>> near = nearest_balanced([[[1.0]], [[4.0]]])
+    >>> near[:, 0, 0]
+    array([2., 2.])
+    """
+    scalars, stacked = field_of(field), stack_layers(layers, field)
+    middle = centre(end_to_end(stacked, scalars), depth=stacked.shape[-3], field=scalars)
+    N = stacked.shape[-3]
+    if N == 1:
+        return stacked
+    Q = np.stack([scalars.identity(scalars.order(stacked))] * (N - 1), axis=-3)
+    Q = np.array(np.broadcast_to(Q, stacked.shape[:-3] + Q.shape))
+    # |Q·C − W|² falls most when Q_p follows the polar factor of W_p Q_{p−1} C_p* + W_{p+1}* Q_{p+1} C_{p+1}.
+    for _ in range(max_steps):
+        before = Q.copy()
+        for p in range(N - 1):
+            below = stacked[..., p, :, :] @ (Q[..., p - 1, :, :] if p else scalars.identity(scalars.order(stacked)))
+            above = scalars.adjoint(stacked[..., p + 1, :, :])
+            if p + 2 < N:
+                above = above @ Q[..., p + 1, :, :]
+            pull = below @ scalars.adjoint(middle[..., p, :, :]) + above @ middle[..., p + 1, :, :]
+            Q[..., p, :, :] = scalars.polar(pull)
+        if np.max(np.abs(Q - before)) < PROCRUSTES_TOLERANCE * N:
+            return act(Q, middle, scalars)
+    raise InputError(f"nearest_balanced did not settle within max_steps={max_steps}; allow more steps.")
+
+
+def _square(matrix: Any, scalars: Field) -> np.ndarray:
+    return scalars.validate(matrix, name="matrix")
+
+
+def _unitary(matrices: Any, scalars: Field, name: str) -> np.ndarray:
+    Q = scalars.validate(matrices, name=name)
+    if not np.all(scalars.is_unitary(Q)):
+        raise InputError(f"{name} must be unitary over {scalars.name}, Q* Q = 1, but at least one is not.")
+    return Q

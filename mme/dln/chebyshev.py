@@ -1,0 +1,179 @@
+"""Lemma 5.1, Proposition 5.2 and Corollary 5.3: tridiagonal determinants as Chebyshev polynomials.
+
+All functions work for numbers, arrays and, where said, SymPy symbols.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from mme.dln.sinhc import log_sinhc
+from mme.errors import InputError
+
+__all__ = [
+    "block_determinant",
+    "chebyshev_recurrence",
+    "log_block_determinant",
+    "log_chebyshev",
+    "tridiagonal_determinants",
+]
+
+
+def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
+    """Return U_0(x), …, U_n(x), Chebyshev's polynomials of the second kind, by their recurrence.
+
+    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}.
+
+    Parameters
+    ----------
+    n : int
+        Degree, at least 0.
+    x : number, array or SymPy expression
+
+    Returns
+    -------
+    list of n + 1 values like x
+
+    Raises
+    ------
+    InputError
+        If n is negative.
+
+    Examples
+    --------
+    >>> chebyshev_recurrence(3, 1)
+    [1, 2, 3, 4]
+    """
+    if n < 0:
+        raise InputError(f"n must be at least 0, but it is {n}.")
+    values = [x**0, 2 * x]
+    while len(values) <= n:
+        values.append(2 * x * values[-1] - values[-2])
+    return values[: n + 1]
+
+
+def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[Any]:
+    """Return det T_0, …, det T_n for tridiagonal matrices with constant diagonals, by expansion along the last row.
+
+    D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1} for diagonal t and off-diagonals s (Lemma 5.1's recurrence).
+
+    Parameters
+    ----------
+    n : int
+        Order, at least 0.
+    diagonal, off_diagonal : number, array or SymPy expression
+
+    Returns
+    -------
+    list of n + 1 values
+
+    Raises
+    ------
+    InputError
+        If n is negative.
+
+    Examples
+    --------
+    >>> tridiagonal_determinants(3, 2, -1)
+    [1, 2, 3, 4]
+    """
+    if n < 0:
+        raise InputError(f"n must be at least 0, but it is {n}.")
+    values = [diagonal**0, diagonal]
+    while len(values) <= n:
+        values.append(diagonal * values[-1] - off_diagonal**2 * values[-2])
+    return values[: n + 1]
+
+
+def block_determinant(a: Any, b: Any, depth: int) -> Any:
+    """Return det M_{N−1}(a, b) = Σ_{p=0}^{N−1} a^{2(N−1−p)} b^{2p}, the polynomial of (5.1).
+
+    Parameters
+    ----------
+    a, b : number, array or SymPy expression
+    depth : int
+        N ≥ 1.
+
+    Returns
+    -------
+    value like a and b
+        N terms are added, so this is for moderate depth; `log_block_determinant` is for any.
+
+    References
+    ----------
+    Entropy formula, Proposition 5.2, (5.1).
+
+    Examples
+    --------
+    >>> block_determinant(2, 1, 3)  # (2⁶ − 1)/(2² − 1)
+    21
+    """
+    if depth < 1:
+        raise InputError(f"depth must be an integer of at least 1, but it is {depth!r}.")
+    terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
+    return sum(terms[1:], terms[0])
+
+
+def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
+    """Return log det M_{N−1}(a, b) = log (a^{2N} − b^{2N})/(a² − b²) from log a and log b, for any depth.
+
+    With u = log a − log b the quotient is (ab)^{N−1} sinh(N u)/sinh u, so its logarithm is
+    (N − 1)(log a + log b) + log N + h(N u) − h(u), which is (5.3) at u = 0.
+
+    Parameters
+    ----------
+    log_a, log_b : array
+        NumPy, torch or any array of the array API standard.
+    depth : int
+        N ≥ 1.
+
+    Returns
+    -------
+    array
+
+    References
+    ----------
+    Entropy formula, Proposition 5.2, (5.2) and (5.3).
+
+    Examples
+    --------
+    >>> zero = np.zeros(())
+    >>> float(np.exp(log_block_determinant(zero, zero, 5)).round(9))  # N a^{2(N−1)} at a = b = 1
+    5.0
+    """
+    u = log_a - log_b
+    return (depth - 1) * (log_a + log_b) + float(np.log(depth)) + log_sinhc(depth * u) - log_sinhc(u)
+
+
+def log_chebyshev(n: int, x: Any) -> Any:
+    """Return log U_n(x) for x ≥ 1 and any degree: U_n(cosh u) = sinh((n+1) u)/sinh u.
+
+    Parameters
+    ----------
+    n : int
+        Degree, at least 0.
+    x : array
+        At least 1.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    InputError
+        If n is negative or some x is below 1.
+
+    Examples
+    --------
+    >>> float(np.exp(log_chebyshev(3, np.asarray(1.5))).round(9))  # 8x³ − 4x
+    21.0
+    """
+    xp = array_namespace(x)
+    if n < 0 or not bool(xp.all(x >= 1)):
+        raise InputError("log_chebyshev needs a degree n ≥ 0 and arguments x ≥ 1.")
+    u = xp.acosh(x)
+    return float(np.log(n + 1)) + log_sinhc((n + 1) * u) - log_sinhc(u)

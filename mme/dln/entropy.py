@@ -1,0 +1,304 @@
+"""Theorem 1.1: the entropy formula of the deep linear network, written once in β for R, C and H.
+
+With x_k = log σ_k, h(u) = log(sinh u / u) and D = dim G, formula (1.2) reads
+
+    S = (N − 1) log c + (D/2) log N + (1 − 1/N) (D/d) Σ_k x_k + (β/2) Σ_{k<l} [h(x_k − x_l) − h((x_k − x_l)/N)],
+
+which is exact at coinciding singular values, and neither overflows nor cancels at any depth or scale.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_torch_array
+
+from mme.algebra import Field, field as field_of
+from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.dln.chebyshev import log_block_determinant
+from mme.dln.sinhc import log_sinhc, log_sinhc_first, log_sinhc_second
+
+__all__ = [
+    "entropy",
+    "entropy_gradient",
+    "entropy_hessian",
+    "infinite_depth_entropy",
+    "log_vandermonde_ratio",
+    "orbit_volume",
+    "renormalised_entropy",
+]
+
+
+def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
+    """Return log van(Σ²)/van(Λ²) = Σ_{k<l} log (σ_k² − σ_l²)/(λ_k² − λ_l²) with λ = σ^{1/N}.
+
+    Parameters
+    ----------
+    singular_values : array_like or torch tensor, shape (..., d)
+        Non-negative; equal values are taken by continuity, as in (1.3).
+    depth : int
+        N ≥ 1.
+
+    Returns
+    -------
+    float or array, shape (...,)
+        −∞ where two singular values vanish and N > 1.
+
+    References
+    ----------
+    Entropy formula, (1.1)–(1.3).
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_vandermonde_ratio([2.0, 1.0], depth=2))), 9)  # (4 − 1)/(2 − 1)
+    3.0
+    """
+    depth = validate_depth(depth)
+    sigma = validate_singular_values(singular_values)
+    d = sigma.shape[-1]
+    pairs = array_namespace(sigma).sum(_pair_logarithms(sigma, depth), axis=-1)
+    return _scalar(pairs + d * (d - 1) / 2 * float(np.log(depth)))
+
+
+def entropy(
+    singular_values: Any, *, depth: int, field: str | int | Field = "R", group_volume: bool = True
+) -> Any:
+    """Return S(X) = log vol(O_X), the entropy of the balanced factorisations of X in N layers.
+
+    Parameters
+    ----------
+    singular_values : array_like or torch tensor, shape (..., d)
+        The singular values of X, in any order; equal ones are allowed. Differentiable where they are torch tensors.
+    depth : int
+        N ≥ 1.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    group_volume : bool
+        Include (N − 1) log c_{d,β}, which at large depth swamps the rest in floating point.
+
+    Returns
+    -------
+    float or array, shape (...,)
+        At singular X the limit of the formula: for N ≥ 2 it is finite if β = 1 and one singular value vanishes,
+        and −∞ otherwise. For N = 1 it is 0.
+
+    Raises
+    ------
+    InputError
+        If a singular value is negative or not finite, the depth is not an integer ≥ 1, or the field unknown.
+
+    References
+    ----------
+    Entropy formula, Theorem 1.1, (1.2).
+
+    Examples
+    --------
+    >>> round(entropy([2.0, 1.0], depth=2, field="R"), 6)  # log(4√2π) + ½ log 3
+    3.426904
+    >>> round(entropy([1.0], depth=3, field="H"), 6)  # a product of two 3-spheres, stretched: log(2π²)² + (3/2) log 3
+    7.613132
+    """
+    depth, scalars = validate_depth(depth), field_of(field)
+    sigma = validate_singular_values(singular_values)
+    total = _renormalised(sigma, depth, scalars)
+    if depth == 1:
+        return _scalar(0 * total)
+    d = sigma.shape[-1]
+    total = total + scalars.group_dimension(d) / 2 * float(np.log(depth))
+    if group_volume:
+        total = total + (depth - 1) * scalars.log_group_volume(d)
+    return _scalar(total)
+
+
+def orbit_volume(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
+    """Return vol(O_X) = e^S, the volume of the balanced factorisations of X.
+
+    Parameters
+    ----------
+    singular_values, depth, field
+        As in `entropy`.
+
+    Returns
+    -------
+    float or array, shape (...,)
+        Infinite where it exceeds the range of floating point; `entropy` does not.
+
+    References
+    ----------
+    Entropy formula, Theorem 1.1, (1.1).
+
+    Examples
+    --------
+    >>> round(orbit_volume([3.0], depth=2, field="C"), 6)  # a circle of radius √(2·3)
+    15.390598
+    """
+    value = entropy(singular_values, depth=depth, field=field)
+    xp = array_namespace(value) if hasattr(value, "shape") else np
+    with np.errstate(over="ignore"):
+        return _scalar(xp.exp(value))
+
+
+def renormalised_entropy(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
+    """Return S_N − (N − 1) log c − (D/2) log N, which converges as the depth grows.
+
+    Parameters
+    ----------
+    singular_values, depth, field
+        As in `entropy`.
+
+    Returns
+    -------
+    float or array, shape (...,)
+
+    References
+    ----------
+    Entropy formula, Remark 1.4.
+
+    Examples
+    --------
+    >>> round(renormalised_entropy([2.0, 1.0], depth=10**9) - infinite_depth_entropy([2.0, 1.0]), 6) + 0.0
+    0.0
+    """
+    sigma = validate_singular_values(singular_values)
+    return _scalar(_renormalised(sigma, validate_depth(depth), field_of(field)))
+
+
+def infinite_depth_entropy(singular_values: Any, *, field: str | int | Field = "R") -> Any:
+    """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} h(log σ_k − log σ_l), the limit of `renormalised_entropy`.
+
+    Parameters
+    ----------
+    singular_values, field
+        As in `entropy`.
+
+    Returns
+    -------
+    float or array, shape (...,)
+        −∞ at singular X, except for d = β = 1.
+
+    References
+    ----------
+    Entropy formula, Remark 1.4.
+
+    Examples
+    --------
+    >>> round(infinite_depth_entropy([np.e, 1.0]), 6)  # ½ log of the logarithmic mean of e² and 1
+    0.58072
+    """
+    return _scalar(_renormalised(validate_singular_values(singular_values), None, field_of(field)))
+
+
+def entropy_gradient(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> np.ndarray:
+    """Return ∂S/∂σ_k.
+
+    Parameters
+    ----------
+    singular_values : array_like, shape (..., d)
+        Positive.
+    depth : int or None
+        None for infinite depth.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., d)
+
+    Raises
+    ------
+    InputError
+        As in `entropy`, and if a singular value is 0.
+
+    Examples
+    --------
+    >>> entropy_gradient([2.0], depth=2, field="C")  # S = ½ log 2 + ½ log σ + log 2π
+    array([0.25])
+    """
+    sigma, logarithmic, _ = _derivatives(singular_values, depth, field)
+    return np.asarray(logarithmic / sigma)
+
+
+def entropy_hessian(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> np.ndarray:
+    """Return ∂²S/∂σ_k∂σ_l.
+
+    Parameters
+    ----------
+    singular_values, depth, field
+        As in `entropy_gradient`.
+
+    Returns
+    -------
+    ndarray, shape (..., d, d)
+
+    Raises
+    ------
+    InputError
+        As in `entropy_gradient`.
+
+    Examples
+    --------
+    >>> entropy_hessian([2.0], depth=2, field="C")
+    array([[-0.125]])
+    """
+    sigma, first, second = _derivatives(singular_values, depth, field)
+    d = sigma.shape[-1]
+    # ∂_σ = (1/σ) ∂_x leaves an extra −∂_x S/σ² on the diagonal.
+    second = second - first[..., None] * np.eye(d)
+    return np.asarray(second / sigma[..., :, None] / sigma[..., None, :])
+
+
+def _derivatives(
+    singular_values: Any, depth: int | None, field: str | int | Field
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return σ and the gradient and Hessian of S in x = log σ, shapes (..., d) and (..., d, d)."""
+    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
+    inverse = 0.0 if depth is None else 1 / validate_depth(depth)
+    scalars, d = field_of(field), sigma.shape[-1]
+    x = np.log(sigma)
+    delta = x[..., :, None] - x[..., None, :]
+    slope = log_sinhc_first(delta) - inverse * log_sinhc_first(delta * inverse)
+    curvature = log_sinhc_second(delta) - inverse**2 * log_sinhc_second(delta * inverse)
+    curvature = curvature * (1 - np.eye(d))
+    first = (1 - inverse) * scalars.group_dimension(d) / d + scalars.beta / 2 * slope.sum(axis=-1)
+    second = scalars.beta / 2 * (curvature.sum(axis=-1)[..., None] * np.eye(d) - curvature)
+    return sigma, first, second
+
+
+def _renormalised(sigma: Any, depth: int | None, scalars: Field) -> Any:
+    """(1 − 1/N)(β − 1) Σ x_k + (β/2) Σ_{k<l} [log of the pair's Vandermonde ratio − log N]; None is N = ∞."""
+    xp = array_namespace(sigma)
+    weight = (1 if depth is None else 1 - 1 / depth) * (scalars.beta - 1)
+    pairs = scalars.beta / 2 * xp.sum(_pair_logarithms(sigma, depth), axis=-1)
+    return pairs + weight * xp.sum(_log(sigma, xp), axis=-1) if weight else pairs
+
+
+def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
+    """log (σ_k² − σ_l²)/(N (λ_k² − λ_l²)) for each pair k < l, shape (..., d(d−1)/2); None is N = ∞."""
+    xp = array_namespace(sigma)
+    rows, columns = np.triu_indices(sigma.shape[-1], k=1)
+    first, second = sigma[..., rows], sigma[..., columns]
+    if depth == 1:
+        return xp.zeros_like(first)
+    vanishing = (first == 0) | (second == 0)
+    # A vanishing pair takes the other branch; ones keep this one's value and gradient finite.
+    x, y = (xp.log(xp.where(vanishing, xp.ones_like(each), each)) for each in (first, second))
+    if depth is None:  # the logarithmic mean of σ_k² and σ_l²
+        mean = x + y + log_sinhc(x - y)
+        return xp.where(vanishing, xp.full_like(mean, -xp.inf), mean)
+    scale = float(np.log(depth))
+    ratio = log_block_determinant(x / depth, y / depth, depth) - scale
+    # (σ² − 0)/(λ² − 0) = σ^{2 − 2/N}
+    alone = 2 * (1 - 1 / depth) * _log(xp.maximum(first, second), xp) - scale
+    return xp.where(vanishing, alone, ratio)
+
+
+def _log(sigma: Any, xp: Any) -> Any:
+    """log σ with log 0 = −∞ and no warning."""
+    zero = sigma == 0
+    return xp.where(zero, xp.full_like(sigma, -xp.inf), xp.log(xp.where(zero, xp.ones_like(sigma), sigma)))
+
+
+def _scalar(value: Any) -> Any:
+    """Return a plain float instead of an array without axes; leave torch tensors as they are."""
+    if is_torch_array(value) or getattr(value, "ndim", 0):
+        return value
+    return float(value)

@@ -1,0 +1,108 @@
+"""The pushed-forward basis and its Gram matrix, from scratch: Lemma 4.2 before it is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field, field as field_of
+from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.dln.orbit import orbit_map_differential
+
+__all__ = ["gram_matrix", "log_jacobian", "pushed_forward_basis"]
+
+
+def pushed_forward_basis(
+    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
+) -> np.ndarray:
+    """Return the tangent vectors V_{kl}^{ε,p} = dΨ(A_{kl}^{ε,(p)}) and V_k^{ε,p} = dΨ(D_k^{ε,(p)}) of O_Σ.
+
+    Parameters
+    ----------
+    singular_values : array_like, shape (d,)
+        Positive.
+    depth : int
+        N ≥ 2.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    frames : array_like, shape (N − 1, d, d), optional
+        Q, where the tangent vectors are taken; the identity by default.
+
+    Returns
+    -------
+    ndarray, shape (D, N − 1, N, d, d)
+        First the Lie algebra's basis in the order of `Field.lie_basis`, then p, then the layers.
+
+    References
+    ----------
+    Entropy formula, (4.4).
+
+    Examples
+    --------
+    >>> pushed_forward_basis([2.0, 1.0], depth=3, field="C").shape
+    (4, 2, 3, 2, 2)
+    """
+    depth, scalars = validate_depth(depth), field_of(field)
+    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
+    basis = scalars.lie_basis(len(sigma))
+    place = np.eye(depth - 1)[None, :, :, None, None]
+    directions = basis[:, None, None] * place
+    return orbit_map_differential(scalars.diagonal(np.sort(sigma)[::-1]), directions, scalars, frames=frames)
+
+
+def gram_matrix(
+    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
+) -> np.ndarray:
+    """Return the Gram matrix 𝒢 of the pushed-forward basis in the trace pairing, by pairing all with all.
+
+    Parameters
+    ----------
+    singular_values, depth, field, frames
+        As in `pushed_forward_basis`.
+
+    Returns
+    -------
+    ndarray, shape ((N − 1) D, (N − 1) D)
+        The index runs over the Lie algebra's basis first and over p second, so the blocks of Proposition 4.3 stand
+        along the diagonal.
+
+    References
+    ----------
+    Entropy formula, Lemma 4.2 and Proposition 4.3.
+
+    Examples
+    --------
+    >>> gram_matrix([1.0, 1.0], depth=3)
+    array([[ 2., -1.],
+           [-1.,  2.]])
+    """
+    vectors = pushed_forward_basis(singular_values, depth=depth, field=field, frames=frames)
+    flat = vectors.reshape(-1, *vectors.shape[2:])
+    return np.asarray(field_of(field).pairing(flat[:, None], flat[None, :]).sum(axis=-1))
+
+
+def log_jacobian(
+    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
+) -> float:
+    """Return log √det 𝒢, the logarithm of the volume that Ψ_Σ gives a unit of G^{N−1}, from the full Gram matrix.
+
+    Parameters
+    ----------
+    singular_values, depth, field, frames
+        As in `pushed_forward_basis`.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Entropy formula, Proposition 5.4, (5.5).
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_jacobian([1.0, 1.0], depth=3))), 9)  # √det [[2, −1], [−1, 2]]
+    1.732050808
+    """
+    gram = gram_matrix(singular_values, depth=depth, field=field, frames=frames)
+    return float(np.linalg.slogdet(gram)[1] / 2) if gram.size else 0.0

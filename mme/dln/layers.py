@@ -1,0 +1,79 @@
+"""Parameters W = (W_N, …, W_1) of a deep linear network as one array, W_1 first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field, field as field_of
+from mme.errors import InputError
+
+__all__ = ["end_to_end", "stack_layers"]
+
+
+def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return the layers as one array, the layer that is applied first at index 0.
+
+    Parameters
+    ----------
+    layers : array_like, shape (..., N, d, d), or sequence of N arrays of shape (..., d, d)
+        W_1, …, W_N; over H complex images of size 2d.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    Raises
+    ------
+    InputError
+        If the layers are not square matrices of one size over the field.
+
+    Examples
+    --------
+    >>> stack_layers([np.eye(2), 2 * np.eye(2)]).shape
+    (2, 2, 2)
+    """
+    scalars = field_of(field)
+    if isinstance(layers, Sequence) and len(layers):
+        shapes = [np.shape(layer) for layer in layers]
+        if len({shape[-2:] for shape in shapes}) > 1:
+            listed = ", ".join("×".join(map(str, shape)) for shape in shapes)
+            raise InputError(f"layers must be square matrices of one size, but they are {listed} and do not multiply.")
+        layers = np.stack(np.broadcast_arrays(*layers), axis=-3)
+    stacked = scalars.validate(layers, name="layers")
+    if stacked.ndim < 3 or stacked.shape[-3] < 1:
+        raise InputError(f"layers must have shape (..., N, d, d) with N ≥ 1, but their shape is {stacked.shape}.")
+    return stacked
+
+
+def end_to_end(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1.
+
+    Parameters
+    ----------
+    layers : array_like, shape (..., N, d, d)
+        W_1 at index 0.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., d, d)
+
+    References
+    ----------
+    Entropy formula, Section 1.
+
+    Examples
+    --------
+    >>> end_to_end([np.array([[1.0, 1.0], [0.0, 1.0]]), np.diag([2.0, 3.0])])
+    array([[2., 2.],
+           [0., 3.]])
+    """
+    stacked = stack_layers(layers, field)
+    product = stacked[..., 0, :, :]
+    for p in range(1, stacked.shape[-3]):
+        product = stacked[..., p, :, :] @ product
+    return np.asarray(product)

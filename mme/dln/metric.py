@@ -1,0 +1,201 @@
+"""The DLN metric: the operator A_{N,X}, its determinant (Lemma 5.5) and the entropy through it (Proposition 1.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field, field as field_of
+from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.dln.chebyshev import log_block_determinant
+from mme.dln.sinhc import log_sinhc
+from mme.errors import InputError
+
+__all__ = [
+    "dln_metric",
+    "entropy_from_metric",
+    "log_metric_determinant",
+    "log_metric_eigenvalues",
+    "metric_operator",
+]
+
+
+def log_metric_eigenvalues(singular_values: Any, *, depth: int | None) -> np.ndarray:
+    """Return log μ_kl, where A_{N,X} has the eigenvalue μ_kl = Σ_p λ_k^{2(N−p)} λ_l^{2(p−1)} on u_k ε v_l*.
+
+    Parameters
+    ----------
+    singular_values : array_like, shape (..., d)
+        Positive.
+    depth : int or None
+        N ≥ 1; None for A_∞, whose eigenvalues are the logarithmic means of σ_k² and σ_l².
+
+    Returns
+    -------
+    ndarray, shape (..., d, d)
+        In the order of the singular values as given; symmetric. Over F each has real multiplicity β.
+
+    References
+    ----------
+    Entropy formula, Lemma 5.5 and Remark 1.4.
+
+    Examples
+    --------
+    >>> np.exp(log_metric_eigenvalues([4.0, 1.0], depth=2)).round(9)  # λ = 2, 1: λ_k² + λ_l²
+    array([[8., 5.],
+           [5., 2.]])
+    """
+    x = np.log(np.asarray(validate_singular_values(singular_values, positive=True)))
+    rows, columns = x[..., :, None], x[..., None, :]
+    if depth is None:
+        return np.asarray(rows + columns + log_sinhc(rows - columns))
+    depth = validate_depth(depth)
+    return np.asarray(log_block_determinant(rows / depth, columns / depth, depth))
+
+
+def metric_operator(
+    matrix: Any, vector: Any, *, depth: int | None, field: str | int | Field = "R", power: float = 1.0
+) -> np.ndarray:
+    """Return A_{N,X}(Z) = Σ_p (XX*)^{(N−p)/N} Z (X*X)^{(p−1)/N}, or a power of the operator.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (..., d, d)
+        X, invertible.
+    vector : array_like, shape (..., d, d)
+        Z.
+    depth : int or None
+        N ≥ 1; None for A_∞ = lim A_N/N.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    power : float
+        1 for the operator, −1 for its inverse, any other real power by its eigenvalues.
+
+    Returns
+    -------
+    ndarray, shape (..., d, d)
+
+    Raises
+    ------
+    InputError
+        If X is singular.
+
+    References
+    ----------
+    Entropy formula, Section 1.2, and Remark 1.4 for infinite depth.
+
+    Examples
+    --------
+    >>> metric_operator(np.diag([4.0, 1.0]), np.ones((2, 2)), depth=2).round(9)
+    array([[8., 5.],
+           [5., 2.]])
+    """
+    scalars = field_of(field)
+    U, sigma, V = _invertible_svd(matrix, scalars)
+    Z = scalars.validate(vector, name="vector")
+    factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
+    factors = np.tile(factors, (scalars.side, scalars.side))
+    inner = factors * (scalars.adjoint(U) @ Z @ V)
+    return np.asarray(U @ inner @ scalars.adjoint(V))
+
+
+def dln_metric(
+    matrix: Any, first: Any, second: Any, *, depth: int | None, field: str | int | Field = "R"
+) -> Any:
+    """Return g^N_X(Z_1, Z_2) = Re Tr(Z_1* A_{N,X}^{−1}(Z_2)).
+
+    Parameters
+    ----------
+    matrix : array_like, shape (..., d, d)
+        X, invertible.
+    first, second : array_like, shape (..., d, d)
+        Tangent vectors Z_1, Z_2.
+    depth : int or None
+        N ≥ 1; None for the metric of A_∞.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    float or ndarray, shape (...,)
+
+    References
+    ----------
+    Entropy formula, (1.4).
+
+    Examples
+    --------
+    >>> float(dln_metric(np.diag([4.0, 1.0]), np.eye(2), np.eye(2), depth=2))  # 1/8 + 1/2
+    0.625
+    """
+    inverse = metric_operator(matrix, second, depth=depth, field=field, power=-1)
+    return field_of(field).pairing(np.asarray(first), inverse)
+
+
+def log_metric_determinant(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> Any:
+    """Return log det A_{N,X}, the real determinant on the β d² dimensional space of matrices.
+
+    Parameters
+    ----------
+    singular_values : array_like, shape (..., d)
+        Positive.
+    depth : int or None
+        N ≥ 1; None for A_∞.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    float or ndarray, shape (...,)
+
+    References
+    ----------
+    Entropy formula, Lemma 5.5, (5.6).
+
+    Examples
+    --------
+    >>> round(np.exp(log_metric_determinant([4.0, 1.0], depth=2)), 6)  # 8 · 5 · 5 · 2
+    400.0
+    """
+    total = field_of(field).beta * log_metric_eigenvalues(singular_values, depth=depth).sum(axis=(-2, -1))
+    return total if total.ndim else float(total)
+
+
+def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
+    """Return S(X) by (1.6): through the determinant of the DLN metric's operator instead of Vandermonde ratios.
+
+    Parameters
+    ----------
+    singular_values, depth, field
+        As in `mme.dln.entropy`; positive.
+
+    Returns
+    -------
+    float or ndarray, shape (...,)
+
+    References
+    ----------
+    Entropy formula, Proposition 1.3, (1.6); (1.7) for β = 2.
+
+    Examples
+    --------
+    >>> from mme.dln import entropy
+    >>> round(entropy_from_metric([2.0, 1.0], depth=3, field="H") - entropy([2.0, 1.0], depth=3, field="H"), 9) + 0.0
+    0.0
+    """
+    depth, scalars = validate_depth(depth), field_of(field)
+    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
+    d, beta = sigma.shape[-1], scalars.beta
+    total = (
+        (depth - 1) * scalars.log_group_volume(d)
+        + d * (beta - 2) / 4 * np.log(depth)
+        + (depth - 1) * (beta - 2) / (2 * depth) * np.log(sigma).sum(axis=-1)
+        + log_metric_determinant(sigma, depth=depth, field=scalars) / 4
+    )
+    return total if np.ndim(total) else float(total)
+
+
+def _invertible_svd(matrix: Any, scalars: Field) -> Any:
+    decomposition = scalars.svd(scalars.validate(matrix, name="matrix"))
+    sigma = decomposition.sigma
+    if np.any(sigma[..., -1] == 0):
+        raise InputError("matrix must be invertible for the DLN metric, but its smallest singular value is 0.")
+    return decomposition

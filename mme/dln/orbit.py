@@ -1,0 +1,105 @@
+"""The orbit map Ψ_X, its differential, and the tangent vectors: Lemma 3.2, Proposition 2.2, Corollary 3.3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field, field as field_of
+from mme.dln.balance import act, centre
+from mme.dln.arguments import validate_depth
+from mme.errors import InputError
+
+__all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential"]
+
+
+def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> int:
+    """Return dim O_X = (N − 1) D for an invertible d × d matrix X.
+
+    Examples
+    --------
+    >>> orbit_dimension(3, depth=4, field="H")
+    63
+    """
+    return (validate_depth(depth) - 1) * field_of(field).group_dimension(d)
+
+
+def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return Ψ_X(Q) = Q·W_X^c = (UΛQ_{N−1}*, Q_{N−1}ΛQ_{N−2}*, …, Q_1ΛV*).
+
+    Parameters
+    ----------
+    matrix : array_like, shape (..., d, d)
+        X = UΣV*.
+    frames : array_like, shape (..., N − 1, d, d)
+        Q_1, …, Q_{N−1}, unitary over the field; their number sets the depth.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    References
+    ----------
+    Entropy formula, (2.5) and Proposition 2.2.
+
+    Examples
+    --------
+    >>> orbit_map(np.diag([4.0]), [-np.eye(1)])[:, 0, 0]
+    array([-2., -2.])
+    """
+    return act(frames, centre(matrix, depth=np.shape(frames)[-3] + 1, field=field), field)
+
+
+def orbit_map_differential(
+    matrix: Any, directions: Any, field: str | int | Field = "R", *, frames: Any = None
+) -> np.ndarray:
+    """Return the differential of Ψ_X, at 1 or at given frames, applied to directions in the Lie algebra.
+
+    At 1 layer q gets (a_q Λ − Λ a_{q−1}) with a_0 = a_N = 0, times U from the left for q = N and V* from the right
+    for q = 1. At Q the direction is the tangent vector (Q_p a_p), and the value Q·dΨ_X|_1(a), since Ψ_X(QR) = Q·Ψ_X(R)
+    and the action is linear in the layers.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (..., d, d)
+        X = UΣV*.
+    directions : array_like, shape (..., N − 1, d, d)
+        a_1, …, a_{N−1}, skew-Hermitian.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    frames : array_like, shape (..., N − 1, d, d), optional
+        Q; the identity by default.
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    Raises
+    ------
+    InputError
+        If a direction is not skew-Hermitian.
+
+    References
+    ----------
+    Entropy formula, (3.1); Corollary 3.3, (3.2) at X = Σ.
+
+    Examples
+    --------
+    >>> a = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    >>> orbit_map_differential(np.diag([4.0, 1.0]), [a])[0]  # a_1 Λ
+    array([[ 0.,  1.],
+           [-2.,  0.]])
+    """
+    scalars = field_of(field)
+    a = scalars.hermitian_part(directions, sign=-1, name="directions")
+    if a.ndim < 3:
+        raise InputError(f"directions must have shape (..., N − 1, d, d), but their shape is {a.shape}.")
+    depth = a.shape[-3] + 1
+    U, sigma, V = scalars.svd(matrix)
+    root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
+    none = np.zeros_like(a[..., :1, :, :])
+    tangent = np.concatenate([a, none], axis=-3) @ root - root @ np.concatenate([none, a], axis=-3)
+    tangent[..., 0, :, :] = tangent[..., 0, :, :] @ scalars.adjoint(V)
+    tangent[..., -1, :, :] = U @ tangent[..., -1, :, :]
+    return tangent if frames is None else act(frames, tangent, scalars)
