@@ -244,11 +244,7 @@ def frames(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     _, sigma, V = scalars.svd(end_to_end(stacked, scalars))
     if np.any(sigma[..., -1] <= np.finfo(float).eps * sigma[..., 0]):
         raise InputError("the layers' product must be invertible to have unique frames, but it is singular.")
-    frame, found = V, []
-    for p in range(stacked.shape[-3] - 1):
-        frame = scalars.polar(stacked[..., p, :, :] @ frame)
-        found.append(frame)
-    return np.stack(found, axis=-3) if found else np.zeros((*stacked.shape[:-3], 0, *stacked.shape[-2:]), scalars.dtype)
+    return _polar_frames(stacked, V, scalars)
 
 
 def balanced_lift(
@@ -289,8 +285,9 @@ def balanced_lift(
 def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: int = 1000) -> np.ndarray:
     """Return a balanced factorisation of the same end-to-end matrix near to given layers.
 
-    The frames are improved in turn, each by the polar factor that brings the layers on both sides of it nearest
-    (Procrustes), until nothing moves: the distance never grows, and the result is a local minimum.
+    It starts from the polar factors that `frames` would take. Then the frames are improved in turn, each by the polar
+    factor that brings the layers on both sides of it nearest (Procrustes), until nothing moves: the distance never
+    grows, and the result is a local minimum.
 
     Parameters
     ----------
@@ -316,12 +313,12 @@ def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: 
     array([2., 2.])
     """
     scalars, stacked = field_of(field), stack_layers(layers, field)
-    middle = centre(end_to_end(stacked, scalars), depth=stacked.shape[-3], field=scalars)
     N = stacked.shape[-3]
     if N == 1:
         return stacked
-    Q = np.stack([scalars.identity(scalars.order(stacked))] * (N - 1), axis=-3)
-    Q = np.array(np.broadcast_to(Q, stacked.shape[:-3] + Q.shape))
+    product = end_to_end(stacked, scalars)
+    middle = centre(product, depth=N, field=scalars)
+    Q = _polar_frames(stacked, scalars.svd(product).V, scalars)
     # |Q·C − W|² falls most when Q_p follows the polar factor of W_p Q_{p−1} C_p* + W_{p+1}* Q_{p+1} C_{p+1}.
     for _ in range(max_steps):
         before = Q.copy()
@@ -335,6 +332,15 @@ def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: 
         if np.max(np.abs(Q - before)) < PROCRUSTES_TOLERANCE * N:
             return act(Q, middle, scalars)
     raise InputError(f"nearest_balanced did not settle within max_steps={max_steps}; allow more steps.")
+
+
+def _polar_frames(stacked: np.ndarray, V: np.ndarray, scalars: Field) -> np.ndarray:
+    """Q_1 = polar(W_1 V), Q_p = polar(W_p Q_{p−1})."""
+    found = np.zeros((*stacked.shape[:-3], stacked.shape[-3] - 1, *stacked.shape[-2:]), scalars.dtype)
+    frame = V
+    for p in range(stacked.shape[-3] - 1):
+        frame = found[..., p, :, :] = scalars.polar(stacked[..., p, :, :] @ frame)
+    return found
 
 
 def _square(matrix: Any, scalars: Field) -> np.ndarray:

@@ -152,7 +152,7 @@ def log_metric_determinant(singular_values: Any, *, depth: int | None, field: st
 
     Examples
     --------
-    >>> round(np.exp(log_metric_determinant([4.0, 1.0], depth=2)), 6)  # 8 · 5 · 5 · 2
+    >>> round(float(np.exp(log_metric_determinant([4.0, 1.0], depth=2))), 6)  # 8 · 5 · 5 · 2
     400.0
     """
     total = field_of(field).beta * log_metric_eigenvalues(singular_values, depth=depth).sum(axis=(-2, -1))
