@@ -1,0 +1,28 @@
+"""Offer each executed chapter as a notebook.
+
+The theme has the button, but fills it only where a public repository is configured.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+BEFORE_THE_THEME = 400  # Sphinx calls the theme's own handlers at 500
+
+
+def _publish(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
+    if app.builder.format != "html" or doctree is None or not executed.is_file():
+        return
+    target = Path(app.outdir, "_sources", f"{page}.ipynb")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(executed, target)
+    context["ipynb_source"] = f"{page}.ipynb"
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("html-page-context", _publish, priority=BEFORE_THE_THEME)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

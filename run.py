@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Build the book or test it, from a fresh clone, with Python and pip alone.
+
+    python run.py book [--no-serve] [--port N]    install, execute the chapters, build the pages, serve them
+    python run.py test [pytest arguments]         install, run the tests
+
+Both install into the folder .venv beside this file, and again only when pyproject.toml or constraints.txt
+change.
+"""
+
+import argparse
+import functools
+import hashlib
+import http.server
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+if not OLDEST <= sys.version_info[:2] <= NEWEST:
+    span = " to ".join(".".join(map(str, version)) for version in (OLDEST, NEWEST))
+    sys.exit(f"The book needs Python {span}; this is {platform.python_version()}: start run.py with another.")
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PAGES = ROOT / "_build" / "html"
+EXTRAS = ("book", "test", "networks")
+TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # elsewhere the Linux wheels bring several GB of CUDA
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out the command line and return the exit status."""
+    parser = argparse.ArgumentParser(prog="run.py", description="Build the book, or test it.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    book = commands.add_parser("book", help="install, execute every chapter, build the pages and serve them")
+    book.add_argument("--no-serve", action="store_true", help="build only")
+    book.add_argument("--port", type=int, default=8000, help="port on the loopback address (default: 8000)")
+    commands.add_parser("test", help="install and run pytest; what follows goes to pytest", add_help=False)
+    options, rest = parser.parse_known_args(arguments)
+    if options.command == "book" and rest:
+        book.error("unknown argument " + rest[0])
+
+    python = installed()
+    if options.command == "test":
+        return test(python, rest)
+    status = build(python)
+    return status if status or options.no_serve else serve(options.port)
+
+
+def installed() -> Path:
+    """Return the environment's Python, with everything installed that the project asks for."""
+    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if Path(sys.prefix).resolve() != VENV.resolve() and not works(python):
+        print("Making the environment .venv", flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]):
+            sys.exit("Python could not make .venv (on Debian and Ubuntu, install the package python3-venv).")
+
+    stamp = VENV / "installed.sha256"
+    wanted = hashlib.sha256(ROOT.as_posix().encode())  # an environment does not survive being moved
+    for name in ("pyproject.toml", "constraints.txt"):
+        wanted.update((ROOT / name).read_bytes())
+    if stamp.exists() and stamp.read_text() == wanted.hexdigest():
+        return python
+
+    print("Installing into .venv; the first time takes some minutes", flush=True)
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    pip += ["-c", "constraints.txt", "-e", ".[" + ",".join(EXTRAS) + "]"]
+    if not sys.stdout.isatty():
+        pip.append("--quiet")
+    if platform.system() in ("Linux", "Windows") and reachable(TORCH_CPU + "/torch/"):
+        pip += ["--extra-index-url", TORCH_CPU]
+    if subprocess.call(pip, cwd=ROOT):
+        sys.exit("The installation failed: pip says above why. Run the same command again to try again.")
+    stamp.write_text(wanted.hexdigest())
+    return python
+
+
+def works(python: Path) -> bool:
+    """Say whether this is a Python that runs, of a version that the project supports."""
+    test = f"import sys; sys.exit(not {OLDEST} <= sys.version_info[:2] <= {NEWEST})"
+    return python.exists() and subprocess.call([str(python), "-c", test]) == 0
+
+
+def reachable(url: str) -> bool:
+    """Say whether the address answers: pip would try in vain for minutes."""
+    try:
+        with urllib.request.urlopen(url, timeout=4):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def test(python: Path, arguments: list[str]) -> int:
+    """Run pytest, one process a core; the arguments come later and win."""
+    workers = ["-n", str(min(os.cpu_count() or 1, 8)), "--dist", "worksteal"]
+    return subprocess.call([str(python), "-m", "pytest", *workers, *arguments], cwd=ROOT, env=environment())
+
+
+def build(python: Path) -> int:
+    """Execute the chapters that are not in the cache and build the pages, with warnings as errors."""
+    book = [str(python), "-c", "from jupyter_book.cli.main import main; main()"]
+    status = subprocess.call([*book, "build", ".", "-W", "-n", "--keep-going"], cwd=ROOT, env=environment())
+    if status:  # or the next build would not read the faulty page again, and pass
+        shutil.rmtree(PAGES.parent / ".doctrees", ignore_errors=True)
+    return status
+
+
+def environment() -> dict[str, str]:
+    """Return the variables for the programs that are started: UTF-8 everywhere, also on Windows."""
+    return {**os.environ, "PYTHONUTF8": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+
+
+def serve(port: int) -> int:
+    """Serve the pages on the loopback address until interrupted; without a terminal, stop at once."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        print("No terminal to stop a server from, so none is started; open " + str(PAGES / "index.html"))
+        return 0
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(PAGES))
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except (OSError, OverflowError) as error:
+        sys.exit(f"Port {port} cannot be used ({error}): choose another with --port.")
+    with server:
+        print(f"The book is at http://127.0.0.1:{port}/ (stop with Ctrl-C)", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,75 @@
+"""The chapters of the book, executed once and kept for the tests and for the build."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import yaml
+from execute_once import ROOT, cache_path, limit_threads
+from filelock import FileLock
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+CELL = "```{code-cell}"
+
+
+def pages() -> list[Path]:
+    """Return every page of the book, in the order of its table of contents."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [ROOT / f"{name}.md" for name in _names(toc)]
+
+
+def _names(entry: Any) -> Iterator[str]:
+    if isinstance(entry, list):
+        for item in entry:
+            yield from _names(item)
+    elif isinstance(entry, dict):
+        yield from (entry[key] for key in ("root", "file") if key in entry)
+        yield from _names([entry[key] for key in ("parts", "chapters", "sections") if key in entry])
+
+
+def chapters() -> list[Path]:
+    """Return the pages that have cells to execute."""
+    return [page for page in pages() if CELL in page.read_text(encoding="utf-8")]
+
+
+def executed(chapter: Path) -> NotebookNode:
+    """Return the chapter with its outputs, from the cache or executed now.
+
+    Processes that want the same chapter wait for the first one. A cell that fails raises
+    `nbclient.exceptions.CellExecutionError`, and nothing is kept.
+    """
+    folder = cache_path()
+    notebook = jupytext.read(chapter, fmt="md:myst")
+    database = FileLock(folder / "database.lock")
+    with FileLock(folder / f"{chapter.parent.name}-{chapter.stem}.lock"):
+        with database:
+            cache = get_cache(folder)
+            try:
+                return NotebookNode(cache.merge_match_into_notebook(notebook)[1])
+            except KeyError:
+                pass  # not there yet
+        limit_threads()
+        start = time.perf_counter()
+        NotebookClient(
+            notebook,
+            timeout=_timeout(),
+            record_timing=False,  # the times would become part of the notebook's identity
+            resources={"metadata": {"path": str(chapter.parent)}},
+        ).execute()
+        seconds = time.perf_counter() - start
+        with database:
+            bundle = CacheBundleIn(notebook, str(chapter), data={"execution_seconds": seconds})
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    return notebook
+
+
+def _timeout() -> int:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    return int(config["execute"]["timeout"])

@@ -1,0 +1,90 @@
+"""Every chapter runs, and keeps the book's habits."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from execute_once import ROOT
+from nbformat import NotebookNode
+
+from tests.chapters import CELL, chapters, executed, pages
+
+HEADER = re.compile(r"\A---\n(?:.*\n)*?    format_name: myst\n(?:.*\n)*?  name: python3\n(?:.*\n)*?---\n")
+PARTS = ("ensembles", "dln", "bridge")
+HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
+RICH = {"text/html", "text/markdown", "text/latex", "image/png", "image/svg+xml"}
+RAW = re.compile(r"np\.(?:float|int|complex|bool|str)\w*\(|<Figure size|<Axes|<matplotlib|\barray\(\[")
+EXERCISE = re.compile(r"^[`:]{3,}\{exercise(?:-start)?\}.*\n(?::.*\n)*?:label: (\S+)", re.M)
+SOLUTION = re.compile(r"^[`:]{3,}\{solution(?:-start)?\} (\S+)", re.M)
+PLAIN_FENCE = re.compile(r"^`{3,} *(?:python|ipython3)\b", re.M)
+
+every_chapter = pytest.mark.parametrize(
+    "chapter", chapters(), ids=lambda path: path.relative_to(ROOT / "book").with_suffix("").as_posix()
+)
+
+
+@every_chapter
+def test_chapter_runs(chapter: Path) -> None:
+    notebook = executed(chapter)
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    assert [text for text in map(plain_text, outputs) if RAW.search(text)] == []
+
+
+@every_chapter
+def test_figures_have_alternative_text(chapter: Path) -> None:
+    silent = [
+        cell.source
+        for cell in code_cells(executed(chapter))
+        if any({"image/png", "image/svg+xml"} & set(output.get("data", {})) for output in cell.outputs)
+        and len(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")) < 20
+    ]
+    assert silent == []
+
+
+@every_chapter
+def test_visible_cells_are_short(chapter: Path) -> None:
+    long = [
+        cell.source
+        for cell in code_cells(executed(chapter))
+        if not HIDDEN & set(cell.metadata.get("tags", [])) and cell.source.count("\n") >= 20
+    ]
+    assert long == []
+
+
+@every_chapter
+def test_header_makes_it_a_notebook(chapter: Path) -> None:
+    # without it the build shows the cells and does not execute them
+    assert HEADER.match(chapter.read_text(encoding="utf-8"))
+
+
+@every_chapter
+def test_exercises_have_solutions(chapter: Path) -> None:
+    text = chapter.read_text(encoding="utf-8")
+    exercises = EXERCISE.findall(text)
+    assert sorted(exercises) == sorted(SOLUTION.findall(text))
+    assert exercises or chapter.parent.name not in PARTS
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    written = {path for path in (ROOT / "book").rglob("*.md") if not path.parent.name.startswith("_")}
+    assert written == set(pages())
+
+
+def test_no_cell_escapes_execution() -> None:
+    assert [page for page in pages() if PLAIN_FENCE.search(page.read_text(encoding="utf-8"))] == []
+    assert chapters(), f"no page has a {CELL}"
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def plain_text(output: NotebookNode) -> str:
+    """What the page would show as text: a richer form of the same output goes first."""
+    if output.output_type == "stream":
+        return str(output.text)
+    data = output.get("data", {})
+    return "" if RICH & set(data) else str(data.get("text/plain", ""))

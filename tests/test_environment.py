@@ -1,0 +1,116 @@
+"""The places that describe the environment agree."""
+
+import re
+import tomllib
+from importlib import metadata, util
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+
+import execute_once
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import mme
+
+ROOT = execute_once.ROOT
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+CONSTRAINTS = {
+    canonicalize_name(requirement.name): requirement
+    for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    if line and not line.startswith("#")
+    for requirement in [Requirement(line)]
+}
+
+
+@pytest.fixture(scope="module")
+def run() -> ModuleType:
+    spec = util.spec_from_file_location("run", ROOT / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def conda() -> dict[str, object]:
+    return yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+
+
+def test_conda_installs_what_run_installs(run: ModuleType) -> None:
+    *packages, pip = conda()["dependencies"]
+    assert [package.split()[0] for package in packages] == ["python", "pip"]
+    assert pip == {
+        "pip": [
+            f"--extra-index-url {run.TORCH_CPU}",
+            "-c constraints.txt",
+            f"-e .[{','.join(run.EXTRAS)}]",
+        ]
+    }
+
+
+def test_python_range_is_the_same_everywhere(run: ModuleType) -> None:
+    asked = PROJECT["requires-python"]
+    assert f"python {asked}" in conda()["dependencies"]
+    minors = [minor for minor in range(30) if f"3.{minor}" in SpecifierSet(asked)]
+    assert (3, minors[0]) == run.OLDEST
+    assert (3, minors[-1]) == run.NEWEST
+
+
+def test_run_knows_the_extras(run: ModuleType) -> None:
+    extras = PROJECT["optional-dependencies"]
+    assert set(run.EXTRAS) <= set(extras)
+    # what run.py leaves out comes with another extra
+    assert {name for name in extras if name not in run.EXTRAS} == {"torch"}
+    assert "mme[torch]" in extras["networks"]
+
+
+def test_every_requirement_is_pinned_and_allowed() -> None:
+    wanted = chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for requirement in map(Requirement, wanted):
+        if requirement.name != "mme":
+            pin = CONSTRAINTS[canonicalize_name(requirement.name)]
+            (version,) = (clause.version for clause in pin.specifier if clause.operator == "==")
+            assert requirement.specifier.contains(version), f"{requirement} does not allow {pin}"
+
+
+def test_torch_and_torchvision_belong_together() -> None:
+    assert str(CONSTRAINTS["torch"]) == "torch==2.13.0"
+    assert str(CONSTRAINTS["torchvision"]) == "torchvision==0.28.0"
+
+
+def test_version_stands_once() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == mme.__version__ == metadata.version("mme")
+    assert citation["license"] == PROJECT["license"]
+
+
+def test_macros_are_the_same_in_html_and_latex() -> None:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["sphinx"]["config"]
+    command = re.compile(r"\\newcommand\{\\(\w+)\}(?:\[(\d)\])?\{(.*)\}$", re.M)
+    defined = command.findall(config["latex_elements"]["preamble"])
+    latex = {name: [body, int(count)] if count else body for name, count, body in defined}
+    assert latex == config["mathjax3_config"]["tex"]["macros"]
+
+
+def test_fingerprint_follows_the_sources(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1")
+    first = execute_once.fingerprint(tmp_path)
+    assert execute_once.fingerprint(tmp_path) == first
+    (tmp_path / "a.py").write_text("x = 2")
+    second = execute_once.fingerprint(tmp_path)
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    third = execute_once.fingerprint(tmp_path)
+    assert len({first, second, third}) == 3
+
+
+def test_old_caches_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for age in range(5):
+        (tmp_path / f"old{age}").mkdir()
+    monkeypatch.setattr(execute_once, "CACHES", tmp_path)
+    present = execute_once.cache_path.__wrapped__()
+    assert present.is_dir()
+    assert len(list(tmp_path.iterdir())) == execute_once.KEPT
