@@ -1,0 +1,153 @@
+"""Exact versions for SymPy: the Gram matrix from scratch, its blocks, the metric's operator as a matrix.
+
+Nothing here uses the formulas that it is meant to prove: matrices are built entry by entry over F and paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from mme.algebra import Field, field as field_of
+from mme.dln.arguments import validate_depth
+
+__all__ = ["root_symbols", "symbolic_block", "symbolic_gram_matrix", "symbolic_metric_matrix"]
+
+
+def root_symbols(d: int) -> tuple[sp.Symbol, ...]:
+    """Return positive symbols λ_1, …, λ_d.
+
+    Examples
+    --------
+    >>> root_symbols(2)
+    (lambda_1, lambda_2)
+    """
+    return tuple(sp.symbols(f"lambda_1:{d + 1}", positive=True))
+
+
+def symbolic_block(a: Any, b: Any, n: int) -> sp.Matrix:
+    """Return M_n(a, b) = (a² + b²) I − ab J_n as a SymPy matrix.
+
+    Parameters
+    ----------
+    a, b : SymPy expressions
+    n : int
+        Order.
+
+    Returns
+    -------
+    sympy.Matrix, shape (n, n)
+
+    References
+    ----------
+    Entropy formula, (4.8).
+
+    Examples
+    --------
+    >>> a, b = sp.symbols("a b")
+    >>> symbolic_block(a, b, 2)
+    Matrix([
+    [a**2 + b**2,        -a*b],
+    [       -a*b, a**2 + b**2]])
+    """
+    return sp.Matrix(n, n, lambda p, q: a**2 + b**2 if p == q else -a * b if abs(p - q) == 1 else 0)
+
+
+def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
+    """Return the Gram matrix of the pushed-forward basis for symbolic λ_1, …, λ_d, by pairing all with all.
+
+    Λ is real, so Λ and the Lie algebra's basis multiply component by component over F.
+
+    Parameters
+    ----------
+    roots : sequence of d SymPy expressions
+        λ_1, …, λ_d.
+    depth : int
+        N ≥ 2.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    sympy.Matrix, shape ((N − 1) D, (N − 1) D)
+        In the order of `mme.dln.gram_matrix`.
+
+    References
+    ----------
+    Entropy formula, (4.4), Lemma 4.2 and Proposition 4.3.
+
+    Examples
+    --------
+    >>> symbolic_gram_matrix(root_symbols(2), depth=2)
+    Matrix([[lambda_1**2 + lambda_2**2]])
+    """
+    depth, scalars = validate_depth(depth), field_of(field)
+    d = len(roots)
+    basis = [_exact(element) for element in scalars.components(scalars.lie_basis(d))]
+    tangents = []
+    for element in basis:
+        left = {(k, l, e): value * roots[l] for (k, l, e), value in element.items()}  # a Λ
+        right = {(k, l, e): -value * roots[k] for (k, l, e), value in element.items()}  # −Λ a
+        tangents += [{p: left, p + 1: right} for p in range(depth - 1)]
+    size = len(tangents)
+    return sp.Matrix(size, size, lambda i, j: sp.expand(_pairing(tangents[i], tangents[j])))
+
+
+def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
+    """Return the matrix of Z ↦ A_{N,Σ}(Z) = Σ_p Λ^{2(N−p)} Z Λ^{2(p−1)} on the real basis ε E_kl of M_d(F).
+
+    Parameters
+    ----------
+    roots : sequence of d SymPy expressions
+        λ_1, …, λ_d.
+    depth : int
+        N ≥ 1.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    sympy.Matrix, shape (β d², β d²)
+
+    References
+    ----------
+    Entropy formula, Section 1.2 and Lemma 5.5.
+
+    Examples
+    --------
+    >>> symbolic_metric_matrix(root_symbols(1), depth=3)
+    Matrix([[3*lambda_1**4]])
+    """
+    depth, scalars = validate_depth(depth), field_of(field)
+    d = len(roots)
+    square = sp.diag(*[root**2 for root in roots])
+    powers = [square**p for p in range(depth)]
+    columns = []
+    for k in range(d):
+        for l in range(d):
+            unit = sp.zeros(d, d)
+            unit[k, l] = 1
+            image = sum((powers[depth - p] * unit * powers[p - 1] for p in range(1, depth + 1)), sp.zeros(d, d))
+            columns.append(list(image))
+    real = sp.Matrix(columns).T
+    return sp.Matrix(sp.kronecker_product(real, sp.eye(scalars.beta)))
+
+
+def _exact(components: np.ndarray) -> dict[tuple[int, int, int], Any]:
+    """The non-zero components of a basis element, 0, ±1 and ±1/√2, as exact numbers."""
+    return {
+        tuple(int(i) for i in index): sp.sign(value) * sp.sqrt(sp.Rational(round(2 * value**2), 2))
+        for index, value in np.ndenumerate(components)
+        if value
+    }
+
+
+def _pairing(first: dict[int, Any], second: dict[int, Any]) -> Any:
+    """The pairing (2.1): sum over layers and components."""
+    return sum(
+        value * second[layer][index]
+        for layer in first.keys() & second.keys()
+        for index, value in first[layer].items()
+        if index in second[layer]
+    )
