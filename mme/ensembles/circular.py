@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 
 from mme.algebra import C, Field, H, R
+from mme.algebra.checks import generator
 from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble, choice, eigenvalues
 from mme.errors import InputError
 
@@ -42,8 +42,8 @@ class CircularMixedEnsemble(MixedMatrixEnsemble):
     matrices : tuple of ndarray, each of shape (N_l, N_l) or (draws, N_l, N_l)
         The moduli, entry by entry.
     unitaries : tuple of ndarray
-        The unitary matrices, of the same shapes; of order 2 N_l where the entries are quaternions (CSE, Sp), as
-        complex images with blocks [[A, B], [−B̄, Ā]].
+        The unitary matrices, of the same shapes; of order 2 N_l for CSE and Sp, where the rows and columns i
+        and N_l + i together hold the 2×2 blocks that are one entry.
     ensemble, construction : str
         How they were drawn.
     """
@@ -70,8 +70,9 @@ def circular_mixed_ensemble(
     rng : int or numpy.random.Generator, optional
         Seed or generator.
     ensemble : {"CUE", "COE", "CSE", "O", "U", "Sp"}
-        Dyson's circular ensembles, or Haar measure on O(N), U(N) (the CUE) or Sp(N). For CSE and Sp the modulus of
-        an entry is the norm of the quaternion (of the 2×2 block, divided by √2), so orders match all the same.
+        Dyson's circular ensembles, or Haar measure on O(N), U(N) (the CUE) or Sp(N). For CSE and Sp the
+        modulus of an entry is the norm of the quaternion (of the 2×2 block, divided by √2), so orders match
+        all the same.
     construction : {"eigenvectors", "haar"}
         Eigenvectors of a Gaussian Hermitian matrix times random phases, as the paper writes it, or QR of a
         Gaussian matrix with the phase fix: equal in law, and faster.
@@ -99,21 +100,19 @@ def circular_mixed_ensemble(
     >>> bool(np.allclose((ensemble.matrices[1] ** 2).sum(axis=0), 1))  # the columns of U have length 1
     True
     """
-    sampled = SampledCircularEnsemble(validate_orders(orders), 1 if draws is None else draws, rng, ensemble, construction)
+    sampled = SampledCircularEnsemble(orders, 1 if draws is None else draws, rng, ensemble, construction)
     unitaries = [np.concatenate(list(batches)) for batches in sampled.unitary_batches()]
     if draws is None:
         unitaries = [unitary[0] for unitary in unitaries]
-    entries = ENSEMBLES[ensemble][1]
-    return CircularMixedEnsemble(
-        tuple(entries.modulus(unitary) for unitary in unitaries), tuple(unitaries), ensemble, construction
-    )
+    moduli = tuple(_modulus(ensemble, unitary) for unitary in unitaries)
+    return CircularMixedEnsemble(moduli, tuple(unitaries), ensemble, construction)
 
 
 class SampledCircularEnsemble:
     """A circular mixed ensemble that is drawn, diagonalised and forgotten matrix by matrix.
 
-    With the same seed it has the spectra of `circular_mixed_ensemble`, but needs memory for a few matrices only.
-    Each call of `spectra` draws anew where `rng` is a generator.
+    With the same seed it has the spectra of `circular_mixed_ensemble`, but needs memory for a few matrices
+    only. Each call of `spectra` draws anew, unless `rng` is a seed.
 
     Parameters
     ----------
@@ -129,7 +128,7 @@ class SampledCircularEnsemble:
 
     def __init__(
         self,
-        orders: Sequence[int],
+        orders: Iterable[int],
         draws: int = 1,
         rng: int | np.random.Generator | None = None,
         ensemble: str = "CUE",
@@ -147,7 +146,7 @@ class SampledCircularEnsemble:
 
     def unitary_batches(self) -> Iterator[Iterator[np.ndarray]]:
         """Yield for each order its unitaries, in batches along the draws."""
-        rng = np.random.default_rng(self.rng)
+        rng = generator(self.rng)
         for order in self.orders:
             batch = max(1, BATCH_ENTRIES // order**2)
             sizes = [min(batch, self.draws - start) for start in range(0, self.draws, batch)]
@@ -155,16 +154,16 @@ class SampledCircularEnsemble:
 
     def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
-        entries = ENSEMBLES[self.ensemble][1]
         for batches in self.unitary_batches():
-            yield MatrixSpectrum(np.concatenate([eigenvalues(entries.modulus(batch), part) for batch in batches]))
+            spectra = [eigenvalues(_modulus(self.ensemble, batch), part) for batch in batches]
+            yield MatrixSpectrum(np.concatenate(spectra))
 
 
 def hermitian_eigenvectors(field: Field, order: int, size: int, rng: np.random.Generator) -> np.ndarray:
     """Draw Haar unitaries as the eigenvectors of Gaussian Hermitian matrices, with random phases.
 
-    Over C this is the paper's construction, H_ij = (a_ij + i b_ij + a_ji − i b_ji)/2 and U = e^{iγ_j} v_j column by
-    column. Over R the phases are signs, over H they are unit quaternions.
+    Over C this is the paper's construction, H_ij = (a_ij + i b_ij + a_ji − i b_ji)/2 and U = e^{iγ_j} v_j
+    column by column. Over R the phases are signs, over H they are unit quaternions.
 
     Parameters
     ----------
@@ -185,20 +184,22 @@ def hermitian_eigenvectors(field: Field, order: int, size: int, rng: np.random.G
     >>> bool(C.is_unitary(U).all())
     True
     """
-    gaussian = field.ginibre(order, size=size, rng=rng)
+    # One array of normals for all: a batch is what single draws from the same generator would have given.
+    normals = rng.standard_normal((size, order + 1, order, field.beta))
+    gaussian = field.from_components(normals[:, 1:])
     _, vectors = np.linalg.eigh((gaussian + field.adjoint(gaussian)) / 2)
     if field.beta == 4:
-        # Each quaternionic eigenvector fills two complex columns, (a, c) and (−c̄, ā); LAPACK mixes the two, so one is
-        # kept and the other rebuilt.
+        # Each quaternionic eigenvector fills two complex columns, (a, c) and (−c̄, ā). LAPACK mixes the two,
+        # so one is kept and the other rebuilt.
         top, bottom = np.split(vectors[..., ::2], 2, axis=-2)
         vectors = np.block([[top, -bottom.conj()], [bottom, top.conj()]])
-    phases = field.haar(1, size=size * order, rng=rng)
-    side = phases.shape[-1]
-    phases = phases.reshape(size, 1, order, side, side)
-    # A column takes its phase from the right; over H the two complex halves of a column mix.
-    halves = np.split(vectors, side, axis=-1)
-    turned = [sum(halves[p] * phases[..., p, q] for p in range(side)) for q in range(side)]
-    return np.concatenate(turned, axis=-1)
+    # A normal number over its modulus is a uniform phase.
+    phases = normals[:, :1] / np.linalg.norm(normals[:, :1], axis=-1, keepdims=True)
+    phases = field.from_components(phases)
+    # A column takes its phase from the right; over H its two complex halves mix.
+    halves = np.split(vectors, field.side, axis=-1)
+    turned = [np.tile(half, field.side) * phases[:, [row]] for row, half in enumerate(halves)]
+    return np.asarray(sum(turned))
 
 
 def validate_orders(orders: Iterable[int]) -> tuple[int, ...]:
@@ -226,22 +227,35 @@ def validate_orders(orders: Iterable[int]) -> tuple[int, ...]:
     return tuple(int(order) for order in listed)
 
 
-def _circular(ensemble: str, construction: str, order: int, size: int, rng: np.random.Generator) -> np.ndarray:
+def _circular(
+    ensemble: str, construction: str, order: int, size: int, rng: np.random.Generator
+) -> np.ndarray:
     field = ENSEMBLES[ensemble][0]
     haar_order = 2 * order if ensemble == "CSE" else order
     if construction == "haar":
         unitary = field.haar(haar_order, size=size, rng=rng)
     else:
         unitary = hermitian_eigenvectors(field, haar_order, size, rng)
-    transposed = np.swapaxes(unitary, -1, -2)
-    if ensemble == "COE":
-        return np.asarray(transposed @ unitary)
-    if ensemble == "CSE":
-        return np.asarray(_dual(transposed) @ unitary)
-    return unitary
+    if ensemble not in _INVOLUTIONS:
+        return unitary
+    return np.asarray(_INVOLUTIONS[ensemble](unitary) @ unitary)
 
 
-def _dual(transposed: np.ndarray) -> np.ndarray:
-    """The dual U^D = J Uᵀ J⁻¹ with J = [[0, 1], [−1, 0]], from Uᵀ."""
-    (a, b), (c, d) = (np.split(half, 2, axis=-1) for half in np.split(transposed, 2, axis=-2))
+def _modulus(ensemble: str, unitary: np.ndarray) -> np.ndarray:
+    modulus = ENSEMBLES[ensemble][1].modulus(unitary)
+    if ensemble not in _INVOLUTIONS:
+        return modulus
+    return np.asarray((modulus + _transpose(modulus)) / 2)  # symmetric to the last digit, so real eigenvalues
+
+
+def _transpose(u: np.ndarray) -> np.ndarray:
+    return np.swapaxes(u, -1, -2)
+
+
+def _dual(u: np.ndarray) -> np.ndarray:
+    """The dual U^D = J Uᵀ J⁻¹ with J = [[0, 1], [−1, 0]], time reversal of a particle with spin ½."""
+    (a, b), (c, d) = (np.split(half, 2, axis=-1) for half in np.split(_transpose(u), 2, axis=-2))
     return np.block([[d, -c], [-b, a]])
+
+
+_INVOLUTIONS = {"COE": _transpose, "CSE": _dual}
