@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster import hierarchy
 
 from mme.ensembles.difference import (
     CircularSpectralDifference,
@@ -19,6 +19,7 @@ from mme.ensembles.difference import (
 )
 from mme.ensembles.layers import layer_matrix_ensemble
 from mme.ensembles.mixed import choice
+from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 from mme.result import Result
 
@@ -57,8 +58,8 @@ def validate_delta(delta: Any) -> float:
 def default_delta(*differences: CircularSpectralDifference) -> float:
     """Return a δ below which a difference of variances can be noise.
 
-    The largest noise floor among the networks (what sampling finitely many eigenvalues adds to a variance), plus
-    three times the combined standard error over the draws of the two least certain.
+    The largest noise floor among the networks (what sampling finitely many eigenvalues adds to a variance),
+    plus three times the combined standard error over the draws of the two least certain.
 
     Parameters
     ----------
@@ -83,8 +84,9 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
         raise InputError("default_delta needs at least one circular spectral difference.")
     errors = sorted(csd.standard_error for csd in differences)[-2:]
     if not np.isfinite(errors).all():
-        raise InputError("delta cannot be derived from a single draw, which has no standard error; use draws ≥ 2.")
-    return float(max(csd.noise_floor for csd in differences) + ERRORS_IN_DELTA * np.hypot.reduce([*errors, 0.0]))
+        raise InputError("delta cannot be derived from one draw, which has no standard error; use draws ≥ 2.")
+    floor = max(csd.noise_floor for csd in differences)
+    return float(floor + ERRORS_IN_DELTA * np.hypot.reduce([*errors, 0.0]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,8 +134,9 @@ class Equivalence(Result):
         return super().to_dict() | {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:
+        first, second = self.first.variance, self.second.variance
         return (
-            f"Equivalence({self.equivalent}: variances {self.first.variance:.4g} and {self.second.variance:.4g} differ by "
+            f"Equivalence({self.equivalent}: variances {first:.4g} and {second:.4g} differ by "
             f"{self.difference:+.3g} ± {self.standard_error:.2g} against delta {self.delta:.3g})"
         )
 
@@ -143,6 +146,7 @@ def equivalence(
     second: Any,
     *,
     delta: float | None = None,
+    tolerance: float | None = None,
     conjugate: str = "sampled",
     rng: int | np.random.Generator | None = None,
     **options: Any,
@@ -151,10 +155,12 @@ def equivalence(
 
     Parameters
     ----------
-    first, second : networks or ensembles
+    first, second : networks, ensembles or PooledSpectrum
         As in `circular_spectral_difference`.
     delta : float, optional
         The tolerance δ on the difference of variances; by default `default_delta` of the two.
+    tolerance : float, optional
+        What the strict criterion of `conjugacy` allows; by default what chance alone explains.
     conjugate : {"sampled", "deterministic"}
     rng : int or numpy.random.Generator, optional
     **options
@@ -183,16 +189,24 @@ def equivalence(
     if delta is not None:
         delta = validate_delta(delta)
     rng = np.random.default_rng(rng)
-    ensembles = [each if hasattr(each, "spectra") else layer_matrix_ensemble(each) for each in (first, second)]
-    csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in ensembles]
+    spectra = [_spectrum(each, options.get("pooling", "plain")) for each in (first, second)]
+    csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in spectra]
     drawn = {name: options.pop(name) for name in ("draws", "circular", "construction") if name in options}
     shared = {name: options[name] for name in ("part", "pooling") if name in options}
     options.pop("normalise", None)
-    common = conjugate_spectrum(
-        ensembles[0].orders + ensembles[1].orders, conjugate=conjugate, rng=rng, **drawn, **shared
-    )
-    verdicts = tuple(conjugacy(each, common, **options) for each in ensembles)
-    return Equivalence(csds[0], csds[1], default_delta(*csds) if delta is None else delta, (verdicts[0], verdicts[1]))
+    orders = spectra[0].orders + spectra[1].orders
+    common = conjugate_spectrum(orders, conjugate=conjugate, rng=rng, **drawn, **shared)
+    verdicts = [conjugacy(each, common, tolerance=tolerance, **options) for each in spectra]
+    if delta is None:
+        delta = default_delta(*csds)
+    return Equivalence(csds[0], csds[1], delta, (verdicts[0], verdicts[1]))
+
+
+def _spectrum(source: Any, pooling: str) -> PooledSpectrum:
+    if isinstance(source, PooledSpectrum):
+        return source
+    ensemble = source if hasattr(source, "spectra") else layer_matrix_ensemble(source)
+    return pooled_spectrum(ensemble, pooling=pooling)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -221,21 +235,21 @@ class EquivalenceClasses(Result):
 
 
 def equivalence_classes(
-    networks: Mapping[str, Any], *, delta: float | None = None, linkage_rule: str = "complete", **options: Any
+    networks: Mapping[str, Any], *, delta: float | None = None, linkage: str = "complete", **options: Any
 ) -> EquivalenceClasses:
     """Sort networks into classes of equivalent ones.
 
-    "Within δ of each other" is no equivalence relation: 0, δ and 2δ make two pairs, but 0 and 2δ are apart. Classes
-    therefore need a rule, which is that of hierarchical clustering on the line of variances.
+    "Within δ of each other" is no equivalence relation: 0, δ and 2δ make two pairs, but 0 and 2δ are apart.
+    Classes therefore need a rule, which is that of hierarchical clustering on the line of variances.
 
     Parameters
     ----------
     networks : mapping of names to CircularSpectralDifference, to variances, or to networks
     delta : float, optional
         By default `default_delta` of all; needed where only variances are given.
-    linkage_rule : {"complete", "single"}
-        Merge classes as long as any two members differ by at most δ; or as long as some two do, which is the
-        transitive closure of the relation and can chain far-apart networks together.
+    linkage : {"complete", "single"}
+        Merge the two closest classes as long as all members of both differ by at most δ; or as long as some
+        two do, which is the transitive closure of the relation and can chain far-apart networks together.
     **options
         For `circular_spectral_difference`, where networks are given.
 
@@ -246,21 +260,25 @@ def equivalence_classes(
     Raises
     ------
     InputError
-        If there is no network, δ is negative, not finite, or missing where it is needed, or the rule is unknown.
+        If there is no network, a variance is not finite, δ is negative, not finite, or missing where it is
+        needed, the rule is unknown, or options are given that nothing uses.
 
     Examples
     --------
     >>> variances = {"a": 0.10, "b": 0.19, "c": 0.26, "d": 0.9}
     >>> equivalence_classes(variances, delta=0.1)
     EquivalenceClasses(a | b, c | d; complete linkage, delta 0.1)
-    >>> equivalence_classes(variances, delta=0.1, linkage_rule="single")
+    >>> equivalence_classes(variances, delta=0.1, linkage="single")
     EquivalenceClasses(a, b, c | d; single linkage, delta 0.1)
     """
-    choice("linkage_rule", linkage_rule, LINKAGES)
+    choice("linkage", linkage, LINKAGES)
     if not networks:
         raise InputError("networks must hold at least one network, but it is empty.")
+    known = (Real, CircularSpectralDifference)
+    if options and all(isinstance(each, known) for each in networks.values()):
+        raise InputError(f"{', '.join(options)} must be left out where all networks are measured already.")
     measured = {
-        name: each if isinstance(each, Real | CircularSpectralDifference) else circular_spectral_difference(each, **options)
+        name: each if isinstance(each, known) else circular_spectral_difference(each, **options)
         for name, each in networks.items()
     }
     csds = [each for each in measured.values() if isinstance(each, CircularSpectralDifference)]
@@ -273,12 +291,15 @@ def equivalence_classes(
         name: each.variance if isinstance(each, CircularSpectralDifference) else float(each)
         for name, each in measured.items()
     }
-    names = sorted(variances, key=lambda name: variances[name])
+    for name, variance in variances.items():
+        if not np.isfinite(variance):
+            raise InputError(f"networks must have finite variances, but that of {name!r} is {variance}.")
+    names = sorted(variances, key=lambda name: (variances[name], name))
     labels = np.ones(1, dtype=int)
     if len(names) > 1:
         points = np.array([[variances[name]] for name in names])
-        labels = fcluster(linkage(points, linkage_rule), t=delta, criterion="distance")
+        labels = hierarchy.fcluster(hierarchy.linkage(points, linkage), t=delta, criterion="distance")
     grouped: dict[int, list[str]] = {}
     for name, label in zip(names, labels, strict=True):
         grouped.setdefault(int(label), []).append(name)
-    return EquivalenceClasses(tuple(map(tuple, grouped.values())), variances, delta, linkage_rule)
+    return EquivalenceClasses(tuple(map(tuple, grouped.values())), variances, delta, linkage)
