@@ -122,7 +122,7 @@ def test_the_strict_first_condition_can_hold() -> None:
 
 
 def test_one_conjugate_of_two_is_not_enough() -> None:
-    drawn, far = circular_mixed_ensemble([60] * 6, rng=1, construction="haar"), {"far": 2 * np.eye(50)}
+    drawn, far = circular_mixed_ensemble([60] * 6, rng=1, construction="haar"), {"far": np.diag(np.linspace(1.0, 2.0, 50))}
     verdict = equivalence(drawn, far, delta=1e6, conjugate="deterministic")
     assert [each.holds for each in verdict.conjugacies] == [True, False]
     assert not verdict.strictly_equivalent
