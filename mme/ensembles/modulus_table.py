@@ -1,0 +1,120 @@
+"""Quantiles of the spectrum of |U| for small orders, sampled once per order and kept in the user's cache.
+
+The folder is the user's cache directory for `mme`, or the one that the environment variable ``MME_CACHE``
+names. A file appears whole or not at all. One that cannot be read, or holds something else, is made again.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from mme.algebra import C
+from mme.ensembles.mixed import PARTS, eigenvalues
+from mme.errors import InputError
+
+__all__ = ["LARGEST_ORDER", "cache_folder", "modulus_quantiles"]
+
+LARGEST_ORDER = 64  # sampling takes half a minute there, and longer above
+EIGENVALUES = 400_000  # in a table: its distribution function errs by about 0.001
+PROBABILITIES = np.linspace(0, 1, 4097)
+SEED = 20_200_613
+VERSION = 1  # raise it when a table would come out differently
+BATCH_ENTRIES = 1 << 20
+
+
+def cache_folder() -> Path:
+    """The folder where tables are kept.
+
+    Returns
+    -------
+    Path
+        It need not exist yet.
+
+    Examples
+    --------
+    >>> isinstance(cache_folder(), Path)
+    True
+    """
+    chosen = os.environ.get("MME_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("mme", appauthor=False))
+
+
+def modulus_quantiles(order: int, part: str = "real") -> np.ndarray:
+    """The quantiles of the N eigenvalues of |U| at 4097 equal steps of probability, from a table.
+
+    Parameters
+    ----------
+    order : int
+        N, from 2 to 64.
+    part : {"real", "modulus", "symmetric"}
+
+    Returns
+    -------
+    ndarray, shape (4097,)
+        Ascending. The first call for an order samples some seconds, later ones read a file.
+
+    Raises
+    ------
+    InputError
+        If the order is above 64.
+    """
+    if order > LARGEST_ORDER:
+        raise InputError(
+            f"method 'table' needs orders up to {LARGEST_ORDER}, but one is {order}; "
+            "use 'corrected', which errs less there."
+        )
+    return np.asarray(_table(order, cache_folder())[PARTS.index(part)])
+
+
+@lru_cache(maxsize=512)
+def _table(order: int, folder: Path) -> np.ndarray:
+    path = folder / f"modulus-spectrum-v{VERSION}-order{order}.npz"
+    table = _read(path)
+    if table is None:
+        table = _sample(order)
+        with suppress(OSError):  # where nothing can be kept, the table lives as long as the process
+            _write(path, table)
+    table.setflags(write=False)
+    return table
+
+
+def _sample(order: int) -> np.ndarray:
+    rng = np.random.default_rng([SEED, order])
+    draws, batch = EIGENVALUES // order, BATCH_ENTRIES // order**2
+    found: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    for start in range(0, draws, batch):
+        moduli = C.modulus(C.haar(order, size=min(batch, draws - start), rng=rng))
+        for part in PARTS:
+            found[part].append(eigenvalues(moduli, part).ravel())
+    return np.stack([np.quantile(np.concatenate(found[part]), PROBABILITIES) for part in PARTS])
+
+
+def _read(path: Path) -> np.ndarray | None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            table = np.asarray(file["quantiles"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    fits = table.shape == (len(PARTS), len(PROBABILITIES)) and table.dtype == np.float64
+    return table if fits and np.isfinite(table).all() and (np.diff(table) >= 0).all() else None
+
+
+def _write(path: Path, table: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, quantiles=table)
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
