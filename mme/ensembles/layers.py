@@ -36,11 +36,11 @@ class Layer(Result):
 
     Examples
     --------
-    >>> layer = Layer("conv", np.ones((4, 1, 1, 3)))
+    >>> layer = Layer("conv", 2 * np.eye(4, 3).reshape(4, 1, 1, 3))
     >>> layer.order, layer.columns, layer.structural_zeros
     (4, 3, 1)
     >>> layer.eigenvalues
-    array([ 0.,  0.,  0., 12.])
+    array([0., 4., 4., 4.])
     """
 
     name: str
@@ -75,7 +75,7 @@ class Layer(Result):
     @property
     def matrix(self) -> np.ndarray:
         """The layer matrix X = A Aᵀ, shape (N, N)."""
-        return self.weights @ self.weights.T
+        return np.asarray(self.weights @ self.weights.T)
 
     @property
     def eigenvalues(self) -> np.ndarray:
@@ -288,15 +288,22 @@ def _parameters(source: Any) -> Iterator[tuple[str, Any, set[str]]]:
             f"but it is {_described(source)}."
         ) from None
     for name, value in named:
-        if (
-            hasattr(value, "data_ptr") and value.data_ptr()
-        ):  # a tensor listed under two names is one parameter
-            storage = (value.data_ptr(), tuple(value.shape), tuple(value.stride()))
-            if storage in seen:
-                value = f"shared with {seen[storage]}"
-            else:
-                seen[storage] = name
-        yield name, value, set()
+        storage = _storage(value)
+        if storage is None:
+            yield name, value, set()
+        elif storage in seen:  # a tensor listed under two names is one parameter
+            yield name, f"shared with {seen[storage]}", set()
+        else:
+            seen[storage] = name
+            yield name, value, set()
+
+
+def _storage(value: Any) -> tuple[Any, ...] | None:
+    """Return where a torch tensor lies in memory; None for other things, and for tensors without storage."""
+    try:
+        return (value.data_ptr(), tuple(value.shape), tuple(value.stride())) if value.data_ptr() else None
+    except (AttributeError, RuntimeError):  # no tensor, or a sparse one
+        return None
 
 
 def _described(source: Any) -> str:
@@ -367,7 +374,7 @@ def _as_numpy(name: str, value: Any) -> np.ndarray:
         raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")
     if tensor.is_sparse:
         tensor = tensor.to_dense()
-    if tensor.is_quantized:
+    if getattr(tensor, "is_quantized", False):
         tensor = tensor.dequantize()
     if tensor.is_floating_point() and tensor.element_size() < 4:  # NumPy has no bfloat16
         tensor = tensor.float()

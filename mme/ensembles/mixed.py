@@ -151,8 +151,11 @@ class MixedMatrixEnsemble(Result):
 
 
 def _square(index: int, matrix: Any) -> np.ndarray:
-    array = np.asarray(matrix)
     where = f"matrices[{index}]"
+    try:
+        array = np.asarray(matrix)
+    except ValueError:
+        raise InputError(f"{where} must be a square matrix, but it has rows of different lengths.") from None
     if array.dtype.kind not in "fiu":
         raise InputError(f"{where} must be real, but its dtype is {array.dtype}.")
     if (
