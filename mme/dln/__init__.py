@@ -32,6 +32,7 @@ from mme.dln.entropy import (
     renormalised_entropy,
 )
 from mme.dln.gram import gram_matrix, log_jacobian, pushed_forward_basis
+from mme.dln.kernels import ExtrapolatedVolume, kernel, orbit_volume_from_kernel
 from mme.dln.layers import end_to_end, stack_layers
 from mme.dln.metric import (
     dln_metric,
@@ -40,14 +41,18 @@ from mme.dln.metric import (
     log_metric_eigenvalues,
     metric_operator,
 )
+from mme.dln.monte_carlo import VolumeEstimate, ball_count_volume, group_volume_mc, orbit_volume_mc
 from mme.dln.orbit import orbit_dimension, orbit_map, orbit_map_differential
 
 __all__ = [
+    "ExtrapolatedVolume",
+    "VolumeEstimate",
     "act",
     "act_on_endpoints",
     "balance_defects",
     "balance_violation",
     "balanced_lift",
+    "ball_count_volume",
     "block_determinant",
     "centre",
     "chebyshev_recurrence",
@@ -60,7 +65,9 @@ __all__ = [
     "frames",
     "gram_blocks",
     "gram_matrix",
+    "group_volume_mc",
     "infinite_depth_entropy",
+    "kernel",
     "log_block_determinant",
     "log_chebyshev",
     "log_gram_determinant",
@@ -74,6 +81,8 @@ __all__ = [
     "orbit_map",
     "orbit_map_differential",
     "orbit_volume",
+    "orbit_volume_from_kernel",
+    "orbit_volume_mc",
     "path_adjacency",
     "pushed_forward_basis",
     "renormalised_entropy",
