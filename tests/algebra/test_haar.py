@@ -1,0 +1,215 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from mme.algebra import C, Field, H, R, haar
+from mme.errors import InputError
+
+from .tools import assert_mean, largest
+
+# Orders on both sides of the switch from batched reflections to LAPACK, which H does without.
+LARGE = haar.LAPACK_ORDER + 1
+ORDERS = [1, 2, 3, 6, LARGE]
+
+
+def fitting(F: Field, n: int) -> int:
+    return min(n, 8) if F.beta == 4 else n
+
+
+def trace(a: np.ndarray) -> np.ndarray:
+    return np.trace(a, axis1=-2, axis2=-1)
+
+
+@pytest.mark.parametrize("d", [*ORDERS, 60])
+def test_haar_is_in_the_group(F: Field, d: int) -> None:
+    q = F.haar(d, size=30, rng=d)
+    assert q.dtype == F.dtype
+    assert F.is_unitary(q, tolerance=1e-13).all()
+    np.testing.assert_array_equal(F.validate(q), q)
+
+
+@pytest.mark.parametrize("n", ORDERS)
+def test_traces_of_powers_over_the_complex_numbers(n: int) -> None:
+    """E |tr U^k|^2 = min(k, n) (Diaconis and Shahshahani 1994), and E tr U^k = 0."""
+    power = u = C.haar(n, size=4000 if n < 10 else 1500, rng=10 + n)
+    for k in range(1, 6):
+        t = trace(power)
+        assert_mean(np.abs(t) ** 2, min(k, n))
+        assert_mean(np.stack([t.real, t.imag], axis=1), 0)
+        power = power @ u
+
+
+@pytest.mark.parametrize("F", [R, H], ids=lambda field: field.name)
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("n", [6, LARGE])
+def test_traces_of_powers_over_the_reals_and_the_quaternions(F: Field, n: int, k: int) -> None:
+    """For even k, tr Q^k has mean 1 over R and -1 over H, else 0; the variance is k (the same paper)."""
+    n = fitting(F, n)
+    q = F.haar(n, size=6000 if n < 10 else 1500, rng=20 + n)
+    t = trace(np.linalg.matrix_power(q, k)).real
+    mean = (1 if F.beta == 1 else -1) * (k % 2 == 0)
+    assert_mean(t, mean)
+    assert_mean((t - mean) ** 2, k)
+
+
+def test_traces_in_small_groups() -> None:
+    """O(2) is half reflections; the trace on Sp(1) = SU(2) follows the semicircle law, with Catalan moments."""
+    t = trace(R.haar(2, size=20_000, rng=1))
+    assert_mean(t[:, None] ** [1, 2, 4], [0, 1, 3])
+    assert_mean(np.abs(t) < 1e-12, 0.5)
+    t = trace(H.haar(1, size=20_000, rng=1)).real
+    assert_mean(t[:, None] ** [1, 2, 4, 6], [0, 1, 2, 5])
+    t = trace(H.haar(2, size=20_000, rng=1)).real
+    assert_mean(t[:, None] ** [1, 2, 4], [0, 1, 3])
+    assert_mean(R.haar(1, size=2000, rng=1)[:, 0, 0], 0)
+
+
+@pytest.mark.parametrize("n", ORDERS[1:])
+@pytest.mark.parametrize("column", [0, -1])
+def test_columns_are_uniform_on_the_sphere(F: Field, n: int, column: int) -> None:
+    """|<1, u>|^2 / n follows the law Beta(beta / 2, beta (n - 1) / 2), for a row as for a column."""
+    n = fitting(F, n)
+    q = F.components(F.haar(n, size=3000 if n < 10 else 1000, rng=30 + n))
+    law = stats.beta(F.beta / 2, F.beta * (n - 1) / 2)
+    for line in (q[..., :, column, :], q[..., column, :, :]):
+        share = np.sum(np.sum(line, axis=-2) ** 2, axis=-1) / n
+        assert stats.kstest(share, law.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("n", [2, 6, LARGE])
+def test_products_with_a_fixed_matrix_have_the_same_law(F: Field, n: int) -> None:
+    """A functional of both corners, drawn afresh for Q, gQ and Qg."""
+    n = fitting(F, n)
+    g = F.haar(n, rng=99)
+    laws = []
+    for seed, left, right in (
+        (1, F.identity(n), F.identity(n)),
+        (2, g, F.identity(n)),
+        (3, F.identity(n), g),
+    ):
+        x = F.components(left @ F.haar(n, size=3000 if n < 10 else 800, rng=seed) @ right)
+        laws.append(x[:, 0, 0, 0] + 2 * x[:, -1, -1, 0] + x[:, 0, -1, -1] * x[:, -1, 0, 0])
+    assert stats.ks_2samp(laws[0], laws[1]).pvalue > 1e-3
+    assert stats.ks_2samp(laws[0], laws[2]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("n", [2, 4, LARGE])
+def test_entries_are_uncorrelated_with_mean_square_one_over_n(F: Field, n: int) -> None:
+    n = fitting(F, n)
+    x = F.components(F.haar(n, size=2000, rng=40 + n))
+    assert_mean(np.sum(x**2, axis=-1).reshape(len(x), -1), 1 / n, tolerance=4.5)
+    assert_mean(x[:, 0, 0] * x[:, 1, 1], 0)
+    assert_mean(x.reshape(len(x), -1), 0, tolerance=4.5)
+
+
+def test_determinants() -> None:
+    """Fair signs on O(d), uniform phases on U(d), and 1 on Sp(d)."""
+    for d in (1, 3, LARGE):
+        assert_mean(np.linalg.det(R.haar(d, size=2000, rng=d)), 0)
+        phase = np.angle(np.linalg.det(C.haar(d, size=1000, rng=d)))
+        assert stats.kstest(phase, stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+        assert largest(np.linalg.det(H.haar(d, size=100, rng=d)) - 1) < 1e-12
+
+
+def test_eigenvalues_of_unitary_matrices_have_uniform_phases() -> None:
+    phases = np.angle(np.linalg.eigvals(C.haar(5, size=500, rng=1)))
+    assert stats.kstest(phases[:, 0], stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+
+
+def test_the_oracle_sees_a_missing_phase(F: Field) -> None:
+    """QR alone is unitary and not Haar: the mean trace gives it away."""
+    q = np.linalg.qr(F.ginibre(4, size=2000, rng=1))[0]
+    with pytest.raises(AssertionError, match="errors from 0"):
+        assert_mean(trace(q).real, 0)
+
+
+@pytest.mark.parametrize("F", [R, C], ids=lambda field: field.name)
+@pytest.mark.parametrize("d", [1, 2, 7, 30])
+def test_both_ways_to_multiply_reflections_agree(monkeypatch: pytest.MonkeyPatch, F: Field, d: int) -> None:
+    draws = []
+    for switch in (0, 1000):
+        monkeypatch.setattr(haar, "LAPACK_ORDER", switch)
+        draws.append(F.haar(d, size=(2, 3), rng=1))
+    assert largest(draws[0] - draws[1]) < 1e-14
+
+
+@pytest.mark.parametrize("F", [R, C], ids=lambda field: field.name)
+@pytest.mark.parametrize("d", [1, 2, 7, 30])
+def test_reflections_drawn_directly_are_those_of_a_qr_decomposition(F: Field, d: int) -> None:
+    """QR of the matrix whose lower triangle was drawn, made full by undoing the reflections."""
+    q = F.haar(d, rng=1)
+    r = np.triu(np.random.default_rng(2).standard_normal((d, d)), 1) + np.diag(1.0 + np.arange(d))
+    again, triangle = np.linalg.qr(q @ r)
+    assert largest(again * np.sign(np.diagonal(triangle).real) - q) < 1e-12
+
+
+@pytest.mark.parametrize("draw", ["haar", "ginibre", "gaussian_hermitian", "gaussian_skew_hermitian"])
+@pytest.mark.parametrize("d", [1, 3, LARGE])
+def test_a_batch_is_a_sequence_of_single_draws(F: Field, draw: str, d: int) -> None:
+    batch = getattr(F, draw)(d, size=(2, 2), rng=1)
+    rng = np.random.default_rng(1)
+    singles = [getattr(F, draw)(d, rng=rng) for _ in range(4)]
+    np.testing.assert_allclose(batch.reshape(4, *batch.shape[2:]), singles, atol=1e-14)
+
+
+def test_seeds_generators_and_sizes(F: Field) -> None:
+    for draw in (F.haar, F.ginibre):
+        np.testing.assert_array_equal(draw(3, rng=1), draw(3, rng=np.random.default_rng(1)))
+        assert largest(draw(3, rng=1) - draw(3, rng=2)) > 0
+        assert largest(draw(3) - draw(3)) > 0
+        assert draw(3).shape == (F.size(3), F.size(3))
+        assert draw(3, size=2).shape == draw(3, size=(2,)).shape == (2, F.size(3), F.size(3))
+        assert draw(3, size=0).shape == (0, F.size(3), F.size(3))
+        assert draw(30, size=(0, 2)).shape == (0, 2, F.size(30), F.size(30))
+
+
+@pytest.mark.parametrize("rng", ["seed", -1, 1.5])
+def test_bad_seeds_are_refused(F: Field, rng: object) -> None:
+    with pytest.raises(
+        InputError, match=r"^rng must be None, a non-negative integer or a NumPy generator, but it is"
+    ):
+        F.haar(2, rng=rng)
+
+
+@pytest.mark.parametrize("size", [-1, 1.0, (2, -1), "2", True])
+def test_bad_sizes_are_refused(F: Field, size: object) -> None:
+    for draw in (F.haar, F.ginibre, F.gaussian_hermitian):
+        with pytest.raises(
+            InputError, match=r"^size must be None, a non-negative integer or a tuple of them, but "
+        ):
+            draw(2, size=size)  # type: ignore[arg-type]
+
+
+def test_ginibre_is_standard_normal_in_every_component(F: Field) -> None:
+    x = F.components(F.ginibre(3, size=4000, rng=1, columns=2))
+    assert x.shape == (4000, 3, 2, F.beta)
+    assert stats.kstest(x.ravel(), stats.norm.cdf).pvalue > 1e-3
+    assert_mean(np.sum(x**2, axis=-1), F.beta)
+    assert_mean(np.prod(x[:, :2, 0, 0], axis=1), 0)
+    with pytest.raises(InputError, match=r"^columns must be an integer of at least 1, but it is 0\.$"):
+        F.ginibre(3, columns=0)
+
+
+@pytest.mark.parametrize("kind", ["gaussian_hermitian", "gaussian_skew_hermitian"])
+def test_gaussian_matrices_are_standard_normal_in_the_pairing(F: Field, kind: str) -> None:
+    """The coordinates in an orthonormal basis, which here is found from the matrices themselves."""
+    d = 3
+    a = getattr(F, kind)(d, size=4000, rng=1)
+    sign = 1 if kind == "gaussian_hermitian" else -1
+    np.testing.assert_array_equal(F.adjoint(a), sign * a)
+    dimension = F.real_dimension(d) - F.group_dimension(d) if sign > 0 else F.group_dimension(d)
+    assert_mean(F.pairing(a, a), dimension)
+    assert_mean(F.pairing(a, a) ** 2, dimension * (dimension + 2))
+    direction = getattr(F, kind)(d, rng=2)
+    coordinate = F.pairing(direction / F.norm(direction), a)
+    assert stats.kstest(coordinate, stats.norm.cdf).pvalue > 1e-3
+    if sign > 0:
+        assert_mean(F.components(a)[:, 0, 0, 0] ** 2, 1)
+    assert_mean(F.components(a)[:, 0, 1] ** 2, 0.5)
+
+
+def test_gap_of_two_eigenvalues(F: Field) -> None:
+    """For order 2 the gap is the length of a normal vector with beta + 1 coordinates: repulsion as s^beta."""
+    x = F.eigvalsh(F.gaussian_hermitian(2, size=20_000, rng=1))
+    gap = (x[:, 1] - x[:, 0]) / np.sqrt(2)
+    assert stats.kstest(gap, stats.chi(F.beta + 1).cdf).pvalue > 1e-3

@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from mme.algebra import C, Field, H, R
+from mme.errors import InputError
+
+from .tools import largest, matrices, orders, sometimes
+
+# The products of 1, i, j, k as sign and unit: row times column.
+HAMILTON = [
+    [(1, 0), (1, 1), (1, 2), (1, 3)],
+    [(1, 1), (-1, 0), (1, 3), (-1, 2)],
+    [(1, 2), (-1, 3), (-1, 0), (1, 1)],
+    [(1, 3), (1, 2), (-1, 1), (-1, 0)],
+]
+
+
+def multiply_components(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The product of matrices of numbers of the field, by the table alone."""
+    product = np.zeros((x.shape[0], y.shape[1], x.shape[2]))
+    for p in range(x.shape[2]):
+        for q in range(x.shape[2]):
+            sign, unit = HAMILTON[p][q]
+            product[..., unit] += sign * x[..., p] @ y[..., q]
+    return product
+
+
+@sometimes(data=st.data(), n=orders, m=orders, l=orders)
+def test_components_multiply_by_hamiltons_table(
+    F: Field, data: st.DataObject, n: int, m: int, l: int
+) -> None:
+    a, b = data.draw(matrices(F, (n, m), (m, l)))
+    np.testing.assert_array_equal(F.components(a @ b), multiply_components(F.components(a), F.components(b)))
+
+
+@sometimes(data=st.data(), n=orders, m=orders)
+def test_components_and_arrays_convert_both_ways(F: Field, data: st.DataObject, n: int, m: int) -> None:
+    a = data.draw(matrices(F, (n, m)))
+    assert a.shape == (F.side * n, F.side * m)
+    assert a.dtype == F.dtype
+    assert F.components(a).shape == (n, m, F.beta)
+    np.testing.assert_array_equal(F.from_components(F.components(a)), a)
+
+
+def test_blocks_of_the_complex_image() -> None:
+    a = H.from_components(np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4))
+    np.testing.assert_array_equal(a, [[1 + 2j, 3 + 4j], [-3 + 4j, 1 - 2j]])
+
+
+def test_components_do_not_share_memory(F: Field) -> None:
+    x = np.ones((2, 2, F.beta))
+    F.from_components(x)[...] = 0
+    assert (x == 1).all()
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_dimensions(F: Field, d: int) -> None:
+    generic = F.components(F.ginibre(d, size=2 * F.real_dimension(d), rng=0)).reshape(-1, d * d * F.beta)
+    assert F.real_dimension(d) == np.linalg.matrix_rank(generic)
+    skew = F.components(F.gaussian_skew_hermitian(d, size=2 * F.real_dimension(d), rng=0))
+    assert F.group_dimension(d) == np.linalg.matrix_rank(skew.reshape(-1, d * d * F.beta))
+    assert F.order(F.identity(d)) == d
+    assert F.identity(d).shape == (F.size(d), F.size(d))
+
+
+@sometimes(data=st.data(), d=orders)
+def test_identity_and_diagonal(F: Field, data: st.DataObject, d: int) -> None:
+    a = data.draw(matrices(F, (d, d)))
+    np.testing.assert_array_equal(F.identity(d) @ a, a)
+    x = np.arange(1.0, 2 * d + 1).reshape(2, d)
+    diagonal = F.diagonal(x)
+    assert diagonal.shape == (2, F.size(d), F.size(d))
+    np.testing.assert_array_equal(F.components(diagonal[1])[..., 0], np.diag(x[1]))
+    np.testing.assert_array_equal(F.components(diagonal)[..., 1:], 0)
+
+
+def test_validate_takes_numbers_of_every_kind(F: Field) -> None:
+    for kind in (int, np.float32, np.float16, np.uint8):
+        a = F.validate(np.eye(F.size(2), dtype=kind))
+        assert a.dtype == F.dtype
+    assert F.validate([[1, 0], [0, 1]]).dtype == F.dtype
+
+
+def test_validate_removes_rounding_from_a_quaternionic_image() -> None:
+    a = H.ginibre(3, rng=0)
+    noise = 1e-12 * C.ginibre(6, rng=1)
+    mended = H.validate(a + noise)
+    assert largest(mended - a) < 1e-11
+    np.testing.assert_array_equal(mended[:3, :3], mended[3:, 3:].conj())
+    np.testing.assert_array_equal(mended[:3, 3:], -mended[3:, :3].conj())
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_missing_block_symmetry_says_how_far_off(scale: float) -> None:
+    a = np.zeros((2, 4, 4), dtype=complex)
+    a[:, 0, 0] = a[:, 2, 2] = 4 * scale
+    a[1, 0, 3], a[1, 1, 2] = scale, 0.0  # B is off by 1, a quarter of the largest entry
+    with pytest.raises(InputError, match=r"blocks miss that by 0\.25 times its largest entry\.$"):
+        H.validate(a)
+    a[1, 0, 3] = 0
+    a[1, 2, 2] = -4 * scale
+    with pytest.raises(InputError, match=r"blocks miss that by 2 times its largest entry\.$"):
+        H.validate(a)
+
+
+@pytest.mark.parametrize(
+    "method", ["validate", "svd", "singular_values", "polar", "eigh", "eigvalsh", "exp", "cayley"]
+)
+def test_bad_matrices_are_refused_at_every_door(F: Field, method: str) -> None:
+    call = getattr(F, method)
+    good = np.zeros((3, 4, 4))
+    bad = good.copy()
+    bad[1, 2, 3] = np.nan
+    with pytest.raises(InputError, match=r"^a must be finite, but a\[1, 2, 3\] is nan\.$"):
+        call(bad)
+    bad[1, 2, 3] = np.inf
+    with pytest.raises(InputError, match=r"^a must be finite, but a\[1, 2, 3\] is inf\.$"):
+        call(bad)
+    with pytest.raises(InputError, match=r"^a must have shape \(\.\.\., d, d\), but its shape is \(4,\)\.$"):
+        call(good[0, 0])
+    with pytest.raises(InputError, match=r"^a must be an array of numbers, but its type is "):
+        call([["1", "2"], ["3", "4"]])
+    with pytest.raises(InputError, match=r"^a must be an array of numbers, but its rows differ in length\.$"):
+        call([[1, 2], [3]])
+    with pytest.raises(InputError, match=r"^a must have at least one row and one column, but its shape is "):
+        call(np.zeros((0, 0)))
+    if method not in ("svd", "singular_values"):
+        with pytest.raises(InputError, match=r"^a must be square, but its shape is \(2, 4\)\.$"):
+            call(good[0, :2])
+
+
+def test_complex_is_refused_over_the_reals() -> None:
+    with pytest.raises(
+        InputError, match=r"^a must be real to be a matrix over R, but its type is complex128\.$"
+    ):
+        R.svd(1j * np.eye(2))
+
+
+def test_odd_sides_are_refused_over_the_quaternions() -> None:
+    for call in (H.validate, H.order, H.adjoint, H.norm, H.modulus, H.is_unitary):
+        with pytest.raises(InputError, match=r"even number of rows and of columns, .* shape is \(3, 3\)\.$"):
+            call(np.eye(3))
+
+
+@pytest.mark.parametrize("d", [0, -1, 2.0, True, "2", None])
+def test_bad_orders_are_refused(F: Field, d: object) -> None:
+    calls = [F.real_dimension, F.group_dimension, F.size, F.identity, F.ginibre, F.haar, F.gaussian_hermitian]
+    for call in [*calls, F.gaussian_skew_hermitian, F.lie_basis, F.log_group_volume, F.group_volume]:
+        with pytest.raises(InputError, match=r"^d must be an integer of at least 1, but it is "):
+            call(d)  # type: ignore[arg-type]
+
+
+def test_bad_components_and_diagonals_are_refused(F: Field) -> None:
+    with pytest.raises(
+        InputError, match=rf"^x must have shape \(\.\.\., n, m, {F.beta}\), components over {F.name}"
+    ):
+        F.from_components(np.zeros((2, 2, 3)))
+    with pytest.raises(InputError, match=r"^x must have shape \(\.\.\., d\), but its shape is \(\)\.$"):
+        F.diagonal(1.0)
+    with pytest.raises(InputError, match=r"^a must be square, but its shape is \(2, 4\)\.$"):
+        F.order(np.zeros((2, 4)))
