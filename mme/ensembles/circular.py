@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -136,7 +137,7 @@ class SampledCircularEnsemble:
     ) -> None:
         choice("ensemble", ensemble, tuple(ENSEMBLES))
         choice("construction", construction, CONSTRUCTIONS)
-        if not isinstance(draws, Integral) or isinstance(draws, bool) or draws < 1:
+        if not _is_integer(draws) or draws < 1:
             raise InputError(f"draws must be an integer of at least 1, but it is {draws!r}.")
         self.orders = validate_orders(orders)
         self.draws = int(draws)
@@ -222,9 +223,13 @@ def validate_orders(orders: Iterable[int]) -> tuple[int, ...]:
     if not listed:
         raise InputError("orders must hold at least one integer of at least 2, but it is empty.")
     for index, order in enumerate(listed):
-        if not isinstance(order, Integral) or isinstance(order, bool) or order < 2:
+        if not _is_integer(order) or order < 2:
             raise InputError(f"orders must be integers of at least 2, but orders[{index}] is {order!r}.")
     return tuple(int(order) for order in listed)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _circular(

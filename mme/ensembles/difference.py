@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy.stats import kstwobign
 
-from mme.ensembles.circular import SampledCircularEnsemble
-from mme.ensembles.density import (
-    BINS,
-    WINDOW,
-    ExpectedSpectrum,
-    SpectralDensity,
-    bin_edges,
-    spectral_density,
-)
-from mme.ensembles.layers import layer_matrix_ensemble
-from mme.ensembles.limit_law import deterministic_spectrum
-from mme.ensembles.mixed import choice
-from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
+from mme.ensembles.conjugate import conjugate_spectrum, two_spectra
+from mme.ensembles.density import BINS, WINDOW, ExpectedSpectrum, SpectralDensity, bin_edges, spectral_density
+from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 from mme.result import Result
 
@@ -35,7 +27,6 @@ __all__ = [
     "spectral_difference",
 ]
 
-CONJUGATES = ("sampled", "deterministic")
 ROUNDING = 1e-9  # what the paper's criterion may miss zero by, in units of probability
 
 
@@ -90,7 +81,7 @@ class CircularSpectralDifference(Result):
 
     @property
     def variances(self) -> np.ndarray:
-        """Var Δ over the bins, for each draw, shape (draws,): the number that the paper reports, once per draw."""
+        """Var Δ over the bins, shape (draws,): the number that the paper reports, once for each draw."""
         return np.asarray(self.differences.var(axis=1))
 
     @property
@@ -100,26 +91,49 @@ class CircularSpectralDifference(Result):
 
     @property
     def standard_error(self) -> float:
-        """The standard error of `variance` over the draws; NaN for a single draw, 0 where nothing is drawn."""
-        draws = len(self.differences)
+        """The standard error of `variance` over the draws; NaN for one draw, 0 where nothing is drawn."""
         if not self.sampled:
             return 0.0
+        draws = len(self.differences)
         return float(self.variances.std(ddof=1) / np.sqrt(draws)) if draws > 1 else float("nan")
 
     @property
     def sampling_noise(self) -> float:
-        """The part of `variance` that is noise of one draw of the conjugate; NaN for a single draw."""
-        draws = len(self.differences)
-        if not self.sampled:
-            return 0.0
-        if draws == 1:
-            return float("nan")
-        return float((self.differences - self.difference).var(axis=1).sum() / (draws - 1))
+        """The part of `variance` that is noise of one draw of the conjugate; NaN for one draw."""
+        return self.variance - self.variance_without_noise
 
     @property
     def variance_without_noise(self) -> float:
-        """`variance` less `sampling_noise`: an unbiased estimate of Var Δ against the conjugate's expected density."""
-        return self.variance - self.sampling_noise
+        """The covariance over the bins of Δ from two different draws, averaged over all pairs of draws.
+
+        The noise of two draws is independent, so this is an unbiased estimate of Var Δ against the
+        conjugate's expected density. NaN for one draw; `variance` where nothing is drawn.
+        """
+        if not self.sampled:
+            return self.variance
+        covariances = self._covariances()
+        draws = len(covariances)
+        return float(covariances.sum() / (draws * (draws - 1))) if draws > 1 else float("nan")
+
+    @property
+    def standard_error_without_noise(self) -> float:
+        """The standard error of `variance_without_noise` by the jackknife; NaN for fewer than three draws."""
+        if not self.sampled:
+            return 0.0
+        covariances = self._covariances()
+        draws = len(covariances)
+        if draws < 3:
+            return float("nan")
+        # Leaving out a draw leaves out its row and its column of covariances.
+        left = (covariances.sum() - 2 * covariances.sum(axis=0)) / ((draws - 1) * (draws - 2))
+        return float(np.sqrt((draws - 1) / draws * ((left - left.mean()) ** 2).sum()))
+
+    def _covariances(self) -> np.ndarray:
+        """Covariances over the bins between different draws, shape (draws, draws); zero on the diagonal."""
+        centred = self.differences - self.differences.mean(axis=1, keepdims=True)
+        covariances = centred @ centred.T / centred.shape[1]
+        np.fill_diagonal(covariances, 0)
+        return np.asarray(covariances)
 
     @property
     def noise_floor(self) -> float:
@@ -128,19 +142,21 @@ class CircularSpectralDifference(Result):
 
     @property
     def largest_cumulative(self) -> float:
-        """max |Σ Δ| · width: the largest difference between the two distribution functions in the window."""
+        """The largest |Σ Δ| · width: how far the two distribution functions differ in the window."""
         return float(np.abs(self.cumulative).max() * self.width)
 
     def to_dict(self) -> dict[str, Any]:
         """Return Δ and the numbers that are made from it."""
-        numbers = ("variance", "standard_error", "sampling_noise", "noise_floor", "largest_cumulative")
-        return super().to_dict() | {name: getattr(self, name) for name in numbers}
+        numbers = ("variance", "standard_error", "variance_without_noise", "standard_error_without_noise")
+        others = ("sampling_noise", "noise_floor", "largest_cumulative")
+        return super().to_dict() | {name: getattr(self, name) for name in numbers + others}
 
     def __repr__(self) -> str:
         error = f" ± {self.standard_error:.2g}" if self.sampled else ""
+        draws, bins = self.differences.shape
         return (
-            f"CircularSpectralDifference(Var = {self.variance:.4g}{error}, {self.differences.shape[-1]} bins on "
-            f"[{self.edges[0]:g}, {self.edges[-1]:g}], {len(self.differences)} draws)"
+            f"CircularSpectralDifference(Var = {self.variance:.4g}{error}, {bins} bins on "
+            f"[{self.edges[0]:g}, {self.edges[-1]:g}], {draws} draws)"
         )
 
 
@@ -150,15 +166,17 @@ CSD = CircularSpectralDifference
 def noise_floor(first: float, second: float, *, window: Any = WINDOW, bins: int = BINS) -> float:
     """Return the variance over bins that sampling alone gives to the difference of two densities.
 
-    With n eigenvalues spread over R in bins of width w, a bin holds a Poisson number with mean n w/R, so its
-    density has variance ρ/(w n), which averages to 1/(R w n) over the bins whatever the shape of ρ. The variances of
-    the two densities add up to (1/R)(1/w)(1/n_1 + 1/n_2). Eigenvalues repel, so real spectra lie below it.
+    Of n independent eigenvalues a bin of width w holds a binomial number, so its density has variance
+    p (1 - p)/(w² n) for the bin's probability p. Over a window of length R this averages to
+    (1 - Σp²)/(R w n), at most 1/(R w n) whatever the shape of the density, and close to that for narrow bins.
+    The variances of the two densities add up to (1/R)(1/w)(1/n_1 + 1/n_2). Eigenvalues repel, so the spectra
+    of random matrices lie below it.
 
     Parameters
     ----------
     first, second : float
-        Numbers of eigenvalues inside the window; infinite for a density known exactly. Eigenvalues that always
-        share a position, such as the real parts of a conjugate pair, count as one.
+        Numbers of eigenvalues inside the window; infinite for a density known exactly. Eigenvalues that
+        always share a position, such as the real parts of a conjugate pair, count as one.
     window, bins
         As in `spectral_density`.
 
@@ -176,7 +194,7 @@ def noise_floor(first: float, second: float, *, window: Any = WINDOW, bins: int 
     >>> round(noise_floor(10_000, 10_000), 4)
     0.0056
     """
-    if not (first > 0 and second > 0):
+    if not (_is_number(first) and _is_number(second) and first > 0 and second > 0):
         raise InputError(f"numbers of eigenvalues must be positive, but they are {first!r} and {second!r}.")
     edges = bin_edges(window, bins)
     reach, width = float(edges[-1] - edges[0]), float(edges[1] - edges[0])
@@ -209,60 +227,13 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     array([ 0.5, -0.5])
     """
     if not np.array_equal(first.edges, second.edges):
-        raise InputError("first and second must have the same bins; compute both densities with the same window and bins.")
+        raise InputError("first and second must have the same bins; give both densities one window and bins.")
     draws = [len(density.density) for density in (first, second) if density.density.ndim == 2]
     if len(set(draws)) > 1:
-        raise InputError(f"first and second must be drawn equally often, but they have {draws[0]} and {draws[1]} draws.")
+        raise InputError(f"first and second must be drawn equally often, but their draws are {draws}.")
     differences = np.atleast_2d(first.density - second.density)
     counts = (float(np.mean(first.inside)), float(np.mean(second.inside)))
     return CircularSpectralDifference(differences, first.edges, counts, sampled=bool(draws))
-
-
-def conjugate_spectrum(
-    orders: Any,
-    *,
-    conjugate: str = "sampled",
-    draws: int = 5,
-    rng: int | np.random.Generator | None = None,
-    circular: str = "CUE",
-    construction: str = "eigenvectors",
-    part: str = "real",
-    pooling: str = "plain",
-) -> PooledSpectrum | ExpectedSpectrum:
-    """Return the pooled spectrum of the circular mixed ensemble of given orders, drawn or by its law.
-
-    Parameters
-    ----------
-    orders : iterable of int
-        The orders N_l ≥ 2.
-    conjugate : {"sampled", "deterministic"}
-        Draw the ensemble, or take the expected density of |U| (`mme.ensembles.limit_law`; CUE, plain pooling).
-    draws, rng, circular, construction
-        As `draws`, `rng`, `ensemble` and `construction` of `circular_mixed_ensemble`.
-    part, pooling
-        As in `pooled_spectrum`.
-
-    Returns
-    -------
-    PooledSpectrum, or DeterministicSpectrum with ``expected_counts(edges)``
-
-    Raises
-    ------
-    InputError
-        If an option is unknown, or the law is not known for it.
-
-    Examples
-    --------
-    >>> conjugate_spectrum([4, 9], rng=0, draws=2).eigenvalues.shape
-    (2, 13)
-    """
-    choice("conjugate", conjugate, CONJUGATES)
-    if conjugate == "sampled":
-        sampled = SampledCircularEnsemble(orders, draws, rng, circular, construction)
-        return pooled_spectrum(sampled, part=part, pooling=pooling)
-    if circular not in ("CUE", "U") or pooling != "plain":
-        raise InputError("conjugate='deterministic' is known for the CUE with plain pooling only; use 'sampled' here.")
-    return deterministic_spectrum(orders, part=part)
 
 
 def circular_spectral_difference(
@@ -290,7 +261,8 @@ def circular_spectral_difference(
     conjugate : {"sampled", "deterministic"}, or as `ensemble`
         By default the circular unitary mixed ensemble of the same orders, drawn `draws` times.
     draws, rng, circular, construction, part, pooling
-        As in `conjugate_spectrum`. `pooling` applies to both spectra.
+        As in `conjugate_spectrum`. `part` and `pooling` apply to both spectra, but for layer matrices, whose
+        eigenvalues are real and not negative, `part` makes no difference.
     window, bins, zeros, normalise, bandwidth
         As in `spectral_density`, for both spectra.
 
@@ -315,18 +287,21 @@ def circular_spectral_difference(
     >>> bool(abs(csd.cumulative[-1]) < 1e-9), csd.standard_error < csd.variance
     (True, True)
     """
-    density = {"window": window, "bins": bins, "zeros": zeros, "normalise": normalise, "bandwidth": bandwidth}
-    first = _pooled(ensemble, pooling)
-    if isinstance(conjugate, str):
-        second: Any = conjugate_spectrum(
-            _orders(first), conjugate=conjugate, draws=draws, rng=rng, circular=circular,
-            construction=construction, part=part, pooling=pooling,
-        )  # fmt: skip
-    else:
-        second = _pooled(conjugate, pooling, part)
-    densities = [rho if isinstance(rho, SpectralDensity) else spectral_density(rho, **density) for rho in (first, second)]
-    csd = spectral_difference(*densities)
-    return replace(csd, counts=(_positions(first, csd.counts[0]), _positions(second, csd.counts[1])))
+    spectra = two_spectra(
+        ensemble, conjugate, part=part, pooling=pooling,
+        draws=draws, rng=rng, circular=circular, construction=construction,
+    )  # fmt: skip
+    first, second = (
+        spectrum
+        if isinstance(spectrum, SpectralDensity)
+        else spectral_density(
+            spectrum, window=window, bins=bins, zeros=zeros, normalise=normalise, bandwidth=bandwidth
+        )
+        for spectrum in spectra
+    )
+    csd = spectral_difference(first, second)
+    counts = [_positions(spectrum, count) for spectrum, count in zip(spectra, csd.counts, strict=True)]
+    return replace(csd, counts=(counts[0], counts[1]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -365,7 +340,16 @@ class Conjugacy(Result):
 
 
 def conjugacy(
-    ensemble: Any, conjugate: Any = "sampled", *, tolerance: float | None = None, level: float = 0.01, **options: Any
+    ensemble: Any,
+    conjugate: Any = "sampled",
+    *,
+    tolerance: float | None = None,
+    level: float = 0.01,
+    window: Any = WINDOW,
+    bins: int = BINS,
+    zeros: str = "keep",
+    bandwidth: float | None = None,
+    **options: Any,
 ) -> Conjugacy:
     """Test whether two ensembles are conjugate, by the paper's criterion and by one that can fail.
 
@@ -374,12 +358,15 @@ def conjugacy(
     ensemble, conjugate
         As in `circular_spectral_difference`, but no densities: their normalisation is set here.
     tolerance : float, optional
-        The largest Kolmogorov distance that counts as conjugate. By default the value that independent samples
-        of these sizes from one law exceed with probability `level`.
+        The largest Kolmogorov distance that counts as conjugate. By default the value that independent
+        samples of these sizes from one law exceed with probability `level`.
     level : float
         Error rate of the default tolerance.
+    window, bins, zeros, bandwidth
+        As in `spectral_density`. The distance is taken over [0, ε_max], as Definition 5 says: from the window
+        it takes the upper end.
     **options
-        Further options of `circular_spectral_difference`, except `normalise`.
+        `draws`, `rng`, `circular`, `construction`, `part` and `pooling` of `circular_spectral_difference`.
 
     Returns
     -------
@@ -388,7 +375,8 @@ def conjugacy(
     Raises
     ------
     InputError
-        If the tolerance is negative or not finite, the level is not between 0 and 1, or an option cannot be used.
+        If the tolerance is negative or not finite, the level is not between 0 and 1, or an option cannot be
+        used.
 
     Examples
     --------
@@ -396,49 +384,40 @@ def conjugacy(
     >>> verdict.holds_as_printed, verdict.holds
     (True, False)
     """
-    if tolerance is not None and not (np.isfinite(tolerance) and tolerance >= 0):
+    if tolerance is not None and not (_is_number(tolerance) and 0 <= tolerance < np.inf):
         raise InputError(f"tolerance must be finite and not negative, but it is {tolerance!r}.")
-    if not 0 < level < 1:
+    if not (_is_number(level) and 0 < level < 1):
         raise InputError(f"level must lie between 0 and 1, but it is {level!r}.")
     if "normalise" in options or any(isinstance(side, SpectralDensity) for side in (ensemble, conjugate)):
-        raise InputError("conjugacy chooses the normalisation itself; pass ensembles or spectra and no 'normalise'.")
-    # One draw serves both criteria.
-    part, pooling = options.pop("part", "real"), options.get("pooling", "plain")
-    first = _pooled(ensemble, pooling)
-    if isinstance(conjugate, str):
-        names = ("draws", "rng", "circular", "construction")
-        drawn = {name: options.pop(name) for name in names if name in options}
-        second: Any = conjugate_spectrum(_orders(first), conjugate=conjugate, part=part, pooling=pooling, **drawn)
-    else:
-        second = _pooled(conjugate, pooling, part)
-    printed = circular_spectral_difference(first, second, normalise="window", **options)
-    whole = circular_spectral_difference(first, second, normalise="positive", **options)
+        raise InputError("conjugacy sets the normalisation itself; pass ensembles or spectra instead.")
+    spectra = two_spectra(ensemble, conjugate, **options)  # one draw serves both criteria
+    density = partial(spectral_density, bins=bins, zeros=zeros, bandwidth=bandwidth)
+    printed = spectral_difference(*(density(each, window=window, normalise="window") for each in spectra))
     end = float(printed.cumulative[-1] * printed.width)
+    reach = (0.0, bin_edges(window, bins)[-1])
+    positive = [density(each, window=reach, normalise="positive") for each in spectra]
+    repaired = spectral_difference(*positive)
+    distance = repaired.largest_cumulative
+    tail = float(-repaired.cumulative[-1] * repaired.width)
     if tolerance is None:
-        draws = len(whole.differences)
-        effective = 1 / (1 / whole.counts[0] + 1 / (whole.counts[1] * draws))
-        tolerance = float(kstwobign.isf(level) / np.sqrt(effective))
-    distance = whole.largest_cumulative
-    tail = float(-whole.cumulative[-1] * whole.width)
+        # Every draw counts, and so does what lies beyond the window.
+        totals = [float(rho.total.sum()) for rho in positive]
+        numbers = [_positions(*each) for each in zip(spectra, totals, strict=True)]
+        tolerance = float(kstwobign.isf(level) * np.sqrt(sum(1 / number for number in numbers)))
     return Conjugacy(end, abs(end) < ROUNDING, distance, tail, float(tolerance), distance <= tolerance)
-
-
-def _pooled(source: Any, pooling: str, part: str = "real") -> Any:
-    """Pool an ensemble or a network; leave spectra and densities as they are."""
-    if isinstance(source, PooledSpectrum | SpectralDensity | ExpectedSpectrum):
-        return source
-    ensemble = source if hasattr(source, "spectra") and hasattr(source, "orders") else layer_matrix_ensemble(source)
-    return pooled_spectrum(ensemble, part=part, pooling=pooling)
 
 
 def _positions(spectrum: Any, count: float) -> float:
     """The number of independent positions among `count` eigenvalues of a spectrum."""
     if isinstance(spectrum, ExpectedSpectrum):
         return float("inf")
-    return count / spectrum.repetition if isinstance(spectrum, PooledSpectrum) else count
+    if not isinstance(spectrum, PooledSpectrum):
+        return count
+    # Pairs, and copies by pooling, repeat a position. More ties than these are no repetition but a finding.
+    is_copied = spectrum.pooling == "periodic" and spectrum.orders
+    copies = -(-max(spectrum.orders) // min(spectrum.orders)) if is_copied else 1
+    return count / min(spectrum.repetition, 2 * copies)
 
 
-def _orders(spectrum: Any) -> tuple[int, ...]:
-    if not hasattr(spectrum, "orders"):
-        raise InputError("a conjugate ensemble needs the orders of the matrices; pass an ensemble or a PooledSpectrum.")
-    return tuple(spectrum.orders)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
