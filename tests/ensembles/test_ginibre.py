@@ -1,0 +1,107 @@
+"""The real Ginibre law against counts of sampled eigenvalues, direct quadrature and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import dblquad, quad
+
+from mme.ensembles import ginibre
+from mme.ensembles.ginibre import complex_eigenvalue_density, expected_eigenvalues, real_eigenvalue_density
+from mme.errors import InputError
+
+PARTS = ("real", "modulus")
+
+
+def sampled_counts(matrices: np.ndarray, points: np.ndarray, part: str) -> np.ndarray:
+    values = np.linalg.eigvals(matrices)
+    values = values.real if part == "real" else np.abs(values)
+    return (values[..., None] <= points).sum(axis=1)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 7, 16])
+def test_agrees_with_sampled_matrices(order: int, part: str) -> None:
+    rng = np.random.default_rng(order)
+    points = np.sqrt(order) * np.array([-1.1, -0.6, 0.05, 0.3, 0.7, 1.0, 1.3])
+    counts = sampled_counts(rng.standard_normal((20_000, order, order)), points, part)
+    error = counts.std(axis=0) / np.sqrt(len(counts))
+    assert (np.abs(counts.mean(axis=0) - expected_eigenvalues(order, points, part)) <= 4 * error).all()
+
+
+@pytest.mark.parametrize(
+    ("order", "real"),
+    [(1, 1), (2, 2**0.5), (3, 1 + 2**-0.5), (4, 11 / 8 * 2**0.5), (5, 1 + 13 / 16 * 2**0.5)],
+)
+def test_number_of_real_eigenvalues_is_edelmans(order: int, real: float) -> None:
+    # the closed forms of Edelman, Kostlan and Shub's table
+    number, _ = quad(lambda x: float(real_eigenvalue_density(order, x)), -np.inf, np.inf)
+    assert number == pytest.approx(real, abs=1e-9)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_agrees_with_direct_quadrature_of_the_densities(part: str) -> None:
+    order, end = 20, 3.7
+    if part == "real":
+        pairs, _ = dblquad(
+            lambda y, x: complex_eigenvalue_density(order, x, y), -12, end, 0, 12, epsabs=1e-10
+        )
+        real, _ = quad(lambda x: real_eigenvalue_density(order, x), -12, end, epsabs=1e-12)
+    else:
+        pairs, _ = dblquad(
+            lambda a, r: r * complex_eigenvalue_density(order, r * np.cos(a), r * np.sin(a)), 0, end, 0, np.pi
+        )
+        real, _ = quad(lambda x: real_eigenvalue_density(order, x), -end, end, epsabs=1e-12)
+    assert expected_eigenvalues(order, end, part) == pytest.approx(2 * pairs + real, abs=2e-8)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("order", [1, 2, 3, 10, 63, 512, 4095])
+def test_all_eigenvalues_are_expected_somewhere(order: int, part: str) -> None:
+    assert expected_eigenvalues(order, np.inf, part) == pytest.approx(order, rel=1e-12)
+    assert expected_eigenvalues(order, -np.inf, part) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("order", [12, 600, 4095])
+def test_interpolant_is_fine_enough(monkeypatch: pytest.MonkeyPatch, order: int, part: str) -> None:
+    points = np.sqrt(order) * np.linspace(0, 1.2, 200)
+    before = expected_eigenvalues(order, points, part, excess=1)
+    monkeypatch.setattr(ginibre, "_degree", lambda order: 400 + int(80 * order**0.25))
+    monkeypatch.setattr(ginibre, "_eigenvalues", ginibre._eigenvalues.__wrapped__)
+    monkeypatch.setattr(ginibre, "_excess", ginibre._excess.__wrapped__)
+    np.testing.assert_allclose(expected_eigenvalues(order, points, part, excess=1), before, atol=1e-9)
+
+
+def test_real_parts_are_symmetric_and_moduli_are_not_negative() -> None:
+    points = np.linspace(-9, 9, 7)
+    left, right = expected_eigenvalues(30, points), expected_eigenvalues(30, -points)
+    np.testing.assert_allclose(left + right, 30, atol=1e-10)
+    assert (expected_eigenvalues(30, [-2.0, -1e-9], "modulus", excess=1) == 0).all()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_excess_moves_eigenvalues_but_makes_none(part: str) -> None:
+    everything = [-np.inf, np.inf]
+    np.testing.assert_allclose(expected_eigenvalues(17, everything, part, excess=0.7), [0, 17], atol=1e-10)
+
+
+def test_excess_kurtosis_of_the_entries_shifts_the_law() -> None:
+    order, rng = 20, np.random.default_rng(1)
+    uniform = rng.uniform(-(3**0.5), 3**0.5, (20_000, order, order))  # variance 1, excess kurtosis -6/5
+    values = np.linalg.eigvals(uniform)
+    points = np.sqrt(order) * np.array([0.4, 0.6, 0.7])
+    for part, numbers in (("real", values.real), ("modulus", np.abs(values))):
+        counts = (numbers[..., None] <= points).sum(axis=1)
+        error = counts.std(axis=0) / np.sqrt(len(counts))
+        gaussian = expected_eigenvalues(order, points, part)
+        corrected = expected_eigenvalues(order, points, part, excess=-1.2)
+        off = np.abs(counts.mean(axis=0) - corrected)
+        # the shift is of first order in 1/n: noise, or a sixth of it, may remain
+        assert (off <= np.maximum(4 * error, np.abs(corrected - gaussian) / 6)).all()
+        assert (np.abs(counts.mean(axis=0) - gaussian) > 4 * error).any()
+
+
+def test_unknown_part_is_refused() -> None:
+    with pytest.raises(InputError, match="part must be one of 'real', 'modulus', but it is 'symmetric'"):
+        expected_eigenvalues(4, 1.0, "symmetric")

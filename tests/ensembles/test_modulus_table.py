@@ -1,0 +1,138 @@
+"""Tables: right, kept whole or not at all, and made again when something is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mme.ensembles import modulus_table
+from mme.ensembles.modulus_table import LARGEST_ORDER, PROBABILITIES, cache_folder, modulus_quantiles
+from mme.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("MME_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(modulus_table, "EIGENVALUES", 4000)
+    modulus_table._table.cache_clear()
+    yield tmp_path / "cache"
+    modulus_table._table.cache_clear()
+
+
+def forbid_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(order: int) -> np.ndarray:
+        raise AssertionError(f"order {order} was sampled again")
+
+    modulus_table._table.cache_clear()
+    monkeypatch.setattr(modulus_table, "_sample", refuse)
+
+
+def test_two_by_two_is_the_exact_law(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modulus_table, "EIGENVALUES", 200_000)
+    # |U| = [[c, s], [s, c]] with c² uniform: half of the eigenvalues are c + s > 1, the others are c - s, which
+    # is at most x with probability (1 + x√(2 - x²))/2
+    for part, law in {
+        "real": lambda x: (1 + x * np.sqrt(2 - x**2)) / 4,
+        "modulus": lambda x: x * np.sqrt(2 - x**2) / 2,
+        "symmetric": lambda x: np.sqrt(x * (2 - x)) / 2,
+    }.items():
+        quantiles = modulus_quantiles(2, part)
+        below = quantiles[quantiles <= 1]
+        np.testing.assert_allclose(law(below), PROBABILITIES[: len(below)], atol=0.005)
+        assert len(below) == pytest.approx(len(quantiles) / 2, abs=1)
+
+
+def test_table_is_kept_and_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = modulus_quantiles(3)
+    (file,) = folder.iterdir()
+    assert file.suffix == ".npz"
+    forbid_sampling(monkeypatch)
+    np.testing.assert_array_equal(modulus_quantiles(3), made)
+
+
+def test_same_table_on_every_machine(folder: Path) -> None:
+    made = modulus_quantiles(3, "modulus")
+    modulus_table._table.cache_clear()
+    for file in folder.iterdir():
+        file.unlink()
+    np.testing.assert_array_equal(modulus_quantiles(3, "modulus"), made)
+
+
+def damage(path: Path, how: str) -> None:
+    whole = path.read_bytes()
+    if how == "empty":
+        path.write_bytes(b"")
+    elif how == "cut off":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif how == "a flipped byte":
+        path.write_bytes(whole[:200] + bytes([whole[200] ^ 255]) + whole[201:])
+    elif how == "text":
+        path.write_text("not a table")
+    elif how == "another array":
+        np.savez(path, other=np.zeros(3))
+    elif how == "another shape":
+        np.savez(path, quantiles=np.zeros((3, 7)))
+    elif how == "descending":
+        np.savez(path, quantiles=np.zeros((3, 4097)) - np.arange(4097))
+    elif how == "not finite":
+        np.savez(path, quantiles=np.full((3, 4097), np.nan))
+    elif how == "objects":
+        np.savez(path, quantiles=np.array([{}], dtype=object))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "empty",
+        "cut off",
+        "a flipped byte",
+        "text",
+        "another array",
+        "another shape",
+        "descending",
+        "not finite",
+        "objects",
+    ],
+)
+def test_damaged_table_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    made = modulus_quantiles(2)
+    (file,) = folder.iterdir()
+    damage(file, how)
+    modulus_table._table.cache_clear()
+    np.testing.assert_array_equal(modulus_quantiles(2), made)
+    forbid_sampling(monkeypatch)  # and the file is whole again
+    np.testing.assert_array_equal(modulus_quantiles(2), made)
+
+
+def test_nothing_is_half_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(file: object, **arrays: np.ndarray) -> None:
+        file.write(b"PK")  # type: ignore[attr-defined]
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full_disk)
+    assert len(modulus_quantiles(2)) == 4097
+    assert list(folder.iterdir()) == []
+
+
+def test_folder_that_cannot_be_made_is_no_obstacle(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MME_CACHE", str(tmp_path / "file" / "cache"))
+    assert (np.diff(modulus_quantiles(2)) >= 0).all()
+
+
+def test_folder_is_chosen_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MME_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("MME_CACHE")
+    assert cache_folder().name == "mme"
+
+
+def test_large_order_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=f"needs orders up to {LARGEST_ORDER}, but one is 65"):
+        modulus_quantiles(65)
+    assert not folder.exists()
