@@ -79,7 +79,11 @@ def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
 
 
 def figure(
-    ax: Axes | None = None, *, size: tuple[float, float] | None = None, panels: tuple[int, int] = (1, 1), **subplots: Any
+    ax: Axes | None = None,
+    *,
+    size: tuple[float, float] | None = None,
+    panels: tuple[int, int] = (1, 1),
+    **subplots: Any,
 ) -> Any:
     """Open axes in the house style, or take the given ones; for use inside a `styled` function.
 
