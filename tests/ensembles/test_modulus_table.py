@@ -32,8 +32,8 @@ def forbid_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_two_by_two_is_the_exact_law(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modulus_table, "EIGENVALUES", 200_000)
-    # |U| = [[c, s], [s, c]] with c² uniform: half of the eigenvalues are c + s > 1, the others are c - s, which
-    # is at most x with probability (1 + x√(2 - x²))/2
+    # |U| = [[c, s], [s, c]] with c² uniform: half of the eigenvalues are c + s > 1, the others are c - s,
+    # which is at most x with probability (1 + x√(2 - x²))/2
     for part, law in {
         "real": lambda x: (1 + x * np.sqrt(2 - x**2)) / 4,
         "modulus": lambda x: x * np.sqrt(2 - x**2) / 2,
