@@ -50,7 +50,7 @@ def validate_delta(delta: Any) -> float:
     >>> validate_delta(0.05)
     0.05
     """
-    if isinstance(delta, bool) or not isinstance(delta, Real) or not np.isfinite(delta) or delta < 0:
+    if isinstance(delta, bool) or not isinstance(delta, Real) or not 0 <= float(delta) < np.inf:
         raise InputError(f"delta must be a finite number of at least 0, but it is {delta!r}.")
     return float(delta)
 

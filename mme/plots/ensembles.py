@@ -1,7 +1,7 @@
 """Figures of Part I: layer matrices, circular ensembles, spectra, their difference, equivalence.
 
-Each function stands for itself. It takes the results of `mme.ensembles`, or plain numbers, and returns a closed
-matplotlib figure; with ``ax=`` it draws into axes of your own.
+Each function stands for itself. It takes the results of `mme.ensembles`, or plain numbers, and returns a
+closed matplotlib figure; with ``ax=`` it draws into axes of your own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from mme.ensembles.density import SpectralDensity
@@ -93,7 +94,8 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes 
     --------
     >>> from mme.ensembles import equivalence_classes as classes
     >>> variances = {"a": 0.10, "b": 0.19, "c": 0.26, "d": 0.5}
-    >>> drawn = equivalence_classes(*(classes(variances, delta=0.1, linkage=rule) for rule in ("complete", "single")))
+    >>> found = [classes(variances, delta=0.1, linkage=rule) for rule in ("complete", "single")]
+    >>> drawn = equivalence_classes(*found)
     """
     ax = figure(ax, size=(7.0, 1.1 + 0.75 * len(found)))
     values = found[0].variances
@@ -153,8 +155,8 @@ def variance_beside_controls(
     for name, row in rows.items():
         controls = untrained[name]
         for control in controls if isinstance(controls, Sequence) else [controls]:
-            bar = {"xerr": control.standard_error, "color": ORANGE, "fmt": "o", "markerfacecolor": "none"}
-            ax.errorbar(control.variance, row, markersize=8, linewidth=1.2, **bar)
+            error = control.standard_error
+            ax.errorbar(control.variance, row, xerr=error, color=ORANGE, fmt="o", markersize=8, mfc="none")
         csd = trained[name]
         ax.errorbar(
             csd.variance, row, xerr=csd.standard_error, color=BLUE, fmt="o", markersize=4, linewidth=1.2
@@ -183,7 +185,7 @@ def spectra_beside_controls(
     conjugate: Mapping[str, SpectralDensity],
     *,
     notes: Mapping[str, str] | None = None,
-) -> Axes:
+) -> Figure:
     """Draw the spectral densities of networks, one panel each, with the untrained control and the conjugate.
 
     Parameters
@@ -199,12 +201,12 @@ def spectra_beside_controls(
 
     Examples
     --------
-    >>> from mme.ensembles import MixedMatrixEnsemble, deterministic_spectrum, pooled_spectrum, spectral_density
-    >>> rng = np.random.default_rng(0)
-    >>> weights = [rng.normal(size=(40, 60)) / 8 for _ in range(2)]
-    >>> rho = [spectral_density(pooled_spectrum(MixedMatrixEnsemble([a @ a.T])), bins=60) for a in weights]
-    >>> circular = spectral_density(deterministic_spectrum([40]), bins=60)
-    >>> drawn = spectra_beside_controls({"net": rho[0]}, {"net": rho[1]}, {"net": circular})
+    >>> from mme.ensembles import deterministic_spectrum, layer_matrix_ensemble, pooled_spectrum
+    >>> from mme.ensembles import spectral_density
+    >>> nets = [{"fc": np.random.default_rng(seed).normal(size=(40, 60)) / 8} for seed in range(2)]
+    >>> spectra = [pooled_spectrum(layer_matrix_ensemble(net)) for net in nets]
+    >>> rho = [spectral_density(each, bins=60) for each in (*spectra, deterministic_spectrum([40]))]
+    >>> drawn = spectra_beside_controls({"net": rho[0]}, {"net": rho[1]}, {"net": rho[2]})
     """
     count = len(trained)
     axes = figure(None, size=(2.6 * count + 1.2, 3.1), panels=(1, count), squeeze=False, sharey=True)[0]
@@ -230,7 +232,8 @@ def spectra_beside_controls(
         ax.set(xlabel="ε")
     axes[0].set(ylabel="density ρ(ε)")
     axes[-1].legend()
-    return axes[0]
+    root: Figure = axes[0].get_figure(root=True)
+    return root
 
 
 @styled
@@ -239,7 +242,7 @@ def spectral_differences(
     controls: Mapping[str, CircularSpectralDifference] | None = None,
     *,
     until: float | None = None,
-) -> Axes:
+) -> Figure:
     """Draw the spectral differences Δ(ε) of networks, and their cumulative sums below.
 
     Parameters
@@ -275,4 +278,5 @@ def spectral_differences(
     for ax in (upper, lower):
         ax.axhline(0, color=GREY, linewidth=0.6)
     lower.legend(ncols=2 if controls is not None else 1)
-    return upper
+    root: Figure = upper.get_figure(root=True)
+    return root
