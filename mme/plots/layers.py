@@ -13,6 +13,7 @@ from mme.plots.style import BLUE, GREY, ORANGE, figure, styled
 __all__ = ["gram_sides", "unfolding"]
 
 COLOURS = "RdBu_r"  # white is zero
+LOWEST = 1e-19  # relative to the largest eigenvalue: below all that rounding leaves
 
 
 @styled
@@ -52,7 +53,9 @@ def unfolding(layer: Layer, *, filters: int = 6, axes: Sequence[Axes] | None = N
     axes[0].set_aspect("equal")
     axes[2].set_aspect("equal")
     # The rows of A that hold the filters on the left.
-    axes[1].plot([-0.5 - 0.02 * layer.columns] * 2, [-0.5, shown - 0.5], color=GREY, linewidth=2, clip_on=False)
+    axes[1].plot(
+        [-0.5 - 0.02 * layer.columns] * 2, [-0.5, shown - 0.5], color=GREY, linewidth=2, clip_on=False
+    )
     return axes[0]
 
 
@@ -69,8 +72,8 @@ def gram_sides(layer: Layer, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Figure
-        Moduli on a logarithmic axis. What X gives in place of the structural zeros is rounding: the negative
-        ones are crosses.
+        Moduli on a logarithmic axis, those below 1e-19 of the largest at its foot. What X gives in place of
+        the structural zeros is rounding; negative ones are crosses.
 
     Examples
     --------
@@ -80,31 +83,29 @@ def gram_sides(layer: Layer, *, ax: Axes | None = None) -> Axes:
     ax = figure(ax, size=(7.0, 3.4))
     direct = np.linalg.eigvalsh(layer.matrix)
     direct = direct[np.argsort(-np.abs(direct))]
-    place = np.arange(1, layer.order + 1)
-    negative = direct < 0
+    bottom = LOWEST * np.abs(direct[0])
+    height = np.maximum(np.abs(direct), 2 * bottom)
+    place, negative = np.arange(1, layer.order + 1), direct < 0
     exact = layer.eigenvalues[layer.structural_zeros :][::-1]
-    ax.plot(place[: len(exact)], exact, color=GREY, linewidth=5, alpha=0.35, label="from the smaller side")
-    ax.plot(place[~negative], direct[~negative], ".", markersize=4, color=BLUE, label="from X, positive")
-    ax.plot(place[negative], -direct[negative], "x", markersize=4, color=ORANGE, label="from X, negative")
+    ax.plot(place[: len(exact)], exact, color=GREY, linewidth=6, alpha=0.35, label="the smaller Gram side")
+    ax.plot(place[~negative], height[~negative], ".", markersize=4, color=BLUE, label="X itself, positive")
+    ax.plot(place[negative], height[negative], "x", markersize=4, color=ORANGE, label="X itself, negative")
     if layer.structural_zeros:
         ax.axvspan(len(exact) + 0.5, layer.order + 0.5, color=GREY, alpha=0.12, linewidth=0)
-        ax.annotate(
-            f"{layer.structural_zeros} structural zeros",
-            ((len(exact) + layer.order) / 2, exact[0] if exact[0] else 1),
-            ha="center",
-            va="top",
-        )
-    ax.set(yscale="log", xlabel="eigenvalue, from the largest on", ylabel="|λ|", xlim=(0, layer.order + 1))
-    ax.legend(loc="center right" if layer.structural_zeros else "best")
+        middle = (len(exact) + layer.order) / 2
+        label = f"{layer.structural_zeros} structural zeros"
+        ax.annotate(label, (middle, np.abs(direct[0])), ha="center", va="top")
+    ax.set(yscale="log", ylim=(bottom, 10 * np.abs(direct[0])), xlim=(0, layer.order + 1))
+    ax.set(xlabel="eigenvalue, from the largest on", ylabel="|λ|")
+    ax.legend(loc="center right")
     return ax
 
 
 def _tiles(tensor: np.ndarray, most: int = 8) -> np.ndarray:
     """Arrange the kernels of each filter in a row, one filter below the other, with gaps of NaN between."""
     filters, channels = tensor.shape[0], min(tensor.shape[1], most)
-    kernels = tensor[:, :channels].reshape(filters, channels, -1)
     width = tensor.shape[-1] if tensor.ndim > 2 else 1
-    kernels = kernels.reshape(filters, channels, -1, width).astype(float)
+    kernels = tensor[:, :channels].reshape(filters, channels, -1, width).astype(float)
     padded = np.pad(kernels, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
     _, _, height, width = padded.shape
     return padded.transpose(0, 2, 1, 3).reshape(filters * height, channels * width)[:-1, :-1]

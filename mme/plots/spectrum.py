@@ -13,6 +13,8 @@ from mme.plots.style import BLUE, GREY, ORANGE, PALETTE, figure, styled
 
 __all__ = ["densities", "pooling"]
 
+LOWEST = 1e-6  # relative to the largest eigenvalue
+
 
 @styled
 def pooling(ensemble: Ensemble, *, bins: int = 60) -> Axes:
@@ -27,8 +29,8 @@ def pooling(ensemble: Ensemble, *, bins: int = 60) -> Axes:
     Returns
     -------
     Figure
-        Above, the eigenvalues that are not structural zeros, layer by layer and pooled. Below, the share of
-        the structural zeros.
+        Above, the eigenvalues that are not structural zeros, layer by layer and pooled, down to 1e-6 of the
+        largest. Below, the share of the structural zeros.
 
     Examples
     --------
@@ -36,18 +38,19 @@ def pooling(ensemble: Ensemble, *, bins: int = 60) -> Axes:
     >>> rng = np.random.default_rng(0)
     >>> drawn = pooling(layer_matrix_ensemble({f"fc{n}": rng.normal(size=(n, 20)) for n in (10, 30, 50)}))
     """
-    (spectra, pooled), (shares, share) = figure(
+    axes = figure(
         None,
         size=(7.4, 4.4),
         panels=(2, 2),
-        sharex="col",
         sharey="row",
         gridspec_kw={"width_ratios": [3.2, 1], "height_ratios": [3.2, 1]},
     )
+    spectra: Axes
+    (spectra, pooled), (shares, share) = axes
     layers = list(ensemble.spectra())
     values = [layer.eigenvalues[layer.structural_zeros :] for layer in layers]
     everything = np.concatenate(values)
-    lowest = max(everything[everything > 0].min(), 1e-12 * everything.max())
+    lowest = max(everything[everything > 0].min(), LOWEST * everything.max())
     place = np.arange(1, len(layers) + 1)
     for number, shown in zip(place, values, strict=True):
         spectra.plot(np.full(len(shown), number), shown, "_", color=BLUE, markersize=5, alpha=0.4)
@@ -57,7 +60,7 @@ def pooling(ensemble: Ensemble, *, bins: int = 60) -> Axes:
     )
     zeros, orders = np.array([layer.structural_zeros for layer in layers]), np.array(ensemble.orders)
     shares.bar(place, zeros / orders, color=ORANGE, width=0.8)
-    share.axhline(zeros.sum() / orders.sum(), color=ORANGE)
+    share.axhspan(0, zeros.sum() / orders.sum(), color=ORANGE, linewidth=0)
     share.annotate(
         f"{zeros.sum() / orders.sum():.0%} of all",
         (0.5, zeros.sum() / orders.sum()),
@@ -67,10 +70,15 @@ def pooling(ensemble: Ensemble, *, bins: int = 60) -> Axes:
         ha="center",
         va="bottom",
     )
-    spectra.set(yscale="log", ylim=(lowest / 2, everything.max() * 2), ylabel="eigenvalues", title="layer by layer")
+    spectra.set(
+        yscale="log", ylim=(lowest / 2, everything.max() * 2), ylabel="eigenvalues", title="layer by layer"
+    )
     pooled.set(title="pooled")
-    shares.set(xlabel="layer", ylabel="zeros", ylim=(0, 1.12), yticks=[0, 1], yticklabels=["0", "all"])
-    share.set(xlabel="eigenvalues in a bin")
+    shares.set(xlabel="layer", ylabel="zeros", ylim=(0, 1.3), yticks=[0, 1], yticklabels=["0", "all"])
+    shares.set(xlim=(0.2, len(layers) + 0.8))
+    spectra.set(xlim=shares.get_xlim(), xticklabels=[])
+    pooled.set(xlabel="eigenvalues in a bin")
+    share.set(xticks=[])
     return spectra
 
 
