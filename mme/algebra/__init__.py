@@ -4,7 +4,7 @@
 as its complex image; `Field.components` and `Field.from_components` convert.
 """
 
-from mme.algebra.decompositions import EIGH, SVD
+from mme.algebra.decompositions import SVD, Eigendecomposition
 from mme.algebra.fields import C, Field, H, R, field
 
-__all__ = ["EIGH", "SVD", "C", "Field", "H", "R", "field"]
+__all__ = ["SVD", "C", "Eigendecomposition", "Field", "H", "R", "field"]

@@ -12,7 +12,7 @@ from mme.algebra.checks import by_largest_entry
 from mme.algebra.pairing import Pairing
 from mme.errors import InputError
 
-__all__ = ["EIGH", "SVD", "Decompositions"]
+__all__ = ["SVD", "Decompositions", "Eigendecomposition"]
 
 Array = NDArray[Any]
 
@@ -25,7 +25,7 @@ class SVD(NamedTuple):
     V: Array
 
 
-class EIGH(NamedTuple):
+class Eigendecomposition(NamedTuple):
     """The factors of a = V diag(x) V*."""
 
     x: Array
@@ -86,6 +86,11 @@ class Decompositions(Pairing):
         -------
         array of floats, shape (..., min(n, m))
 
+        Raises
+        ------
+        InputError
+            If a is no matrix over the field; see `validate`.
+
         Examples
         --------
         >>> from mme.algebra import R
@@ -110,6 +115,11 @@ class Decompositions(Pairing):
         -------
         array, shape of a
 
+        Raises
+        ------
+        InputError
+            If a is no square matrix over the field; see `validate`.
+
         Examples
         --------
         >>> from mme.algebra import R
@@ -120,7 +130,7 @@ class Decompositions(Pairing):
         u, _, v = self.svd(self.validate(a))
         return np.asarray(u @ self.adjoint(v))
 
-    def eigh(self, a: ArrayLike) -> EIGH:
+    def eigh(self, a: ArrayLike) -> Eigendecomposition:
         """Eigenvalues and eigenvectors of Hermitian matrices, a = V diag(x) V* with unitary V over the field.
 
         Parameters
@@ -130,7 +140,7 @@ class Decompositions(Pairing):
 
         Returns
         -------
-        EIGH
+        Eigendecomposition
             ``x`` of shape (..., d), ascending, each eigenvalue once over H too, and ``V`` of the shape of a.
 
         Raises
@@ -147,11 +157,11 @@ class Decompositions(Pairing):
         """
         a = self.hermitian_part(a, sign=1)
         if self.beta < 4:
-            return EIGH(*np.linalg.eigh(a))
+            return Eigendecomposition(*np.linalg.eigh(a))
         # The singular vectors of the positive matrix a + c are the eigenvectors of a.
         c = 2 * np.max(np.abs(np.linalg.eigvalsh(a)), axis=-1)
         _, sigma, v = self.svd(a + c[..., None, None] * np.eye(a.shape[-1]))
-        return EIGH(sigma[..., ::-1] - c[..., None], self._reverse_columns(v))
+        return Eigendecomposition(sigma[..., ::-1] - c[..., None], self._reverse_columns(v))
 
     def eigvalsh(self, a: ArrayLike) -> Array:
         """The eigenvalues of Hermitian matrices in ascending order, each once over H too.
@@ -163,6 +173,11 @@ class Decompositions(Pairing):
         Returns
         -------
         array of floats, shape (..., d)
+
+        Raises
+        ------
+        InputError
+            If a is no matrix over the field, or is not Hermitian; it says by how much.
 
         Examples
         --------
@@ -184,6 +199,11 @@ class Decompositions(Pairing):
         Returns
         -------
         array of floats, shape (...)
+
+        Raises
+        ------
+        InputError
+            If a is no square matrix over the field; see `validate`.
 
         Examples
         --------

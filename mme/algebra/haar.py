@@ -44,6 +44,11 @@ class Sampling(Pairing):
         -------
         array, shape (*size, d, columns), or (*size, 2d, 2 columns) over H
 
+        Raises
+        ------
+        InputError
+            If d, size or rng is none of these.
+
         Notes
         -----
         The standard normal distribution of the trace pairing: its density is proportional to exp(-norm(a)^2
@@ -79,6 +84,11 @@ class Sampling(Pairing):
         -------
         array, shape (*size, d, d), or (*size, 2d, 2d) over H
 
+        Raises
+        ------
+        InputError
+            If d, size or rng is none of these.
+
         Examples
         --------
         >>> from mme.algebra import C
@@ -105,6 +115,11 @@ class Sampling(Pairing):
         -------
         array, shape (*size, d, d), or (*size, 2d, 2d) over H
 
+        Raises
+        ------
+        InputError
+            If d, size or rng is none of these.
+
         Examples
         --------
         >>> from mme.algebra import R
@@ -130,6 +145,11 @@ class Sampling(Pairing):
         Returns
         -------
         array, shape (*size, d, d), or (*size, 2d, 2d) over H
+
+        Raises
+        ------
+        InputError
+            If d, size or rng is none of these.
 
         Notes
         -----

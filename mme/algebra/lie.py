@@ -36,6 +36,11 @@ class LieGroup(Decompositions):
         -------
         array, shape (D, size, size) with D = group_dimension(d)
 
+        Raises
+        ------
+        InputError
+            If d is not an integer of at least 1.
+
         Notes
         -----
         The entropy paper, (4.2), (4.3) and Lemma 4.1.
@@ -175,6 +180,16 @@ class LieGroup(Decompositions):
         Returns
         -------
         array of floats, shape (...)
+
+        Raises
+        ------
+        InputError
+            If a is not skew-Hermitian; it says by how much.
+
+        Notes
+        -----
+        The weight that importance sampling of Haar measure needs. Over R it is the density on the rotations,
+        one of the two components of O(d).
 
         Examples
         --------

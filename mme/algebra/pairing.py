@@ -33,6 +33,13 @@ class Pairing(Structure):
         Returns
         -------
         array of the same kind, shape (..., m, n)
+
+        Examples
+        --------
+        >>> from mme.algebra import C
+        >>> C.adjoint([[1, 2j]])
+        array([[1.-0.j],
+               [0.-2.j]])
         """
         xp, (a,) = _namespace(a)
         self._sides(a)
@@ -52,6 +59,11 @@ class Pairing(Structure):
         Returns
         -------
         real array of the same kind, shape (...)
+
+        Raises
+        ------
+        InputError
+            If the matrices differ in shape, or have an odd side over H.
 
         Notes
         -----

@@ -88,7 +88,14 @@ class Structure:
         return self.beta * d * (d - 1) // 2 + (self.beta - 1) * d
 
     def size(self, d: int) -> int:
-        """The side of the array that holds a d x d matrix: 2d over H, otherwise d."""
+        """The side of the array that holds a d x d matrix: 2d over H, otherwise d.
+
+        Examples
+        --------
+        >>> from mme.algebra import C, H, R
+        >>> [F.size(3) for F in (R, C, H)]
+        [3, 3, 6]
+        """
         return self.side * positive_order(d)
 
     def order(self, a: Any) -> int:
@@ -170,6 +177,11 @@ class Structure:
         Returns
         -------
         array, shape (..., n, m), or (..., 2n, 2m) over H
+
+        Raises
+        ------
+        InputError
+            If the last axis has not beta entries, or there are fewer than three axes.
 
         Examples
         --------

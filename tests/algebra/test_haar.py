@@ -53,7 +53,7 @@ def test_traces_of_powers_over_the_reals_and_the_quaternions(F: Field, n: int, k
 
 
 def test_traces_in_small_groups() -> None:
-    """O(2) is half reflections; the trace on Sp(1) = SU(2) follows the semicircle law, with Catalan moments."""
+    """O(2) is half reflections; the trace on Sp(1) = SU(2) has the semicircle law: Catalan moments."""
     t = trace(R.haar(2, size=20_000, rng=1))
     assert_mean(t[:, None] ** [1, 2, 4], [0, 1, 3])
     assert_mean(np.abs(t) < 1e-12, 0.5)
