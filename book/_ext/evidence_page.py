@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from executed_notebooks import executed_notebook
 from ledger import LEDGER, Ledger, Statement, load
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -76,10 +77,10 @@ def _pages(env: Any) -> set[str]:
 
 def _collect(app: Any, doctree: nodes.document) -> None:
     env = app.env
-    executed = Path(env.mystnb_config.output_folder, *f"{env.docname}.ipynb".split("/"))
-    if "kernelspec" not in env.metadata[env.docname] or not executed.is_file():
-        return  # a page without cells; a file of that name would be from an earlier build
-    found = [record.to_dict() for record in records(json.loads(executed.read_text(encoding="utf-8")))]
+    notebook = executed_notebook(app, env.docname)
+    if notebook is None:
+        return
+    found = [record.to_dict() for record in records(json.loads(notebook.read_text(encoding="utf-8")))]
     if found:
         _checks(env)[env.docname] = found
 
@@ -238,11 +239,12 @@ def _known_output(app: Any, config: Any) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.setup_extension("statement_numbers")
+    for other in ("executed_notebooks", "statement_numbers", "api_page"):  # the rest of the reference part
+        app.setup_extension(other)
     app.add_node(evidence_node)
     app.add_directive("evidence-table", EvidenceTable)
     app.add_directive("evidence-summary", EvidenceSummary)
-    app.add_css_file("evidence.css")
+    app.add_css_file("reference.css")
     app.connect("config-inited", _known_output)
     app.connect("doctree-read", _collect)
     app.connect("env-purge-doc", _purge)

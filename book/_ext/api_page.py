@@ -1,0 +1,69 @@
+"""Let the page of the package read docstrings as they are written: in plain words, with formulas.
+
+A docstring says |U| for a modulus and A* for an adjoint, where the page's markup would see a substitution and
+the start of an emphasis; and it describes a type as 'ndarray, shape (n, n)', no piece of which is a class.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+__all__ = ["plain_words", "setup"]
+
+BEFORE_NAPOLEON, AFTER_NAPOLEON = 400, 600  # which turns the sections into markup at 500
+COLON = "\N{RATIO}"  # stands for a colon before which napoleon would expect a type
+LITERAL = re.compile(r"(``.+?``|`[^`]+?`)")
+MARKUP = re.compile(r"[|*]|(?<=\w)_(?!\w)")  # substitutions, emphasis, and names that end in an underscore
+TYPES = ("class", "obj")
+
+
+def plain_words(line: str) -> str:
+    r"""Take away the meaning that markup gives to characters of formulas.
+
+    >>> print(plain_words("eigenvalues of |U| = ``|V|``, and A* a_"))
+    eigenvalues of \|U\| = ``|V|``, and A\* a\_
+    """
+    pieces = LITERAL.split(line)
+    return "".join(
+        piece if place % 2 else MARKUP.sub(r"\\\g<0>", piece) for place, piece in enumerate(pieces)
+    )
+
+
+def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    if not name.startswith("mme"):
+        return
+    example = False
+    for place, line in enumerate(lines):
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            lines[place] = plain_words(line)
+    if what == "property" and lines:
+        lines[0] = lines[0].replace(":", COLON)
+
+
+def _restore(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    if what == "property":
+        lines[:] = [line.replace(COLON, ":") for line in lines]
+
+
+def _type_in_words(app: Any, env: Any, node: Any, contnode: Any) -> Any:
+    """Leave a type in a signature or a description as words, where it is nothing to link to."""
+    in_words = node.get("refdomain") == "py" and node.get("reftype") in TYPES
+    return contnode if in_words and node.get("refdoc", "").startswith("book/reference/") else None
+
+
+def _configure(app: Any, config: Any) -> None:
+    config.default_role = (
+        "py:obj"  # a name between single backticks is a link where there is something to link to
+    )
+    config.napoleon_custom_sections = [("Attributes", "params_style")]  # a list, as parameters are
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("config-inited", _configure)
+    app.connect("autodoc-process-docstring", _process, priority=BEFORE_NAPOLEON)
+    app.connect("autodoc-process-docstring", _restore, priority=AFTER_NAPOLEON)
+    app.connect("missing-reference", _type_in_words, priority=900)  # after the inventories of other projects
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
