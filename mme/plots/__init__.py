@@ -1,12 +1,6 @@
 """Every figure of the book, callable on your own data."""
 
-from mme.plots.ensembles import (
-    equivalence_classes,
-    spectra_beside_controls,
-    spectral_differences,
-    variance_beside_controls,
-    variance_curves,
-)
+from mme.plots.equivalence import equivalence_classes, variance_by_choice
 from mme.plots.layers import gram_sides, unfolding
 from mme.plots.limit_law import (
     eigenvalues_in_the_plane,
@@ -14,12 +8,18 @@ from mme.plots.limit_law import (
     errors_of_laws,
     sampled_beside_laws,
 )
+from mme.plots.networks import (
+    differences_beside_controls,
+    spectra_beside_controls,
+    variance_beside_controls,
+)
 from mme.plots.spectrum import densities, pooling
 from mme.plots.style import PALETTE, figure, styled
 
 __all__ = [
     "PALETTE",
     "densities",
+    "differences_beside_controls",
     "eigenvalues_in_the_plane",
     "equivalence_classes",
     "errors_by_order",
@@ -29,9 +29,8 @@ __all__ = [
     "pooling",
     "sampled_beside_laws",
     "spectra_beside_controls",
-    "spectral_differences",
     "styled",
     "unfolding",
     "variance_beside_controls",
-    "variance_curves",
+    "variance_by_choice",
 ]

@@ -1,8 +1,4 @@
-"""Figures of Part I: layer matrices, circular ensembles, spectra, their difference, equivalence.
-
-Each function stands for itself. It takes the results of `mme.ensembles`, or plain numbers, and returns a
-closed matplotlib figure; with ``ax=`` it draws into axes of your own.
-"""
+"""Figures of the chapter on networks: each trained network beside its untrained control."""
 
 from __future__ import annotations
 
@@ -11,115 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from mme.ensembles.density import SpectralDensity
 from mme.ensembles.difference import CircularSpectralDifference
-from mme.ensembles.equivalence import EquivalenceClasses
 from mme.plots.style import BLUE, GREY, ORANGE, PALETTE, figure, styled
 
-__all__ = [
-    "equivalence_classes",
-    "spectra_beside_controls",
-    "spectral_differences",
-    "variance_beside_controls",
-    "variance_curves",
-]
-
-
-@styled
-def variance_curves(
-    along: ArrayLike,
-    variances: Mapping[str, ArrayLike],
-    *,
-    axis: str,
-    floor: ArrayLike | None = None,
-    default: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw how Var(CSD) follows a choice: the number of bins, the window, the scale of the weights.
-
-    Parameters
-    ----------
-    along : array_like, shape (n,)
-        The values of the choice, positive.
-    variances : mapping of names to array_like, each of shape (n,)
-        Var(CSD) for each of them; both axes are logarithmic.
-    axis : str
-        What the choice is, for the label of the horizontal axis.
-    floor : array_like, shape (n,), optional
-        The noise floor, drawn as a shaded region.
-    default : float, optional
-        The value that the book takes, marked by a vertical line.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    Figure
-
-    Examples
-    --------
-    >>> drawn = variance_curves([10, 100, 1000], {"network": [0.1, 0.2, 0.4]}, axis="bins", default=1000)
-    """
-    ax = figure(ax, size=(6.4, 3.2))
-    for name, variance in variances.items():
-        ax.plot(along, variance, marker="o", markersize=4, label=name)
-    if floor is not None:
-        bottom = min(np.min(floor), *(np.min(variance) for variance in variances.values())) / 2
-        ax.fill_between(along, bottom, floor, color=GREY, alpha=0.2, linewidth=0, label="noise floor")
-    if default is not None:
-        ax.axvline(default, color=GREY, linewidth=0.8, linestyle=":")
-    ax.set(xscale="log", yscale="log", xlabel=axis, ylabel="Var(CSD)")
-    ax.legend()
-    return ax
-
-
-@styled
-def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes | None = None) -> Axes:
-    """Draw networks on the axis of Var(CSD), and the classes into which they fall.
-
-    Parameters
-    ----------
-    *found : EquivalenceClasses
-        Of the same networks, one row each.
-    log : bool
-        Take a logarithmic axis. On a linear one a bar of length δ is drawn for scale.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    Figure
-
-    Examples
-    --------
-    >>> from mme.ensembles import equivalence_classes as classes
-    >>> variances = {"a": 0.10, "b": 0.19, "c": 0.26, "d": 0.5}
-    >>> found = [classes(variances, delta=0.1, linkage=rule) for rule in ("complete", "single")]
-    >>> drawn = equivalence_classes(*found)
-    """
-    ax = figure(ax, size=(7.0, 1.1 + 0.75 * len(found)))
-    values = found[0].variances
-    for row, each in enumerate(reversed(found)):
-        for number, members in enumerate(each.classes):
-            ends = [values[members[0]], values[members[-1]]]
-            ax.plot(
-                ends, [row, row], color=PALETTE[number % 5], linewidth=13, alpha=0.35, solid_capstyle="round"
-            )
-        ax.scatter(list(values.values()), [row] * len(values), s=14, color=GREY, zorder=3)
-    ax.set_yticks(range(len(found)), [f"{each.linkage} linkage" for each in reversed(found)])
-    top = len(found) - 0.55
-    for name, value in values.items():
-        ax.annotate(name, (value, top), rotation=40, ha="left", va="bottom", fontsize="small")
-    if log:
-        ax.set_xscale("log")
-    else:
-        low = min(values.values())
-        ax.plot([low, low + found[0].delta], [-0.6, -0.6], color=GREY, linewidth=2)
-        ax.annotate("δ", (low + found[0].delta, -0.6), xytext=(4, 0), textcoords="offset points", va="center")
-    ax.set(xlabel="Var(CSD)", ylim=(-0.85, top))
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    return ax
+__all__ = ["differences_beside_controls", "spectra_beside_controls", "variance_beside_controls"]
 
 
 @styled
@@ -237,7 +130,7 @@ def spectra_beside_controls(
 
 
 @styled
-def spectral_differences(
+def differences_beside_controls(
     differences: Mapping[str, CircularSpectralDifference],
     controls: Mapping[str, CircularSpectralDifference] | None = None,
     *,
@@ -262,7 +155,7 @@ def spectral_differences(
     --------
     >>> from mme.ensembles import circular_spectral_difference
     >>> csd = circular_spectral_difference({"fc": np.eye(40)}, "deterministic")
-    >>> drawn = spectral_differences({"identity": csd}, until=2)
+    >>> drawn = differences_beside_controls({"identity": csd}, until=2)
     """
     upper, lower = figure(None, size=(7.0, 4.8), panels=(2, 1), sharex=True)
     for number, (name, csd) in enumerate(differences.items()):
