@@ -43,8 +43,10 @@ from mme.dln.metric import (
 )
 from mme.dln.monte_carlo import VolumeEstimate, ball_count_volume, group_volume_mc, orbit_volume_mc
 from mme.dln.orbit import orbit_dimension, orbit_map, orbit_map_differential
+from mme.dln.terms import EntropyTerms, entropy_terms
 
 __all__ = [
+    "EntropyTerms",
     "ExtrapolatedVolume",
     "VolumeEstimate",
     "act",
@@ -62,6 +64,7 @@ __all__ = [
     "entropy_from_metric",
     "entropy_gradient",
     "entropy_hessian",
+    "entropy_terms",
     "frames",
     "gram_blocks",
     "gram_matrix",

@@ -18,6 +18,7 @@ from mme.algebra import Field, field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.orbit import orbit_dimension
 from mme.errors import InputError
+from mme.progress import tracked
 from mme.result import Result
 
 __all__ = ["VolumeEstimate", "ball_count_volume", "group_volume_mc", "orbit_volume_mc", "squared_distance"]
@@ -145,7 +146,7 @@ def orbit_volume_mc(
     points = 2 ** int(np.ceil(np.log2(samples / REPLICATES)))
     log_means = np.empty((REPLICATES, 3))
     shares = np.empty(REPLICATES)
-    for replicate in _tracked(range(REPLICATES), progress):
+    for replicate in tracked(range(REPLICATES), "orbit volume", show=progress):
         log_weights = _log_weights(target, spread, times, _normals(points, k, generator))
         log_means[replicate] = logsumexp(log_weights, axis=1) - np.log(log_weights.shape[1])
         shares[replicate] = _effective_share(log_weights[-1])
@@ -351,10 +352,3 @@ def _roots(singular_values: Any, depth: int) -> np.ndarray:
         raise InputError(f"singular values must have shape (d,) here, but their shape is {sigma.shape}.")
     return np.asarray(np.sort(sigma)[::-1] ** (1 / depth))
 
-
-def _tracked(steps: range, progress: bool) -> Any:
-    if not progress:
-        return steps
-    from rich.progress import track
-
-    return track(steps, description="orbit volume", transient=True)

@@ -1,0 +1,181 @@
+"""The command `mme`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mme import __version__
+from mme.algebra import Field, field as field_of
+from mme.dln import entropy_terms, orbit_volume_mc
+from mme.errors import InputError
+
+__all__ = ["app", "main", "read_matrix"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    help="Conjugate matrix ensembles and the entropy of deep linear networks.",
+)
+state = {"debug": False}
+
+
+class FieldName(StrEnum):
+    """The fields that a matrix can be over."""
+
+    R = "R"
+    C = "C"
+    H = "H"
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"mme {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+) -> None:
+    """Conjugate matrix ensembles and the entropy of deep linear networks."""
+    state["debug"] = debug
+
+
+def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn bad input into one sentence on standard error and exit code 2."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            if state["debug"]:
+                raise
+            print(f"mme: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+
+    return guarded
+
+
+@app.command()
+@one_sentence
+def entropy(
+    values: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SIGMA...|FILE",
+            help="Singular values, or a .npy or text file with a matrix (or with singular values in one row).",
+        ),
+    ],
+    depth: Annotated[int, typer.Option("--depth", "-N", help="Number of layers N, at least 1.")],
+    field: Annotated[FieldName, typer.Option("--field", "-F", help="Real, complex or quaternionic matrices.")] = FieldName.R,
+    monte_carlo: Annotated[bool, typer.Option("--monte-carlo", help="Estimate the volume by sampling as well.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the Monte Carlo estimate.")] = 0,
+    samples: Annotated[int, typer.Option(help="Sample size of the Monte Carlo estimate.")] = 8192,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the entropy S of the balanced factorisations of a matrix: its terms, the orbit's dimension and volume.
+
+    A matrix over H is given as its complex image, 2d rows and columns with blocks [[A, B], [-conj B, conj A]].
+    """
+    scalars = field_of(field.value)
+    sigma = _singular_values(values, scalars)
+    terms = entropy_terms(sigma, depth=depth, field=scalars)
+    estimate = None
+    if monte_carlo:
+        estimate = orbit_volume_mc(sigma, depth=depth, field=scalars, rng=seed, samples=samples, progress=True)
+    if as_json:
+        record = {"field": scalars.name, "beta": scalars.beta, "depth": depth, "singular_values": sigma.tolist()}
+        record |= terms.to_dict() | ({"monte_carlo": estimate.to_dict()} if estimate else {})
+        typer.echo(json.dumps(_strict(record), allow_nan=False))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    rows: list[tuple[str, str]] = [
+        ("field", f"{scalars.name} (beta = {scalars.beta})"),
+        ("depth N", str(depth)),
+        ("singular values", ", ".join(f"{value:.6g}" for value in sigma)),
+        ("", ""),
+        ("group volume, (N - 1) log c", f"{terms.group_term:.10g}"),
+        ("depth, (d (beta - 1) / 2) log N", f"{terms.depth_term:.10g}"),
+        ("determinant", f"{terms.determinant_term:.10g}"),
+        ("Vandermonde ratio", f"{terms.vandermonde_term:.10g}"),
+        ("entropy S", f"{terms.entropy:.10g}"),
+        ("", ""),
+        ("dimension of the orbit", str(terms.dimension)),
+        ("volume of the orbit", f"{terms.volume:.6g}"),
+    ]
+    if estimate:
+        z = (estimate.log_volume - terms.entropy) / estimate.standard_error if estimate.standard_error else 0.0
+        rows += [
+            ("", ""),
+            ("Monte Carlo estimate of S", f"{estimate.log_volume:.6f} ± {estimate.standard_error:.1g}"),
+            ("its distance from S in standard errors", f"{z:+.2f}"),
+        ]
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def read_matrix(path: Path) -> np.ndarray:
+    """Read an array from a .npy file or from text, real or complex.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as numbers.
+    """
+    try:
+        if path.suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False))
+        try:
+            return np.loadtxt(path, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
+        except ValueError:
+            return np.loadtxt(path, dtype=complex, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
+    except (OSError, ValueError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"cannot read a matrix from {path}: {reason}.") from None
+
+
+def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
+    try:
+        return np.array([float(value) for value in values])
+    except ValueError:
+        pass
+    if len(values) > 1:
+        raise InputError(f"singular values must be numbers, but they are {' '.join(values)}; a file comes alone.")
+    path = Path(values[0])
+    if not path.exists():
+        raise InputError(f"{values[0]} is neither a number nor a file.")
+    array = read_matrix(path)
+    if array.ndim == 1 or (array.ndim == 2 and array.shape[0] == 1 and array.shape[1] > 1):
+        return np.asarray(array).reshape(-1)
+    return scalars.singular_values(scalars.validate(array, name="the matrix"))
+
+
+def _strict(value: Any) -> Any:
+    """JSON knows no infinities: write them as strings."""
+    if isinstance(value, dict):
+        return {key: _strict(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_strict(entry) for entry in value]
+    return value if not isinstance(value, float) or np.isfinite(value) else str(value)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

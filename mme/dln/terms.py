@@ -1,0 +1,88 @@
+"""The four terms of (1.2), one by one, for people to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field, field as field_of
+from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.dln.entropy import entropy, log_vandermonde_ratio
+from mme.dln.orbit import orbit_dimension
+from mme.result import Result
+
+__all__ = ["EntropyTerms", "entropy_terms"]
+
+
+@dataclass(frozen=True)
+class EntropyTerms(Result):
+    """The entropy S = log vol(O_X) and what it is made of.
+
+    Attributes
+    ----------
+    entropy : float
+        S, the sum of the four terms.
+    group_term : float
+        (N − 1) log c_{d,β}: the volume of the group of frames.
+    depth_term : float
+        (d (β − 1)/2) log N.
+    determinant_term : float
+        ((N − 1)(β − 1)/N) Σ log σ_k.
+    vandermonde_term : float
+        (β/2) Σ_{k<l} log (σ_k² − σ_l²)/(λ_k² − λ_l²).
+    dimension : int
+        dim O_X = (N − 1) D, for invertible X.
+    volume : float
+        e^S; infinite where that is beyond floating point.
+    """
+
+    entropy: float
+    group_term: float
+    depth_term: float
+    determinant_term: float
+    vandermonde_term: float
+    dimension: int
+    volume: float
+
+
+def entropy_terms(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> EntropyTerms:
+    """Return the entropy of one matrix, term by term.
+
+    Parameters
+    ----------
+    singular_values : array_like, shape (d,)
+    depth : int
+        N ≥ 1.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    EntropyTerms
+
+    References
+    ----------
+    Entropy formula, Theorem 1.1, (1.2).
+
+    Examples
+    --------
+    >>> terms = entropy_terms([2.0, 1.0], depth=2, field="C")
+    >>> round(terms.vandermonde_term, 6), terms.dimension  # log 3, and one copy of U(2)
+    (1.098612, 4)
+    """
+    depth, scalars = validate_depth(depth), field_of(field)
+    sigma = np.asarray(validate_singular_values(singular_values)).reshape(-1)
+    d, beta = len(sigma), scalars.beta
+    weight = (depth - 1) * (beta - 1) / depth
+    with np.errstate(divide="ignore", over="ignore"):
+        total = entropy(sigma, depth=depth, field=scalars)
+        return EntropyTerms(
+            entropy=total,
+            group_term=(depth - 1) * scalars.log_group_volume(d),
+            depth_term=d * (beta - 1) / 2 * float(np.log(depth)),
+            determinant_term=weight * float(np.log(sigma).sum()) if weight else 0.0,
+            vandermonde_term=beta / 2 * log_vandermonde_ratio(sigma, depth=depth),
+            dimension=orbit_dimension(d, depth=depth, field=scalars),
+            volume=float(np.exp(total)),
+        )
