@@ -62,6 +62,8 @@ def _configure(app: Any, config: Any) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
+    for needed in ("sphinx.ext.autodoc", "sphinx.ext.napoleon"):
+        app.setup_extension(needed)
     app.connect("config-inited", _configure)
     app.connect("autodoc-process-docstring", _process, priority=BEFORE_NAPOLEON)
     app.connect("autodoc-process-docstring", _restore, priority=AFTER_NAPOLEON)

@@ -1,0 +1,546 @@
+"""A check passes when the claim holds, fails when it does not, and leaves one record."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import sympy as sp
+from execute_once import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from nbclient import NotebookClient
+
+from mme import InputError
+from mme.evidence import LEVELS, MIME_TYPE, CheckFailed, Evidence, check, records, spoken
+from mme.evidence.page import html
+
+flint = pytest.importorskip("flint")
+
+CLAIM = check("lemma-5.1", "a claim")
+a, b = sp.symbols("a b", positive=True)
+N = sp.Symbol("N", integer=True, positive=True)
+k = sp.Symbol("k", integer=True)
+
+
+def normal(*shape: int, seed: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+# --- proved -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((a + b) ** 2, a**2 + 2 * a * b + b**2),
+        ((a**4 - b**4) / (a**2 - b**2), a**2 + b**2),
+        (sp.Sum(k**2, (k, 1, N)), N * (N + 1) * (2 * N + 1) / 6),
+        (sp.Sum(a**k, (k, 0, N - 1)) * (a - 1), a**N - 1),
+        (sp.gamma(N + 1), N * sp.gamma(N)),
+        (sp.sinh(a), (sp.exp(a) - sp.exp(-a)) / 2),
+        (sp.sqrt(5 + 2 * sp.sqrt(6)), sp.sqrt(2) + sp.sqrt(3)),
+        ((a**N) ** 2 * a, a ** (2 * N + 1)),
+        (sp.Matrix([[a, 1], [0, a]]) ** 2, sp.Matrix([[a**2, 2 * a], [0, a**2]])),
+        ([a - a, (a - b) * (a + b) - a**2 + b**2], 0),
+        (np.array([[a + b]], dtype=object), [[b + a]]),
+        (sp.Eq((a + b) ** 3, sp.expand((a + b) ** 3)), 0),
+        ([sp.Eq(a, a), sp.Eq(2 * a, a + a)], 0),
+        (sp.Eq(sp.Matrix([a + b, (a + 1) ** 2]), sp.Matrix([b + a, a**2 + 2 * a + 1])), 0),
+        (Fraction(1, 3) + Fraction(1, 6), sp.Rational(1, 2)),
+    ],
+)
+def test_proved_reduces_what_is_equal(left: Any, right: Any) -> None:
+    record = CLAIM.proved(left, right)
+    assert record.level == "proved"
+    assert record.passed
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "why"),
+    [
+        ((a + b) ** 2, a**2 + b**2, "which is .* at a = "),
+        (sp.Sum(k, (k, 1, N)), N * (N - 1) / 2, "which is .* at N = 2"),
+        (a ** (2 * N), a ** (2 * N + 1), "which is .* at N = "),
+        (sp.Matrix([[a, b]]), sp.Matrix([[a, a]]), r"at entry \(0, 1\)"),
+        (sp.Matrix([[a, b]]), sp.Matrix([[a], [b]]), "the shape"),
+        ([sp.Eq(a, a), sp.Eq(a, b)], 0, r"at entry \(1,\)"),
+        (sp.Eq(sp.Integer(1), 2), 0, "difference is"),
+        ([], 0, "nothing to prove"),
+        (sp.Function("f")(a), sp.Function("f")(b), "could not be reduced to 0, so it is not proved"),
+    ],
+)
+def test_proved_fails_on_what_is_not_equal(left: Any, right: Any, why: str) -> None:
+    with pytest.raises(CheckFailed, match=why) as failure:
+        CLAIM.proved(left, right)
+    assert not failure.value.record.passed
+
+
+@pytest.mark.parametrize(
+    "left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None]
+)
+def test_proved_refuses_what_is_not_exact(left: Any) -> None:
+    with pytest.raises(InputError, match="left must"):
+        CLAIM.proved(left)
+
+
+def test_proved_refuses_two_right_sides() -> None:
+    with pytest.raises(InputError, match="right must be left out"):
+        CLAIM.proved([sp.Eq(a, b)], [b])
+
+
+def test_proved_names_the_symbols_of_both_sides() -> None:
+    record = CLAIM.proved([a * b / b, N], [a, N])
+    assert record.details["symbols"] == ["N", "a"]
+    assert record.details["entries"] == 2
+    assert CLAIM.proved(sp.sqrt(2) ** 2, 2).details["symbols"] == []
+
+
+# --- certified ----------------------------------------------------------------------------------------
+
+
+def test_certified_bounds_the_difference() -> None:
+    record = CLAIM.certified([flint.arb(2).sqrt() ** 2, flint.acb(0, 1) ** 2], [2, -1], tolerance=1e-14)
+    assert 0 < record.details["largest_radius"] <= record.details["largest_difference"] <= 1e-14
+    matrix = flint.arb_mat([[1, 2], [3, 4]])
+    assert CLAIM.certified(matrix * matrix, flint.arb_mat([[7, 10], [15, 22]])).details["compared"] == 4
+    assert CLAIM.certified(flint.arb(flint.fmpq(1, 3)), Fraction(1, 3), tolerance=1e-15).passed
+
+
+def test_certified_bound_is_as_wide_as_the_balls() -> None:
+    # Everything in [1.5, 2.5] against everything in [1.75, 2.25]: at most 0.75 apart.
+    wide, narrow = flint.arb(2, 0.5), flint.arb(2, 0.25)
+    assert CLAIM.certified(wide, narrow, tolerance=0.76).details["largest_difference"] >= 0.75
+    with pytest.raises(CheckFailed, match=r"could differ by 0\.75"):
+        CLAIM.certified(wide, narrow, tolerance=0.74)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "why"),
+    [
+        (flint.arb(2).sqrt(), flint.arb(3).sqrt(), "differ for certain"),
+        (flint.arb(2, 1e-3), 2, "could differ by 0.001, above the tolerance"),
+        ([1, flint.arb(2, 0.5)], [1, 3], "of entry 1 do not overlap"),
+        (flint.arb("nan"), 1, "not finite"),
+        (flint.arb(1) / 0, 1, "not finite"),
+        ([1, 2, 3], [1, 2], "left has 3 entries and right has 2"),
+        ([], [], "nothing to compare"),
+    ],
+)
+def test_certified_fails(left: Any, right: Any, why: str) -> None:
+    with pytest.raises(CheckFailed, match=why):
+        CLAIM.certified(left, right)
+
+
+def test_certified_refuses_what_has_no_error_bound() -> None:
+    with pytest.raises(InputError, match="right must hold balls"):
+        CLAIM.certified(flint.arb(2).sqrt(), 1.4142135623730951)
+    with pytest.raises(InputError, match="tolerance must be"):
+        CLAIM.certified(1, 1, tolerance=float("nan"))
+
+
+def test_certified_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "flint", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install python-flint"):
+        CLAIM.certified(1, 1)
+
+
+# --- numeric ------------------------------------------------------------------------------------------
+
+
+def test_numeric_reports_the_largest_error() -> None:
+    record = CLAIM.numeric([1.0, 2.0, 3.0], [1.0, 2.25, 3.0], atol=0.5)
+    assert record.details["largest_error"] == 0.25
+    assert record.details["tolerance"] == 0.5
+    assert record.details["compared"] == 3
+    relative = CLAIM.numeric([10.0, 100.0], [10.5, 100.5], rtol=0.05)
+    assert relative.details["largest_error"] == pytest.approx(0.5 / 10.5)  # relative, where it is worst
+    assert relative.details["measure"] == "relative"
+    both = CLAIM.numeric([10.0, 0.5], [11.0, 0.0], rtol=0.1, atol=1.0)
+    assert both.details["largest_error"] == 0.5  # 0.5 of 1.0 allowed, against 1.0 of 2.1
+    assert both.details["tolerance"] == 1.0
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-9, 1e3), st.floats(0.1, 0.9), st.floats(1.1, 10))
+def test_numeric_tolerance_is_the_border(value: float, atol: float, inside: float, outside: float) -> None:
+    assert CLAIM.numeric(value, value + inside * atol, atol=atol * 1.05 + 1e-9).passed
+    with pytest.raises(CheckFailed):
+        CLAIM.numeric(value, value + 1.1 * outside * atol + 1e-9, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("computed", "formula", "why"),
+    [
+        (1.0, 1.0 + 1e-8, "relative error is"),
+        ([1.0, np.nan], [1.0, np.nan], "1 of the 2 entries of computed are not finite"),
+        ([1.0, 2.0], [1.0, np.nan], "1 of the 2 entries of formula are not finite"),
+        (np.inf, np.inf, "not finite"),
+        ([], [], "nothing to compare"),
+        ([1.0, 1.0], [1.0], "shape"),
+        (1.0, [1.0, 1.0], "shape"),
+        (np.ones((2, 3)), np.ones((3, 2)), "shape"),
+        (1 + 1j, 1.0, "relative error is 1,"),
+        (1e-300, 0.0, "above the tolerance"),
+    ],
+)
+def test_numeric_fails(computed: Any, formula: Any, why: str) -> None:
+    with pytest.raises(CheckFailed, match=why):
+        CLAIM.numeric(computed, formula)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (([[1, 2], [3]], 0), "computed must be a rectangular array"),
+        (("text", 0), "computed must be"),
+        ((1, None), "formula must be"),
+    ],
+)
+def test_numeric_refuses_what_is_no_array(arguments: Any, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        CLAIM.numeric(*arguments)
+
+
+@pytest.mark.parametrize("tolerance", [-1.0, np.nan, np.inf, "1e-9"])
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+def test_numeric_refuses_senseless_tolerances(name: str, tolerance: Any) -> None:
+    with pytest.raises(InputError, match=f"{name} must be a finite number"):
+        CLAIM.numeric(1, 1, **{name: tolerance})
+
+
+def test_numeric_compares_whole_numbers_exactly() -> None:
+    huge = 2**80
+    assert CLAIM.numeric([huge, 10**400], [huge, 10**400], atol=0).details["largest_error"] == 0
+    for one_off in (huge + 1, 10**400 + 1):
+        with pytest.raises(CheckFailed, match="is 1, above the tolerance 0"):
+            CLAIM.numeric([one_off], [one_off - 1], atol=0)
+    with pytest.raises(CheckFailed):
+        CLAIM.numeric(np.uint8(0), np.uint8(255), atol=1)  # the difference does not wrap around
+    assert CLAIM.numeric(np.array([True, True]), True, atol=0).passed
+
+
+def test_numeric_reads_tensors_without_importing_torch() -> None:
+    class Tensor:
+        def detach(self) -> Tensor:
+            return self
+
+        def cpu(self) -> np.ndarray:
+            return np.ones(3)
+
+    assert CLAIM.numeric(Tensor(), 1).details["compared"] == 3
+    assert CLAIM.numeric(sp.Rational(1, 3), 1 / 3).passed
+
+
+# --- statistical --------------------------------------------------------------------------------------
+
+
+def test_statistical_takes_the_standard_error_from_the_samples() -> None:
+    draws = 3 + 2 * normal(4000)
+    details = CLAIM.statistical(draws, expected=3, seed=5).details
+    by_hand = np.sqrt(sum((draw - draws.mean()) ** 2 for draw in draws) / 3999 / 4000)
+    assert details["standard_error"] == pytest.approx(by_hand, rel=1e-12)
+    assert details["z"] == pytest.approx((draws.mean() - 3) / by_hand, rel=1e-9)
+    assert (details["sample_size"], details["seed"], details["compared"]) == (4000, 5, 1)
+
+
+def test_statistical_tolerance_is_the_border() -> None:
+    assert CLAIM.statistical(1.039, expected=1, standard_error=0.01).details["z"] == pytest.approx(3.9)
+    with pytest.raises(CheckFailed, match=r"\|z\| = 4.1"):
+        CLAIM.statistical(1.041, expected=1, standard_error=0.01)
+    assert CLAIM.statistical(1.041, expected=1, standard_error=0.01, tolerance=5).passed
+
+
+def test_statistical_judges_the_worst_of_many() -> None:
+    expected = np.zeros((2, 3))
+    record = CLAIM.statistical(normal(5000, 2, 3), expected=expected)
+    assert record.details["compared"] == 6
+    expected[1, 2] = 0.1
+    with pytest.raises(CheckFailed, match=r"largest \|z\| of 6 is .*expected 0.1"):
+        CLAIM.statistical(normal(5000, 2, 3), expected=expected)
+
+
+def test_statistical_sees_both_parts_of_complex_means() -> None:
+    draws = normal(5000, 2) @ np.array([1, 1j])
+    assert CLAIM.statistical(draws, expected=0).details["compared"] == 2
+    for wrong in (0.1, 0.1j):
+        with pytest.raises(CheckFailed):
+            CLAIM.statistical(draws, expected=wrong)
+    assert CLAIM.statistical([0.01 + 1j, 1j], expected=1j, standard_error=0.01).details["compared"] == 4
+
+
+def test_statistical_false_alarms_are_rare_but_possible() -> None:
+    # At three standard errors about 0.27 % of right claims fail; a standard error off by 2 would show here.
+    z = [CLAIM.statistical(normal(50, seed=s), expected=0, tolerance=99).details["z"] for s in range(2000)]
+    assert 0.9 < np.std(z) < 1.15
+    assert 0 < np.mean(np.abs(z) > 3) < 0.012
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (
+            {"samples": np.append(normal(99), np.nan), "expected": 0},
+            "1 of the 100 entries of samples are not finite",
+        ),
+        ({"samples": normal(100), "expected": np.nan}, "of expected are not finite"),
+        ({"samples": normal(100, 2), "expected": [0, 0, 0]}, "shape"),
+        ({"samples": normal(100), "expected": [0]}, "shape"),
+        ({"samples": normal(100, 0), "expected": 0}, "nothing to compare"),
+    ],
+)
+def test_statistical_fails(arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(CheckFailed, match=why):
+        CLAIM.statistical(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"samples": normal(29), "expected": 0}, "at least 30 draws"),
+        ({"samples": 1.0, "expected": 1}, "draws along axis 0"),
+        ({"samples": np.ones(100), "expected": 1}, "must vary"),
+        ({"samples": 0.1 + 1e-16 * normal(100), "expected": 0.1}, "must vary"),
+        ({"samples": np.stack([normal(100), np.ones(100)], axis=1), "expected": 0}, "must vary"),
+        ({"samples": 1.0, "expected": 1, "standard_error": 0}, "standard_error must be positive"),
+        ({"samples": 1.0, "expected": 1, "standard_error": np.nan}, "standard_error must be positive"),
+        ({"samples": [1.0, 2.0], "expected": 1, "standard_error": [1, 1, 1]}, "standard_error must have"),
+        ({"samples": 1.0, "expected": 1, "standard_error": 0.1, "sample_size": 3}, "sample_size must be"),
+        ({"samples": normal(100), "expected": 0, "tolerance": 0}, "tolerance must be"),
+        ({"samples": normal(100), "expected": 0, "tolerance": np.inf}, "tolerance must be"),
+    ],
+)
+def test_statistical_refuses(arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        CLAIM.statistical(**arguments)
+
+
+# --- the record ---------------------------------------------------------------------------------------
+
+ONE_OF_EACH: dict[str, Callable[[], Evidence]] = {
+    "proved": lambda: CLAIM.proved((a + b) ** 2, a**2 + 2 * a * b + b**2),
+    "certified": lambda: CLAIM.certified(flint.arb(2).sqrt() ** 2, 2, tolerance=1e-14),
+    "numeric": lambda: CLAIM.numeric(np.float32([1, 2]), [1, 2]),
+    "statistical": lambda: CLAIM.statistical(normal(100), expected=0, seed=5),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_records_survive_json(level: str) -> None:
+    record = ONE_OF_EACH[level]()
+    text = json.dumps(record.to_dict(), allow_nan=False)
+    assert Evidence.from_dict(json.loads(text)) == record
+    assert record.level == level
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_lines_are_short_and_say_it_all(level: str) -> None:
+    record = ONE_OF_EACH[level]()
+    assert str(record).startswith(f"✓ Lemma 5.1 · {level} · a claim — ")
+    assert len(str(record)) < 140
+    assert repr(record) == f"<{record}>"
+
+
+def test_lines_of_the_plan() -> None:
+    ends = check("definition-5", "the cumulative CSD ends at zero").numeric([0.0, 3e-15], 0, atol=1e-12)
+    assert str(ends) == (
+        "✓ Definition 5 · numeric · the cumulative CSD ends at zero — largest error 3e-15 (tolerance 1e-12)"
+    )
+    assert str(check("modulus-perron").numeric(3, 3, atol=0)) == "✓ Modulus perron · numeric — exactly equal"
+    mean = CLAIM.statistical(1.00312, expected=1, standard_error=0.00707, sample_size=20_000)
+    assert mean.summary == "1.003 ± 0.007, expected 1 (|z| = 0.44, tolerance 4; 20000 samples)"
+    tiny = CLAIM.statistical(2.5e-9, expected=2e-9, standard_error=4e-10)
+    assert tiny.summary == "2.5e-09 ± 4e-10, expected 2e-09 (|z| = 1.2, tolerance 4)"
+    assert CLAIM.numeric(2.0, 2.0, atol=1e-9, over="d = 1…4").summary.endswith(
+        "(tolerance 1e-09), over d = 1…4"
+    )
+
+
+def test_infinite_numbers_become_text_in_json() -> None:
+    record = Evidence("lemma-5.1", "", "numeric", False, "", {"a": float("nan"), "b": [float("inf")]})
+    assert record.to_dict()["details"] == {"a": "nan", "b": ["inf"]}
+
+
+def test_html_escapes_and_names_its_level() -> None:
+    record = Evidence("lemma-5.1", "<b> & |U|", "numeric", True, "1 < 2", anchor="here")
+    assert 'class="mme-evidence mme-evidence--numeric" id="here"' in html(record)
+    assert "&lt;b&gt; &amp; |U|" in html(record)
+    assert "1 &lt; 2" in html(record)
+
+
+def test_foreign_records_are_refused() -> None:
+    entry = ONE_OF_EACH["numeric"]().to_dict()
+    with pytest.raises(InputError, match="version"):
+        Evidence.from_dict(entry | {"version": 0})
+    with pytest.raises(InputError, match="level must be one of"):
+        Evidence.from_dict(entry | {"level": "believed"})
+    with pytest.raises(InputError, match="claim"):
+        Evidence.from_dict({name: value for name, value in entry.items() if name != "claim"})
+
+
+def test_failures_say_statement_claim_and_level() -> None:
+    with pytest.raises(CheckFailed) as failure:
+        check("definition-5", "the end is zero").numeric(0.3, 0, atol=1e-12)
+    assert str(failure.value) == (
+        "Definition 5: the claim 'the end is zero' does not hold (numeric): "
+        "the error is 0.3, above the tolerance 1e-12."
+    )
+    assert isinstance(failure.value, AssertionError)
+
+
+@pytest.mark.parametrize("statement", ["Definition 5", "", "definition-", "a b", None, 5, "lemma-5..1"])
+def test_statements_go_by_their_id(statement: Any) -> None:
+    with pytest.raises(InputError, match="statement must be an id"):
+        check(statement)
+
+
+def test_claims_are_words() -> None:
+    with pytest.raises(InputError, match="claim must be"):
+        check("lemma-5.1", 5)  # type: ignore[arg-type]
+    assert "not checked" in repr(check("lemma-5.1"))
+
+
+def test_spoken_ids() -> None:
+    assert [spoken(name) for name in ("theorem-1.1", "table-1", "haar-constructions-agree")] == [
+        "Theorem 1.1",
+        "Table 1",
+        "Haar constructions agree",
+    ]
+
+
+def test_importing_evidence_imports_nothing_heavy() -> None:
+    code = "import sys, mme.evidence; print({'sympy', 'flint', 'torch', 'IPython'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "set()\n"
+
+
+# --- in a notebook ------------------------------------------------------------------------------------
+
+CELLS = [
+    "from mme.evidence import check\nfirst = check('lemma-5.1', 'one').numeric(1, 1)\nfirst",  # kept and last
+    "check('lemma-5.1', 'two').numeric(1, 1)",  # last expression
+    "for name in 'ab':\n    check('lemma-5.2', name).numeric(1, 1)",  # a loop
+    "check('lemma-5.1', 'three').numeric(1, 1);\n'something else'",
+    "first",  # asked for again
+    "check('lemma-5.1')",  # forgotten
+]
+
+
+@pytest.fixture(scope="module")
+def notebook() -> nbformat.NotebookNode:
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    executed: nbformat.NotebookNode = NotebookClient(made, timeout=60, record_timing=False).execute()
+    return executed
+
+
+def test_each_check_is_shown_once(notebook: nbformat.NotebookNode) -> None:
+    shown = [[set(output.data) for output in cell.outputs] for cell in notebook.cells]
+    line, record, text = {"text/plain", "text/html"}, {"text/plain", "text/html", MIME_TYPE}, {"text/plain"}
+    assert shown == [[record], [record], [record, record], [record, text], [line], [text]]
+    assert "not checked" in notebook.cells[-1].outputs[0].data["text/plain"]
+
+
+def test_each_check_is_recorded_once(notebook: nbformat.NotebookNode) -> None:
+    found = list(records(notebook))
+    assert [record.claim for record in found] == ["one", "two", "a", "b", "three"]
+    assert len({record.anchor for record in found}) == 5
+    lines = [output.data["text/html"] for output in notebook.cells[2].outputs]
+    assert all(f'id="{record.anchor}"' in line for record, line in zip(found[2:4], lines, strict=True))
+    assert "id=" not in notebook.cells[4].outputs[0].data["text/html"]  # no anchor twice
+
+
+# --- in the book --------------------------------------------------------------------------------------
+
+CONF = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
+extensions = ["myst_nb", "sphinx_proof", "evidence_page"]
+suppress_warnings = ["evidence.missing"]
+exclude_patterns = ["_build"]
+html_theme = "basic"
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+"""
+CHAPTER = """\
+---
+file_format: mystnb
+kernelspec:
+  name: python3
+---
+
+# A chapter
+
+```{prf:definition}
+:label: definition-5
+
+The text.
+```
+
+```{code-cell}
+from mme.evidence import check
+```
+
+```{code-cell}
+check("definition-5", "it holds").numeric(3e-15, 0, atol=1e-12)
+```
+"""
+PAGE = """\
+# Evidence
+
+```{evidence-summary}
+```
+
+```{evidence-table} conjugate
+```
+"""
+
+
+def build(folder: Path) -> str:
+    command = [sys.executable, "-m", "sphinx", "-W", "-n", "-d", "_build/.doctrees", ".", "_build/html"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return (folder / "_build/html/reference/evidence.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_made_from_the_chapters(tmp_path: Path) -> None:
+    chapter = tmp_path / "chapter.md"
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "conf.py").write_text(CONF, encoding="utf-8")
+    (tmp_path / "index.md").write_text(
+        "# Book\n\n```{toctree}\nchapter\nreference/evidence\n```\n", encoding="utf-8"
+    )
+    (tmp_path / "reference/evidence.md").write_text(PAGE, encoding="utf-8")
+    chapter.write_text(CHAPTER, encoding="utf-8")
+
+    first = build(tmp_path)
+    anchor = "check-definition-5-1"
+    assert f'href="../chapter.html#{anchor}">it holds</a>' in first
+    assert "largest error" not in first
+    assert "error 3e-15 (tolerance 1e-12)" in first
+    assert 'href="../chapter.html#definition-5"' in first
+    assert "by 1 checks: 0 proved, 0 certified, 1 numeric, 0 statistical" in first
+    written = (tmp_path / "_build/html/chapter.html").read_text(encoding="utf-8")
+    assert f'id="{anchor}"' in written
+    title = written.split('class="admonition-title"')[1][:120]
+    assert "Definition 5" in title  # the paper's number, not the count
+    download = json.loads((tmp_path / "_build/html/reference/evidence.json").read_text(encoding="utf-8"))
+    checked = {entry["id"]: entry["checks"] for entry in download["statements"] if entry["checks"]}
+    assert [record["claim"] for record in checked["definition-5"]] == ["it holds"]
+
+    # A build from the cache alone, where myst-nb leaves notebooks without their outputs.
+    for name in (".doctrees", "html", "jupyter_execute"):
+        shutil.rmtree(tmp_path / "_build" / name)
+    assert build(tmp_path) == first
+    assert MIME_TYPE in (tmp_path / "_build/jupyter_execute/chapter.ipynb").read_text(encoding="utf-8")
+
+    # The chapter loses its check: the page follows, although it did not change itself.
+    chapter.write_text(CHAPTER.split("```{code-cell}")[0], encoding="utf-8")
+    assert "by 0 checks" in build(tmp_path)
