@@ -96,8 +96,8 @@ class Layer(Result):
         else:
             scaled = self.weights
         gram = scaled @ scaled.T if self.order <= self.columns else scaled.T @ scaled
-        # X is positive semidefinite: a negative eigenvalue can only be rounding.
-        values = np.maximum(np.linalg.eigvalsh(gram), 0)
+        # X is positive semidefinite, so a minus sign is rounding. A zero in its place would pass for structural.
+        values = np.sort(np.abs(np.linalg.eigvalsh(gram)))
         if is_extreme:
             with np.errstate(over="ignore", under="ignore"):
                 values = np.ldexp(values, 2 * exponent)

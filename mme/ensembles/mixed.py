@@ -57,8 +57,8 @@ def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
     choice("part", part, PARTS)
     transposed = np.swapaxes(matrices, -1, -2)
     if part == "symmetric":
-        # A Aᵀ is positive semidefinite: a negative eigenvalue can only be rounding.
-        return np.maximum(np.linalg.eigvalsh(matrices @ transposed), 0)
+        # A Aᵀ is positive semidefinite, so a minus sign is rounding.
+        return np.sort(np.abs(np.linalg.eigvalsh(matrices @ transposed)), axis=-1)
     if np.array_equal(matrices, transposed):
         values = np.linalg.eigvalsh(matrices)
     else:

@@ -100,6 +100,13 @@ class TestLayer:
         assert (values >= 0).all()
         assert (values[:-rank] <= RTOL * values[-1]).all()
 
+    def test_rounding_below_zero_is_not_taken_for_a_structural_zero(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(np.linalg, "eigvalsh", lambda a: np.array([-3e-16, 1e-16, 1.0]))
+        values = Layer("a", np.ones((4, 3))).eigenvalues
+        assert values.tolist() == [0.0, 1e-16, 3e-16, 1.0]
+
     def test_zero_weights_have_a_zero_spectrum(self) -> None:
         layer = Layer("dead", np.zeros((5, 3)))
         assert layer.eigenvalues.tolist() == [0.0] * 5

@@ -58,6 +58,7 @@ class TestEigenvalues:
         matrices = gaussian(50, 9, 1) @ gaussian(50, 1, 9, seed=1)  # of rank 1
         values = eigenvalues(matrices, "symmetric")
         assert (values >= 0).all()
+        assert (np.diff(values, axis=-1) >= 0).all()
         np.testing.assert_allclose(values[:, -1], (matrices**2).sum(axis=(1, 2)), rtol=1e-12)
 
     def test_unknown_part(self) -> None:
