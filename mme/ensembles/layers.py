@@ -96,7 +96,7 @@ class Layer(Result):
         else:
             scaled = self.weights
         gram = scaled @ scaled.T if self.order <= self.columns else scaled.T @ scaled
-        # X is positive semidefinite, so a minus sign is rounding. A zero in its place would pass for structural.
+        # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
         values = np.sort(np.abs(np.linalg.eigvalsh(gram)))
         if is_extreme:
             with np.errstate(over="ignore", under="ignore"):
