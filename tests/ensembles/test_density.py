@@ -158,7 +158,7 @@ class TestKernel:
         # Rounding each eigenvalue to the middle of its bin moves it by half a bin at most.
         slope = np.exp(-1 / 2) / np.sqrt(2 * np.pi) / bandwidth**2
         np.testing.assert_allclose(rho.density, expected, atol=slope * rho.width / 2)
-        assert np.abs(rho.density - expected).mean() < slope * rho.width / 20
+        assert np.abs(rho.density - expected).mean() < slope * rho.width / 8
 
     def test_eigenvalues_outside_reach_in_and_inside_reach_out(self) -> None:
         edge = PooledSpectrum([0.0, 3.0])
