@@ -156,7 +156,7 @@ class Page:
         """One statement: its number, its title, and what was checked."""
         checks = self.checks.get(statement.id, [])
         term, body = nodes.term(), nodes.definition()
-        term += self.link_to_box(statement, nodes.strong("", statement.name))
+        term += self.link_to_box(statement, nodes.strong("", self.name(statement)))
         term += nodes.Text(f" {statement.title}")
         waiting = "still open" if statement.status == "open" else "" if checks else "no check was found"
         if waiting:
@@ -180,6 +180,14 @@ class Page:
         result = nodes.inline("", record.summary + elsewhere, classes=["mme-result"])
         paragraph = nodes.paragraph("", "", level, nodes.Text(" "), link, nodes.Text(" — "), result)
         return nodes.list_item("", paragraph)
+
+    def name(self, statement: Statement) -> str:
+        """Call a statement as its box does: ours have the number of the box."""
+        box = getattr(self.env, "proof_list", {}).get(statement.label)
+        if statement.number or not box:
+            return statement.name
+        boxes = self.env.toc_fignumbers.get(box["docname"], {}).get(box["countertype"], {})
+        return f"{statement.name} {'.'.join(map(str, boxes.get(statement.label, ())))}".strip()
 
     def link_to_box(self, statement: Statement, text: nodes.Element) -> nodes.Node:
         """Link to the statement's box, or to its chapter, or to nothing while there is none."""
@@ -239,8 +247,8 @@ def _known_output(app: Any, config: Any) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
-    for other in ("executed_notebooks", "statement_numbers", "api_page"):  # the rest of the reference part
-        app.setup_extension(other)
+    for needed in ("executed_notebooks", "statement_numbers"):
+        app.setup_extension(needed)
     app.add_node(evidence_node)
     app.add_directive("evidence-table", EvidenceTable)
     app.add_directive("evidence-summary", EvidenceSummary)
