@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from matplotlib.axes import Axes
+import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from mme.ensembles.equivalence import EquivalenceClasses
@@ -20,7 +21,7 @@ def variance_by_choice(
     *,
     defaults: Mapping[str, float] | None = None,
     axes: Any = None,
-) -> Axes:
+) -> Figure:
     """Draw how Var(CSD) follows choices: the number of bins, the window, the scale of the weights.
 
     Parameters
@@ -42,32 +43,33 @@ def variance_by_choice(
     >>> drawn = variance_by_choice({"bins": ([10, 100, 1000], {"network": [0.1, 0.2, 0.4]})})
     """
     if axes is None:
-        axes = figure(
-            size=(1.0 + 2.4 * len(panels), 3.2), panels=(1, len(panels)), sharey=True, squeeze=False
-        )[0]
+        size = (1.2 + 2.4 * len(panels), 3.3)
+        axes = figure(size=size, panels=(1, len(panels)), sharey=True, squeeze=False)[0]
     for ax, (label, (values, variances)) in zip(axes, panels.items(), strict=True):
         for number, (name, variance) in enumerate(variances.items()):
             ax.plot(values, variance, color=PALETTE[number % 5], marker="o", markersize=3, label=name)
         if defaults and label in defaults:
             ax.axvline(defaults[label], color=GREY, linewidth=1, linestyle=":")
         ax.set(xscale="log", yscale="log", xlabel=label)
+        ax.xaxis.set_minor_formatter("")
+        if np.max(values) < 50 * np.min(values):  # too short for powers of ten
+            ax.set_xticks(values, [f"{value:g}" for value in np.asarray(values)])
     axes[0].set(ylabel="Var(CSD)")
-    axes[0].legend()
-    first: Axes = axes[0]
-    return first
+    root: Figure = axes[0].get_figure(root=True)
+    root.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return root
 
 
 @styled
-def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes | None = None) -> Axes:
-    """Draw networks on the axis of Var(CSD), and the classes into which they fall.
+def equivalence_classes(*found: EquivalenceClasses, log: bool = False) -> Figure:
+    """Draw networks in the order of their Var(CSD), and the classes into which they fall.
 
     Parameters
     ----------
     *found : EquivalenceClasses
-        Of the same networks, one row each.
+        Of the same networks: one panel each.
     log : bool
         Take a logarithmic axis. On a linear one a bar of length δ is drawn for scale.
-    ax : matplotlib Axes, optional
 
     Returns
     -------
@@ -80,26 +82,25 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes 
     >>> found = [classes(variances, delta=0.1, linkage=rule) for rule in ("complete", "single")]
     >>> drawn = equivalence_classes(*found)
     """
-    ax = figure(ax, size=(7.0, 1.1 + 0.75 * len(found)))
-    values = found[0].variances
-    for row, each in enumerate(reversed(found)):
+    names = [name for members in found[0].classes for name in members]
+    size = (1.4 + 2.8 * len(found), 1.2 + 0.2 * len(names))
+    axes = figure(size=size, panels=(1, len(found)), sharey=True, squeeze=False)[0]
+    for ax, each in zip(axes, found, strict=True):
+        row = 0
         for number, members in enumerate(each.classes):
-            ends = [values[members[0]], values[members[-1]]]
-            ax.plot(
-                ends, [row, row], color=PALETTE[number % 5], linewidth=13, alpha=0.35, solid_capstyle="round"
-            )
-        ax.scatter(list(values.values()), [row] * len(values), s=14, color=GREY, zorder=3)
-    ax.set_yticks(range(len(found)), [f"{each.linkage} linkage" for each in reversed(found)])
-    top = len(found) - 0.55
-    for name, value in values.items():
-        ax.annotate(name, (value, top), rotation=40, ha="left", va="bottom", fontsize="small")
-    if log:
-        ax.set_xscale("log")
-    else:
-        low = min(values.values())
-        ax.plot([low, low + found[0].delta], [-0.6, -0.6], color=GREY, linewidth=2)
-        ax.annotate("δ", (low + found[0].delta, -0.6), xytext=(4, 0), textcoords="offset points", va="center")
-    ax.set(xlabel="Var(CSD)", ylim=(-0.85, top))
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    return ax
+            values = [each.variances[name] for name in members]
+            last = row + len(members) - 1
+            colour = PALETTE[number % 5]
+            ax.axhspan(row - 0.5, last + 0.5, color=colour, alpha=0.15, linewidth=0)
+            ax.plot(values, range(row, last + 1), "o", color=colour, markersize=5)
+            row = last + 1
+        ax.set(title=f"{each.linkage} linkage", xlabel="Var(CSD)", xscale="log" if log else "linear")
+        if not log:
+            low = min(each.variances.values())
+            ax.plot([low, low + each.delta], [row, row], color=GREY, linewidth=2)
+            ax.annotate("δ", (low + each.delta, row), xytext=(4, 0), textcoords="offset points", va="center")
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+    axes[0].set(yticks=range(len(names)), yticklabels=names)
+    root: Figure = axes[0].get_figure(root=True)
+    return root
