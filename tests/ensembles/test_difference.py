@@ -1,0 +1,508 @@
+"""Definition 5: Δ(ε), its variance and noise against plain NumPy and simulation, and both criteria."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mme.ensembles import (
+    CircularSpectralDifference,
+    MixedMatrixEnsemble,
+    PooledSpectrum,
+    SampledCircularEnsemble,
+    circular_mixed_ensemble,
+    circular_spectral_difference,
+    conjugacy,
+    conjugate_spectrum,
+    deterministic_spectrum,
+    layer_matrix_ensemble,
+    noise_floor,
+    pooled_spectrum,
+    spectral_density,
+    spectral_difference,
+)
+from mme.errors import InputError
+
+RNG = np.random.default_rng(0)
+# Shapes with and without structural zeros; entries of the size that a trained layer has.
+NETWORK = {
+    "first": RNG.normal(size=(12, 3, 3, 3)) / 4,
+    "second": RNG.normal(size=(20, 12)) / 3,
+    "third": RNG.normal(size=(16, 8)) / 2,
+}
+ORDERS = (12, 20, 16)
+
+
+def histogram(values: np.ndarray, edges: np.ndarray, total: float | None = None) -> np.ndarray:
+    """A density over bins, without mme."""
+    counts, _ = np.histogram(values, edges)
+    return counts / ((counts.sum() if total is None else total) * np.diff(edges))
+
+
+def network_eigenvalues() -> np.ndarray:
+    matrices = [weights.reshape(len(weights), -1) for weights in NETWORK.values()]
+    values = [np.linalg.svd(matrix, compute_uv=False) ** 2 for matrix in matrices]
+    missing = [len(matrix) - len(value) for matrix, value in zip(matrices, values, strict=True)]
+    return np.concatenate([*values, np.zeros(sum(missing))])
+
+
+def circular_eigenvalues(draws: int, seed: int) -> np.ndarray:
+    """Real parts of the eigenvalues of every |U|, shape (draws, n)."""
+    moduli = circular_mixed_ensemble(ORDERS, rng=seed, draws=draws).matrices
+    return np.concatenate([np.linalg.eigvals(modulus).real for modulus in moduli], axis=-1)
+
+
+def spectrum(values: Any) -> PooledSpectrum:
+    return PooledSpectrum(np.asarray(values, dtype=float), 0, (len(np.atleast_2d(values)[0]),))
+
+
+# --- Δ and what is computed from it ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("normalise", ["window", "positive", "all"])
+@pytest.mark.parametrize(("window", "bins"), [((0.0, 6.0), 1000), ((0.0, 2.0), 40), ((0.3, 1.7), 11)])
+def test_against_plain_numpy(window: tuple[float, float], bins: int, normalise: str) -> None:
+    draws, seed = 4, 5
+    csd = circular_spectral_difference(
+        NETWORK, draws=draws, rng=seed, window=window, bins=bins, normalise=normalise
+    )
+    edges = np.linspace(*window, bins + 1)
+
+    def total(values: np.ndarray) -> float | None:
+        return {"window": None, "positive": float((values >= 0).sum()), "all": float(len(values))}[normalise]
+
+    network, circular = network_eigenvalues(), circular_eigenvalues(draws, seed)
+    rho = histogram(network, edges, total(network))
+    differences = np.stack([rho - histogram(draw, edges, total(draw)) for draw in circular])
+    assert csd.differences == pytest.approx(differences, abs=1e-9)
+    assert csd.difference == pytest.approx(differences.mean(axis=0), abs=1e-9)
+    assert csd.cumulative == pytest.approx(np.add.accumulate(differences.mean(axis=0)), abs=1e-7)
+    variances = [((draw - draw.mean()) ** 2).sum() / bins for draw in differences]
+    assert csd.variances == pytest.approx(variances)
+    assert csd.variance == pytest.approx(sum(variances) / draws)
+    assert csd.standard_error == pytest.approx(stats.sem(variances))
+
+
+def test_shapes() -> None:
+    csd = circular_spectral_difference(NETWORK, rng=0, draws=3, bins=50)
+    assert csd.differences.shape == (3, 50)
+    assert csd.difference.shape == csd.cumulative.shape == csd.centres.shape == (50,)
+    assert csd.edges.shape == (51,)
+    assert csd.variances.shape == (3,)
+    assert csd.centres == pytest.approx(np.arange(0.06, 6, 0.12))
+    assert csd.width == pytest.approx(0.12)
+    assert circular_spectral_difference(NETWORK, rng=0).differences.shape == (5, 1000)
+
+
+@given(
+    first=st.lists(st.floats(0, 5), min_size=2, max_size=40),
+    second=st.lists(st.floats(0, 5), min_size=2, max_size=40),
+    bins=st.integers(1, 60),
+    normalise=st.sampled_from(["window", "positive", "all"]),
+)
+def test_antisymmetry(first: list[float], second: list[float], bins: int, normalise: str) -> None:
+    a, b = spectrum(first), spectrum(second)
+    forth = circular_spectral_difference(a, b, bins=bins, normalise=normalise)
+    back = circular_spectral_difference(b, a, bins=bins, normalise=normalise)
+    assert np.array_equal(forth.differences, -back.differences)
+    assert np.array_equal(forth.cumulative, -back.cumulative)
+    assert forth.variance == back.variance
+    assert forth.noise_floor == pytest.approx(back.noise_floor)
+    assert not circular_spectral_difference(a, a, bins=bins).differences.any()
+
+
+def test_antisymmetry_with_draws() -> None:
+    circular = SampledCircularEnsemble(ORDERS, 4, rng=3)
+    layers = layer_matrix_ensemble(NETWORK)
+    forth, back = (circular_spectral_difference(*pair) for pair in ((layers, circular), (circular, layers)))
+    assert np.array_equal(forth.differences, -back.differences)
+    assert (forth.variance, forth.standard_error) == (back.variance, back.standard_error)
+    assert forth.counts == back.counts[::-1]
+
+
+@given(
+    first=st.lists(st.floats(-1, 9), min_size=2, max_size=40),
+    second=st.lists(st.floats(-1, 9), min_size=2, max_size=40),
+    bins=st.integers(1, 200),
+)
+def test_cumulative_sum_ends_at_zero_for_any_two_spectra(
+    first: list[float], second: list[float], bins: int
+) -> None:
+    a, b = spectrum([*first, 3.0]), spectrum([*second, 2.0])
+    csd = circular_spectral_difference(a, b, bins=bins)
+    assert csd.cumulative[-1] * csd.width == pytest.approx(0, abs=1e-12)
+    assert conjugacy(a, b, bins=bins).holds_as_printed
+
+
+def test_cumulative_sum_is_the_distance_of_distribution_functions() -> None:
+    first, second = RNG.exponential(size=300), RNG.uniform(0, 4, size=200)
+    csd = circular_spectral_difference(spectrum(first), spectrum(second), normalise="all")
+    steps = [
+        np.searchsorted(np.sort(values), csd.edges[1:], side="left") / len(values)
+        for values in (first, second)
+    ]
+    assert csd.cumulative * csd.width == pytest.approx(steps[0] - steps[1], abs=1e-12)
+    # the exact distance lies between the one at the edges and that plus a bin's worth
+    exact = stats.ks_2samp(first, second).statistic
+    assert csd.largest_cumulative <= exact + 1e-12
+    assert csd.largest_cumulative == pytest.approx(exact, abs=0.02)
+
+
+def test_pooling_and_part_apply_to_both_spectra() -> None:
+    circular = circular_mixed_ensemble(ORDERS, rng=1)
+    for part, pooling in (("modulus", "plain"), ("symmetric", "periodic")):
+        csd = circular_spectral_difference(circular, circular, part=part, pooling=pooling)
+        assert not csd.difference.any()
+    again = SampledCircularEnsemble(ORDERS, 2, rng=1)
+    csd = circular_spectral_difference(again, rng=1, draws=2, part="symmetric", bins=30)
+    assert not csd.differences.any()
+
+
+@pytest.mark.parametrize("circular", ["CUE", "COE", "CSE", "O", "U", "Sp"])
+@pytest.mark.parametrize("construction", ["eigenvectors", "haar"])
+def test_conjugate_follows_its_options(circular: str, construction: str) -> None:
+    drawn = conjugate_spectrum(ORDERS, rng=4, draws=2, circular=circular, construction=construction)
+    kept = circular_mixed_ensemble(ORDERS, rng=4, draws=2, ensemble=circular, construction=construction)
+    assert drawn.eigenvalues == pytest.approx(pooled_spectrum(kept).eigenvalues, abs=1e-13)
+    csd = circular_spectral_difference(
+        NETWORK, rng=4, draws=2, circular=circular, construction=construction, bins=30
+    )
+    by_hand = circular_spectral_difference(NETWORK, drawn, bins=30)
+    assert np.array_equal(csd.differences, by_hand.differences)
+
+
+def test_densities_may_be_given() -> None:
+    layers = pooled_spectrum(layer_matrix_ensemble(NETWORK))
+    rho = spectral_density(layers, bins=20)
+    conjugate = spectral_density(conjugate_spectrum(ORDERS, rng=2), bins=20)
+    by_densities = circular_spectral_difference(rho, conjugate)
+    assert np.array_equal(by_densities.differences, spectral_difference(rho, conjugate).differences)
+    csd = circular_spectral_difference(NETWORK, rng=2, bins=20)
+    assert np.array_equal(by_densities.differences, csd.differences)
+
+
+# --- draws, errors and noise ----------------------------------------------------------------------------
+
+
+def test_same_seed_same_difference() -> None:
+    first, second = (circular_spectral_difference(NETWORK, rng=rng) for rng in (7, np.random.default_rng(7)))
+    assert np.array_equal(first.differences, second.differences)
+    assert circular_spectral_difference(NETWORK, rng=8).variance != first.variance
+
+
+def test_noise_free_variance_is_the_covariance_of_different_draws() -> None:
+    csd = circular_spectral_difference(NETWORK, rng=1, draws=6, bins=80)
+    covariances = np.cov(csd.differences, bias=True)
+    pairs = [covariances[a, b] for a in range(6) for b in range(6) if a != b]
+    assert csd.variance_without_noise == pytest.approx(np.mean(pairs))
+    assert csd.sampling_noise == pytest.approx(np.mean(np.diag(covariances)) - np.mean(pairs))
+    left_out = [
+        np.mean([covariances[a, b] for a in kept for b in kept if a != b])
+        for kept in (set(range(6)) - {draw} for draw in range(6))
+    ]
+    jackknife = np.sqrt(5 / 6 * ((left_out - np.mean(left_out)) ** 2).sum())
+    assert csd.standard_error_without_noise == pytest.approx(jackknife)
+
+
+def test_noise_free_variance_is_unbiased() -> None:
+    # many repetitions of eight draws from a law that is known exactly
+    edges, n, repetitions = np.linspace(0, 6, 61), 150, 300
+    rng = np.random.default_rng(3)
+    network = spectrum(rng.uniform(0, 6, size=500))
+    law = stats.beta(2, 3, scale=6)
+    share = np.diff(law.cdf(edges)) / np.diff(edges)
+    truth = np.var(spectral_density(network, bins=60).density - share)
+    estimates = [
+        circular_spectral_difference(network, spectrum(law.rvs((8, n), random_state=rng)), bins=60)
+        for _ in range(repetitions)
+    ]
+    free = np.array([csd.variance_without_noise for csd in estimates])
+    assert abs(free.mean() - truth) < 4 * stats.sem(free)
+    # the plain variance is not: it is larger by the noise of n independent eigenvalues
+    noise = noise_floor(n, np.inf, bins=60) * (1 - ((share * 0.1) ** 2).sum())
+    plain = np.array([csd.variance for csd in estimates])
+    assert abs(plain.mean() - truth - noise) < 4 * stats.sem(plain)
+    assert plain.mean() - truth > 20 * stats.sem(plain)
+    # and the jackknife tells how far the estimates scatter
+    errors = np.array([csd.standard_error_without_noise for csd in estimates])
+    assert np.sqrt((errors**2).mean()) == pytest.approx(free.std(), rel=0.2)
+
+
+def test_standard_error_is_that_of_repetitions() -> None:
+    repeated = [circular_spectral_difference(NETWORK, rng=seed, draws=8, bins=60) for seed in range(60)]
+    spread = np.std([csd.variance for csd in repeated], ddof=1)
+    quoted = np.sqrt(np.mean([csd.standard_error**2 for csd in repeated]))
+    assert quoted == pytest.approx(spread, rel=0.3)
+
+
+def test_few_draws_have_no_error() -> None:
+    one = circular_spectral_difference(NETWORK, rng=0, draws=1)
+    assert np.isnan([one.standard_error, one.variance_without_noise, one.sampling_noise]).all()
+    two = circular_spectral_difference(NETWORK, rng=0, draws=2)
+    assert np.isfinite([two.standard_error, two.variance_without_noise]).all()
+    assert np.isnan(two.standard_error_without_noise)
+    exact = circular_spectral_difference(NETWORK, "deterministic")
+    assert (exact.standard_error, exact.standard_error_without_noise, exact.sampling_noise) == (0, 0, 0)
+    assert exact.variance_without_noise == exact.variance
+
+
+@pytest.mark.parametrize("part", ["real", "modulus", "symmetric"])
+def test_sampled_agrees_with_deterministic(part: str) -> None:
+    exact = circular_spectral_difference(NETWORK, "deterministic", part=part, bins=60)
+    drawn = circular_spectral_difference(NETWORK, rng=6, draws=60, part=part, bins=60)
+    assert drawn.variance_without_noise == pytest.approx(
+        exact.variance, abs=4 * drawn.standard_error_without_noise
+    )
+    # draw by draw the variance is larger, by what the draws show as noise
+    assert drawn.variance - exact.variance > 4 * drawn.standard_error
+    assert exact.noise_floor < drawn.noise_floor
+
+
+@pytest.mark.parametrize("bins", [10, 100, 1000])
+@pytest.mark.parametrize(("n1", "n2"), [(400, 900), (2000, 100)])
+def test_noise_floor_of_independent_points(n1: int, n2: int, bins: int) -> None:
+    rng = np.random.default_rng(1)
+    edges = np.linspace(0, 6, bins + 1)
+    for law in (stats.uniform(0, 6), stats.beta(2, 5, scale=6)):
+        variances = np.array(
+            [
+                np.var(
+                    histogram(law.rvs(n1, random_state=rng), edges)
+                    - histogram(law.rvs(n2, random_state=rng), edges)
+                )
+                for _ in range(200)
+            ]
+        )
+        spread = 1 - (np.diff(law.cdf(edges)) ** 2).sum()
+        assert abs(variances.mean() / spread - noise_floor(n1, n2, bins=bins)) < 4 * stats.sem(variances)
+        assert variances.mean() < noise_floor(n1, n2, bins=bins) + 4 * stats.sem(variances)
+
+
+def test_noise_floor_in_numbers() -> None:
+    assert noise_floor(1000, 500) == pytest.approx((1 / 6) * (1 / 0.006) * (1 / 1000 + 1 / 500))
+    assert noise_floor(100, np.inf, window=(0, 2), bins=10) == pytest.approx(1 / (2 * 0.2 * 100))
+    assert noise_floor(np.inf, np.inf) == 0
+
+
+def test_noise_floor_counts_pairs_once() -> None:
+    # the same law on both sides; eigenvalues repel, so they show a little less than independent ones would
+    circular = SampledCircularEnsemble((60,) * 6, 100, rng=0)
+    spectra = pooled_spectrum(circular)
+    inside = ((spectra.eigenvalues >= 0) & (spectra.eigenvalues <= 6)).sum(axis=-1).mean()
+    csd = circular_spectral_difference(spectra, rng=1, draws=100)
+    for count in csd.counts:  # most real parts are shared by two eigenvalues
+        assert 0.5 * inside < count < 0.6 * inside
+    assert csd.noise_floor == pytest.approx(noise_floor(*csd.counts))
+    assert 0.9 * csd.noise_floor < csd.variance < csd.noise_floor
+
+
+def test_a_law_has_no_noise() -> None:
+    csd = circular_spectral_difference(NETWORK, "deterministic")
+    assert csd.counts == ((network_eigenvalues() <= 6).sum(), np.inf)
+    assert csd.noise_floor == pytest.approx(noise_floor(csd.counts[0], np.inf))
+
+
+def test_ties_of_a_network_are_no_pairs() -> None:
+    csd = circular_spectral_difference(spectrum(np.full(40, 3.0)), spectrum(np.linspace(0, 5, 40)))
+    assert csd.counts == (20, 40)
+    layers = {"a": NETWORK["second"], "b": NETWORK["third"]}
+    periodic = circular_spectral_difference(layers, "sampled", rng=0, pooling="periodic", window=(0, 50))
+    assert 32 <= periodic.counts[0] <= 40  # 40 values, of which 4 of the second layer stand twice
+
+
+# --- conjugacy ------------------------------------------------------------------------------------------
+
+
+STRANGERS = {
+    "uniform": np.linspace(0, 6, 400),
+    "exponential": stats.expon.ppf((np.arange(400) + 0.5) / 400),
+    "all at 5": np.full(400, 5.0),
+    "far away": np.concatenate([[1.0], np.linspace(10, 90, 399)]),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+@pytest.mark.parametrize("conjugate", ["sampled", "deterministic"])
+def test_printed_criterion_passes_for_anything_and_the_other_fails(name: str, conjugate: str) -> None:
+    orders = (40,) * 10
+    verdict = conjugacy(PooledSpectrum(STRANGERS[name], 0, orders), conjugate, rng=0)
+    assert verdict.holds_as_printed
+    assert abs(verdict.cumulative_end) < 1e-12
+    assert not verdict.holds
+    assert verdict.distance > 2 * verdict.tolerance
+
+
+@pytest.mark.parametrize("conjugate", ["sampled", "deterministic"])
+@pytest.mark.parametrize("part", ["real", "modulus", "symmetric"])
+def test_circular_ensemble_is_conjugate_to_itself(conjugate: str, part: str) -> None:
+    for seed in range(5):
+        circular = circular_mixed_ensemble((40,) * 6, rng=100 + seed)
+        verdict = conjugacy(circular, conjugate, rng=seed, part=part)
+        assert verdict.holds_as_printed
+        assert verdict.holds
+        assert verdict.distance < verdict.tolerance < 0.25
+
+
+def test_distance_and_tail_are_those_of_the_positive_spectra() -> None:
+    first = np.array([-2.0, 0.5, 1.5, 2.5, 7.0, 8.0, 9.0])  # half of the positive ones beyond the window
+    second = np.array([-1.0, -1.0, 0.2, 0.7, 4.5, 9.0])
+    verdict = conjugacy(spectrum(first), spectrum(second), bins=6)
+    assert verdict.tail == pytest.approx(3 / 6 - 1 / 4)
+    # F1 − F2 at 1, …, 6
+    steps = np.array(
+        [1 / 6 - 2 / 4, 2 / 6 - 2 / 4, 3 / 6 - 2 / 4, 3 / 6 - 2 / 4, 3 / 6 - 3 / 4, 3 / 6 - 3 / 4]
+    )
+    assert verdict.distance == pytest.approx(np.abs(steps).max())
+    assert conjugacy(spectrum(first), spectrum(second), bins=6, tolerance=0.34).holds
+    assert not conjugacy(spectrum(first), spectrum(second), bins=6, tolerance=0.33).holds
+
+
+def test_distance_is_taken_from_zero_on() -> None:
+    # nothing is lost that lies below the window: two disjoint spectra stay at distance 1
+    first, second = spectrum([*np.linspace(0, 1, 50), 3.0]), spectrum(np.linspace(2, 5, 50))
+    assert conjugacy(first, second).distance == pytest.approx(50 / 51)
+    assert conjugacy(first, second, window=(1.5, 6)).distance == pytest.approx(50 / 51)
+
+
+def test_default_tolerance_is_kolmogorovs() -> None:
+    # of two samples of one law a share `level` is further apart
+    rng = np.random.default_rng(5)
+    n1, n2, level = 300, 200, 0.1
+    verdicts = [
+        conjugacy(spectrum(rng.uniform(0, 6, n1)), spectrum(rng.uniform(0, 6, n2)), level=level)
+        for _ in range(300)
+    ]
+    refused = np.mean([not verdict.holds for verdict in verdicts])
+    assert refused == pytest.approx(level, abs=4 * np.sqrt(level * (1 - level) / 300))
+    asymptotic = stats.kstwobign.isf(level) * np.sqrt((n1 + n2) / (n1 * n2))
+    assert verdicts[0].tolerance == pytest.approx(asymptotic)
+
+
+def test_tolerance_counts_every_draw_and_the_whole_positive_spectrum() -> None:
+    network = spectrum(np.concatenate([np.linspace(0.1, 5, 50), np.linspace(7, 9, 50)]))
+    draws = spectrum(np.random.default_rng(0).exponential(size=(8, 30)))
+    assert conjugacy(network, draws, level=0.01).tolerance == pytest.approx(
+        1.6276 * np.sqrt(1 / 100 + 1 / 240), rel=1e-4
+    )
+    with_law = conjugacy(network, deterministic_spectrum([50, 50]), level=0.01)
+    assert with_law.tolerance == pytest.approx(1.6276 / np.sqrt(100), rel=1e-4)
+    laws = conjugacy(deterministic_spectrum([50]), deterministic_spectrum([50]))
+    assert (laws.tolerance, laws.distance, laws.holds) == (0, 0, True)
+
+
+# --- records and bad input ------------------------------------------------------------------------------
+
+
+def test_records_are_plain_data() -> None:
+    csd = circular_spectral_difference(NETWORK, rng=0, draws=3, bins=10)
+    entry = csd.to_dict()
+    assert entry["variance"] == csd.variance
+    assert entry["variance_without_noise"] == csd.variance_without_noise
+    assert np.shape(entry["differences"]) == (3, 10)
+    assert repr(csd).startswith(f"CircularSpectralDifference(Var = {csd.variance:.4g} ± ")
+    assert "10 bins on [0, 6], 3 draws" in repr(csd)
+    verdict = conjugacy(NETWORK, rng=0)
+    assert set(verdict.to_dict()) == {
+        "cumulative_end", "holds_as_printed", "distance", "tail", "tolerance", "holds"
+    }  # fmt: skip
+    assert "as printed: True" in repr(verdict)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"conjugate": "guess"}, "conjugate must be one of 'sampled', 'deterministic', but it is 'guess'"),
+        ({"circular": "GOE"}, "ensemble must be one of 'CUE', 'COE', 'CSE', 'O', 'U', 'Sp', but it is 'GOE'"),
+        ({"construction": "svd"}, "construction must be one of 'eigenvectors', 'haar', but it is 'svd'"),
+        ({"part": "imaginary"}, "part must be one of 'real', 'modulus', 'symmetric', but it is 'imaginary'"),
+        ({"pooling": "mean"}, "pooling must be one of 'plain', 'periodic', but it is 'mean'"),
+        ({"zeros": "hide"}, "zeros must be one of 'keep', 'drop', 'half', but it is 'hide'"),
+        ({"normalise": "sum"}, "normalise must be one of 'window', 'positive', 'all', but it is 'sum'"),
+        ({"draws": 0}, "draws must be an integer of at least 1, but it is 0"),
+        ({"bins": 0}, "bins must be an integer of at least 1, but it is 0"),
+        ({"window": (3, 3)}, r"window must be two finite numbers with low < high, but it is \(3, 3\)"),
+        ({"window": (1e6, 2e6)}, "holds no eigenvalue"),
+        ({"rng": "today"}, "rng must be"),
+        (
+            {"conjugate": "deterministic", "circular": "COE"},
+            "conjugate='deterministic' is known for the CUE with plain pooling only",
+        ),
+        (
+            {"conjugate": "deterministic", "pooling": "periodic"},
+            "conjugate='deterministic' is known for the CUE with plain pooling only",
+        ),
+    ],
+)
+def test_bad_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        circular_spectral_difference(NETWORK, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tolerance": -0.1}, "tolerance must be finite and not negative, but it is -0.1"),
+        ({"tolerance": np.inf}, "tolerance must be finite and not negative, but it is inf"),
+        ({"tolerance": np.nan}, "tolerance must be finite and not negative, but it is nan"),
+        ({"tolerance": "small"}, "tolerance must be finite and not negative, but it is 'small'"),
+        ({"level": 0}, "level must lie between 0 and 1, but it is 0"),
+        ({"level": 1.0}, "level must lie between 0 and 1, but it is 1.0"),
+        ({"level": "low"}, "level must lie between 0 and 1, but it is 'low'"),
+        ({"normalise": "window"}, "conjugacy sets the normalisation itself"),
+        ({"window": (-5, -1)}, "holds no eigenvalue"),
+        ({"window": (0, 0)}, "low < high"),
+        ({"bins": -1}, "bins must be an integer of at least 1, but it is -1"),
+        ({"zeros": "hide"}, "zeros must be one of"),
+        ({"bandwidth": 0.0}, "bandwidth must be positive"),
+    ],
+)
+def test_bad_conjugacy(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        conjugacy(spectrum([1.0, 2.0]), spectrum([0.5, 3.0]), **options)
+
+
+def test_densities_have_their_normalisation() -> None:
+    rho = spectral_density(spectrum([1.0, 2.0]))
+    with pytest.raises(InputError, match="conjugacy sets the normalisation itself"):
+        conjugacy(rho, spectrum([1.0]))
+
+
+def test_spectra_without_orders_have_no_conjugate() -> None:
+    for source in (PooledSpectrum([1.0, 2.0]), spectral_density(spectrum([1.0, 2.0]))):
+        with pytest.raises(InputError, match="ensemble must have orders to draw a conjugate ensemble of"):
+            circular_spectral_difference(source)
+
+
+def test_different_bins_or_draws_do_not_subtract() -> None:
+    two, three = (spectrum(np.linspace(0, 5, 6 * draws).reshape(draws, 6)) for draws in (2, 3))
+    with pytest.raises(InputError, match=r"must be drawn equally often, but their draws are \[2, 3\]"):
+        circular_spectral_difference(two, three)
+    with pytest.raises(InputError, match="must have the same bins"):
+        spectral_difference(spectral_density(two, bins=10), spectral_density(two, bins=20))
+
+
+@pytest.mark.parametrize("numbers", [(0, 5), (5, -1), (np.nan, 5), ("many", 5), (True, 5)])
+def test_noise_floor_needs_positive_numbers(numbers: tuple[Any, Any]) -> None:
+    with pytest.raises(InputError, match="numbers of eigenvalues must be positive, but they are"):
+        noise_floor(*numbers)
+
+
+@pytest.mark.parametrize("orders", [[4, 1], [2.5], []])
+def test_orders_of_a_conjugate(orders: Any) -> None:
+    for conjugate in ("sampled", "deterministic"):
+        with pytest.raises(InputError, match="orders must"):
+            conjugate_spectrum(orders, conjugate=conjugate)
+
+
+def test_mixed_ensembles_are_compared_as_they_are() -> None:
+    first = MixedMatrixEnsemble([np.diag([1.0, 2.0]), np.diag([1.0, 1.0, 5.0])])
+    second = MixedMatrixEnsemble([np.diag([1.0, 2.0])])
+    csd = circular_spectral_difference(first, second, window=(0, 6), bins=6)
+    assert isinstance(csd, CircularSpectralDifference)
+    assert csd.differences[0] == pytest.approx([0, 3 / 5 - 1 / 2, 1 / 5 - 1 / 2, 0, 0, 1 / 5])
+    assert not csd.sampled
