@@ -97,7 +97,7 @@ def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: f
     part : {"real", "modulus"}
         Of the real parts, or of the moduli.
     excess : float
-        κ, for a matrix B that is not quite Gaussian: where tr((BBᵀ)²)/n, in units of the square of tr(BBᵀ)/n,
+        κ, for a matrix Y that is not quite Gaussian: where tr((YYᵀ)²)/n, in units of the square of tr(YYᵀ)/n,
         exceeds that of the Ginibre matrix by κ/n, small. See Notes.
 
     Returns
@@ -114,7 +114,7 @@ def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: f
     -----
     To first order the density of the complex eigenvalues changes by (κ/n)(1 - 2r²/n)/π: a smaller trace
     pushes them outwards. The factor Q gives this change a smooth rim, and makes its total exactly zero.
-    Where it comes from: let the law of B not change under rotations from either side, and let F be the share
+    Where it comes from: let the law of Y not change under rotations from either side, and let F be the share
     of moduli up to r√n. Then r² = F(1 + ε(F - 1)) with the fourth free cumulant ε = κ/n, so that
     F = r² + ε r²(1 - r²) + …. For independent entries, with their excess kurtosis as κ, Cipolloni, Erdős and
     Schröder (Electron. J. Probab. 26, 2021) prove the same shape.

@@ -9,7 +9,7 @@ four methods:
 "ginibre"
     The real Ginibre ensemble of order N - 1 with entry deviation √((1 - π/4)/(N-1)), exact at finite order.
 "corrected"
-    The same with the exact entry deviation, and with the first-order effect of tr((BBᵀ)²).
+    The same with the exact entry deviation, and with the first-order effect of tr((YYᵀ)²).
 "table"
     Quantiles that were sampled once for the order.
 """

@@ -198,12 +198,12 @@ def trace_excess() -> float:
     Returns
     -------
     float
-        κ such that tr((BBᵀ)²)/n exceeds that of a Ginibre matrix of order n by κ/n, in units where
-        tr(BBᵀ)/n is 1.
+        κ such that tr((YYᵀ)²)/n exceeds that of a Ginibre matrix of order n by κ/n, in units where
+        tr(YYᵀ)/n is 1.
 
     Notes
     -----
-    For the bulk B of |U| four groups of entries contribute: the excess kurtosis of one entry (0.245), pairs
+    For the bulk Y of |U| four groups of entries contribute: the excess kurtosis of one entry (0.245), pairs
     in a row (-1, for rows have unit length), pairs in a column (-1), and the four corners of a rectangle
     ((π/(16 - 4π))² = 0.837, for rows are orthogonal).
 

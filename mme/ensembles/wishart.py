@@ -30,7 +30,7 @@ def expected_squares(order: int, x: ArrayLike, excess: float = 0.0) -> np.ndarra
     x : array_like
         Upper ends; infinite ones too.
     excess : float
-        κ, for a matrix B that is not quite Gaussian: where tr((BBᵀ)²)/n, in units of the square of tr(BBᵀ)/n,
+        κ, for a matrix Y that is not quite Gaussian: where tr((YYᵀ)²)/n, in units of the square of tr(YYᵀ)/n,
         exceeds that of the Ginibre matrix by κ/n, small. See Notes.
 
     Returns

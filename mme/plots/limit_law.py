@@ -1,4 +1,4 @@
-"""Figures of the deterministic conjugate: eigenvalues of |U| in the plane, laws beside draws, their errors."""
+"""Figures of the deterministic conjugate: eigenvalues of |U|, laws beside draws, the errors of the laws."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def sampled_beside_laws(
             ax.stairs(np.asarray(shares) / width, bins, color=PALETTE[number], label=name, linewidth=1.3)
         ax.set(xlabel=xlabel, title=title)
     axes[0].set(ylabel="density")
-    axes[-1].legend(fontsize="small", loc="lower center")
+    handles, labels = axes[-1].get_legend_handles_labels()
+    axes[0].figure.legend(handles, labels, fontsize="small", loc="outside lower center", ncols=len(labels))
     first: Axes = axes[0]
     return first
 
@@ -128,9 +129,8 @@ def errors_of_laws(
         ax.axhline(0, color=GREY, linewidth=0.6)
         ax.set(title=title)
     axes[0].set(ylabel=ylabel)
-    axes[len(axes) // 2].legend(
-        fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, columnspacing=1.2
-    )
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, labels, fontsize="small", loc="outside lower center", ncols=len(labels))
     first: Axes = axes[0]
     return first
 
