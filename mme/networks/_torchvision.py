@@ -55,8 +55,8 @@ def import_torchvision() -> ModuleType:
     for name in list(sys.modules):
         if name.partition(".")[0] == "torchvision":
             del sys.modules[name]
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     declared.append(library)
     return importlib.import_module("torchvision")

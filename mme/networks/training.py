@@ -113,8 +113,8 @@ class Recipe:
 
 
 NORMALISED = Recipe()
-# Without batch normalisation the large rate makes training diverge for some seeds.
-PLAIN = Recipe(epochs=15, learning_rate=0.03)
+# Without batch normalisation the larger rate makes the training diverge, and it takes more steps.
+PLAIN = Recipe(epochs=12, learning_rate=0.03, batch_size=32)
 
 
 def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
@@ -158,10 +158,10 @@ def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
         model.train()
         for _ in range(recipe.epochs):
             order = torch.randperm(len(labels), generator=generator)
-            for batch in order[: batches * recipe.batch_size].split(recipe.batch_size):
+            for batch in order[: batches * recipe.batch_size].reshape(batches, recipe.batch_size):
                 optimiser.zero_grad()
                 loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
         model.eval()
