@@ -143,6 +143,16 @@ def test_reflections_drawn_directly_are_those_of_a_qr_decomposition(F: Field, d:
     assert largest(again * np.sign(np.diagonal(triangle).real) - q) < 1e-12
 
 
+@pytest.mark.parametrize("d", [1, 2, 7])
+def test_the_symplectic_sampler_is_quaternionic_qr(d: int) -> None:
+    """The same seed gives the Ginibre matrix, and Q* times it is triangular with a positive diagonal."""
+    r = H.components(H.adjoint(H.haar(d, rng=1)) @ H.ginibre(d, rng=1))
+    assert largest(np.tril(np.moveaxis(r, -1, 0), -1)) < 1e-13
+    diagonal = r[np.arange(d), np.arange(d)]
+    assert (diagonal[:, 0] > 0).all()
+    assert largest(diagonal[:, 1:]) < 1e-13
+
+
 @pytest.mark.parametrize("draw", ["haar", "ginibre", "gaussian_hermitian", "gaussian_skew_hermitian"])
 @pytest.mark.parametrize("d", [1, 3, LARGE])
 def test_a_batch_is_a_sequence_of_single_draws(F: Field, draw: str, d: int) -> None:
