@@ -1,5 +1,8 @@
 """Every figure of the book, callable on your own data."""
 
+from mme.plots.chebyshev import errors_against_gap
+from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
+from mme.plots.difference import csd, cumulative_sums, variance_by_draw
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
 from mme.plots.layers import gram_sides, unfolding
 from mme.plots.limit_law import (
@@ -18,19 +21,27 @@ from mme.plots.style import PALETTE, figure, styled
 
 __all__ = [
     "PALETTE",
+    "csd",
+    "cumulative_sums",
     "densities",
     "differences_beside_controls",
+    "eigenphases",
     "eigenvalues_in_the_plane",
     "equivalence_classes",
+    "errors_against_gap",
     "errors_by_order",
     "errors_of_laws",
     "figure",
+    "gaps",
     "gram_sides",
     "pooling",
     "sampled_beside_laws",
     "spectra_beside_controls",
     "styled",
+    "traces",
     "unfolding",
+    "unitary_and_modulus",
     "variance_beside_controls",
     "variance_by_choice",
+    "variance_by_draw",
 ]
