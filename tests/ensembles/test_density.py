@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,8 @@ class TestZeroPolicies:
         pooled = PooledSpectrum([0.0, 0.0, 1.0, 2.0], 2)
         for zeros in WEIGHTS:
             assert spectral_density(pooled, window=(0.5, 3), zeros=zeros).inside == 2
+        below = PooledSpectrum([-2.0, 0.0, 0.0], 2)
+        assert spectral_density(below, window=(-3, -1), zeros="drop").inside == 1
         whole = spectral_density(pooled, window=(0.5, 3), zeros="half", normalise="all")
         assert (whole.total, float(whole.mass_outside)) == (3, pytest.approx(1 / 3))
 
@@ -174,6 +177,12 @@ class TestKernel:
         assert rho.density.sum() * rho.width == pytest.approx(1, abs=1e-8)
         assert rho.density.max() == pytest.approx(1 / np.sqrt(2 * np.pi) / 0.2, rel=1e-3)
 
+    def test_may_be_as_wide_as_the_window_and_no_wider(self) -> None:
+        rho = spectral_density(spectrum(4), window=(-2, 1), bins=10, bandwidth=3)
+        assert np.ptp(rho.density) < 0.2 * rho.density.mean()
+        with pytest.raises(InputError, match="no longer than the window"):
+            spectral_density(spectrum(4), window=(-2, 1), bandwidth=3.01)
+
     def test_narrower_than_a_bin_changes_nothing(self) -> None:
         pooled = spectrum(4)
         sharp, smooth = (spectral_density(pooled, bins=10, bandwidth=width) for width in (None, 1e-3))
@@ -204,6 +213,8 @@ class TestResult:
         assert "4 draws)" in repr(spectral_density(PooledSpectrum(np.ones((4, 2)))))
         report = json.loads(json.dumps(rho.to_dict()))
         assert report["edges"] == [0, 2, 4, 6]
+        with pytest.raises(FrozenInstanceError):
+            rho.zeros = "drop"  # type: ignore[misc]
         assert report["density"] == [0.25, 0.25, 0]
 
     def test_edges(self) -> None:
