@@ -127,6 +127,7 @@ def errors_of_laws(
         for number, (name, error) in enumerate(errors[title].items()):
             ax.plot(x, error, color=PALETTE[number], linewidth=1.3, label=name)
         ax.axhline(0, color=GREY, linewidth=0.6)
+        ax.locator_params(axis="x", nbins=4)
         ax.set(title=title)
     axes[0].set(ylabel=ylabel)
     handles, labels = axes[0].get_legend_handles_labels()
