@@ -185,8 +185,8 @@ def _mapping_control(
     for name, values in source.items():
         dtype, shape = _dtype(values), shapes[name]
         if dtype is None:
-            fresh = np.array(values)
-            control[name] = np.zeros_like(fresh) if name.endswith("num_batches_tracked") else fresh
+            kept = np.asarray(values.cpu() if hasattr(values, "cpu") else values).copy()
+            control[name] = np.zeros_like(kept) if name.endswith("num_batches_tracked") else kept
         elif len(shape) >= 2:
             law = rule.linear if len(shape) == 2 else rule.convolution
             depthwise = len(shape) > 2 and shape[1] == 1
@@ -227,8 +227,7 @@ def _module_control(source: nn.Module, rule: Rule, rng: np.random.Generator) -> 
         for name, layer in source.named_modules()
         if hasattr(layer, "groups")
     }
-    state = source.state_dict()
-    drawn = _mapping_control({name: values.cpu() for name, values in state.items()}, rule, rng, groups)
+    drawn = _mapping_control(source.state_dict(), rule, rng, groups)
     model = copy.deepcopy(source)
     model.load_state_dict({name: torch.as_tensor(values) for name, values in drawn.items()})
     return model

@@ -120,6 +120,8 @@ PLAIN = Recipe(epochs=12, learning_rate=0.03, batch_size=32)
 def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
     """Train a network in place, on one thread, so that the number of cores does not change the result.
 
+    It ends in evaluation mode.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -140,7 +142,7 @@ def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
     # Channels last is a fifth faster at this size; torch's annotations do not know the argument.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = len(labels) // recipe.batch_size
-    with one_thread(), torch.device("cpu"), torch.enable_grad():
+    with own_settings():
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.SGD(
             model.parameters(),
@@ -202,11 +204,14 @@ def accuracy(model: nn.Module, part: str = "test") -> float:
         if part == "test"
         else (digits.train_images, digits.train_labels)
     )
+    for parameter in model.parameters():
+        images = images.to(parameter)  # the model's own precision and device
+        break
     modes = {layer: layer.training for layer in model.modules()}
     model.eval()
     try:
         with torch.no_grad():
-            right = int((model(images).argmax(dim=1) == labels).sum())
+            right = int((model(images).argmax(dim=1).cpu() == labels).sum())
     finally:
         for layer, training in modes.items():
             layer.training = training
@@ -214,11 +219,14 @@ def accuracy(model: nn.Module, part: str = "test") -> float:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work on one thread, and on as many as before afterwards."""
-    threads = torch.get_num_threads()
+def own_settings() -> Iterator[None]:
+    """One thread, the CPU, single precision and a random generator aside; the user's settings afterwards."""
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float32)
     try:
-        yield
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.enable_grad():
+            yield
     finally:
         torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)

@@ -1,0 +1,65 @@
+"""The family's networks have the depth, the layers and the structural zeros that their names promise."""
+
+import re
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from mme.networks import ARCHITECTURES  # noqa: E402
+
+
+def weight_layers(model: nn.Module) -> dict[str, nn.Module]:
+    return {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_depth_counts_the_layers_on_the_longest_path(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    layers = [layer for layer in weight_layers(architecture.build()) if "shortcut" not in layer]
+    in_name = re.search(r"\d+", name)
+    assert in_name
+    assert len(layers) == architecture.depth == int(in_name.group())
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_takes_images_to_ten_scores_that_depend_on_every_weight(name: str) -> None:
+    model = ARCHITECTURES[name].build()
+    torch.manual_seed(0)
+    scores = model(torch.randn(3, 1, 8, 8))
+    assert scores.shape == (3, 10)
+    (scores * torch.randn(3, 10)).sum().backward()
+    for parameter in model.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_normalises_batches_where_it_says_so(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    norms = [m for m in architecture.build().modules() if isinstance(m, nn.BatchNorm2d)]
+    assert bool(norms) == architecture.batch_norm
+
+
+def test_family_spans_depths_and_both_kinds_of_block() -> None:
+    depths: dict[str, set[int]] = {}
+    for architecture in ARCHITECTURES.values():
+        depths.setdefault(architecture.family, set()).add(architecture.depth)
+    assert {family: len(found) for family, found in depths.items()} == {"VGG": 3, "ResNet": 4, "DenseNet": 3}
+    assert {a.variant for a in ARCHITECTURES.values() if a.family == "ResNet"} == {
+        "basic blocks",
+        "bottleneck blocks",
+    }
+
+
+def test_structural_zeros_of_bottlenecks_are_half_of_the_spectrum() -> None:
+    def share(name: str) -> float:
+        shapes = [m.weight.shape for m in weight_layers(ARCHITECTURES[name].build()).values()]
+        zeros = sum(max(shape[0] - shape[1:].numel(), 0) for shape in shapes)
+        return zeros / sum(shape[0] for shape in shapes)
+
+    assert share("resnet38") == pytest.approx(1591 / 3162)
+    assert share("resnet14") == pytest.approx(119 / 1130)
+    assert share("vgg8") == pytest.approx(23 / 586)
+    assert share("densenet28") == pytest.approx(95 / 1106)

@@ -1,0 +1,140 @@
+"""Kept files are read, remade when damaged, whole or absent, and made by one process at a time."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mme.networks import cache  # noqa: E402
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MME_CACHE", str(tmp_path))
+    return tmp_path / "networks"
+
+
+def unwanted() -> dict[str, float]:
+    raise AssertionError("the file should have been read")
+
+
+def test_reads_what_it_kept(folder: Path) -> None:
+    made = cache.load_or_make("a", "1", lambda: {"weights": {"w": torch.arange(3.0)}, "accuracy": 0.5})
+    kept = cache.load_or_make("a", "1", unwanted)
+    assert made is not None
+    assert kept is not None
+    assert torch.equal(kept["weights"]["w"], torch.arange(3.0))
+    assert kept["accuracy"] == 0.5
+    assert [path.name for path in folder.glob("*.pt")] == ["a-1.pt"]
+
+
+def test_another_key_is_made_anew(folder: Path) -> None:
+    cache.load_or_make("a", "1", lambda: {"x": 1})
+    assert cache.load_or_make("a", "2", lambda: {"x": 2}) == {"x": 2}
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "foreign"])
+def test_a_damaged_file_is_made_again(folder: Path, damage: str) -> None:
+    cache.load_or_make("a", "1", lambda: {"x": torch.zeros(100)})
+    path = folder / "a-1.pt"
+    data = bytearray(path.read_bytes())
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    path.write_bytes({"empty": b"", "cut": data[:-7], "flipped": flipped, "foreign": b"\x80\x04."}[damage])
+    made = cache.load_or_make("a", "1", lambda: {"x": torch.ones(100)})
+    assert made is not None
+    assert torch.equal(made["x"], torch.ones(100))
+    kept = cache.load_or_make("a", "1", unwanted)
+    assert kept is not None
+    assert torch.equal(kept["x"], torch.ones(100))
+
+
+def test_files_are_read_without_running_code_from_them(folder: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, ("exit 0",)
+
+    folder.mkdir(parents=True)
+    cache.write(folder / "a-1.pt", {"x": Evil()})
+    with pytest.raises(Exception, match=r"[Ww]eights.only"):
+        cache.load_or_make("a", "1", unwanted)
+
+
+def test_a_file_appears_whole_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert cache.load_or_make("a", "1", lambda: {"x": 1}) == {"x": 1}
+    assert [path.name for path in folder.iterdir()] in ([], ["a.lock"])
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("MME_CACHE", str(tmp_path / "file"))
+    assert cache.load_or_make("a", "1", lambda: {"x": 1}) == {"x": 1}
+
+
+def test_an_error_while_making_leaves_nothing_and_frees_the_lock(folder: Path) -> None:
+    def fails() -> dict[str, int]:
+        raise OSError("from the work itself")
+
+    with pytest.raises(OSError, match="from the work itself"):
+        cache.load_or_make("a", "1", fails)
+    assert not list(folder.glob("*.pt"))
+    assert cache.load_or_make("a", "1", lambda: {"x": 1}, wait=False) == {"x": 1}
+
+
+def test_files_that_nobody_used_for_a_month_go(folder: Path) -> None:
+    ages = {"old": 31, "used": 31, "young": 29}
+    for name in ages:
+        cache.load_or_make(name, "1", lambda: {"x": 1})
+    for name, days in ages.items():
+        then = time.time() - days * 86400
+        os.utime(folder / f"{name}-1.pt", (then, then))
+    cache.load_or_make("used", "1", unwanted)
+    cache.load_or_make("new", "1", lambda: {"x": 1})
+    assert {path.name for path in folder.glob("*.pt")} == {"used-1.pt", "young-1.pt", "new-1.pt"}
+
+
+def test_the_key_follows_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache.py").write_text("a = 1\n")
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    before = cache.source_digest("recipe")
+    assert cache.source_digest("recipe") == before != cache.source_digest("other recipe")
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert cache.source_digest("recipe") != before
+    monkeypatch.undo()
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    assert cache.source_digest("recipe") == before
+    (tmp_path / "architectures.py").write_text("a = 1\n")
+    assert cache.source_digest("recipe") != before
+
+
+def test_of_two_processes_one_makes_and_the_other_reads(folder: Path) -> None:
+    script = (
+        "import os, time\n"
+        "from mme.networks.cache import cache_folder, load_or_make\n"
+        "def make():\n"
+        "    (cache_folder() / f'made-by-{os.getpid()}').touch()\n"
+        "    time.sleep(1)\n"
+        "    return {'pid': os.getpid()}\n"
+        "ready = cache_folder() / f'ready-{os.getpid()}'\n"
+        "ready.parent.mkdir(parents=True, exist_ok=True)\n"
+        "ready.touch()\n"
+        "while len(list(ready.parent.glob('ready-*'))) < 2:\n"
+        "    time.sleep(0.01)\n"
+        "print(load_or_make('a', '1', make)['pid'])\n"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(2)]
+    answers = [process.communicate(timeout=100)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert answers[0] == answers[1] != b""
+    assert [path.name for path in folder.glob("made-by-*")] == [f"made-by-{int(answers[0])}"]

@@ -1,0 +1,170 @@
+"""A trained network, its initial weights beside it, and the family as a whole."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from filelock import FileLock  # noqa: E402
+
+from mme.errors import InputError  # noqa: E402
+from mme.networks import ARCHITECTURES, Recipe, TrainedNetwork, accuracy, digits_family, train  # noqa: E402
+
+SHORT = Recipe(epochs=2, batch_size=32, learning_rate=0.05)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MME_CACHE", str(tmp_path))
+    return tmp_path / "networks"
+
+
+@pytest.fixture(scope="module")
+def network() -> TrainedNetwork:
+    return train("vgg8_bn", seed=4, recipe=SHORT, cache=False)
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return list(a) == list(b) and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_untrained_weights_are_the_very_first_ones(network: TrainedNetwork) -> None:
+    torch.manual_seed(4)
+    assert same(network.untrained, ARCHITECTURES["vgg8_bn"].build().state_dict())
+
+
+def test_trained_weights_have_moved_and_know_the_digits(network: TrainedNetwork) -> None:
+    for name, start in network.untrained.items():
+        if start.ndim > 2:
+            moved = (network.trained[name] - start).norm() / start.norm()
+            assert 0.05 < moved < 2
+    assert network.test_accuracy > 0.9
+    assert accuracy(network.model(trained=False)) < 0.5
+
+
+def test_accuracies_are_those_of_the_model(network: TrainedNetwork) -> None:
+    assert accuracy(network.model()) == network.test_accuracy
+    assert accuracy(network.model(), "train") == network.train_accuracy
+
+
+def test_a_model_is_the_users_own(network: TrainedNetwork) -> None:
+    state = torch.random.get_rng_state()
+    model = network.model()
+    assert torch.equal(torch.random.get_rng_state(), state)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    assert same(network.model().state_dict(), network.trained)
+    assert network.trained["classifier.weight"].abs().sum() > 0
+
+
+def test_record_tells_what_a_table_needs(network: TrainedNetwork) -> None:
+    record = json.loads(json.dumps(network.to_dict()))
+    assert record["name"] == "vgg8_bn"
+    assert record["depth"] == 8
+    assert record["seed"] == 4
+    assert record["parameters"] == 435882
+    assert record["test_accuracy"] == network.test_accuracy
+    assert "seconds" not in record
+    assert "vgg8_bn, seed 4: 435882 parameters" in repr(network)
+
+
+def test_the_seed_decides_and_a_kept_network_is_the_same(cache: Path) -> None:
+    once = Recipe(epochs=1)
+    first = train("vgg5", seed=1, recipe=once)
+    kept = train("vgg5", seed=1, recipe=once)
+    again = train("vgg5", seed=1, recipe=once, cache=False)
+    other = train("vgg5", seed=2, recipe=once)
+    assert kept.seconds == first.seconds != again.seconds
+    assert same(first.trained, kept.trained)
+    assert same(first.trained, again.trained)
+    assert same(first.untrained, kept.untrained)
+    assert not torch.equal(first.untrained["features.0.weight"], other.untrained["features.0.weight"])
+    assert len(list(cache.glob("*.pt"))) == 2
+
+
+def test_another_recipe_is_another_network(cache: Path) -> None:
+    train("vgg5", recipe=Recipe(epochs=1))
+    train("vgg5", recipe=Recipe(epochs=1, learning_rate=0.05))
+    assert len(list(cache.glob("vgg5-seed0-*.pt"))) == 2
+
+
+def test_family_keeps_the_order_of_its_names_and_is_quiet(
+    cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    family = digits_family(["vgg8", "vgg5"], recipe=Recipe(epochs=1))
+    assert list(family) == ["vgg8", "vgg5"]
+    assert list(digits_family("vgg5", recipe=Recipe(epochs=1))) == ["vgg5"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_family_trains_what_is_free_while_another_process_is_busy(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    locked, seen = threading.Event(), []
+
+    def other_process() -> None:
+        with FileLock(cache / "vgg5-seed0.lock"):
+            locked.set()
+            end = time.monotonic() + 60
+            while not (found := list(cache.glob("vgg8-seed0-*.pt"))) and time.monotonic() < end:
+                time.sleep(0.01)
+            seen.append(bool(found))
+
+    other = threading.Thread(target=other_process)
+    other.start()
+    locked.wait()
+    family = digits_family(["vgg5", "vgg8"], recipe=Recipe(epochs=1))
+    other.join()
+    assert seen == [True]
+    assert list(family) == ["vgg5", "vgg8"]
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, True, "1", 2**63])
+def test_a_seed_that_torch_cannot_take_is_refused(seed: object) -> None:
+    with pytest.raises(InputError, match=r"seed must be an integer from 0 to 2\*\*63 - 1, but is "):
+        train("vgg5", seed=seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["vgg16", "", None])
+def test_an_unknown_architecture_is_refused(name: str) -> None:
+    sentence = "the architecture must be one of vgg5, vgg8, .*densenet28, but is "
+    with pytest.raises(InputError, match=sentence):
+        train(name)
+    with pytest.raises(InputError, match=sentence):
+        digits_family(["vgg5", name])
+
+
+@pytest.mark.slow
+def test_the_whole_family_learns_the_digits() -> None:
+    family = digits_family()
+    assert list(family) == list(ARCHITECTURES)
+    for network in family.values():
+        assert network.test_accuracy >= 0.97, network
+
+
+def test_without_torch_one_sentence_names_the_extra() -> None:
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import mme, mme.networks\n"
+        "from mme.networks import untrained_control\n"
+        "untrained_control({'a.weight': __import__('numpy').ones((2, 3))})\n"
+        "from mme.networks import digits_family\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert ended.stderr.splitlines()[-1] == (
+        "ImportError: mme.networks needs torch, which is not installed: "
+        "pip install 'mme[networks]' brings it."
+    )
+    assert "During handling" not in ended.stderr
+
+
+def test_the_package_is_imported_without_torch_and_names_its_parts() -> None:
+    script = "import sys, mme.networks as n; print('torch' in sys.modules, [x in dir(n) for x in n.__all__])"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert ended.stdout.startswith("False [True")
+    assert "False" not in ended.stdout[6:]

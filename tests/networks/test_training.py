@@ -1,0 +1,125 @@
+"""The digits, the recipe, and the settings of torch that training leaves as they were."""
+
+import copy
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from mme.errors import InputError  # noqa: E402
+from mme.networks import Recipe, accuracy, digits_images  # noqa: E402
+from mme.networks.training import fit  # noqa: E402
+
+
+def small() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+
+
+class Constant(nn.Module):
+    """Calls every image a seven."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.one_hot(torch.full((len(images),), 7), 10).float()
+
+
+def test_the_split_is_a_partition_of_the_1797_digits() -> None:
+    load_digits = pytest.importorskip("sklearn.datasets").load_digits
+    digits = digits_images()
+    assert digits.train_images.shape == (1347, 1, 8, 8)
+    assert digits.test_images.shape == (450, 1, 8, 8)
+    images = torch.cat((digits.train_images, digits.test_images)).flatten(1)
+    labels = torch.cat((digits.train_labels, digits.test_labels))
+    pixels, classes = (torch.tensor(a) for a in load_digits(return_X_y=True))
+    scale = 16 / (images.max() - images.min())
+    restored = ((images - images.min()) * scale).round().long()
+    key = 17 ** torch.arange(8)
+
+    def rows(pictures: torch.Tensor, names: torch.Tensor) -> list[tuple[int, ...]]:
+        return sorted(
+            (*map(int, p.reshape(8, 8) @ key), int(n)) for p, n in zip(pictures, names, strict=True)
+        )
+
+    assert rows(restored, labels) == rows(pixels.long(), classes)
+
+
+def test_images_are_standardised_over_the_training_part() -> None:
+    images = digits_images().train_images.double()
+    assert abs(images.mean()) < 1e-6
+    assert abs(images.std() - 1) < 1e-6
+
+
+def test_accuracy_is_the_share_of_right_answers() -> None:
+    digits = digits_images()
+    assert accuracy(Constant()) == int((digits.test_labels == 7).sum()) / 450
+    assert accuracy(Constant(), "train") == int((digits.train_labels == 7).sum()) / 1347
+
+
+def test_accuracy_leaves_the_model_as_it_was() -> None:
+    model = small().train()
+    model[1].eval()
+    before = copy.deepcopy(model.state_dict())
+    accuracy(model)
+    assert [m.training for m in model] == [True, False, True, True, True]
+    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
+
+
+def test_accuracy_takes_the_precision_of_the_model() -> None:
+    model = small()
+    assert accuracy(copy.deepcopy(model).double()) == pytest.approx(accuracy(model), abs=0.01)
+
+
+def test_accuracy_refuses_an_unknown_part() -> None:
+    with pytest.raises(InputError, match="part must be 'test' or 'train', but is 'all'"):
+        accuracy(small(), "all")
+
+
+def test_training_is_repeatable_learns_and_touches_no_setting_of_torch() -> None:
+    first, second, other = small(), small(), small()
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        torch.set_default_dtype(torch.float64)
+        torch.manual_seed(5)
+        expected = torch.rand(3)
+        torch.manual_seed(5)
+        fit(first, Recipe(epochs=2), seed=1)
+        assert torch.get_num_threads() == 2
+        assert torch.get_default_dtype() == torch.float64
+        assert torch.equal(torch.rand(3), expected)
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(torch.float32)
+    fit(second, Recipe(epochs=2), seed=1)
+    fit(other, Recipe(epochs=2), seed=2)
+    weights = [m.state_dict() for m in (first, second, other)]
+    assert all(torch.equal(values, weights[1][name]) for name, values in weights[0].items())
+    assert not torch.equal(weights[0]["0.weight"], weights[2]["0.weight"])
+    assert all(values.is_contiguous() for values in weights[0].values())
+    assert accuracy(first) > 0.8
+    assert not first.training
+
+
+def test_the_rate_ends_at_zero_and_decay_shrinks() -> None:
+    plain, decayed = small(), small()
+    fit(plain, Recipe(epochs=2, weight_decay=0), seed=0)
+    fit(decayed, Recipe(epochs=2, weight_decay=0.05), seed=0)
+    assert decayed[4].weight.norm() < 0.9 * plain[4].weight.norm()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"epochs": 0}, "epochs must be an integer above 0, but is 0."),
+        ({"epochs": 1.5}, "epochs must be an integer above 0, but is 1.5."),
+        ({"learning_rate": float("nan")}, "learning_rate must be positive and finite, but is nan."),
+        ({"batch_size": 1}, "batch_size must be an integer from 2 to 1347, but is 1."),
+        ({"momentum": 1.0}, "momentum must be between 0 and 1, but is 1.0."),
+        ({"weight_decay": -1e-4}, "weight_decay must be zero or positive, and finite, but is -0.0001."),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused(wrong: dict[str, float], sentence: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        Recipe(**wrong)  # type: ignore[arg-type]
+    assert str(refusal.value) == sentence
