@@ -132,6 +132,7 @@ def test_certified_bound_is_as_wide_as_the_balls() -> None:
         ([1, flint.arb(2, 0.5)], [1, 3], "of entry 1 do not overlap"),
         (flint.arb("nan"), 1, "not finite"),
         (flint.arb(1) / 0, 1, "not finite"),
+        ([1, 2], 1, "of entry 1 do not overlap"),
         ([1, 2, 3], [1, 2], "left has 3 entries and right has 2"),
         ([], [], "nothing to compare"),
     ],
@@ -175,6 +176,21 @@ def test_numeric_tolerance_is_the_border(value: float, atol: float, inside: floa
     assert CLAIM.numeric(value, value + inside * atol, atol=atol * 1.05 + 1e-9).passed
     with pytest.raises(CheckFailed):
         CLAIM.numeric(value, value + 1.1 * outside * atol + 1e-9, atol=atol)
+
+
+def test_numeric_tolerances_add_up() -> None:
+    assert CLAIM.numeric(100.9, 100, rtol=0.01).passed
+    assert CLAIM.numeric(101.4, 100, rtol=0.01, atol=0.5).passed
+    for wrong, tolerances in ((101.1, {"rtol": 0.01}), (101.6, {"rtol": 0.01, "atol": 0.5})):
+        with pytest.raises(CheckFailed):
+            CLAIM.numeric(wrong, 100, **tolerances)
+
+
+def test_numeric_fails_for_one_entry_of_many() -> None:
+    computed = np.zeros((2, 3))
+    computed[1, 2] = 0.5
+    with pytest.raises(CheckFailed, match=r"the error at entry \(1, 2\) is 0\.5, above the tolerance 0\.1"):
+        CLAIM.numeric(computed, 0, atol=0.1)
 
 
 @pytest.mark.parametrize(
