@@ -158,3 +158,11 @@ def test_sound_ledgers_are_read(tmp_path: Path) -> None:
     assert load(edited(tmp_path, ours)).statements["new-one"].name == "Remark"
     assert STATEMENTS["lemma-5.1"].name == "Lemma 5.1"
     assert STATEMENTS["lemma-5.1"].label == "lemma-5-1"
+
+
+def test_bibliography_shows_what_it_says() -> None:
+    # the pages show titles as text, so a formula between dollars would stand there with its dollars
+    entries = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    assert re.findall(r"^.*\$.*$", entries, re.M) == []
+    keys = re.findall(r"^@\w+\{(\S+),$", entries, re.M)
+    assert len(keys) == len(set(keys)) > 40
