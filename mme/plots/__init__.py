@@ -3,6 +3,7 @@
 from mme.plots.chebyshev import errors_against_gap
 from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
+from mme.plots.entropy import entropy_of_ratio
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
 from mme.plots.layers import gram_sides, unfolding
 from mme.plots.limit_law import (
@@ -27,6 +28,7 @@ __all__ = [
     "differences_beside_controls",
     "eigenphases",
     "eigenvalues_in_the_plane",
+    "entropy_of_ratio",
     "equivalence_classes",
     "errors_against_gap",
     "errors_by_order",
