@@ -163,6 +163,17 @@ def test_pooling_and_part_apply_to_both_spectra() -> None:
     assert not csd.differences.any()
 
 
+def test_pooling_of_the_conjugate() -> None:
+    drawn = conjugate_spectrum((20, 12), rng=0, draws=2, pooling="periodic")
+    kept = circular_mixed_ensemble((20, 12), rng=0, draws=2)
+    assert drawn.eigenvalues.shape == (2, 40)
+    assert np.array_equal(drawn.eigenvalues, pooled_spectrum(kept, pooling="periodic").eigenvalues)
+    by_name = circular_spectral_difference(NETWORK, rng=0, draws=2, pooling="periodic", bins=20)
+    periodic = conjugate_spectrum(ORDERS, rng=0, draws=2, pooling="periodic")
+    by_hand = circular_spectral_difference(NETWORK, periodic, pooling="periodic", bins=20)
+    assert np.array_equal(by_name.differences, by_hand.differences)
+
+
 @pytest.mark.parametrize("circular", ["CUE", "COE", "CSE", "O", "U", "Sp"])
 @pytest.mark.parametrize("construction", ["eigenvectors", "haar"])
 def test_conjugate_follows_its_options(circular: str, construction: str) -> None:
@@ -285,7 +296,7 @@ def test_noise_floor_of_independent_points(n1: int, n2: int, bins: int) -> None:
 
 def test_noise_floor_in_numbers() -> None:
     assert noise_floor(1000, 500) == pytest.approx((1 / 6) * (1 / 0.006) * (1 / 1000 + 1 / 500))
-    assert noise_floor(100, np.inf, window=(0, 2), bins=10) == pytest.approx(1 / (2 * 0.2 * 100))
+    assert noise_floor(100, np.inf, window=(1, 3), bins=10) == pytest.approx(1 / (2 * 0.2 * 100))
     assert noise_floor(np.inf, np.inf) == 0
 
 
@@ -310,6 +321,12 @@ def test_a_law_has_no_noise() -> None:
 def test_ties_of_a_network_are_no_pairs() -> None:
     csd = circular_spectral_difference(spectrum(np.full(40, 3.0)), spectrum(np.linspace(0, 5, 40)))
     assert csd.counts == (20, 40)
+    # pooling makes copies of what may be pairs already
+    periodic = conjugate_spectrum((20, 12), rng=0, pooling="periodic")
+    inside = (periodic.eigenvalues >= 0).sum(axis=-1).mean()  # none is beyond 6
+    csd = circular_spectral_difference(periodic, spectrum(np.linspace(0, 5, 40)))
+    assert 2 < periodic.repetition < 4
+    assert csd.counts[0] == pytest.approx(inside / periodic.repetition)
     layers = {"a": NETWORK["second"], "b": NETWORK["third"]}
     periodic = circular_spectral_difference(layers, "sampled", rng=0, pooling="periodic", window=(0, 50))
     assert 32 <= periodic.counts[0] <= 40  # 40 values, of which 4 of the second layer stand twice
@@ -363,10 +380,10 @@ def test_distance_and_tail_are_those_of_the_positive_spectra() -> None:
 
 
 def test_distance_is_taken_from_zero_on() -> None:
-    # nothing is lost that lies below the window: two disjoint spectra stay at distance 1
-    first, second = spectrum([*np.linspace(0, 1, 50), 3.0]), spectrum(np.linspace(2, 5, 50))
-    assert conjugacy(first, second).distance == pytest.approx(50 / 51)
-    assert conjugacy(first, second, window=(1.5, 6)).distance == pytest.approx(50 / 51)
+    # half of the first lies below the window; a sum that starts there would find 1
+    first, second = spectrum([*np.linspace(0, 1, 25), *np.full(25, 5.5)]), spectrum(np.linspace(2, 5, 50))
+    assert conjugacy(first, second).distance == pytest.approx(0.5)
+    assert conjugacy(first, second, window=(1.5, 6)).distance == pytest.approx(0.5)
 
 
 def test_default_tolerance_is_kolmogorovs() -> None:
