@@ -123,9 +123,9 @@ class TestInvariance:
 
 class TestPeriodicPooling:
     def test_repeats_from_the_smallest_on(self) -> None:
-        ensemble = MixedMatrixEnsemble([np.diag([5.0, 3.0, 4.0, 1.0, 2.0]), np.diag([20.0, 10.0])])
-        values = pooled_spectrum(ensemble, pooling="periodic").eigenvalues
-        assert values.tolist() == [1, 2, 3, 4, 5, 10, 10, 10, 20, 20]
+        long, short = np.diag([7.0, 5, 3, 4, 1, 2, 6]), np.diag([50.0, 20, 30, 10, 40])
+        values = pooled_spectrum(MixedMatrixEnsemble([long, short]), pooling="periodic").eigenvalues
+        assert values.tolist() == [1, 2, 3, 4, 5, 6, 7, 10, 10, 20, 20, 30, 40, 50]
 
     @given(shapes, seeds)
     def test_counts_m_times_the_largest_order(self, shapes: list[tuple[int, int]], seed: int) -> None:
