@@ -143,7 +143,7 @@ def differences_beside_controls(
     differences : mapping of names to CircularSpectralDifference
         One colour each.
     controls : mapping of names to CircularSpectralDifference, optional
-        The same for untrained controls, drawn dotted.
+        Untrained controls, whose sums are drawn dotted.
     until : float, optional
         Where the drawn part of the window ends.
 
@@ -160,12 +160,11 @@ def differences_beside_controls(
     upper, lower = figure(None, size=(7.0, 4.8), panels=(2, 1), sharex=True)
     for number, (name, csd) in enumerate(differences.items()):
         colour = PALETTE[number % 5]
-        pairs = [(csd, "-", name)]
+        upper.plot(csd.centres, csd.difference, color=colour, linewidth=0.7)
+        lower.plot(csd.centres, csd.cumulative, color=colour, label=name)
         if controls is not None:
-            pairs.append((controls[name], ":", f"{name}, untrained"))
-        for each, line, label in pairs:
-            upper.plot(each.centres, each.difference, line, color=colour, linewidth=0.9, label=label)
-            lower.plot(each.centres, each.cumulative, line, color=colour, label=label)
+            control = controls[name]
+            lower.plot(control.centres, control.cumulative, ":", color=colour, label=f"{name}, untrained")
     upper.set(ylabel="Δ(ε)", yscale="symlog")
     lower.set(ylabel="Σ Δ", xlabel="ε", xlim=(0, until))
     for ax in (upper, lower):
