@@ -92,12 +92,14 @@ def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
 largest squared layer; nearest_balanced finds balanced ones.
     """
     stacked = stack_layers(layers, field)
-    violation = np.max(balance_violation(stacked, field), initial=0.0)
-    scale = float(np.max(field_of(field).norm(stacked)) ** 2)
-    if violation > BALANCE_TOLERANCE * scale:
+    violation = np.ravel(balance_violation(stacked, field))
+    scale = np.ravel(field_of(field).norm(stacked).max(axis=-1) ** 2)
+    wrong = np.flatnonzero(~(violation <= BALANCE_TOLERANCE * scale))
+    if wrong.size:
+        worst = wrong[np.argmax(violation[wrong] / scale[wrong])]
         raise InputError(
-            f"layers must be balanced, W_{{p+1}}* W_{{p+1}} = W_p W_p*, but miss it by {violation:.4g}, which is "
-            f"{violation / scale:.3g} times the largest squared layer; nearest_balanced finds balanced ones."
+            f"layers must be balanced, W_{{p+1}}* W_{{p+1}} = W_p W_p*, but miss it by {violation[worst]:.4g}, which is "
+            f"{violation[worst] / scale[worst]:.3g} times the largest squared layer; nearest_balanced finds balanced ones."
         )
     return stacked
 
@@ -168,8 +170,11 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """
     scalars, stacked = field_of(field), stack_layers(layers, field)
     Q = _unitary(frames, scalars, "frames") if stacked.shape[-3] > 1 else np.zeros((0, *stacked.shape[-2:]))
-    if Q.ndim < 3 or Q.shape[-3] != stacked.shape[-3] - 1:
-        raise InputError(f"frames must be {stacked.shape[-3] - 1} unitary matrices for {stacked.shape[-3]} layers.")
+    if Q.ndim < 3 or Q.shape[-3] != stacked.shape[-3] - 1 or Q.shape[-1] != stacked.shape[-1]:
+        raise InputError(
+            f"frames must be {stacked.shape[-3] - 1} unitary matrices of the layers' size for {stacked.shape[-3]} "
+            f"layers, but frames have shape {Q.shape} and layers {stacked.shape}."
+        )
     moved = np.array(np.broadcast_to(stacked, np.broadcast_shapes(Q.shape[:-3], stacked.shape[:-3]) + stacked.shape[-3:]))
     moved[..., :-1, :, :] = Q @ moved[..., :-1, :, :]
     moved[..., 1:, :, :] = moved[..., 1:, :, :] @ scalars.adjoint(Q)
@@ -202,7 +207,12 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
     """
     scalars = field_of(field)
     L, R = (_unitary(each, scalars, name) for each, name in ((left, "left"), (right, "right")))
-    moved = np.array(stack_layers(layers, field))
+    stacked = stack_layers(layers, field)
+    for name, each in (("left", L), ("right", R)):
+        if each.shape[-1] != stacked.shape[-1]:
+            raise InputError(f"{name} must have the layers' size, but its shape is {each.shape}, theirs {stacked.shape}.")
+    batch = np.broadcast_shapes(L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
+    moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
     moved[..., -1, :, :] = L @ moved[..., -1, :, :]
     return moved

@@ -40,6 +40,11 @@ def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.nd
     -------
     ndarray, shape (..., N, d, d)
 
+    Raises
+    ------
+    InputError
+        If X is not square, or the frames are not unitary matrices of its size.
+
     References
     ----------
     Entropy formula, (2.5) and Proposition 2.2.
@@ -49,6 +54,8 @@ def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.nd
     >>> orbit_map(np.diag([4.0]), [-np.eye(1)])[:, 0, 0]
     array([-2., -2.])
     """
+    if np.ndim(frames) < 3:
+        raise InputError(f"frames must have shape (..., N − 1, d, d), but their shape is {np.shape(frames)}.")
     return act(frames, centre(matrix, depth=np.shape(frames)[-3] + 1, field=field), field)
 
 
@@ -78,7 +85,7 @@ def orbit_map_differential(
     Raises
     ------
     InputError
-        If a direction is not skew-Hermitian.
+        If a direction is not skew-Hermitian, or X is not a square matrix of the same size.
 
     References
     ----------
@@ -96,7 +103,9 @@ def orbit_map_differential(
     if a.ndim < 3:
         raise InputError(f"directions must have shape (..., N − 1, d, d), but their shape is {a.shape}.")
     depth = a.shape[-3] + 1
-    U, sigma, V = scalars.svd(matrix)
+    U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
+    if U.shape[-1] != a.shape[-1]:
+        raise InputError(f"directions must have the size of the matrix, {U.shape[-1]}, but their shape is {a.shape}.")
     root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
     none = np.zeros_like(a[..., :1, :, :])
     tangent = np.concatenate([a, none], axis=-3) @ root - root @ np.concatenate([none, a], axis=-3)

@@ -1,10 +1,13 @@
 """Every figure of the book, callable on your own data."""
 
+from mme.plots.balance import fibre_and_balance
 from mme.plots.chebyshev import errors_against_gap
 from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
 from mme.plots.entropy import entropy_of_ratio
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
+from mme.plots.fields import group_volumes
+from mme.plots.gram import block_spectra, gram_matrix_image
 from mme.plots.layers import gram_sides, unfolding
 from mme.plots.limit_law import (
     eigenvalues_in_the_plane,
@@ -17,11 +20,13 @@ from mme.plots.networks import (
     spectra_beside_controls,
     variance_beside_controls,
 )
+from mme.plots.orbit import orbit_in_two_planes
 from mme.plots.spectrum import densities, pooling
 from mme.plots.style import PALETTE, figure, styled
 
 __all__ = [
     "PALETTE",
+    "block_spectra",
     "csd",
     "cumulative_sums",
     "densities",
@@ -33,9 +38,13 @@ __all__ = [
     "errors_against_gap",
     "errors_by_order",
     "errors_of_laws",
+    "fibre_and_balance",
     "figure",
     "gaps",
+    "gram_matrix_image",
     "gram_sides",
+    "group_volumes",
+    "orbit_in_two_planes",
     "pooling",
     "sampled_beside_laws",
     "spectra_beside_controls",
