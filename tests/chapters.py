@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from execute_once import ROOT, cache_path, limit_threads
 from filelock import FileLock
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.cache.main import JupyterCacheBase
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -45,16 +47,10 @@ def executed(chapter: Path) -> NotebookNode:
     Processes that want the same chapter wait for the first one. A cell that fails raises
     `nbclient.exceptions.CellExecutionError`, and nothing is kept.
     """
-    folder = cache_path()
     notebook = jupytext.read(chapter, fmt="md:myst")
-    database = FileLock(folder / "database.lock")
-    with FileLock(folder / f"{chapter.parent.name}-{chapter.stem}.lock"):
-        with database:
-            cache = get_cache(folder)
-            try:
-                return NotebookNode(cache.merge_match_into_notebook(notebook)[1])
-            except KeyError:
-                pass  # not there yet
+    with FileLock(cache_path() / f"{chapter.parent.name}-{chapter.stem}.lock"):
+        with opened_cache() as cache, suppress(KeyError):  # which says that it is not there yet
+            return NotebookNode(cache.merge_match_into_notebook(notebook)[1])
         limit_threads()
         start = time.perf_counter()
         NotebookClient(
@@ -64,10 +60,22 @@ def executed(chapter: Path) -> NotebookNode:
             resources={"metadata": {"path": str(chapter.parent)}},
         ).execute()
         seconds = time.perf_counter() - start
-        with database:
+        with opened_cache() as cache:
             bundle = CacheBundleIn(notebook, str(chapter), data={"execution_seconds": seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     return notebook
+
+
+@contextmanager
+def opened_cache() -> Iterator[JupyterCacheBase]:
+    """Open the shared cache for this process alone, and close its database at the end."""
+    folder = cache_path()
+    with FileLock(folder / "database.lock"):
+        cache = get_cache(folder)
+        try:
+            yield cache
+        finally:
+            cache.db.dispose()
 
 
 def _timeout() -> int:
