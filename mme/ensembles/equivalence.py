@@ -135,9 +135,10 @@ class Equivalence(Result):
 
     def __repr__(self) -> str:
         first, second = self.first.variance, self.second.variance
+        error = f" ± {self.standard_error:.2g}" if self.first.sampled or self.second.sampled else ""
         return (
             f"Equivalence({self.equivalent}: variances {first:.4g} and {second:.4g} differ by "
-            f"{self.difference:+.3g} ± {self.standard_error:.2g} against delta {self.delta:.3g})"
+            f"{self.difference:+.3g}{error} against delta {self.delta:.3g})"
         )
 
 
