@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mme import __version__
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln import entropy_terms, orbit_volume_mc
 from mme.errors import InputError
 
@@ -47,7 +48,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
 ) -> None:
     """Conjugate matrix ensembles and the entropy of deep linear networks."""
@@ -77,28 +80,40 @@ def entropy(
         list[str],
         typer.Argument(
             metavar="SIGMA...|FILE",
-            help="Singular values, or a .npy or text file with a matrix (or with singular values in one row).",
+            help="Singular values, or a .npy or text file with a matrix, or with singular values in one row.",
         ),
     ],
     depth: Annotated[int, typer.Option("--depth", "-N", help="Number of layers N, at least 1.")],
-    field: Annotated[FieldName, typer.Option("--field", "-F", help="Real, complex or quaternionic matrices.")] = FieldName.R,
-    monte_carlo: Annotated[bool, typer.Option("--monte-carlo", help="Estimate the volume by sampling as well.")] = False,
+    field: Annotated[
+        FieldName, typer.Option("--field", "-F", help="Real, complex or quaternionic matrices.")
+    ] = FieldName.R,
+    monte_carlo: Annotated[
+        bool, typer.Option("--monte-carlo", help="Estimate the volume by sampling as well.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the Monte Carlo estimate.")] = 0,
     samples: Annotated[int, typer.Option(help="Sample size of the Monte Carlo estimate.")] = 8192,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the entropy S of the balanced factorisations of a matrix: its terms, the orbit's dimension and volume.
+    """Print the entropy S of a matrix's balanced factorisations: its terms, the orbit's dimension and volume.
 
-    A matrix over H is given as its complex image, 2d rows and columns with blocks [[A, B], [-conj B, conj A]].
+    A matrix over H is given as its complex image, 2d rows and columns with blocks [[A, B], [-conj B, conj
+    A]].
     """
     scalars = field_of(field.value)
     sigma = _singular_values(values, scalars)
     terms = entropy_terms(sigma, depth=depth, field=scalars)
     estimate = None
     if monte_carlo:
-        estimate = orbit_volume_mc(sigma, depth=depth, field=scalars, rng=seed, samples=samples, progress=True)
+        estimate = orbit_volume_mc(
+            sigma, depth=depth, field=scalars, rng=seed, samples=samples, progress=True
+        )
     if as_json:
-        record = {"field": scalars.name, "beta": scalars.beta, "depth": depth, "singular_values": sigma.tolist()}
+        record = {
+            "field": scalars.name,
+            "beta": scalars.beta,
+            "depth": depth,
+            "singular_values": sigma.tolist(),
+        }
         record |= terms.to_dict() | ({"monte_carlo": estimate.to_dict()} if estimate else {})
         typer.echo(json.dumps(_strict(record), allow_nan=False))
         return
@@ -120,7 +135,11 @@ def entropy(
         ("volume of the orbit", f"{terms.volume:.6g}"),
     ]
     if estimate:
-        z = (estimate.log_volume - terms.entropy) / estimate.standard_error if estimate.standard_error else 0.0
+        z = (
+            (estimate.log_volume - terms.entropy) / estimate.standard_error
+            if estimate.standard_error
+            else 0.0
+        )
         rows += [
             ("", ""),
             ("Monte Carlo estimate of S", f"{estimate.log_volume:.6f} ± {estimate.standard_error:.1g}"),
@@ -157,7 +176,9 @@ def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
     except ValueError:
         pass
     if len(values) > 1:
-        raise InputError(f"singular values must be numbers, but they are {' '.join(values)}; a file comes alone.")
+        raise InputError(
+            f"singular values must be numbers, but they are {' '.join(values)}; a file comes alone."
+        )
     path = Path(values[0])
     if not path.exists():
         raise InputError(f"{values[0]} is neither a number nor a file.")

@@ -14,7 +14,9 @@ __all__ = ["tracked"]
 Step = TypeVar("Step")
 
 
-def tracked(steps: Iterable[Step], description: str, *, total: int | None = None, show: bool = True) -> Iterator[Step]:
+def tracked(
+    steps: Iterable[Step], description: str, *, total: int | None = None, show: bool = True
+) -> Iterator[Step]:
     """Yield the steps, and show on the terminal's standard error how far they are.
 
     Parameters
@@ -39,5 +41,10 @@ def tracked(steps: Iterable[Step], description: str, *, total: int | None = None
     terminal = sys.stderr is not None and sys.stderr.isatty()
     console = Console(stderr=True)
     yield from track(
-        steps, description=description, total=total, console=console, transient=True, disable=not (show and terminal)
+        steps,
+        description=description,
+        total=total,
+        console=console,
+        transient=True,
+        disable=not (show and terminal),
     )

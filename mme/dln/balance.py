@@ -1,4 +1,4 @@
-"""Balanced factorisations: the balance equations, the centre of an SVD, the group actions and Proposition 2.1."""
+"""Balanced factorisations: the balance equations, the centre of an SVD, the actions and Proposition 2.1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth
 from mme.dln.layers import end_to_end, stack_layers
 from mme.errors import InputError
@@ -87,8 +88,8 @@ def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     Examples
     --------
     >>> require_balanced([np.eye(1), 2 * np.eye(1)])
-    Traceback (most recent call last):
-    mme.errors.InputError: layers must be balanced, W_{p+1}* W_{p+1} = W_p W_p*, but miss it by 3, which is 0.75 times the \
+    Traceback (most recent call last): mme.errors.InputError: layers must be balanced, W_{p+1}* W_{p+1} = W_p
+    W_p*, but miss it by 3, which is 0.75 times the \
 largest squared layer; nearest_balanced finds balanced ones.
     """
     stacked = stack_layers(layers, field)
@@ -98,8 +99,9 @@ largest squared layer; nearest_balanced finds balanced ones.
     if wrong.size:
         worst = wrong[np.argmax(violation[wrong] / scale[wrong])]
         raise InputError(
-            f"layers must be balanced, W_{{p+1}}* W_{{p+1}} = W_p W_p*, but miss it by {violation[worst]:.4g}, which is "
-            f"{violation[worst] / scale[worst]:.3g} times the largest squared layer; nearest_balanced finds balanced ones."
+            f"layers must be balanced, W_{{p+1}}* W_{{p+1}} = W_p W_p*, but miss it by "
+            f"{violation[worst]:.4g}, which is {violation[worst] / scale[worst]:.3g} times the largest "
+            "squared layer; nearest_balanced finds balanced ones."
         )
     return stacked
 
@@ -172,10 +174,12 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     Q = _unitary(frames, scalars, "frames") if stacked.shape[-3] > 1 else np.zeros((0, *stacked.shape[-2:]))
     if Q.ndim < 3 or Q.shape[-3] != stacked.shape[-3] - 1 or Q.shape[-1] != stacked.shape[-1]:
         raise InputError(
-            f"frames must be {stacked.shape[-3] - 1} unitary matrices of the layers' size for {stacked.shape[-3]} "
-            f"layers, but frames have shape {Q.shape} and layers {stacked.shape}."
+            f"frames must be {stacked.shape[-3] - 1} unitary matrices of the layers' size for "
+            f"{stacked.shape[-3]} layers, but frames have shape {Q.shape} and layers {stacked.shape}."
         )
-    moved = np.array(np.broadcast_to(stacked, np.broadcast_shapes(Q.shape[:-3], stacked.shape[:-3]) + stacked.shape[-3:]))
+    moved = np.array(
+        np.broadcast_to(stacked, np.broadcast_shapes(Q.shape[:-3], stacked.shape[:-3]) + stacked.shape[-3:])
+    )
     moved[..., :-1, :, :] = Q @ moved[..., :-1, :, :]
     moved[..., 1:, :, :] = moved[..., 1:, :, :] @ scalars.adjoint(Q)
     return moved
@@ -210,7 +214,9 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
     stacked = stack_layers(layers, field)
     for name, each in (("left", L), ("right", R)):
         if each.shape[-1] != stacked.shape[-1]:
-            raise InputError(f"{name} must have the layers' size, but its shape is {each.shape}, theirs {stacked.shape}.")
+            raise InputError(
+                f"{name} must have the layers' size, but its shape is {each.shape}, theirs {stacked.shape}."
+            )
     batch = np.broadcast_shapes(L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
     moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
@@ -221,8 +227,8 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
 def frames(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Recover the frames Q_1, …, Q_{N−1} with W = Q·W_X^c from balanced layers of an invertible X.
 
-    W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where singular
-    values coincide; a singular value decomposition of each layer would not be.
+    W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where
+    singular values coincide; a singular value decomposition of each layer would not be.
 
     Parameters
     ----------
@@ -295,9 +301,9 @@ def balanced_lift(
 def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: int = 1000) -> np.ndarray:
     """Return a balanced factorisation of the same end-to-end matrix near to given layers.
 
-    It starts from the polar factors that `frames` would take. Then the frames are improved in turn, each by the polar
-    factor that brings the layers on both sides of it nearest (Procrustes), until nothing moves: the distance never
-    grows, and the result is a local minimum.
+    It starts from the polar factors that `frames` would take. Then the frames are improved in turn, each by
+    the polar factor that brings the layers on both sides of it nearest (Procrustes), until nothing moves: the
+    distance never grows, and the result is a local minimum.
 
     Parameters
     ----------
@@ -333,7 +339,9 @@ def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: 
     for _ in range(max_steps):
         before = Q.copy()
         for p in range(N - 1):
-            below = stacked[..., p, :, :] @ (Q[..., p - 1, :, :] if p else scalars.identity(scalars.order(stacked)))
+            below = stacked[..., p, :, :] @ (
+                Q[..., p - 1, :, :] if p else scalars.identity(scalars.order(stacked))
+            )
             above = scalars.adjoint(stacked[..., p + 1, :, :])
             if p + 2 < N:
                 above = above @ Q[..., p + 1, :, :]

@@ -1,4 +1,4 @@
-"""The tridiagonal blocks M_{N−1}(a, b) of the Gram matrix: (4.7), (4.8), Proposition 4.3 and Corollary 5.3."""
+"""The tridiagonal blocks M_{N−1}(a, b) of the Gram matrix: (4.7), (4.8), Proposition 4.3, Corollary 5.3."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field, field as field_of
-from mme.dln.chebyshev import log_block_determinant
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.dln.chebyshev import log_block_determinant
 
 __all__ = ["block_pairs", "gram_blocks", "log_gram_determinant", "path_adjacency", "tridiagonal_block"]
 

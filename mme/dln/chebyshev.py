@@ -56,9 +56,10 @@ def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
 
 
 def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[Any]:
-    """Return det T_0, …, det T_n for tridiagonal matrices with constant diagonals, by expansion along the last row.
+    """Return det T_0, …, det T_n for tridiagonal matrices with constant diagonals.
 
-    D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1} for diagonal t and off-diagonals s (Lemma 5.1's recurrence).
+    By expansion along the last row, D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1} for diagonal t and
+    off-diagonals s (Lemma 5.1's recurrence).
 
     Parameters
     ----------

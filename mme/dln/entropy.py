@@ -2,7 +2,8 @@
 
 With x_k = log σ_k, h(u) = log(sinh u / u) and D = dim G, formula (1.2) reads
 
-    S = (N − 1) log c + (D/2) log N + (1 − 1/N) (D/d) Σ_k x_k + (β/2) Σ_{k<l} [h(x_k − x_l) − h((x_k − x_l)/N)],
+    S = (N − 1) log c + (D/2) log N + (1 − 1/N) (D/d) Σ_k x_k + (β/2) Σ_{k<l} [h(x_k − x_l) − h((x_k −
+    x_l)/N)],
 
 which is exact at coinciding singular values, and neither overflows nor cancels at any depth or scale.
 """
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.chebyshev import log_block_determinant
 from mme.dln.sinhc import log_sinhc, log_sinhc_first, log_sinhc_second
@@ -69,7 +71,8 @@ def entropy(
     Parameters
     ----------
     singular_values : array_like or torch tensor, shape (..., d)
-        The singular values of X, in any order; equal ones are allowed. Differentiable where they are torch tensors.
+        The singular values of X, in any order; equal ones are allowed. Differentiable where they are torch
+        tensors.
     depth : int
         N ≥ 1.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
@@ -79,8 +82,8 @@ def entropy(
     Returns
     -------
     float or array, shape (...,)
-        At singular X the limit of the formula: for N ≥ 2 it is finite if β = 1 and one singular value vanishes,
-        and −∞ otherwise. For N = 1 it is 0.
+        At singular X the limit of the formula: for N ≥ 2 it is finite if β = 1 and one singular value
+        vanishes, and −∞ otherwise. For N = 1 it is 0.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def entropy(
     --------
     >>> round(entropy([2.0, 1.0], depth=2, field="R"), 6)  # log(4√2π) + ½ log 3
     3.426904
-    >>> round(entropy([1.0], depth=3, field="H"), 6)  # a product of two 3-spheres, stretched: log(2π²)² + (3/2) log 3
+    >>> round(entropy([1.0], depth=3, field="H"), 6)  # two 3-spheres, stretched: log(2π²)² + (3/2) log 3
     7.613132
     """
     depth, scalars = validate_depth(depth), field_of(field)
@@ -164,7 +167,9 @@ def renormalised_entropy(singular_values: Any, *, depth: int, field: str | int |
 
 
 def infinite_depth_entropy(singular_values: Any, *, field: str | int | Field = "R") -> Any:
-    """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} h(log σ_k − log σ_l), the limit of `renormalised_entropy`.
+    """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} h(log σ_k − log σ_l), the limit at infinite depth.
+
+    `renormalised_entropy` converges to it.
 
     Parameters
     ----------
@@ -188,7 +193,9 @@ def infinite_depth_entropy(singular_values: Any, *, field: str | int | Field = "
     return _scalar(_renormalised(validate_singular_values(singular_values), None, field_of(field)))
 
 
-def entropy_gradient(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> np.ndarray:
+def entropy_gradient(
+    singular_values: Any, *, depth: int | None, field: str | int | Field = "R"
+) -> np.ndarray:
     """Return ∂S/∂σ_k.
 
     Parameters
@@ -272,7 +279,7 @@ def _renormalised(sigma: Any, depth: int | None, scalars: Field) -> Any:
 
 
 def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
-    """log (σ_k² − σ_l²)/(N (λ_k² − λ_l²)) for each pair k < l, shape (..., d(d−1)/2); None is N = ∞."""
+    """Log (σ_k² − σ_l²)/(N (λ_k² − λ_l²)) for each pair k < l, shape (..., d(d−1)/2); None is N = ∞."""
     xp = array_namespace(sigma)
     rows, columns = np.triu_indices(sigma.shape[-1], k=1)
     first, second = sigma[..., rows], sigma[..., columns]
@@ -292,13 +299,13 @@ def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
 
 
 def _log(sigma: Any, xp: Any) -> Any:
-    """log σ with log 0 = −∞ and no warning."""
+    """The logarithm of σ, with log 0 = −∞ and no warning."""
     zero = sigma == 0
     return xp.where(zero, xp.full_like(sigma, -xp.inf), xp.log(xp.where(zero, xp.ones_like(sigma), sigma)))
 
 
 def _scalar(value: Any) -> Any:
     """Return a plain float instead of an array without axes; leave torch tensors as they are."""
-    if is_torch_array(value) or getattr(value, "ndim", 0):
+    if is_torch_array(value) or np.ndim(value):
         return value
     return float(value)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.orbit import orbit_map_differential
 
@@ -63,8 +64,8 @@ def gram_matrix(
     Returns
     -------
     ndarray, shape ((N − 1) D, (N − 1) D)
-        The index runs over the Lie algebra's basis first and over p second, so the blocks of Proposition 4.3 stand
-        along the diagonal.
+        The index runs over the Lie algebra's basis first and over p second, so the blocks of Proposition 4.3
+        stand along the diagonal.
 
     References
     ----------
@@ -84,7 +85,7 @@ def gram_matrix(
 def log_jacobian(
     singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
 ) -> float:
-    """Return log √det 𝒢, the logarithm of the volume that Ψ_Σ gives a unit of G^{N−1}, from the full Gram matrix.
+    """Return log √det 𝒢 from the full Gram matrix, the logarithm of the Jacobian of Ψ_Σ.
 
     Parameters
     ----------

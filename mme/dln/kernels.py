@@ -13,7 +13,8 @@ import mpmath as mp
 import numpy as np
 from scipy.special import ive
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.orbit import orbit_dimension
 from mme.errors import InputError
@@ -44,7 +45,8 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Fie
 
     - d = 1 over C: Σ_n (e^{−x} I_n(x))^N, and over H: Σ_{n≥1} n² ((2/x) e^{−x} I_n(x))^N, with x = λ²/t;
     - d = 1 over R: two points for each frame;
-    - N = 2 over C: e^{−2 tr Σ/t} Π_{k<d} k! det[s_i^{j−1} I_{j−1}(2 s_i)] / Π_{i<j} (s_j² − s_i²), with s = σ/t;
+    - N = 2 over C: e^{−2 tr Σ/t} Π_{k<d} k! det[s_i^{j−1} I_{j−1}(2 s_i)] / Π_{i<j} (s_j² − s_i²), with s =
+    σ/t;
     - d = 2 over R: the chain of frames as a power of its transfer matrix on O(2).
 
     Parameters
@@ -122,7 +124,9 @@ def orbit_volume_from_kernel(
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)
     steps = start / 2.0 ** np.arange(levels)
-    values = [k / 2 * np.log(2 * np.pi * t) - kernel(sigma, float(t), depth=depth, field=scalars) for t in steps]
+    values = [
+        k / 2 * np.log(2 * np.pi * t) - kernel(sigma, float(t), depth=depth, field=scalars) for t in steps
+    ]
     extrapolated = richardson(values)
     # The exponents are as large as |Ψ|²/t, and are known to one unit in their last place.
     rounding = np.finfo(float).eps * depth * float((sigma ** (2 / depth)).sum()) / float(steps[-1])
@@ -150,10 +154,7 @@ def richardson(values: Any) -> ExtrapolatedVolume:
     best, error = float(column[-1]), float("inf")
     for power in range(1, len(column)):
         finer = column[1:] + (column[1:] - column[:-1]) / (2.0**power - 1)
-        if len(finer) > 1:
-            change = float(abs(finer[-1] - finer[-2]))
-        else:
-            change = float(abs(finer[-1] - column[-1]))
+        change = float(abs(finer[-1] - (finer[-2] if len(finer) > 1 else column[-1])))
         if change < error:
             best, error = float(finer[-1]), change
         column = finer
@@ -161,7 +162,7 @@ def richardson(values: Any) -> ExtrapolatedVolume:
 
 
 def _one_by_one(x: float, depth: int, beta: int) -> float:
-    """d = 1: Fourier series on the circle, and characters on the 3-sphere; e^{−x} I_n(x) is `ive`."""
+    """D = 1: Fourier series on the circle, and characters on the 3-sphere; e^{−x} I_n(x) is `ive`."""
     orders = np.arange(1, int(12 * np.sqrt(x)) + 60)
     if beta == 2:
         return float(np.log(ive(0, x) ** depth + 2 * (ive(orders, x) ** depth).sum()))
@@ -202,5 +203,3 @@ def _two_layers(sigma: np.ndarray, t: float) -> float:
         value = mp.log(abs(mp.det(mp.matrix(rows)))) + sum(mp.loggamma(k + 1) for k in range(d))
         value -= sum(mp.log(abs(s[j] ** 2 - s[i] ** 2)) for j in range(d) for i in range(j))
         return float(value)
-
-

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.errors import InputError
 
 __all__ = ["end_to_end", "stack_layers"]
@@ -41,14 +42,20 @@ def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
         shapes = [np.shape(layer) for layer in layers]
         if len({shape[-2:] for shape in shapes}) > 1:
             listed = ", ".join("×".join(map(str, shape)) for shape in shapes)
-            raise InputError(f"layers must be square matrices of one size, but they are {listed} and do not multiply.")
+            raise InputError(
+                f"layers must be square matrices of one size, but they are {listed} and do not multiply."
+            )
         try:
             layers = np.stack(np.broadcast_arrays(*layers), axis=-3)
         except ValueError as problem:
-            raise InputError(f"layers must have leading axes that broadcast, but their shapes are {shapes}.") from problem
+            raise InputError(
+                f"layers must have leading axes that broadcast, but their shapes are {shapes}."
+            ) from problem
     stacked = scalars.validate(layers, name="layers")
     if stacked.ndim < 3 or stacked.shape[-3] < 1:
-        raise InputError(f"layers must have shape (..., N, d, d) with N ≥ 1, but their shape is {stacked.shape}.")
+        raise InputError(
+            f"layers must have shape (..., N, d, d) with N ≥ 1, but their shape is {stacked.shape}."
+        )
     return stacked
 
 

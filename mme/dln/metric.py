@@ -1,4 +1,4 @@
-"""The DLN metric: the operator A_{N,X}, its determinant (Lemma 5.5) and the entropy through it (Proposition 1.3)."""
+"""The DLN metric: the operator A_{N,X}, its determinant (Lemma 5.5), the entropy through it (Prop. 1.3)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.chebyshev import log_block_determinant
 from mme.dln.sinhc import log_sinhc
@@ -160,7 +161,7 @@ def log_metric_determinant(singular_values: Any, *, depth: int | None, field: st
 
 
 def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
-    """Return S(X) by (1.6): through the determinant of the DLN metric's operator instead of Vandermonde ratios.
+    """Return S(X) by (1.6): through the determinant of the DLN metric's operator.
 
     Parameters
     ----------
@@ -178,8 +179,9 @@ def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | 
     Examples
     --------
     >>> from mme.dln import entropy
-    >>> round(entropy_from_metric([2.0, 1.0], depth=3, field="H") - entropy([2.0, 1.0], depth=3, field="H"), 9) + 0.0
-    0.0
+    >>> case = {"depth": 3, "field": "H"}
+    >>> bool(np.isclose(entropy_from_metric([2.0, 1.0], **case), entropy([2.0, 1.0], **case)))
+    True
     """
     depth, scalars = validate_depth(depth), field_of(field)
     sigma = np.asarray(validate_singular_values(singular_values, positive=True))
@@ -197,5 +199,7 @@ def _invertible_svd(matrix: Any, scalars: Field) -> Any:
     decomposition = scalars.svd(scalars.validate(matrix, name="matrix"))
     sigma = decomposition.sigma
     if np.any(sigma[..., -1] == 0):
-        raise InputError("matrix must be invertible for the DLN metric, but its smallest singular value is 0.")
+        raise InputError(
+            "matrix must be invertible for the DLN metric, but its smallest singular value is 0."
+        )
     return decomposition

@@ -1,8 +1,9 @@
 """Orbit volumes by Monte Carlo, from the orbit map and Haar measure alone: no Jacobian is used.
 
-The kernel average Z(t) = E exp(−|Ψ(Q) − Ψ(1)|²/2t) over Haar frames gives vol(O_X) = lim (2πt)^{k/2}/Z(t). In Cayley
-coordinates Q_p = (1 − a_p/2)^{−1}(1 + a_p/2) Haar measure is Π_p det(1 + a_p* a_p/4)^{−D/d} da_p / vol(G), and the average
-becomes an integral over R^k, k = (N − 1) D, that importance sampling with a learnt Gaussian does well.
+The kernel average Z(t) = E exp(−|Ψ(Q) − Ψ(1)|²/2t) over Haar frames gives vol(O_X) = lim (2πt)^{k/2}/Z(t). In
+Cayley coordinates Q_p = (1 − a_p/2)^{−1}(1 + a_p/2) Haar measure is Π_p det(1 + a_p* a_p/4)^{−D/d} da_p /
+vol(G), and the average becomes an integral over R^k, k = (N − 1) D, that importance sampling with a learnt
+Gaussian does well.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from scipy.special import gammaln, logsumexp, ndtri
 from scipy.stats import qmc
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.orbit import orbit_dimension
 from mme.errors import InputError
@@ -95,10 +97,10 @@ def orbit_volume_mc(
 ) -> VolumeEstimate:
     """Estimate log vol(O_X) by the Gaussian kernel, importance sampling, Sobol points and extrapolation.
 
-    The proposal is a Gaussian whose covariance is learnt from weighted samples. Sixteen scrambled Sobol sets, each
-    with its mirror image, give independent estimates at t, t/2 and t/4 from common normals; they are extrapolated
-    to t = 0 (Richardson), and their spread is the statistical error. It uses the orbit map and the volume of the
-    group, but no Jacobian.
+    The proposal is a Gaussian whose covariance is learnt from weighted samples. Sixteen scrambled Sobol sets,
+    each with its mirror image, give independent estimates at t, t/2 and t/4 from common normals; they are
+    extrapolated to t = 0 (Richardson), and their spread is the statistical error. It uses the orbit map and
+    the volume of the group, but no Jacobian.
 
     Parameters
     ----------
@@ -177,10 +179,11 @@ def ball_count_volume(
     rng: int | np.random.Generator | None = None,
     samples: int = 100_000,
 ) -> VolumeEstimate:
-    """Estimate log vol(O_X) by counting: how often does a Haar factorisation fall within `radius` of the centre?
+    """Estimate log vol(O_X) by counting how often a Haar factorisation falls within `radius` of the centre.
 
-    Haar frames spread over the orbit uniformly, and a small ball in it has the volume ω_k r^k of a flat one, so the
-    volume is ω_k r^k / P. For teaching: it is biased by the curvature, in order r², and hopeless for k beyond 3 or so.
+    Haar frames spread over the orbit uniformly, and a small ball in it has the volume ω_k r^k of a flat one,
+    so the volume is ω_k r^k / P. For teaching: it is biased by the curvature, in order r², and hopeless for k
+    beyond 3 or so.
 
     Parameters
     ----------
@@ -217,7 +220,9 @@ def ball_count_volume(
     frames = scalars.haar(len(roots), size=(samples, depth - 1), rng=np.random.default_rng(rng))
     hits = int((squared_distance(frames, roots, scalars) < radius**2).sum())
     if hits < 30:
-        raise InputError(f"only {hits} of {samples} draws fell within radius {radius:g}; enlarge the radius or draw more.")
+        raise InputError(
+            f"only {hits} of {samples} draws fell within radius {radius:g}; enlarge the radius or draw more."
+        )
     share = hits / samples
     log_ball = k / 2 * np.log(np.pi) - gammaln(k / 2 + 1) + k * np.log(radius)
     error = float(np.sqrt((1 - share) / hits))
@@ -232,7 +237,7 @@ def group_volume_mc(
     samples: int = 100_000,
     concentration: float | None = None,
 ) -> VolumeEstimate:
-    """Estimate log vol(G) in the trace metric by comparing a Gaussian in Cayley coordinates with Haar measure.
+    """Estimate log vol(G) by comparing a Gaussian in Cayley coordinates with Haar measure.
 
     For the identity component G_0 and any c > 0,
     vol(G_0) = (2π/c)^{D/2} E_{a ~ N(0, 1/c)}[det(1 + a*a/4)^{−D/d}] / E_Haar exp(−c |a(Q)|²/2).
@@ -268,7 +273,8 @@ def group_volume_mc(
     generator = np.random.default_rng(rng)
     normals = generator.standard_normal((samples, D)) / np.sqrt(c)
     densities = np.exp(_cayley_log_density(_combine(normals, scalars.lie_basis(d)), scalars))
-    # |a|² of a Haar matrix from its eigenvalues e^{iθ}: a has 2i tan(θ/2); over R a reflection has none and is left out.
+    # |a|² of a Haar matrix from its eigenvalues e^{iθ}: a has 2i tan(θ/2).
+    # Over R a reflection has none and is left out.
     Q = scalars.haar(d, size=samples, rng=generator)
     eigenvalues = np.linalg.eigvals(Q)
     squares = (4 * np.tan(np.angle(eigenvalues) / 2) ** 2).sum(axis=-1) / scalars.side
@@ -283,7 +289,7 @@ def group_volume_mc(
 
 
 class _Target:
-    """The integrand exp(−|Ψ − Ψ(1)|²/2t) · Π det(1 + a*a/4)^{−D/d} in orthonormal coordinates y of g^{N−1}."""
+    """The integrand exp(−|Ψ − Ψ(1)|²/2t) · Π det(1 + a*a/4)^{−D/d} in orthonormal coordinates of g^{N−1}."""
 
     def __init__(self, roots: np.ndarray, depth: int, field: Field) -> None:
         self.roots, self.field = roots, field
@@ -303,14 +309,14 @@ def _combine(coordinates: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 
 def _cayley_log_density(a: np.ndarray, field: Field) -> np.ndarray:
-    """As `Field.cayley_log_density`, for matrices made skew-Hermitian by construction and so not looked at again."""
+    """As `Field.cayley_log_density`, but without a look at the matrices: they are skew-Hermitian here."""
     d = a.shape[-1] // field.side
     log_det = 2 * np.linalg.slogdet(np.eye(a.shape[-1]) - a / 2)[1] / field.side
     return np.asarray(-field.group_dimension(d) / d * log_det)
 
 
 def _learn(target: _Target, t: float, k: int, generator: np.random.Generator) -> tuple[np.ndarray, int]:
-    """Learn L, a root of the target's covariance over t, by tempered importance sampling; return it and the cost."""
+    """Learn L, a root of the target's covariance over t, by tempered importance sampling; also the cost."""
     spread = np.eye(k) / float(target.roots.max())
     for round_ in range(LEARNING_ROUNDS):
         z = generator.standard_normal((LEARNING_SAMPLES, k))
@@ -319,7 +325,9 @@ def _learn(target: _Target, t: float, k: int, generator: np.random.Generator) ->
         while _effective_share(power * log_weights) < SMALLEST_SHARE:
             power, tempered = power / 2, True
         weights = np.exp(power * (log_weights - log_weights.max()))
-        weights = np.concatenate([weights, weights])  # −z has the weight of z to leading order, and the mean is 0
+        weights = np.concatenate(
+            [weights, weights]
+        )  # −z has the weight of z to leading order, and the mean is 0
         both = np.concatenate([z, -z])
         covariance = (both * weights[:, None]).T @ both / weights.sum()
         spread = spread @ np.linalg.cholesky(covariance)
@@ -329,7 +337,7 @@ def _learn(target: _Target, t: float, k: int, generator: np.random.Generator) ->
 
 
 def _log_weights(target: _Target, spread: np.ndarray, times: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Logarithms of target over proposal at y = √t L z, without the factor (2πt)^{k/2} det L; shape (times, points)."""
+    """Log of target over proposal at y = √t L z, without (2πt)^{k/2} det L; shape (times, points)."""
     gaussian = (z**2).sum(axis=-1) / 2
     return np.stack([target.logarithm(np.sqrt(t) * z @ spread.T, float(t)) + gaussian for t in times])
 
@@ -351,4 +359,3 @@ def _roots(singular_values: Any, depth: int) -> np.ndarray:
     if sigma.ndim != 1:
         raise InputError(f"singular values must have shape (d,) here, but their shape is {sigma.shape}.")
     return np.asarray(np.sort(sigma)[::-1] ** (1 / depth))
-

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field, field as field_of
-from mme.dln.balance import act, centre
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth
+from mme.dln.balance import act, centre
 from mme.errors import InputError
 
 __all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential"]
@@ -64,9 +65,9 @@ def orbit_map_differential(
 ) -> np.ndarray:
     """Return the differential of Ψ_X, at 1 or at given frames, applied to directions in the Lie algebra.
 
-    At 1 layer q gets (a_q Λ − Λ a_{q−1}) with a_0 = a_N = 0, times U from the left for q = N and V* from the right
-    for q = 1. At Q the direction is the tangent vector (Q_p a_p), and the value Q·dΨ_X|_1(a), since Ψ_X(QR) = Q·Ψ_X(R)
-    and the action is linear in the layers.
+    At 1 layer q gets (a_q Λ − Λ a_{q−1}) with a_0 = a_N = 0, times U from the left for q = N and V* from the
+    right for q = 1. At Q the direction is the tangent vector (Q_p a_p), and the value Q·dΨ_X|_1(a), since
+    Ψ_X(QR) = Q·Ψ_X(R) and the action is linear in the layers.
 
     Parameters
     ----------
@@ -105,7 +106,9 @@ def orbit_map_differential(
     depth = a.shape[-3] + 1
     U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
     if U.shape[-1] != a.shape[-1]:
-        raise InputError(f"directions must have the size of the matrix, {U.shape[-1]}, but their shape is {a.shape}.")
+        raise InputError(
+            f"directions must have the size of the matrix, {U.shape[-1]}, but their shape is {a.shape}."
+        )
     root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
     none = np.zeros_like(a[..., :1, :, :])
     tangent = np.concatenate([a, none], axis=-3) @ root - root @ np.concatenate([none, a], axis=-3)

@@ -1,7 +1,7 @@
 """h(u) = log(sinh u / u) and its derivatives, exact at u = 0 and for large u alike.
 
-Every formula of the entropy is a sum of these (see `mme.dln.entropy`). The functions accept any array of the array
-API standard, NumPy and torch among them, and the first is differentiable where its array is.
+Every formula of the entropy is a sum of these (see `mme.dln.entropy`). The functions accept any array of the
+array API standard, NumPy and torch among them, and the first is differentiable where its array is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ __all__ = ["log_sinhc", "log_sinhc_first", "log_sinhc_second"]
 
 SMALL = 0.25
 # Taylor coefficients of log(sinh u / u) in u²: 2^{2n} B_{2n} / (2n (2n)!), n = 1, 2, …
-SERIES = (1 / 6, -1 / 180, 1 / 2835, -1 / 37800, 1 / 467775, -691 / 3831077250, 2 / 127702575, -3617 / 2605132530000)
+SERIES = (
+    1 / 6,
+    -1 / 180,
+    1 / 2835,
+    -1 / 37800,
+    1 / 467775,
+    -691 / 3831077250,
+    2 / 127702575,
+    -3617 / 2605132530000,
+)
 
 
 def log_sinhc(u: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth
 
 __all__ = ["root_symbols", "symbolic_block", "symbolic_gram_matrix", "symbolic_metric_matrix"]
@@ -128,7 +129,9 @@ def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int
         for l in range(d):
             unit = sp.zeros(d, d)
             unit[k, l] = 1
-            image = sum((powers[depth - p] * unit * powers[p - 1] for p in range(1, depth + 1)), sp.zeros(d, d))
+            image = sum(
+                (powers[depth - p] * unit * powers[p - 1] for p in range(1, depth + 1)), sp.zeros(d, d)
+            )
             columns.append(list(image))
     real = sp.Matrix(columns).T
     return sp.Matrix(sp.kronecker_product(real, sp.eye(scalars.beta)))
@@ -137,8 +140,8 @@ def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int
 def _exact(components: np.ndarray) -> dict[tuple[int, int, int], Any]:
     """The non-zero components of a basis element, 0, ±1 and ±1/√2, as exact numbers."""
     return {
-        tuple(int(i) for i in index): sp.sign(value) * sp.sqrt(sp.Rational(round(2 * value**2), 2))
-        for index, value in np.ndenumerate(components)
+        (int(k), int(l), int(e)): sp.sign(value) * sp.sqrt(sp.Rational(round(2 * value**2), 2))
+        for (k, l, e), value in np.ndenumerate(components)
         if value
     }
 

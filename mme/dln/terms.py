@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field, field as field_of
+from mme.algebra import Field
+from mme.algebra import field as field_of
 from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.entropy import entropy, log_vandermonde_ratio
 from mme.dln.orbit import orbit_dimension

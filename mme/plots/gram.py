@@ -42,7 +42,12 @@ def gram_matrix_image(gram: ArrayLike, block: int | None = None, ax: Axes | None
     bar.outline.set_visible(False)
     for start in range(0, len(sizes), block or len(sizes)):
         side = (start - 0.5, start - 0.5 + (block or len(sizes)))
-        ax.plot([side[0], side[1], side[1], side[0], side[0]], [side[0], side[0], side[1], side[1], side[0]], color=GREY, lw=0.6)
+        ax.plot(
+            [side[0], side[1], side[1], side[0], side[0]],
+            [side[0], side[0], side[1], side[1], side[0]],
+            color=GREY,
+            lw=0.6,
+        )
     ax.set(xticks=[], yticks=[], xlabel="Lie algebra element, then frame", ylabel="the same")
     return ax
 
@@ -68,7 +73,9 @@ def block_spectra(pairs: Mapping[str, tuple[float, float]], order: int = 11, ax:
     """
     ax = figure(ax)
     for (name, (a, b)), marker in zip(pairs.items(), "os^Dv", strict=False):
-        ax.plot(np.arange(1, order + 1), np.linalg.eigvalsh(tridiagonal_block(a, b, order)), marker, label=name)
+        ax.plot(
+            np.arange(1, order + 1), np.linalg.eigvalsh(tridiagonal_block(a, b, order)), marker, label=name
+        )
     ax.set(xlabel="number of half waves j", ylabel="eigenvalue", ylim=(0, None))
     ax.legend()
     return ax
