@@ -33,7 +33,7 @@ def validate_depth(depth: Any) -> int:
         raise InputError(f"depth must be an integer of at least 1, but it is {depth!r}.")
     if depth > DEEPEST:
         raise InputError(
-            f"depth must be at most 2^53, where floating point stops counting, but it is {depth}."
+            f"depth must be at most 2^53, the largest exact float, but it is {depth}."
         )
     return int(depth)
 
