@@ -163,7 +163,7 @@ def pooled_spectrum(
         spectra = [_repeated(spectrum, longest) for spectrum in spectra]
     pooled = np.concatenate([spectrum.eigenvalues for spectrum in spectra], axis=-1)
     zeros = sum(spectrum.structural_zeros for spectrum in spectra)
-    return PooledSpectrum(np.sort(pooled, axis=-1), zeros, tuple(ensemble.orders), part, pooling)
+    return PooledSpectrum(pooled, zeros, tuple(ensemble.orders), part, pooling)
 
 
 def _repeated(spectrum: MatrixSpectrum, length: int) -> MatrixSpectrum:
