@@ -88,9 +88,8 @@ def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     Examples
     --------
     >>> require_balanced([np.eye(1), 2 * np.eye(1)])
-    Traceback (most recent call last): mme.errors.InputError: layers must be balanced, W_{p+1}* W_{p+1} = W_p
-    W_p*, but miss it by 3, which is 0.75 times the \
-largest squared layer; nearest_balanced finds balanced ones.
+    Traceback (most recent call last):
+    mme.errors.InputError: layers must be balanced, ... miss it by 3, which is 0.75 times the largest squared ...
     """
     stacked = stack_layers(layers, field)
     violation = np.ravel(balance_violation(stacked, field))
