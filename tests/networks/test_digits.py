@@ -41,6 +41,7 @@ def test_untrained_weights_are_the_very_first_ones(network: TrainedNetwork) -> N
 def test_trained_weights_have_moved_and_know_the_digits(network: TrainedNetwork) -> None:
     for name, start in network.untrained.items():
         if start.ndim > 2:
+            assert network.trained[name].is_contiguous()
             moved = (network.trained[name] - start).norm() / start.norm()
             assert 0.05 < moved < 2
     assert network.test_accuracy > 0.9

@@ -96,7 +96,6 @@ def test_training_is_repeatable_learns_and_touches_no_setting_of_torch() -> None
     weights = [m.state_dict() for m in (first, second, other)]
     assert all(torch.equal(values, weights[1][name]) for name, values in weights[0].items())
     assert not torch.equal(weights[0]["0.weight"], weights[2]["0.weight"])
-    assert all(values.is_contiguous() for values in weights[0].values())
     assert accuracy(first) > 0.8
     assert not first.training
 
