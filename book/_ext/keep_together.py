@@ -15,20 +15,20 @@ CLOSING = re.compile(r"^[,.;:!?)\]”’]+")
 
 
 def keep_together(tree: nodes.document) -> None:
-    """Wrap each formula, with the punctuation that touches it, into an element that does not break."""
+    """Wrap each formula that touches punctuation, and the punctuation, into an element that does not break."""
     for formula in list(tree.findall(nodes.math)):
         parent, place = formula.parent, formula.parent.index(formula)
-        together = nodes.inline(classes=["keep-together"])
         before = parent[place - 1] if place else None
         after = parent[place + 1] if place + 1 < len(parent) else None
-        parent.replace(formula, together)
-        if isinstance(before, nodes.Text) and (found := OPENING.search(before)):
-            parent.replace(before, nodes.Text(before[: found.start()]))
-            together += nodes.Text(found.group())
-        together += formula
+        pieces: list[nodes.Node] = [formula]
         if isinstance(after, nodes.Text) and (found := CLOSING.match(after)):
             parent.replace(after, nodes.Text(after[found.end() :]))
-            together += nodes.Text(found.group())
+            pieces.append(nodes.Text(found.group()))
+        if isinstance(before, nodes.Text) and (found := OPENING.search(before)):
+            parent.replace(before, nodes.Text(before[: found.start()]))
+            pieces.insert(0, nodes.Text(found.group()))
+        if len(pieces) > 1:
+            parent.replace(formula, nodes.inline("", "", *pieces, classes=["keep-together"]))
 
 
 def _resolved(app: Any, doctree: nodes.document, docname: str) -> None:

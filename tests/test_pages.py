@@ -1,0 +1,18 @@
+"""What the book's own extensions do to a page."""
+
+from docutils import nodes
+from docutils.utils import new_document
+from keep_together import keep_together
+
+
+def test_formulas_stay_with_their_punctuation() -> None:
+    document = new_document("page")
+    paragraph = nodes.paragraph("", "", nodes.Text("see ("), nodes.math("", "x"), nodes.Text("), or "))
+    paragraph += [nodes.math("", "y"), nodes.Text(" alone")]
+    document += paragraph
+    keep_together(document)
+    together, formula = paragraph[1], paragraph[3]
+    assert [child.astext() for child in paragraph] == ["see ", "(x),", " or ", "y", " alone"]
+    assert together["classes"] == ["keep-together"]
+    assert isinstance(together[1], nodes.math)
+    assert isinstance(formula, nodes.math)
