@@ -15,6 +15,7 @@ from mme.plots.limit_law import (
     errors_of_laws,
     sampled_beside_laws,
 )
+from mme.plots.monte_carlo import kernel_curves
 from mme.plots.networks import (
     differences_beside_controls,
     spectra_beside_controls,
@@ -45,6 +46,7 @@ __all__ = [
     "gram_sides",
     "group_volumes",
     "orbit_in_two_planes",
+    "kernel_curves",
     "pooling",
     "sampled_beside_laws",
     "spectra_beside_controls",
