@@ -15,6 +15,7 @@ from mme.plots.limit_law import (
     errors_of_laws,
     sampled_beside_laws,
 )
+from mme.plots.metric import approach_to_infinite_depth, metric_balls
 from mme.plots.monte_carlo import kernel_curves
 from mme.plots.networks import (
     differences_beside_controls,
@@ -27,6 +28,7 @@ from mme.plots.style import PALETTE, figure, styled
 
 __all__ = [
     "PALETTE",
+    "approach_to_infinite_depth",
     "block_spectra",
     "csd",
     "cumulative_sums",
@@ -47,6 +49,7 @@ __all__ = [
     "group_volumes",
     "orbit_in_two_planes",
     "kernel_curves",
+    "metric_balls",
     "pooling",
     "sampled_beside_laws",
     "spectra_beside_controls",
