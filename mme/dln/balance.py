@@ -89,7 +89,7 @@ def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     --------
     >>> require_balanced([np.eye(1), 2 * np.eye(1)])
     Traceback (most recent call last):
-    mme.errors.InputError: layers must be balanced, ... miss it by 3, which is 0.75 times the largest squared ...
+    mme.errors.InputError: layers must be balanced, ... but miss it by 3, which is 0.75 times ...
     """
     stacked = stack_layers(layers, field)
     violation = np.ravel(balance_violation(stacked, field))
