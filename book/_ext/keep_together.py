@@ -15,7 +15,7 @@ CLOSING = re.compile(r"^[,.;:!?)\]”’]+")
 
 
 def keep_together(tree: nodes.document) -> None:
-    """Wrap each formula that touches punctuation, and the punctuation, into an element that does not break."""
+    """Wrap each formula that touches punctuation, and the punctuation, so that no line breaks there."""
     for formula in list(tree.findall(nodes.math)):
         parent, place = formula.parent, formula.parent.index(formula)
         before = parent[place - 1] if place else None
