@@ -15,7 +15,7 @@ __all__ = ["fibre_and_balance"]
 
 @styled
 def fibre_and_balance(product: float, paths: Sequence[ArrayLike] = (), ax: Axes | None = None) -> Axes:
-    """Draw the two-layer network of width 1 over R: its fibre, its balanced layers, and paths through its layers.
+    """Draw a real two-layer network of width 1: its fibre, its balanced layers, and paths.
 
     Parameters
     ----------
@@ -38,7 +38,14 @@ def fibre_and_balance(product: float, paths: Sequence[ArrayLike] = (), ax: Axes 
     w = np.linspace(product / reach, reach, 200)
     for sign in (1, -1):
         ax.plot(sign * w, sign * product / w, color=BLUE, label=r"fibre $w_2 w_1 = x$" if sign > 0 else None)
-        ax.plot([-reach, reach], [-sign * reach, sign * reach], "--", color=GREY, linewidth=1, label="balanced" if sign > 0 else None)
+        ax.plot(
+            [-reach, reach],
+            [-sign * reach, sign * reach],
+            "--",
+            color=GREY,
+            linewidth=1,
+            label="balanced" if sign > 0 else None,
+        )
     for index, path in enumerate(np.asarray(each, dtype=float) for each in paths):
         ax.plot(*path.T, color=GREEN, linewidth=1.1, label="gradient flow" if index == 0 else None)
         ax.plot(*path[0], ".", color=GREEN)
