@@ -14,6 +14,7 @@ from mme.dln.balance import (
     nearest_balanced,
     require_balanced,
 )
+from mme.dln.beta_ensembles import beta_hermite
 from mme.dln.blocks import gram_blocks, log_gram_determinant, path_adjacency, tridiagonal_block
 from mme.dln.chebyshev import (
     block_determinant,
@@ -55,6 +56,7 @@ __all__ = [
     "balance_violation",
     "balanced_lift",
     "ball_count_volume",
+    "beta_hermite",
     "block_determinant",
     "centre",
     "chebyshev_recurrence",

@@ -23,6 +23,7 @@ from mme.plots.networks import (
     variance_beside_controls,
 )
 from mme.plots.orbit import orbit_in_two_planes
+from mme.plots.repulsion import repulsion_and_its_absence
 from mme.plots.spectrum import densities, pooling
 from mme.plots.style import PALETTE, figure, styled
 
@@ -51,6 +52,7 @@ __all__ = [
     "kernel_curves",
     "metric_balls",
     "pooling",
+    "repulsion_and_its_absence",
     "sampled_beside_laws",
     "spectra_beside_controls",
     "styled",
