@@ -103,9 +103,9 @@ def entropy(
     """
     depth, scalars = validate_depth(depth), field_of(field)
     sigma = validate_singular_values(singular_values)
+    if depth == 1:  # X itself is the orbit
+        return _scalar(array_namespace(sigma).sum(0 * sigma, axis=-1))
     total = _renormalised(sigma, depth, scalars)
-    if depth == 1:
-        return _scalar(0 * total)
     d = sigma.shape[-1]
     total = total + scalars.group_dimension(d) / 2 * float(np.log(depth))
     if group_volume:
