@@ -1,0 +1,197 @@
+import numpy as np
+import pytest
+
+from mme.algebra import C, H, R
+from mme.dln import (
+    act,
+    act_on_endpoints,
+    balance_defects,
+    balance_violation,
+    balanced_lift,
+    centre,
+    end_to_end,
+    frames,
+    nearest_balanced,
+    require_balanced,
+)
+from mme.errors import InputError
+
+fields = pytest.mark.parametrize("F", [R, C, H], ids="RCH")
+shapes = pytest.mark.parametrize(("d", "N"), [(1, 1), (1, 4), (2, 1), (2, 2), (3, 3), (4, 6)])
+
+
+def balanced_by_roots(F, d, N, rng):
+    """Balanced layers from the equations alone: W_{p+1} is any unitary matrix times the root of W_p W_p*."""
+    layers = [F.haar(d, rng=rng) @ F.diagonal(rng.uniform(0.5, 2, d)) @ F.haar(d, rng=rng)]
+    while len(layers) < N:
+        x, v = F.eigh(layers[-1] @ F.adjoint(layers[-1]))
+        layers.append(F.haar(d, rng=rng) @ v @ F.diagonal(np.sqrt(x)) @ F.adjoint(v))
+    return np.array(layers)
+
+
+@fields
+@shapes
+def test_centre(F, d, N) -> None:
+    X = F.ginibre(d, rng=N)
+    W = centre(X, depth=N, field=F)
+    assert W.shape == (N, F.size(d), F.size(d))
+    np.testing.assert_allclose(end_to_end(W, F), X, atol=1e-13)
+    for p in range(N - 1):
+        np.testing.assert_allclose(W[p + 1].conj().T @ W[p + 1], W[p] @ W[p].conj().T, atol=1e-13)
+
+
+def test_centre_of_a_singular_matrix_is_balanced() -> None:
+    W = centre(np.diag([4.0, 0.0]), depth=2)
+    np.testing.assert_allclose(end_to_end(W), np.diag([4.0, 0.0]), atol=1e-14)
+    assert balance_violation(W) < 1e-14
+
+
+def test_violation_by_hand() -> None:
+    # W_2* W_2 − W_1 W_1* on layers that are not normal, so that the sides cannot be exchanged.
+    first, second = np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_array_equal(balance_defects([first, second]), [[[-3.0, -1.0], [-1.0, 0.0]]])
+    assert balance_violation([first, second]) == pytest.approx(np.sqrt(11))
+    assert balance_violation([first]) == 0
+
+
+def test_violation_over_h_counts_every_entry_once() -> None:
+    W = [H.identity(1), 2 * H.identity(1)]
+    assert balance_violation(W, H) == pytest.approx(3)
+
+
+@fields
+@shapes
+def test_act_keeps_product_and_balance(F, d, N) -> None:
+    W = F.ginibre(d, size=N, rng=1)
+    Q = F.haar(d, size=N - 1, rng=2) if N > 1 else np.zeros((0, F.size(d), F.size(d)))
+    moved = act(Q, W, F)
+    np.testing.assert_allclose(end_to_end(moved, F), end_to_end(W, F), atol=1e-10)
+    assert balance_violation(moved, F) == pytest.approx(balance_violation(W, F), abs=1e-10)
+    if N > 1:
+        np.testing.assert_allclose(moved[0], Q[0] @ W[0], atol=1e-12)
+        np.testing.assert_allclose(moved[-1], W[-1] @ F.adjoint(Q[-1]), atol=1e-12)
+
+
+def test_actions_broadcast() -> None:
+    Q, W = C.haar(2, size=(5, 2), rng=1), C.ginibre(2, size=3, rng=2)
+    assert act(Q, W, C).shape == (5, 3, 2, 2)
+    np.testing.assert_allclose(act(Q, W, C)[3], act(Q[3], W, C))
+    L, R_ = C.haar(2, size=5, rng=3), C.haar(2, rng=4)
+    assert act_on_endpoints(L, R_, W, C).shape == (5, 3, 2, 2)
+    np.testing.assert_allclose(act_on_endpoints(L, R_, W, C)[3], act_on_endpoints(L[3], R_, W, C))
+
+
+@fields
+@shapes
+def test_endpoint_action(F, d, N) -> None:
+    W, Y = balanced_by_roots(F, d, N, np.random.default_rng(1)), F.ginibre(d, size=N, rng=2)
+    L, right = F.haar(d, size=2, rng=3)
+    moved = act_on_endpoints(L, right, W, F)
+    X = end_to_end(W, F)
+    np.testing.assert_allclose(end_to_end(moved, F), L @ X @ F.adjoint(right), atol=1e-11)
+    assert balance_violation(moved, F) < 1e-11
+    distance = F.norm(act_on_endpoints(L, right, Y, F) - moved)
+    np.testing.assert_allclose((distance**2).sum(), (F.norm(Y - W) ** 2).sum(), rtol=1e-12)
+
+
+@fields
+@shapes
+def test_frames_of_layers_balanced_by_roots(F, d, N) -> None:
+    W = balanced_by_roots(F, d, N, np.random.default_rng(d + N))
+    Q = frames(W, F)
+    assert Q.shape == (N - 1, F.size(d), F.size(d))
+    assert np.all(F.is_unitary(Q))
+    again = act(Q, centre(end_to_end(W, F), depth=N, field=F), F)
+    np.testing.assert_allclose(again, W, atol=1e-9)
+
+
+@fields
+def test_frames_where_singular_values_coincide(F) -> None:
+    W = balanced_lift(F.haar(3, rng=1), depth=4, field=F, rng=2)
+    again = act(frames(W, F), centre(end_to_end(W, F), depth=4, field=F), F)
+    np.testing.assert_allclose(again, W, atol=1e-12)
+
+
+@fields
+def test_lift_draws_haar_frames(F) -> None:
+    d, draws = 2, 4000
+    X = np.broadcast_to(F.diagonal([2.0, 1.0]), (draws, F.size(d), F.size(d)))
+    W = balanced_lift(X, depth=3, field=F, rng=1)
+    np.testing.assert_allclose(end_to_end(W, F), X, atol=1e-12)
+    Q = frames(W, F)
+    first = F.components(Q).reshape(draws, -1)
+    error = first.std(axis=0, ddof=1) / np.sqrt(draws)
+    assert np.all(np.abs(first.mean(axis=0)) < 4.5 * error)
+    square = F.modulus(Q[:, 1])[:, 0, 0] ** 2  # E |Q_kl|² = 1/d
+    assert abs(square.mean() - 1 / d) < 4 * square.std() / np.sqrt(draws)
+
+
+def test_lift_is_repeatable() -> None:
+    X = H.ginibre(2, rng=1)
+    same, other = (balanced_lift(X, depth=3, field=H, rng=seed) for seed in (5, 6))
+    np.testing.assert_array_equal(balanced_lift(X, depth=3, field=H, rng=5), same)
+    assert not np.allclose(same, other)
+
+
+@fields
+@pytest.mark.parametrize("N", [1, 2, 5])
+def test_nearest_balanced(F, N) -> None:
+    W = balanced_by_roots(F, 3, N, np.random.default_rng(1))
+    np.testing.assert_allclose(nearest_balanced(W, F), W, atol=1e-10)
+    disturbed = W + 0.02 * F.ginibre(3, size=N, rng=2)
+    near = nearest_balanced(disturbed, F)
+    np.testing.assert_allclose(end_to_end(near, F), end_to_end(disturbed, F), atol=1e-10)
+    assert balance_violation(near, F) < 1e-10
+    distance = (F.norm(near - disturbed) ** 2).sum()
+    if N > 1:
+        turns = F.exp(0.01 * F.gaussian_skew_hermitian(3, size=(100, N - 1), rng=3))
+        assert np.all((F.norm(act(turns, near, F) - disturbed) ** 2).sum(axis=-1) > distance)
+
+
+def test_nearest_balanced_in_batches() -> None:
+    W = R.ginibre(2, size=(3, 4), rng=1)
+    near = nearest_balanced(W)
+    for index in range(3):
+        np.testing.assert_allclose(near[index], nearest_balanced(W[index]), atol=1e-7)
+
+
+def test_unbalanced_layers_are_refused_with_the_distance() -> None:
+    with pytest.raises(InputError, match=r"miss it by 5, which is 0\.556 times the largest squared layer"):
+        frames([2 * np.eye(1), 3 * np.eye(1)])
+
+
+def test_each_of_a_batch_must_be_balanced() -> None:
+    good, bad = [[[1e6]], [[1e6]]], [[[1.0]], [[2.0]]]
+    assert require_balanced(good).shape == (2, 1, 1)
+    with pytest.raises(InputError, match=r"miss it by 3, which is 0\.75 times"):
+        require_balanced(np.array([good, bad]))
+
+
+X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: centre(np.ones((2, 3)), depth=2), "matrix must be square, but its shape is"),
+        (lambda: centre(X, depth=0), "depth must be an integer of at least 1, but it is 0"),
+        (lambda: centre(X, depth=1.5), "depth must be an integer of at least 1, but it is 1.5"),
+        (lambda: centre(X, depth=2, field="Q"), "field must be"),
+        (lambda: centre(np.diag([1.0, 1, 1, 2]), depth=2, field="H"), "miss that by 0.5 times"),
+        (lambda: balanced_lift(np.ones((2, 3)), depth=2), "matrix must be square"),
+        (lambda: frames(centre(np.diag([1.0, 0.0]), depth=3)), "must be invertible .* singular"),
+        (lambda: act([one], W), "frames must be 2 unitary matrices"),
+        (lambda: act(np.eye(3)[None].repeat(2, 0), W), "of the layers' size"),
+        (lambda: act([one, 2 * one], W), "frames must be unitary over R"),
+        (lambda: act_on_endpoints(2 * one, one, W), "left must be unitary"),
+        (lambda: act_on_endpoints(one, 2 * one, W), "right must be unitary"),
+        (lambda: act_on_endpoints(one, np.eye(3), W), "right must have the layers' size"),
+        (
+            lambda: nearest_balanced(np.random.default_rng(1).normal(size=(3, 2, 2)), max_steps=1),
+            "max_steps=1",
+        ),
+    ],
+)
+def test_bad_input(call, message) -> None:
+    with pytest.raises(InputError, match=message):
+        call()
