@@ -72,7 +72,7 @@ def unitary_and_modulus(unitary: ArrayLike) -> Figure:
     moduli = np.abs(entries)
     phases = left.imshow(
         np.angle(entries),
-        cmap="twilight",
+        cmap="hsv",
         vmin=-np.pi,
         vmax=np.pi,
         alpha=moduli / moduli.max(),
