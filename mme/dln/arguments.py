@@ -32,13 +32,11 @@ def validate_depth(depth: Any) -> int:
     if not number or not 1 <= depth < np.inf or int(depth) != depth:
         raise InputError(f"depth must be an integer of at least 1, but it is {depth!r}.")
     if depth > DEEPEST:
-        raise InputError(
-            f"depth must be at most 2^53, the largest exact float, but it is {depth}."
-        )
+        raise InputError(f"depth must be at most 2^53, the largest exact float, but it is {depth}.")
     return int(depth)
 
 
-def validate_singular_values(singular_values: Any, *, positive: bool = False) -> Any:
+def validate_singular_values(singular_values: Any, *, positive: bool = False, single: bool = False) -> Any:
     """Return the singular values as a floating array, after looking at them.
 
     Parameters
@@ -47,6 +45,8 @@ def validate_singular_values(singular_values: Any, *, positive: bool = False) ->
         In any order.
     positive : bool
         Refuse zeros too.
+    single : bool
+        Refuse batches: the shape must be (d,).
 
     Returns
     -------
@@ -62,7 +62,12 @@ def validate_singular_values(singular_values: Any, *, positive: bool = False) ->
     >>> validate_singular_values([1, 2])
     array([1., 2.])
     """
-    sigma = singular_values if is_torch_array(singular_values) else np.asarray(singular_values)
+    try:
+        sigma = singular_values if is_torch_array(singular_values) else np.asarray(singular_values)
+    except ValueError as problem:
+        raise InputError(
+            "singular values must be one array, but they are rows of several lengths."
+        ) from problem
     xp = array_namespace(sigma)
     if (not is_torch_array(sigma) and sigma.dtype.kind not in "fiu") or (
         is_torch_array(sigma) and sigma.is_complex()
@@ -71,6 +76,10 @@ def validate_singular_values(singular_values: Any, *, positive: bool = False) ->
     if sigma.ndim < 1 or sigma.shape[-1] < 1:
         raise InputError(
             f"singular values must have shape (..., d) with d ≥ 1, but their shape is {tuple(sigma.shape)}."
+        )
+    if single and sigma.ndim > 1:
+        raise InputError(
+            f"singular values must have shape (d,) here, but their shape is {tuple(sigma.shape)}."
         )
     if not xp.isdtype(sigma.dtype, "real floating"):
         sigma = xp.astype(sigma, xp.float64)

@@ -44,7 +44,7 @@ def pushed_forward_basis(
     (4, 2, 3, 2, 2)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
+    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
     basis = scalars.lie_basis(len(sigma))
     place = np.eye(depth - 1)[None, :, :, None, None]
     directions = basis[:, None, None] * place
@@ -78,7 +78,7 @@ def gram_matrix(
            [-1.,  2.]])
     """
     vectors = pushed_forward_basis(singular_values, depth=depth, field=field, frames=frames)
-    flat = vectors.reshape(-1, *vectors.shape[2:])
+    flat = vectors.reshape(vectors.shape[0] * vectors.shape[1], *vectors.shape[2:])
     return np.asarray(field_of(field).pairing(flat[:, None], flat[None, :]).sum(axis=-1))
 
 

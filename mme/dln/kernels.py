@@ -74,9 +74,7 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Fie
     0.0
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
-    if sigma.ndim != 1:
-        raise InputError(f"singular values must have shape (d,) here, but their shape is {sigma.shape}.")
+    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
     if not (np.isfinite(t) and t > 0):
         raise InputError(f"t must be positive and finite, but it is {t!r}.")
     d, beta = len(sigma), scalars.beta
@@ -120,7 +118,7 @@ def orbit_volume_from_kernel(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
+    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)
     steps = start / 2.0 ** np.arange(levels)

@@ -355,7 +355,5 @@ def _effective_share(log_weights: np.ndarray) -> float:
 
 
 def _roots(singular_values: Any, depth: int) -> np.ndarray:
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
-    if sigma.ndim != 1:
-        raise InputError(f"singular values must have shape (d,) here, but their shape is {sigma.shape}.")
+    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
     return np.asarray(np.sort(sigma)[::-1] ** (1 / depth))

@@ -110,7 +110,7 @@ def orbit_map_differential(
             f"directions must have the size of the matrix, {U.shape[-1]}, but their shape is {a.shape}."
         )
     root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
-    none = np.zeros_like(a[..., :1, :, :])
+    none = np.zeros((*a.shape[:-3], 1, *a.shape[-2:]), a.dtype)
     tangent = np.concatenate([a, none], axis=-3) @ root - root @ np.concatenate([none, a], axis=-3)
     tangent[..., 0, :, :] = tangent[..., 0, :, :] @ scalars.adjoint(V)
     tangent[..., -1, :, :] = U @ tangent[..., -1, :, :]

@@ -96,7 +96,7 @@ def log_sinhc_second(u: Any) -> np.ndarray:
     near, far = np.where(small, u, 0.0), np.where(small, 1.0, np.abs(u))
     series = sum(2 * n * (2 * n - 1) * c * near ** (2 * n - 2) for n, c in enumerate(SERIES, 1))
     decay = np.exp(-2 * far)
-    return np.where(small, series, 1 / far**2 - 4 * decay / (1 - decay) ** 2)
+    return np.where(small, series, (1 / far) ** 2 - 4 * decay / (1 - decay) ** 2)
 
 
 def _series(u: Any) -> Any:

@@ -34,7 +34,7 @@ class EntropyTerms(Result):
     vandermonde_term : float
         (β/2) Σ_{k<l} log (σ_k² − σ_l²)/(λ_k² − λ_l²).
     dimension : int
-        dim O_X = (N − 1) D, for invertible X.
+        dim O_X: (N − 1) D, less N − 1 times the dimension of the group on the kernel of X.
     volume : float
         e^S; infinite where that is beyond floating point.
     """
@@ -73,9 +73,12 @@ def entropy_terms(singular_values: Any, *, depth: int, field: str | int | Field 
     (1.098612, 4)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values)).reshape(-1)
+    sigma = np.asarray(validate_singular_values(singular_values, single=True))
     d, beta = len(sigma), scalars.beta
     weight = (depth - 1) * (beta - 1) / depth
+    dimension = orbit_dimension(d, depth=depth, field=scalars)
+    if nullity := int((sigma == 0).sum()):  # frames that turn only the kernel do not move the layers
+        dimension -= orbit_dimension(nullity, depth=depth, field=scalars)
     with np.errstate(divide="ignore", over="ignore"):
         total = entropy(sigma, depth=depth, field=scalars)
         return EntropyTerms(
@@ -84,6 +87,6 @@ def entropy_terms(singular_values: Any, *, depth: int, field: str | int | Field 
             depth_term=d * (beta - 1) / 2 * float(np.log(depth)),
             determinant_term=weight * float(np.log(sigma).sum()) if weight else 0.0,
             vandermonde_term=beta / 2 * log_vandermonde_ratio(sigma, depth=depth),
-            dimension=orbit_dimension(d, depth=depth, field=scalars),
+            dimension=dimension,
             volume=float(np.exp(total)),
         )

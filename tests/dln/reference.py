@@ -60,7 +60,7 @@ def spectra(d: int) -> dict[str, list[float]]:
         "apart": apart,
         "random": rng.lognormal(sigma=2, size=d).tolist(),
         "equal": [0.7] * d,
-        "two equal": ([1.5, 1.5] + apart)[:d],
+        "two equal": ([1.5, 1.5, *apart])[:d],
         "last bit": [float(np.nextafter(1.0, 2.0)), 1.0, 1.0, 3.0][:d],
         "gap 1e-12": [1.0 + 1e-12, 1.0, 2.0, 2.0 - 1e-9][:d],
         "gap 1e-6": [3.0, 3.0 - 1e-6, 1.0, 1.0 + 1e-5][:d],

@@ -2,6 +2,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import torch
+
 from mme.algebra import C, Field, H, R
 from mme.dln import (
     balance_violation,
@@ -37,7 +38,9 @@ def test_against_the_literal_formula_in_long_arithmetic(field: Field, depth: int
         without = entropy(sigma, depth=depth, field=field, group_volume=False)
         assert abs(without - bare) <= 1e-12 * max(1.0, size), (name, sigma)
         full = bare + literal["group"]
-        assert abs(entropy(sigma, depth=depth, field=field) - full) <= 1e-12 * (size + abs(literal["group"])), name
+        assert abs(entropy(sigma, depth=depth, field=field) - full) <= 1e-12 * (
+            size + abs(literal["group"])
+        ), name
         log_n = mp.mpf(field.group_dimension(d)) / 2 * mp.log(depth)
         again = renormalised_entropy(sigma, depth=depth, field=field)
         assert abs(again - (bare - log_n)) <= 1e-12 * max(1.0, size), (name, sigma)
@@ -163,7 +166,9 @@ def test_torch_values_gradients_and_hessians(field: Field, depth: int, sigma: li
 
     point = torch.tensor(sigma, dtype=torch.float64, requires_grad=True)
     near(value(point), entropy(sigma, depth=depth, field=field, group_volume=False))
-    near(torch.autograd.grad(value(point), point)[0], entropy_gradient(sigma, depth=depth, field=field), 1e-11)
+    near(
+        torch.autograd.grad(value(point), point)[0], entropy_gradient(sigma, depth=depth, field=field), 1e-11
+    )
     hessian = torch.autograd.functional.hessian(value, point)
     near(hessian, entropy_hessian(sigma, depth=depth, field=field), 1e-9)
     near(infinite_depth_entropy(point, field=field), infinite_depth_entropy(sigma, field=field))
@@ -323,7 +328,9 @@ def test_embedded_factorisations_are_balanced_factorisations() -> None:
     assert C.norm(layers).sum() == pytest.approx(np.sqrt(2) * H.norm(layers).sum())
 
 
-@pytest.mark.parametrize("function", [entropy, orbit_volume, renormalised_entropy, entropy_gradient, entropy_hessian])
+@pytest.mark.parametrize(
+    "function", [entropy, orbit_volume, renormalised_entropy, entropy_gradient, entropy_hessian]
+)
 def test_bad_input(function: object) -> None:
     assert callable(function)
     with pytest.raises(InputError, match=r"must not be negative, but the smallest is -1\."):

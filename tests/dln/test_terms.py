@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from mme.algebra import C, Field, H, R
+from mme.dln import entropy, entropy_terms, orbit_dimension, orbit_volume
+from mme.errors import InputError
+
+from . import reference
+
+over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
+
+
+@over_fields
+@pytest.mark.parametrize("depth", [1, 2, 5, 10**12])
+def test_terms_are_those_of_the_formula(field: Field, depth: int) -> None:
+    for d in (1, 2, 4):
+        for name, sigma in reference.spectra(d).items():
+            literal = reference.terms(sigma, depth, field.beta)
+            found = entropy_terms(sigma, depth=depth, field=field)
+            size = max(1.0, float(literal["sizes"]))
+            assert abs(found.group_term - literal["group"]) <= 1e-13 * abs(literal["group"]), name
+            assert abs(found.depth_term - literal["depth"]) <= 1e-13 * size, name
+            assert abs(found.determinant_term - literal["determinant"]) <= 1e-13 * size, name
+            assert abs(found.vandermonde_term - literal["vandermonde"]) <= 1e-12 * size, name
+            parts = found.group_term + found.depth_term + found.determinant_term + found.vandermonde_term
+            assert found.entropy == pytest.approx(parts, rel=1e-12, abs=1e-12 * size), name
+            assert found.dimension == orbit_dimension(d, depth=depth, field=field)
+            assert found.volume == orbit_volume(sigma, depth=depth, field=field)
+
+
+@over_fields
+def test_singular_matrices(field: Field) -> None:
+    """Rank r leaves the frames free to turn the kernel, so the orbit loses N − 1 copies of that group."""
+    one = entropy_terms([2.0, 1.0, 0.0], depth=3, field=field)
+    assert one.entropy == entropy([2.0, 1.0, 0.0], depth=3, field=field)
+    assert one.dimension == 2 * (field.group_dimension(3) - field.group_dimension(1))
+    assert one.volume == (pytest.approx(np.exp(one.entropy)) if field is R else 0)
+    two = entropy_terms([2.0, 0.0, 0.0], depth=3, field=field)
+    assert two.entropy == -np.inf
+    assert two.dimension == 2 * (field.group_dimension(3) - field.group_dimension(2))
+    assert entropy_terms([0.0, 0.0], depth=3, field=field).dimension == 0
+    assert entropy_terms([0.0, 0.0], depth=1, field=field).entropy == 0
+
+
+def test_dictionary() -> None:
+    found = entropy_terms([2.0, 1.0], depth=3, field="C").to_dict()
+    assert list(found) == [
+        "entropy", "group_term", "depth_term", "determinant_term", "vandermonde_term", "dimension", "volume"
+    ]  # fmt: skip
+    assert type(found["dimension"]) is int
+    assert type(found["entropy"]) is float
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InputError, match=r"must have shape \(d,\) here, but their shape is \(2, 2\)"):
+        entropy_terms(np.ones((2, 2)), depth=2)
+    with pytest.raises(InputError, match="negative"):
+        entropy_terms([-1.0], depth=2)
+    with pytest.raises(InputError, match="depth"):
+        entropy_terms([1.0], depth=0)
