@@ -16,3 +16,11 @@ def test_formulas_stay_with_their_punctuation() -> None:
     assert together["classes"] == ["keep-together"]
     assert isinstance(together[1], nodes.math)
     assert isinstance(formula, nodes.math)
+
+
+def test_equal_texts_elsewhere_stay_as_they_are() -> None:
+    document = new_document("page")
+    emphasis, first, second = nodes.emphasis("", "a"), nodes.math("", "x"), nodes.math("", "y")
+    document += nodes.paragraph("", "", emphasis, nodes.Text(", "), first, nodes.Text(", "), second)
+    keep_together(document)
+    assert document.astext() == "a, x, y"

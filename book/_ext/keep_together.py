@@ -17,18 +17,20 @@ CLOSING = re.compile(r"^[,.;:!?)\]”’]+")
 def keep_together(tree: nodes.document) -> None:
     """Wrap each formula that touches punctuation, and the punctuation, so that no line breaks there."""
     for formula in list(tree.findall(nodes.math)):
-        parent, place = formula.parent, formula.parent.index(formula)
+        # By place, not by value: a text is equal to every other text of the same letters.
+        parent = formula.parent
+        place = next(number for number, child in enumerate(parent) if child is formula)
         before = parent[place - 1] if place else None
         after = parent[place + 1] if place + 1 < len(parent) else None
         pieces: list[nodes.Node] = [formula]
         if isinstance(after, nodes.Text) and (found := CLOSING.match(after)):
-            parent.replace(after, nodes.Text(after[found.end() :]))
+            parent[place + 1] = nodes.Text(after[found.end() :])
             pieces.append(nodes.Text(found.group()))
         if isinstance(before, nodes.Text) and (found := OPENING.search(before)):
-            parent.replace(before, nodes.Text(before[: found.start()]))
+            parent[place - 1] = nodes.Text(before[: found.start()])
             pieces.insert(0, nodes.Text(found.group()))
         if len(pieces) > 1:
-            parent.replace(formula, nodes.inline("", "", *pieces, classes=["keep-together"]))
+            parent[place] = nodes.inline("", "", *pieces, classes=["keep-together"])
 
 
 def _resolved(app: Any, doctree: nodes.document, docname: str) -> None:
