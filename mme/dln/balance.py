@@ -223,7 +223,7 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
     return moved
 
 
-def frames(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -> np.ndarray:
     """Recover the frames Q_1, …, Q_{N−1} with W = Q·W_X^c from balanced layers of an invertible X.
 
     W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where
@@ -234,6 +234,9 @@ def frames(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     layers : array_like, shape (..., N, d, d)
         Balanced, with an invertible product.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
+    matrix : array_like, shape (..., d, d), optional
+        X, whose singular value decomposition makes the centre; the layers' product by default. Give it where
+        singular values coincide: there rounding in the product changes the decomposition, and so the frames.
 
     Returns
     -------
@@ -242,7 +245,7 @@ def frames(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     Raises
     ------
     InputError
-        If the layers are not balanced (it says by how much) or their product is singular.
+        If the layers are not balanced (it says by how much), or their product is singular or not `matrix`.
 
     References
     ----------
@@ -256,7 +259,14 @@ def frames(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     True
     """
     scalars, stacked = field_of(field), require_balanced(layers, field)
-    _, sigma, V = scalars.svd(end_to_end(stacked, scalars))
+    product = end_to_end(stacked, scalars)
+    X = product if matrix is None else _square(matrix, scalars)
+    _, sigma, V = scalars.svd(X)
+    distance = float(np.max(scalars.norm(product - X) / scalars.norm(X)))
+    if distance > BALANCE_TOLERANCE:
+        raise InputError(
+            f"matrix must be the layers' product, but differs from it by {distance:.3g} of its size."
+        )
     if np.any(sigma[..., -1] <= np.finfo(float).eps * sigma[..., 0]):
         raise InputError("the layers' product must be invertible to have unique frames, but it is singular.")
     return _polar_frames(stacked, V, scalars)

@@ -1,6 +1,7 @@
 """Every figure of the book, callable on your own data."""
 
 from mme.plots.balance import fibre_and_balance
+from mme.plots.beyond import entropy_at_rank_loss
 from mme.plots.chebyshev import errors_against_gap
 from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
@@ -37,6 +38,7 @@ __all__ = [
     "differences_beside_controls",
     "eigenphases",
     "eigenvalues_in_the_plane",
+    "entropy_at_rank_loss",
     "entropy_of_ratio",
     "equivalence_classes",
     "errors_against_gap",

@@ -195,3 +195,14 @@ X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)
 def test_bad_input(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+@fields
+def test_frames_of_coinciding_singular_values_need_the_matrix(F) -> None:
+    rng = np.random.default_rng(4)
+    X = F.haar(3, rng=rng) @ F.diagonal([2.0, 2.0, 2.0]) @ F.haar(3, rng=rng)
+    W = balanced_lift(X, depth=4, field=F, rng=rng)
+    again = act(frames(W, F, matrix=X), centre(X, depth=4, field=F), F)
+    np.testing.assert_allclose(again, W, atol=1e-12)
+    with pytest.raises(InputError, match="must be the layers' product, but differs from it by 1 of its size"):
+        frames(W, F, matrix=0.5 * X)
