@@ -22,6 +22,7 @@ from mme.result import Result
 
 __all__ = ["ExtrapolatedVolume", "kernel", "orbit_volume_from_kernel", "richardson"]
 
+LARGEST_GRID = 4000  # angles, so that a transfer matrix stays below half a gigabyte
 DIGITS = 60  # for the determinant of Bessel functions, whose columns are nearly parallel at small t
 
 
@@ -45,8 +46,8 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Fie
 
     - d = 1 over C: Σ_n (e^{−x} I_n(x))^N, and over H: Σ_{n≥1} n² ((2/x) e^{−x} I_n(x))^N, with x = λ²/t;
     - d = 1 over R: two points for each frame;
-    - N = 2 over C: e^{−2 tr Σ/t} Π_{k<d} k! det[s_i^{j−1} I_{j−1}(2 s_i)] / Π_{i<j} (s_j² − s_i²), with s =
-    σ/t;
+    - N = 2 over C: e^{−2 tr Σ/t} Π_{k<d} k! det[s_i^{j−1} I_{j−1}(2 s_i)] / Π_{i<j} (s_j² − s_i²), where s
+      is σ/t;
     - d = 2 over R: the chain of frames as a power of its transfer matrix on O(2).
 
     Parameters
@@ -119,6 +120,8 @@ def orbit_volume_from_kernel(
     """
     depth, scalars = validate_depth(depth), field_of(field)
     sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
+    if isinstance(levels, bool) or not isinstance(levels, int | np.integer) or levels < 2:
+        raise InputError(f"levels must be an integer of at least 2, but it is {levels!r}.")
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)
     steps = start / 2.0 ** np.arange(levels)
@@ -174,6 +177,10 @@ def _transfer_matrix(roots: np.ndarray, t: float, depth: int) -> float:
     else:
         # The integrand is periodic in the angle, so equal steps converge faster than any power.
         points = int(16 * np.sqrt((roots**2).sum() / t)) + 32
+        if points > LARGEST_GRID:
+            raise InputError(
+                f"t must be larger for such singular values, but it is {t:g}; fewer levels reach less far."
+            )
         angle = 2 * np.pi * np.arange(points) / points
         cosine, sine = np.cos(angle), np.sin(angle)
         turns = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)

@@ -94,6 +94,12 @@ def metric_operator(
     scalars = field_of(field)
     U, sigma, V = _invertible_svd(matrix, scalars)
     Z = scalars.validate(vector, name="vector")
+    if Z.shape[-1] != U.shape[-1]:
+        raise InputError(
+            f"vector must have the size of the matrix, {U.shape[-1]}, but its shape is {Z.shape}."
+        )
+    if not np.isfinite(power):
+        raise InputError(f"power must be a finite number, but it is {power!r}.")
     factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
     factors = np.tile(factors, (scalars.side, scalars.side))
     inner = factors * (scalars.adjoint(U) @ Z @ V)
@@ -129,7 +135,13 @@ def dln_metric(
     0.625
     """
     inverse = metric_operator(matrix, second, depth=depth, field=field, power=-1)
-    return field_of(field).pairing(np.asarray(first), inverse)
+    scalars = field_of(field)
+    Z = scalars.validate(first, name="first")
+    if Z.shape[-1] != inverse.shape[-1]:
+        raise InputError(
+            f"first must have the size of the matrix, {inverse.shape[-1]}, but its shape is {Z.shape}."
+        )
+    return scalars.pairing(Z, inverse)
 
 
 def log_metric_determinant(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> Any:

@@ -26,9 +26,13 @@ from mme.result import Result
 __all__ = ["VolumeEstimate", "ball_count_volume", "group_volume_mc", "orbit_volume_mc", "squared_distance"]
 
 REPLICATES = 16  # independent scramblings, whose spread is the statistical error
-LEARNING_ROUNDS = 12
-LEARNING_SAMPLES = 4096
-SMALLEST_SHARE = 0.1  # of effective samples, below which the target is tempered while learning
+LEARNING_ROUNDS = 30  # at most
+LEARNING_SAMPLES = 4096  # at least
+SAMPLES_PER_DIMENSION = 100  # so that a covariance can be learnt from the effective share of them
+TEMPERED_SHARE = 0.1  # of effective samples, below which the target is tempered while learning
+SMALLEST_SHARE = 0.02  # below which an estimate is refused, because its error cannot be trusted
+SMALLEST_COUNT = 50  # of effective samples, likewise
+LARGEST_DIMENSION = 150
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def orbit_volume_mc(
     Raises
     ------
     InputError
-        If a singular value is not positive, or an argument cannot be used.
+        If a singular value is not positive, the dimension of the orbit is above 150, the samples fit the
+        orbit too badly for an honest error, or an argument cannot be used.
 
     Examples
     --------
@@ -134,16 +139,21 @@ def orbit_volume_mc(
     """
     depth, scalars = validate_depth(depth), field_of(field)
     roots = _roots(singular_values, depth)
-    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 16 * REPLICATES:
-        raise InputError(f"samples must be an integer of at least {16 * REPLICATES}, but it is {samples!r}.")
+    samples = _validate_samples(samples, 16 * REPLICATES)
     d = len(roots)
     k = orbit_dimension(d, depth=depth, field=scalars)
     if k == 0:  # points: one for each choice of signs over R, one alone at depth 1
         return VolumeEstimate((depth - 1) * scalars.log_group_volume(d), 0.0, 0.0, 0.0, 0, 1.0, "points")
+    if k > LARGEST_DIMENSION:
+        raise InputError(
+            f"the orbit must have a dimension of at most {LARGEST_DIMENSION} here, but it has {k}; "
+            "take less depth."
+        )
     generator = np.random.default_rng(rng)
-    target = _Target(roots, depth, scalars)
-    t = 0.04 * float(roots.min()) ** 2 / max(1.0, k / 8)
-    times = t / np.array([1.0, 2.0, 4.0])
+    # Volumes scale with λ^k: with 1 for the smallest root nothing leaves the range of floating point.
+    unit = float(roots.min())
+    target = _Target(roots / unit, depth, scalars)
+    times = 0.04 / max(1.0, k / 8) / np.array([1.0, 2.0, 4.0])
     spread, learnt = _learn(target, float(times[-1]), k, generator)
     points = 2 ** int(np.ceil(np.log2(samples / REPLICATES)))
     log_means = np.empty((REPLICATES, 3))
@@ -152,20 +162,29 @@ def orbit_volume_mc(
         log_weights = _log_weights(target, spread, times, _normals(points, k, generator))
         log_means[replicate] = logsumexp(log_weights, axis=1) - np.log(log_weights.shape[1])
         shares[replicate] = _effective_share(log_weights[-1])
-    # Z(t) in units of (2πt)^{k/2}; the same for all replicates but for noise.
-    constant = (depth - 1) * scalars.log_group_volume(d) - float(np.linalg.slogdet(spread)[1])
-    log_volumes = constant - log_means
-    cubic = log_volumes @ np.array([1.0, -6.0, 8.0]) / 3
-    linear = log_volumes @ np.array([0.0, -1.0, 2.0])
-    statistical = float(cubic.std(ddof=1) / np.sqrt(REPLICATES))
-    extrapolation = float(abs((cubic - linear).mean()) / 4)
+    share = float(shares.mean())
+    if not share > SMALLEST_SHARE:
+        raise InputError(
+            f"singular values must be less far apart, or the depth smaller, for an orbit of dimension {k}: "
+            f"only {share:.1%} of the samples count."
+        )
+    # Means over all replicates, and over all but one: the logarithm of a mean of few would be biased.
+    whole = logsumexp(log_means, axis=0) - np.log(REPLICATES)
+    but_one = np.log(np.maximum(REPLICATES - np.exp(log_means - whole), 1e-300) / (REPLICATES - 1)) + whole
+    constant = (depth - 1) * scalars.log_group_volume(d) + k * np.log(unit) - np.linalg.slogdet(spread)[1]
+    # Log volumes at t, t/2 and t/4, extrapolated to t = 0 without their terms in t and t².
+    second_order, first_order = np.array([1.0, -6.0, 8.0]) / 3, np.array([0.0, -1.0, 2.0])
+    log_volume = float(constant - whole @ second_order)
+    left_out = (but_one - but_one.mean(axis=0)) @ second_order
+    statistical = float(np.sqrt((REPLICATES - 1) / REPLICATES * (left_out**2).sum()))
+    extrapolation = float(abs(whole @ (first_order - second_order)) / 4)
     return VolumeEstimate(
-        log_volume=float(cubic.mean()),
+        log_volume=log_volume,
         standard_error=float(np.hypot(statistical, extrapolation)),
         statistical_error=statistical,
         extrapolation_error=extrapolation,
         samples=learnt + 2 * 3 * points * REPLICATES,
-        effective_share=float(shares.mean()),
+        effective_share=share,
         method="kernel",
     )
 
@@ -212,6 +231,7 @@ def ball_count_volume(
     """
     depth, scalars = validate_depth(depth), field_of(field)
     roots = _roots(singular_values, depth)
+    samples = _validate_samples(samples, 100)
     if not (np.isfinite(radius) and radius > 0):
         raise InputError(f"radius must be positive and finite, but it is {radius!r}.")
     k = orbit_dimension(len(roots), depth=depth, field=scalars)
@@ -250,7 +270,12 @@ def group_volume_mc(
     samples : int
         Draws on each side.
     concentration : float, optional
-        c; the result does not depend on it, its error does. 1/2 by default.
+        c; the result does not depend on it, its error does. β/4 by default.
+
+    Raises
+    ------
+    InputError
+        If too few samples count for an honest error, or an argument cannot be used.
 
     Returns
     -------
@@ -263,11 +288,11 @@ def group_volume_mc(
     >>> bool(abs(estimate.log_volume - np.log(2 * np.pi)) < 4 * estimate.standard_error)
     True
     """
-    scalars = field_of(field)
+    scalars, samples = field_of(field), _validate_samples(samples, 100)
     D = scalars.group_dimension(d)
     if D == 0:
         return VolumeEstimate(float(np.log(2)), 0.0, 0.0, 0.0, 0, 1.0, "points")
-    c = 0.5 if concentration is None else float(concentration)
+    c = scalars.beta / 4 if concentration is None else float(concentration)
     if not (np.isfinite(c) and c > 0):
         raise InputError(f"concentration must be positive and finite, but it is {concentration!r}.")
     generator = np.random.default_rng(rng)
@@ -284,7 +309,12 @@ def group_volume_mc(
     value = D / 2 * np.log(2 * np.pi / c) + np.log(densities.mean()) - np.log(kernels.mean())
     relative = [sample.std(ddof=1) / sample.mean() / np.sqrt(samples) for sample in (densities, kernels)]
     error = float(np.hypot(*relative))
-    share = float(kernels.sum() ** 2 / (kernels**2).sum() / samples)
+    share = min(float(sample.sum() ** 2 / (sample**2).sum() / samples) for sample in (densities, kernels))
+    if share * samples < SMALLEST_COUNT:
+        raise InputError(
+            f"samples must be more, or the concentration another, for d = {d} over {scalars.name}: "
+            f"only {share * samples:.0f} of {samples} count."
+        )
     return VolumeEstimate(float(value), error, error, 0.0, 2 * samples, share, "cayley")
 
 
@@ -297,11 +327,16 @@ class _Target:
         self.shape = (depth - 1, len(self.basis))
 
     def logarithm(self, y: np.ndarray, t: float) -> np.ndarray:
-        a = _combine(y.reshape(*y.shape[:-1], *self.shape), self.basis)
-        one = self.field.identity(len(self.roots))
+        density = _cayley_log_density(self._algebra(y), self.field).sum(axis=-1)
+        return np.asarray(density - self.squared_distance(y) / (2 * t))
+
+    def squared_distance(self, y: np.ndarray) -> np.ndarray:
+        a, one = self._algebra(y), self.field.identity(len(self.roots))
         frames = np.linalg.solve(one - a / 2, one + a / 2)
-        density = _cayley_log_density(a, self.field).sum(axis=-1)
-        return np.asarray(density - squared_distance(frames, self.roots, self.field) / (2 * t))
+        return squared_distance(frames, self.roots, self.field)
+
+    def _algebra(self, y: np.ndarray) -> np.ndarray:
+        return _combine(y.reshape(*y.shape[:-1], *self.shape), self.basis)
 
 
 def _combine(coordinates: np.ndarray, basis: np.ndarray) -> np.ndarray:
@@ -317,23 +352,29 @@ def _cayley_log_density(a: np.ndarray, field: Field) -> np.ndarray:
 
 def _learn(target: _Target, t: float, k: int, generator: np.random.Generator) -> tuple[np.ndarray, int]:
     """Learn L, a root of the target's covariance over t, by tempered importance sampling; also the cost."""
-    spread = np.eye(k) / float(target.roots.max())
-    for round_ in range(LEARNING_ROUNDS):
-        z = generator.standard_normal((LEARNING_SAMPLES, k))
+    spread = np.diag(_first_guess(target, t, k))
+    size, best = max(LEARNING_SAMPLES, SAMPLES_PER_DIMENSION * k), 0.0
+    cost = k
+    for _ in range(LEARNING_ROUNDS):
+        z = generator.standard_normal((size, k))
         log_weights = _log_weights(target, spread, np.array([t]), z)[0]
-        power, tempered = 1.0, False
-        while _effective_share(power * log_weights) < SMALLEST_SHARE:
-            power, tempered = power / 2, True
-        weights = np.exp(power * (log_weights - log_weights.max()))
-        weights = np.concatenate(
-            [weights, weights]
-        )  # −z has the weight of z to leading order, and the mean is 0
-        both = np.concatenate([z, -z])
-        covariance = (both * weights[:, None]).T @ both / weights.sum()
-        spread = spread @ np.linalg.cholesky(covariance)
-        if not tempered and round_ >= 2:
+        share, cost = _effective_share(log_weights), cost + size
+        if best > TEMPERED_SHARE and share < 1.02 * best + 0.005:  # it grows no more
             break
-    return spread, LEARNING_SAMPLES * (round_ + 1)
+        best, power = share, 1.0
+        while _effective_share(power * log_weights) < TEMPERED_SHARE:
+            power /= 1.5
+        weights = np.exp(power * (log_weights - log_weights.max()))
+        # The mean is 0, because −z has the weight of z to leading order.
+        covariance = (z * weights[:, None]).T @ z / weights.sum()
+        spread = spread @ np.linalg.cholesky(covariance)
+    return spread, cost
+
+
+def _first_guess(target: _Target, t: float, k: int) -> np.ndarray:
+    """How far one may go along each axis, by a small step: learning starts with the axes on one scale."""
+    step = 1e-4 * np.sqrt(t) / target.roots.max()
+    return np.asarray(step / np.sqrt(target.squared_distance(step * np.eye(k))))
 
 
 def _log_weights(target: _Target, spread: np.ndarray, times: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -347,6 +388,12 @@ def _normals(points: int, k: int, generator: np.random.Generator) -> np.ndarray:
     uniform = qmc.Sobol(k, scramble=True, rng=generator).random(points)
     half = ndtri(np.clip(uniform, 1e-15, 1 - 1e-15))
     return np.concatenate([half, -half])
+
+
+def _validate_samples(samples: Any, least: int) -> int:
+    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < least:
+        raise InputError(f"samples must be an integer of at least {least}, but it is {samples!r}.")
+    return int(samples)
 
 
 def _effective_share(log_weights: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Formula (1.2) and its parts to the letter, in long arithmetic: nothing here knows of sinh or logarithms of sums."""
+"""Formula (1.2) and its parts to the letter, in long arithmetic, without any hyperbolic sine."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -299,7 +299,7 @@ def test_invariance_under_the_endpoint_action(field: Field) -> None:
 def test_quaternions_and_their_embeddings() -> None:
     """The complex image of X doubles every singular value, and (1.2) over C of it is fixed by (1.2) over H.
 
-    With s_k twice each, log van over 2d values is 4 times that over d, and the pairs of equals give log N λ^{2(N−1)}.
+    With each σ_k twice, log van is 4 times as large, and the pairs of equals add log N λ^{2(N−1)}.
     """
     rng = np.random.default_rng(4)
     d, depth = 3, 5

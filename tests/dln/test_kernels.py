@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from mme.algebra import C, Field, H, R
+from mme.dln import end_to_end, entropy, kernel, orbit_map, orbit_volume_from_kernel
+from mme.dln.kernels import richardson
+from mme.errors import InputError
+
+over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
+
+CLOSED = [
+    ("R", [2.0], 3),
+    ("C", [2.0], 2),
+    ("C", [0.3], 5),
+    ("H", [2.0], 2),
+    ("H", [1.4], 4),
+    ("R", [2.0, 1.0], 2),
+    ("R", [2.0, 1.0], 4),
+    ("R", [1.5, 1.5], 3),
+    ("R", [3.0, 1.0], 3),
+    ("C", [2.0, 1.0], 2),
+    ("C", [3.0, 2.0, 1.0], 2),
+]
+
+
+@pytest.mark.parametrize(("name", "sigma", "depth"), CLOSED)
+@pytest.mark.parametrize("factor", [0.7, 3.0])
+def test_against_haar_averages(name: str, sigma: list[float], depth: int, factor: float) -> None:
+    """Z(t) by its definition: the mean over Haar frames, with distances from the layers themselves."""
+    field = {"R": R, "C": C, "H": H}[name]
+    d, samples = len(sigma), 40_000
+    t = factor * min(sigma) ** (2 / depth) * depth
+    X = field.diagonal(np.array(sigma))
+    frames = field.haar(d, size=(samples, depth - 1), rng=11)
+    layers = orbit_map(X, frames, field)
+    assert np.abs(end_to_end(layers[:10], field) - X).max() < 1e-12
+    one = orbit_map(X, np.stack([field.identity(d)] * (depth - 1)), field)
+    weights = np.exp(-(field.norm(layers - one) ** 2).sum(axis=-1) / (2 * t))
+    error = weights.std(ddof=1) / np.sqrt(samples)
+    assert error < 0.2 * weights.mean()
+    assert abs(np.exp(kernel(sigma, t, depth=depth, field=field)) - weights.mean()) < 4 * error + 1e-12
+
+
+@pytest.mark.parametrize(("name", "sigma", "depth"), CLOSED)
+def test_volume_is_the_entropy(name: str, sigma: list[float], depth: int) -> None:
+    found = orbit_volume_from_kernel(sigma, depth=depth, field=name)
+    exact = entropy(sigma, depth=depth, field=name)
+    assert found.error < 1e-8
+    assert abs(found.log_volume - exact) < 10 * found.error + 1e-12
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e-3, 1e100])
+@pytest.mark.parametrize(
+    ("name", "sigma", "depth"), [("H", [1.4], 4), ("R", [2.0, 1.0], 3), ("C", [2.0, 1.0], 2)]
+)
+def test_scales(scale: float, name: str, sigma: list[float], depth: int) -> None:
+    """|Ψ|² goes as σ^{2/N}, so Z at t becomes Z at t·scale^{2/N}."""
+    t = 0.3
+    scaled = kernel(np.array(sigma) * scale, t * scale ** (2 / depth), depth=depth, field=name)
+    assert scaled == pytest.approx(kernel(sigma, t, depth=depth, field=name), rel=1e-10)
+    found = orbit_volume_from_kernel(np.array(sigma) * scale, depth=depth, field=name)
+    assert found.log_volume == pytest.approx(
+        entropy(np.array(sigma) * scale, depth=depth, field=name), rel=1e-8
+    )
+
+
+def test_one_layer_is_a_point() -> None:
+    for field, sigma in ((R, [2.0, 1.0, 1.0]), (C, [2.0, 1.0]), (H, [1.0])):
+        assert kernel(sigma, 0.1, depth=1, field=field) == 0
+        assert orbit_volume_from_kernel(sigma, depth=1, field=field).log_volume == 0
+
+
+def test_points_over_r() -> None:
+    """d = 1 over R: 2^{N−1} points; those near each other in number of sign changes."""
+    t, lam2 = 0.9, 2.0 ** (2 / 3)
+    # Three layers with signs of product 1: all +, or two of them −, each of which is 4λ² away.
+    by_hand = (1 + 3 * np.exp(-8 * lam2 / (2 * t))) / 4
+    assert kernel([2.0], t, depth=3) == pytest.approx(np.log(by_hand), rel=1e-14)
+
+
+def test_order_does_not_matter() -> None:
+    for name, depth in (("R", 4), ("C", 2)):
+        first, second = (kernel(sigma, 0.2, depth=depth, field=name) for sigma in ([2.0, 1.0], [1.0, 2.0]))
+        assert first == pytest.approx(second, rel=1e-12)
+
+
+def test_richardson() -> None:
+    t = 0.5 / 2.0 ** np.arange(8)
+    found = richardson(np.exp(t) * np.cos(t))
+    assert found.log_volume == pytest.approx(1, abs=1e-10)
+    assert abs(found.log_volume - 1) <= 10 * found.error + 1e-15
+    assert richardson([3.0]).error == np.inf
+
+
+@over_fields
+def test_bad_input(field: Field) -> None:
+    for t in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="t must be positive and finite"):
+            kernel([1.0], t, depth=2, field=field)
+    with pytest.raises(InputError, match=r"known in closed form for d = 1, .* use orbit_volume_mc"):
+        kernel([3.0, 2.0, 1.0], 0.1, depth=3, field=field)
+    with pytest.raises(InputError, match="must be positive here"):
+        kernel([0.0], 0.1, depth=2, field=field)
+    with pytest.raises(InputError, match=r"must have shape \(d,\)"):
+        kernel([[1.0]], 0.1, depth=2, field=field)
+    with pytest.raises(InputError, match=r"must have shape \(d,\)"):
+        orbit_volume_from_kernel([[1.0]], depth=2, field=field)
+    with pytest.raises(InputError, match="depth"):
+        orbit_volume_from_kernel([1.0], depth=0, field=field)
+    with pytest.raises(InputError, match="levels must be an integer of at least 2"):
+        orbit_volume_from_kernel([1.0], depth=2, field=field, levels=1)
+
+
+def test_tied_singular_values_over_c() -> None:
+    with pytest.raises(InputError, match="must be distinct for the closed form at depth 2 over C"):
+        kernel([1.0, 1.0], 0.1, depth=2, field="C")

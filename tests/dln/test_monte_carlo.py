@@ -1,0 +1,216 @@
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from mme.algebra import C, Field, H, R
+from mme.dln import ball_count_volume, entropy, group_volume_mc, orbit_map, orbit_volume_mc
+from mme.dln.monte_carlo import squared_distance
+from mme.errors import InputError
+
+from . import reference
+
+FIELDS = {"R": R, "C": C, "H": H}
+over_fields = pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)
+
+# Each with a largest standard error, so that nobody passes by being unsure.
+CASES = [
+    ("R", [2.0, 1.0], 3, 1e-3),
+    ("R", [1.0, 1.0], 4, 1e-3),
+    ("R", [30.0, 1.0], 3, 1e-3),
+    ("R", [2.0, 1.0, 0.5], 3, 2e-3),
+    ("R", [30.0, 5.0, 5.0, 1.0], 2, 2e-3),
+    ("R", [2.0, 1.0], 10, 3e-3),
+    ("C", [1.7], 4, 1e-3),
+    ("C", [2.0, 1.0], 2, 1e-3),
+    ("C", [2.0, 1.0], 4, 3e-3),
+    ("C", [1.3, 1.3, 0.2], 3, 5e-3),
+    ("C", [30.0, 1.0], 3, 3e-3),
+    ("H", [1.7], 3, 1e-3),
+    ("H", [0.4, 0.4], 2, 3e-3),
+    ("H", [2.0, 1.0], 3, 5e-3),
+    ("H", [30.0, 1.0], 3, 5e-3),
+    ("H", [3.0, 1.0, 1.0], 2, 6e-3),
+]
+
+
+@over_fields
+def test_squared_distance_is_that_of_the_layers(field: Field) -> None:
+    roots, depth, rng = np.array([1.6, 0.7]), 4, np.random.default_rng(0)
+    frames = field.haar(2, size=(5, depth - 1), rng=rng)
+    X = field.diagonal(roots**depth)
+    one = np.broadcast_to(field.identity(2), frames.shape[1:])
+    gaps = orbit_map(X, frames, field) - orbit_map(X, one, field)
+    expected = (field.norm(gaps) ** 2).sum(axis=-1)
+    np.testing.assert_allclose(squared_distance(frames, roots, field), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "sigma", "depth", "largest"), CASES)
+def test_orbit_volumes(name: str, sigma: list[float], depth: int, largest: float) -> None:
+    found = orbit_volume_mc(sigma, depth=depth, field=name, rng=7)
+    exact = float(sum(reference.terms(sigma, depth, FIELDS[name].beta).values()))
+    exact -= float(reference.terms(sigma, depth, FIELDS[name].beta)["sizes"])
+    assert exact == pytest.approx(entropy(sigma, depth=depth, field=name), rel=1e-12)
+    assert abs(found.log_volume - exact) < 4 * found.standard_error
+    assert found.standard_error < largest
+    assert found.effective_share > 0.5
+    parts = np.hypot(found.statistical_error, found.extrapolation_error)
+    assert found.standard_error == pytest.approx(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma", "depth"),
+    [("R", [2.0, 1.0], 3), ("R", [9.0, 1.0, 1.0], 3), ("C", [2.0, 1.0], 2), ("H", [30.0, 1.0], 2)],
+)
+def test_standard_errors_are_honest(name: str, sigma: list[float], depth: int) -> None:
+    """Σ (estimate − exact)²/error² over seeds is near chi² of as many degrees: neither bold nor shy.
+
+    The errors come from 16 replicates, so each score is a t of 15 degrees, whose variance is 15/13.
+    """
+    seeds = 16
+    exact = entropy(sigma, depth=depth, field=name)
+    scores = []
+    for seed in range(seeds):
+        found = orbit_volume_mc(sigma, depth=depth, field=name, rng=seed, samples=512)
+        scores.append((found.log_volume - exact) / found.standard_error)
+    total = float(np.sum(np.square(scores)))
+    assert chi2.ppf(1e-4, seeds) < total < 15 / 13 * chi2.ppf(1 - 1e-4, seeds)
+    assert np.abs(scores).max() < 4
+    assert abs(np.mean(scores)) < 4 * np.sqrt(15 / 13 / seeds)
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma", "depth"),
+    [
+        ("R", [1e-300, 3e-300], 2),
+        ("R", [1e300, 2e300], 3),
+        ("C", [1e-200, 1.0], 2),
+        ("H", [5e-324, 5e-324], 2),
+        ("R", [1e6, 1.0, 1e-6], 3),
+    ],
+)
+def test_extreme_scales(name: str, sigma: list[float], depth: int) -> None:
+    found = orbit_volume_mc(sigma, depth=depth, field=name, rng=1, samples=2048)
+    assert abs(found.log_volume - entropy(sigma, depth=depth, field=name)) < 4 * found.standard_error
+    assert found.standard_error < 0.02
+
+
+def test_deep_orbits() -> None:
+    """A chain of many frames, strongly correlated: the covariance has to be learnt in rounds."""
+    found = orbit_volume_mc([2.0, 1.0], depth=25, rng=0, samples=4096)
+    assert abs(found.log_volume - entropy([2.0, 1.0], depth=25)) < 4 * found.standard_error
+    assert found.standard_error < 0.02
+
+
+def test_points() -> None:
+    """d = 1 over R: 2^{N−1} points, known without sampling at any depth; and one point at depth 1."""
+    for depth in (1, 2, 10**12):
+        found = orbit_volume_mc([3.0], depth=depth)
+        assert found.log_volume == pytest.approx((depth - 1) * np.log(2))
+        assert (found.standard_error, found.method) == (0, "points")
+    for field in FIELDS.values():
+        assert orbit_volume_mc([2.0, 1.0], depth=1, field=field).log_volume == 0
+
+
+def test_seeds_and_samples() -> None:
+    case = {"depth": 2, "field": "C"}
+    first = orbit_volume_mc([2.0, 1.0], rng=5, samples=1000, **case)
+    again = orbit_volume_mc([1.0, 2.0], rng=np.random.default_rng(5), samples=1000, **case)
+    other = orbit_volume_mc([2.0, 1.0], rng=6, samples=1000, **case)
+    assert first == again
+    assert first.log_volume != other.log_volume
+    assert first.samples > 6 * 1000  # not a power of two: the next is taken
+    more = orbit_volume_mc([2.0, 1.0], rng=5, samples=2**15, **case)
+    assert more.standard_error < first.standard_error / 2
+    assert set(first.to_dict()) >= {"log_volume", "standard_error", "effective_share", "samples", "method"}
+
+
+def test_progress_is_silent_off_terminals(capsys: pytest.CaptureFixture[str]) -> None:
+    orbit_volume_mc([2.0, 1.0], depth=2, rng=0, samples=256, progress=True)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma", "depth", "radius"),
+    [
+        ("C", [1.0], 2, 0.2),
+        ("C", [2.0], 3, 0.5),
+        ("H", [1.0], 2, 0.5),
+        ("R", [2.0, 1.0], 2, 0.2),
+        ("R", [2.0, 1.0], 3, 0.4),
+    ],
+)
+def test_ball_counting(name: str, sigma: list[float], depth: int, radius: float) -> None:
+    """The curvature's bias is of order r², so half the radius leaves a quarter of it."""
+    exact = entropy(sigma, depth=depth, field=name)
+    found = [
+        ball_count_volume(sigma, depth=depth, field=name, radius=r, rng=3, samples=200_000)
+        for r in (radius, radius / 2)
+    ]
+    assert found[0].log_volume == pytest.approx(exact, abs=4 * found[0].standard_error + radius**2)
+    extrapolated = (4 * found[1].log_volume - found[0].log_volume) / 3
+    error = np.hypot(4 * found[1].standard_error, found[0].standard_error) / 3
+    assert abs(extrapolated - exact) < 4 * error + radius**4
+    share = 1 / (1 + 200_000 * found[0].standard_error ** 2)  # binomial
+    assert found[0].effective_share == pytest.approx(share)
+
+
+@over_fields
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_group_volumes(field: Field, d: int) -> None:
+    exact = float(reference.log_group_volume(d, field.beta))
+    for concentration in (None, 0.3 * field.beta):
+        found = group_volume_mc(d, field=field, rng=2, samples=40_000, concentration=concentration)
+        assert abs(found.log_volume - exact) <= 4 * found.standard_error + 1e-12
+        assert found.standard_error < 0.2
+
+
+@over_fields
+def test_group_volume_errors_are_honest(field: Field) -> None:
+    exact = float(reference.log_group_volume(2, field.beta))
+    found = [group_volume_mc(2, field=field, rng=seed, samples=2000) for seed in range(30)]
+    scores = [(each.log_volume - exact) / each.standard_error for each in found]
+    with pytest.raises(InputError, match="samples must be more"):
+        group_volume_mc(4, field="H", rng=0, samples=2000, concentration=3.0)
+    assert chi2.ppf(1e-4, 30) < np.sum(np.square(scores)) < chi2.ppf(1 - 1e-4, 30)
+
+
+@over_fields
+def test_bad_input(field: Field) -> None:
+    case = {"depth": 2, "field": field}
+    for sigma, message in (
+        ([2.0, 0.0], "must be positive here, but one is 0"),
+        ([2.0, -1.0], "must not be negative"),
+        ([[2.0, 1.0]], r"must have shape \(d,\) here"),
+        ([np.nan], "must be finite"),
+    ):
+        with pytest.raises(InputError, match=message):
+            orbit_volume_mc(sigma, **case)
+        with pytest.raises(InputError, match=message):
+            ball_count_volume(sigma, radius=0.1, **case)
+    for samples in (0, 100, 1000.0, True, None):
+        with pytest.raises(InputError, match="samples must be an integer of at least 256"):
+            orbit_volume_mc([2.0, 1.0], samples=samples, **case)
+    for samples in (0, -5, 1e5, True):
+        with pytest.raises(InputError, match="samples must be an integer of at least 100"):
+            ball_count_volume([2.0, 1.0], radius=0.1, samples=samples, **case)
+        with pytest.raises(InputError, match="samples must be an integer of at least 100"):
+            group_volume_mc(2, field=field, samples=samples)
+    for radius in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="radius must be positive and finite"):
+            ball_count_volume([2.0, 1.0], radius=radius, **case)
+    with pytest.raises(InputError, match="draws fell within radius 1e-09; enlarge the radius"):
+        ball_count_volume([2.0, 1.0], radius=1e-9, samples=1000, **case)
+    with pytest.raises(InputError, match="orbit consists of points"):
+        ball_count_volume([2.0, 1.0], depth=1, radius=0.1, field=field)
+    with pytest.raises(InputError, match="dimension of at most 150 here"):
+        orbit_volume_mc([2.0, 1.0], depth=10**12, field=field)
+    for d in (0, -1, 1.5):
+        with pytest.raises(InputError, match="d must"):
+            group_volume_mc(d, field=field)
+    for concentration in (0.0, -1.0, np.inf):
+        with pytest.raises(InputError, match="concentration must be positive and finite"):
+            group_volume_mc(2, field=C, concentration=concentration)
+    with pytest.raises(InputError, match="field"):
+        orbit_volume_mc([2.0, 1.0], depth=2, field="Q")
+    with pytest.raises(InputError, match="depth"):
+        orbit_volume_mc([2.0, 1.0], depth=0)
