@@ -6,20 +6,19 @@ names. A file appears whole or not at all. One that cannot be read, or holds som
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from mme.algebra import C
 from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
+from mme.storage import cache_folder, write_whole
 
-__all__ = ["LARGEST_ORDER", "cache_folder", "modulus_quantiles"]
+__all__ = ["LARGEST_ORDER", "modulus_quantiles"]
 
 LARGEST_ORDER = 64  # sampling takes half a minute there, and longer above
 EIGENVALUES = 400_000  # in a table: its distribution function errs by about 0.001
@@ -27,23 +26,6 @@ PROBABILITIES = np.linspace(0, 1, 4097)
 SEED = 20_200_613
 VERSION = 1  # raise it when a table would come out differently
 BATCH_ENTRIES = 1 << 20
-
-
-def cache_folder() -> Path:
-    """The folder where tables are kept.
-
-    Returns
-    -------
-    Path
-        It need not exist yet.
-
-    Examples
-    --------
-    >>> isinstance(cache_folder(), Path)
-    True
-    """
-    chosen = os.environ.get("MME_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("mme", appauthor=False))
 
 
 def modulus_quantiles(order: int, part: str = "real") -> np.ndarray:
@@ -107,13 +89,6 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def _write(path: Path, table: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, quantiles=table)
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, quantiles=table)
+    write_whole(path, buffer.getvalue())

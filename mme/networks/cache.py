@@ -8,18 +8,17 @@ follows: one that was damaged is made again. Where nothing can be written, nothi
 import hashlib
 import io
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mme import storage
 from mme.networks._extra import missing
 from mme.networks._torch import torch
 
 try:
-    import platformdirs
     from filelock import FileLock, Timeout
 except ModuleNotFoundError as error:
     raise missing(str(error.name)) from None
@@ -43,9 +42,7 @@ def cache_folder() -> Path:
     >>> cache_folder().name
     'networks'
     """
-    chosen = os.environ.get("MME_CACHE")
-    root = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("mme", appauthor=False))
-    return root / "networks"
+    return storage.cache_folder() / "networks"
 
 
 def source_digest(*more: str) -> str:
@@ -147,15 +144,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(data).digest() + data)
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
+    storage.write_whole(path, hashlib.sha256(data).digest() + data)
 
 
 def tidy(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from mme.ensembles import modulus_table
-from mme.ensembles.modulus_table import LARGEST_ORDER, PROBABILITIES, cache_folder, modulus_quantiles
+from mme.ensembles.modulus_table import LARGEST_ORDER, PROBABILITIES, modulus_quantiles
 from mme.errors import InputError
+from mme.storage import cache_folder
 
 
 @pytest.fixture
@@ -108,11 +110,10 @@ def test_damaged_table_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_nothing_is_half_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full_disk(file: object, **arrays: np.ndarray) -> None:
-        file.write(b"PK")  # type: ignore[attr-defined]
+    def full_disk(source: object, target: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(np, "savez_compressed", full_disk)
+    monkeypatch.setattr(os, "replace", full_disk)
     assert len(modulus_quantiles(2)) == 4097
     assert list(folder.iterdir()) == []
 
