@@ -214,13 +214,8 @@ def _complex_column(order: int, x: np.ndarray) -> np.ndarray:
 
 
 def _complex_circle(order: int, r: np.ndarray) -> np.ndarray:
-    """The density of complex eigenvalues of modulus r: ∫ over the angle, finer near the real axis."""
-    near = np.minimum(np.pi / 2, EDGE / r)
-
-    def density(angle: np.ndarray) -> np.ndarray:
-        return _repulsion(r * np.sin(angle))
-
-    quarter = _quadrature(density, 0 * r, near) + _quadrature(density, near, 0 * r + np.pi / 2)
+    """The density of complex eigenvalues of modulus r: ∫ over the angle, in one quarter of the circle."""
+    quarter = _quadrature(lambda angle: _repulsion(r * np.sin(angle)), 0 * r, 0 * r + np.pi / 2)
     return np.asarray(4 * r * quarter * _inside(order, r**2))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
+from scipy.special import gammaincc
 
 from mme.ensembles import ginibre
 from mme.ensembles.ginibre import complex_eigenvalue_density, expected_eigenvalues, real_eigenvalue_density
@@ -81,9 +82,25 @@ def test_real_parts_are_symmetric_and_moduli_are_not_negative() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_excess_moves_eigenvalues_but_makes_none(part: str) -> None:
+@pytest.mark.parametrize("order", [17, 600])
+def test_excess_moves_eigenvalues_but_makes_none(order: int, part: str) -> None:
     everything = [-np.inf, np.inf]
-    np.testing.assert_allclose(expected_eigenvalues(17, everything, part, excess=0.7), [0, 17], atol=1e-10)
+    np.testing.assert_allclose(
+        expected_eigenvalues(order, everything, part, excess=0.7), [0, order], atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("order", [9, 200])
+def test_excess_agrees_with_direct_quadrature(order: int) -> None:
+    def change(square: float) -> float:
+        return (1 - 2 * square / order) * gammaincc(order - 1, square) / (np.pi * order)
+
+    end, reach = 0.6 * order**0.5, order**0.5 + 7
+    strip, _ = dblquad(lambda y, x: 2 * change(x**2 + y**2), 0, end, 0, reach)
+    disc, _ = quad(lambda r: 2 * np.pi * r * change(r**2), 0, end)
+    for part, expected in (("real", strip), ("modulus", disc)):
+        shift = expected_eigenvalues(order, end, part, excess=1) - expected_eigenvalues(order, end, part)
+        assert shift == pytest.approx(expected, abs=1e-8)
 
 
 def test_excess_kurtosis_of_the_entries_shifts_the_law() -> None:
