@@ -25,6 +25,7 @@ every_chapter = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @every_chapter
 def test_chapter_runs(chapter: Path) -> None:
     notebook = executed(chapter)
@@ -33,6 +34,7 @@ def test_chapter_runs(chapter: Path) -> None:
     assert [text for text in map(plain_text, outputs) if RAW.search(text)] == []
 
 
+@pytest.mark.slow
 @every_chapter
 def test_figures_have_alternative_text(chapter: Path) -> None:
     silent = [
@@ -44,6 +46,7 @@ def test_figures_have_alternative_text(chapter: Path) -> None:
     assert silent == []
 
 
+@pytest.mark.slow
 @every_chapter
 def test_visible_cells_are_short(chapter: Path) -> None:
     long = [
