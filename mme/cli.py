@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable
-from enum import StrEnum
 from functools import wraps
 from pathlib import Path
+from tokenize import TokenError
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from mme import __version__
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.dln import entropy_terms, orbit_volume_mc
+from mme.dln.arguments import validate_depth
 from mme.errors import InputError
 
 __all__ = ["app", "main", "read_matrix"]
@@ -30,14 +32,6 @@ app = typer.Typer(
     help="Conjugate matrix ensembles and the entropy of deep linear networks.",
 )
 state = {"debug": False}
-
-
-class FieldName(StrEnum):
-    """The fields that a matrix can be over."""
-
-    R = "R"
-    C = "C"
-    H = "H"
 
 
 def _version(value: bool) -> None:
@@ -73,7 +67,8 @@ def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-@app.command()
+# Unknown options are arguments, so that a negative number is told from a mistyped option by its own message.
+@app.command(context_settings={"ignore_unknown_options": True})
 @one_sentence
 def entropy(
     values: Annotated[
@@ -83,23 +78,23 @@ def entropy(
             help="Singular values, or a .npy or text file with a matrix, or with singular values in one row.",
         ),
     ],
-    depth: Annotated[int, typer.Option("--depth", "-N", help="Number of layers N, at least 1.")],
+    depth: Annotated[float, typer.Option("--depth", "-N", metavar="N", help="Number of layers, at least 1.")],
     field: Annotated[
-        FieldName, typer.Option("--field", "-F", help="Real, complex or quaternionic matrices.")
-    ] = FieldName.R,
+        str, typer.Option("--field", "-F", metavar="[R|C|H]", help="Real, complex or quaternionic matrices.")
+    ] = "R",
     monte_carlo: Annotated[
         bool, typer.Option("--monte-carlo", help="Estimate the volume by sampling as well.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the Monte Carlo estimate.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo estimate.")] = 0,
     samples: Annotated[int, typer.Option(help="Sample size of the Monte Carlo estimate.")] = 8192,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the entropy S of a matrix's balanced factorisations: its terms, the orbit's dimension and volume.
 
-    A matrix over H is given as its complex image, 2d rows and columns with blocks [[A, B], [-conj B, conj
-    A]].
+    A matrix over H is given as its complex image of 2d rows and columns, A and B above -conj B and conj A.
     """
-    scalars = field_of(field.value)
+    scalars = field_of(int(field) if field.isdecimal() else field)
+    depth = validate_depth(int(depth) if depth.is_integer() else depth)
     sigma = _singular_values(values, scalars)
     terms = entropy_terms(sigma, depth=depth, field=scalars)
     estimate = None
@@ -142,7 +137,8 @@ def entropy(
         )
         rows += [
             ("", ""),
-            ("Monte Carlo estimate of S", f"{estimate.log_volume:.6f} ± {estimate.standard_error:.1g}"),
+            ("Monte Carlo estimate of S", f"{estimate.log_volume:.8g}"),
+            ("its standard error", f"{estimate.standard_error:.2g}"),
             ("its distance from S in standard errors", f"{z:+.2f}"),
         ]
     for row in rows:
@@ -160,14 +156,25 @@ def read_matrix(path: Path) -> np.ndarray:
     """
     try:
         if path.suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
-        try:
-            return np.loadtxt(path, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
-        except ValueError:
-            return np.loadtxt(path, dtype=complex, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
-    except (OSError, ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            array = np.load(path, allow_pickle=False)
+            if not isinstance(array, np.ndarray):
+                array.close()
+                raise ValueError("it is an archive of several arrays")
+            return array
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # a file without numbers
+            return _text(path)
+    except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TokenError, UserWarning) as error:
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".") if str(error) else type(error).__name__
         raise InputError(f"cannot read a matrix from {path}: {reason}.") from None
+
+
+def _text(path: Path) -> np.ndarray:
+    delimiter = "," if path.suffix == ".csv" else None
+    try:
+        return np.loadtxt(path, ndmin=2, delimiter=delimiter)
+    except ValueError:
+        return np.loadtxt(path, dtype=complex, ndmin=2, delimiter=delimiter)
 
 
 def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
@@ -185,6 +192,8 @@ def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
     array = read_matrix(path)
     if array.ndim == 1 or (array.ndim == 2 and array.shape[0] == 1 and array.shape[1] > 1):
         return np.asarray(array).reshape(-1)
+    if array.ndim > 2:
+        raise InputError(f"the file must hold one matrix, but its array has shape {array.shape}.")
     return scalars.singular_values(scalars.validate(array, name="the matrix"))
 
 
