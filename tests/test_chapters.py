@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jupytext
 import pytest
 from execute_once import ROOT
 from nbformat import NotebookNode
@@ -80,6 +81,10 @@ def test_no_cell_escapes_execution() -> None:
     texts = {page: page.read_text(encoding="utf-8") for page in pages()}
     assert [page for page, text in texts.items() if PLAIN_FENCE.search(text) and CELL not in text] == []
     assert chapters(), f"no page has a {CELL}"
+    # A cell inside another block, such as a solution, is text to the notebook and never runs.
+    written = {chapter: chapter.read_text(encoding="utf-8").count(CELL) for chapter in chapters()}
+    read = {chapter: len(code_cells(jupytext.read(chapter))) for chapter in chapters()}
+    assert written == read
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
