@@ -216,7 +216,7 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     Raises
     ------
     InputError
-        If the bins or the numbers of draws differ.
+        If one is no density, or the bins or the numbers of draws differ.
 
     Examples
     --------
@@ -226,6 +226,12 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     >>> spectral_difference(*rho).difference
     array([ 0.5, -0.5])
     """
+    for name, density in (("first", first), ("second", second)):
+        if not isinstance(density, SpectralDensity):
+            raise InputError(
+                f"{name} must be a SpectralDensity (from spectral_density), "
+                f"but it is a {type(density).__name__}."
+            )
     if not np.array_equal(first.edges, second.edges):
         raise InputError("first and second must have the same bins; give both densities one window and bins.")
     draws = [len(density.density) for density in (first, second) if density.density.ndim == 2]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.cluster import hierarchy
 
+from mme.algebra.checks import generator
 from mme.ensembles.difference import (
     CircularSpectralDifference,
     Conjugacy,
@@ -72,7 +73,7 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
     Raises
     ------
     InputError
-        If none is given, or one was drawn once only and has no standard error.
+        If none is given, one is no such difference, or one was drawn once only and has no standard error.
 
     Examples
     --------
@@ -82,6 +83,11 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
     """
     if not differences:
         raise InputError("default_delta needs at least one circular spectral difference.")
+    for csd in differences:
+        if not isinstance(csd, CircularSpectralDifference):
+            raise InputError(
+                f"differences must be circular spectral differences, but one is a {type(csd).__name__}."
+            )
     errors = sorted(csd.standard_error for csd in differences)[-2:]
     if not np.isfinite(errors).all():
         raise InputError("delta cannot be derived from one draw, which has no standard error; use draws ≥ 2.")
@@ -189,7 +195,7 @@ def equivalence(
     """
     if delta is not None:
         delta = validate_delta(delta)
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     spectra = [_spectrum(each, options.get("pooling", "plain")) for each in (first, second)]
     csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in spectra]
     drawn = {name: options.pop(name) for name in ("draws", "circular", "construction") if name in options}
@@ -261,8 +267,8 @@ def equivalence_classes(
     Raises
     ------
     InputError
-        If there is no network, a variance is not finite, δ is negative, not finite, or missing where it is
-        needed, the rule is unknown, or options are given that nothing uses.
+        If there is no mapping or no network, a variance is not finite, δ is negative, not finite, or missing
+        where it is needed, the rule is unknown, or options are given that nothing uses.
 
     Examples
     --------
@@ -273,6 +279,11 @@ def equivalence_classes(
     EquivalenceClasses(a, b, c | d; single linkage, delta 0.1)
     """
     choice("linkage", linkage, LINKAGES)
+    if not isinstance(networks, Mapping):
+        raise InputError(
+            "networks must be a mapping of names to networks, to their differences or to variances, "
+            f"but it is of type {type(networks).__name__}."
+        )
     if not networks:
         raise InputError("networks must hold at least one network, but it is empty.")
     known = (Real, CircularSpectralDifference)

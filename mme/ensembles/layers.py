@@ -243,9 +243,10 @@ def layer_matrix_ensemble(
     choice("dtype", dtype, DTYPES)
     layers: list[Layer] = []
     skipped: list[tuple[str, str]] = []
+    include, exclude = _patterns("include", include), _patterns("exclude", exclude)
     wanted = None if types is None else _type_names(types, source)
     for name, value, kinds in _parameters(source):
-        reason = _left_out(name, include, exclude) or _no_matrix(value)
+        reason = _left_out(name, include, exclude) or _no_matrix(name, value)
         if not reason and wanted is not None:
             names = kinds or {TYPES_BY_AXES.get(len(value.shape), "")}
             reason = "" if names & wanted else "type not chosen"
@@ -264,7 +265,8 @@ def layer_matrix_ensemble(
 
 
 def _is_module(source: Any) -> bool:
-    return hasattr(source, "named_parameters") and hasattr(source, "named_modules")
+    is_class = isinstance(source, type)
+    return not is_class and hasattr(source, "named_parameters") and hasattr(source, "named_modules")
 
 
 def _parameters(source: Any) -> Iterator[tuple[str, Any, set[str]]]:
@@ -307,15 +309,19 @@ def _storage(value: Any) -> tuple[Any, ...] | None:
 
 
 def _described(source: Any) -> str:
+    if isinstance(source, type):
+        return f"the class {source.__name__} and no instance of it"
     return (
-        f"an array of shape {source.shape}"
+        f"an array of shape {tuple(source.shape)}"
         if hasattr(source, "shape")
         else f"of type {type(source).__name__}"
     )
 
 
 def _type_names(types: Any, source: Any) -> set[str]:
-    listed = [types] if isinstance(types, str | type) else list(types)
+    listed = [types] if isinstance(types, str | type) or not isinstance(types, Iterable) else list(types)
+    if not all(isinstance(item, str | type) for item in listed):
+        raise InputError(f"types must be names or classes of layers, but it is {types!r}.")
     names = {item if isinstance(item, str) else item.__name__ for item in listed}
     if not _is_module(source):
         for name in sorted(names):
@@ -323,22 +329,34 @@ def _type_names(types: Any, source: Any) -> set[str]:
     return names
 
 
-def _left_out(name: str, include: str | Iterable[str] | None, exclude: str | Iterable[str] | None) -> str:
-    def matches(patterns: str | Iterable[str]) -> bool:
-        return any(
-            fnmatchcase(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns)
-        )
+def _patterns(argument: str, patterns: Any) -> list[str] | None:
+    """Return patterns as a list, which can be read once for each parameter."""
+    if patterns is None:
+        return None
+    listed = [patterns] if isinstance(patterns, str) or not isinstance(patterns, Iterable) else list(patterns)
+    if not all(isinstance(pattern, str) for pattern in listed):
+        raise InputError(f"{argument} must be a pattern of names or a list of them, but it is {patterns!r}.")
+    return listed
+
+
+def _left_out(name: str, include: list[str] | None, exclude: list[str] | None) -> str:
+    def matches(patterns: list[str]) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
 
     if include is not None and not matches(include):
         return "name not included"
     return "name excluded" if exclude is not None and matches(exclude) else ""
 
 
-def _no_matrix(value: Any) -> str:
+def _no_matrix(name: str, value: Any) -> str:
     """Return why a parameter gives no layer matrix of order 2 or more; empty if it gives one."""
     if isinstance(value, str):  # the reason, from `_parameters`
         return value
-    if isinstance(value, Mapping) or not hasattr(value, "shape"):
+    if type(value).__name__.startswith("Uninitialized"):  # of a lazy torch layer, whose shape is not known
+        raise InputError(
+            f"layer {name!r} is not initialised and holds no weights; run the network once first."
+        )
+    if isinstance(value, Mapping) or not (hasattr(value, "shape") and hasattr(value, "dtype")):
         return f"not an array but {type(value).__name__}"
     if len(value.shape) < 2:
         return "one axis" if len(value.shape) == 1 else "a single number"

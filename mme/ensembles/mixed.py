@@ -15,6 +15,7 @@ __all__ = ["PARTS", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "choice", "
 
 Part = Literal["real", "modulus", "symmetric"]
 PARTS: tuple[Part, ...] = ("real", "modulus", "symmetric")
+LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
 
 
 def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
@@ -30,8 +31,11 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     >>> choice("zeros", "keep", ("keep", "drop", "half"))
     'keep'
     """
-    if value not in allowed:
-        raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}, but it is {value!r}.")
+    if not isinstance(value, str) or value not in allowed:
+        given = repr(value)
+        if len(given) > LONGEST_SHOWN or "\n" in given:
+            given = f"of type {type(value).__name__}"
+        raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}, but it is {given}.")
     return str(value)
 
 
@@ -106,7 +110,13 @@ class MixedMatrixEnsemble(Result):
     matrices: Sequence[np.ndarray]
 
     def __post_init__(self) -> None:
-        checked = tuple(_square(index, matrix) for index, matrix in enumerate(self.matrices))
+        try:
+            listed = list(self.matrices)
+        except TypeError:
+            raise InputError(
+                f"matrices must be a list of matrices, but it is of type {type(self.matrices).__name__}."
+            ) from None
+        checked = tuple(_square(index, matrix) for index, matrix in enumerate(listed))
         if not checked:
             raise InputError("matrices must hold at least one square matrix, but it is empty.")
         if len({matrix.shape[:-2] for matrix in checked}) > 1:
@@ -153,9 +163,11 @@ class MixedMatrixEnsemble(Result):
 def _square(index: int, matrix: Any) -> np.ndarray:
     where = f"matrices[{index}]"
     try:
-        array = np.asarray(matrix)
+        array = np.asarray(matrix.detach() if hasattr(matrix, "detach") else matrix)
     except ValueError:
         raise InputError(f"{where} must be a square matrix, but it has rows of different lengths.") from None
+    except TypeError as problem:  # a tensor of a kind that NumPy lacks
+        raise InputError(f"{where} must be readable as a NumPy array, but it is not: {problem}.") from None
     if array.dtype.kind not in "fiu":
         raise InputError(f"{where} must be real, but its dtype is {array.dtype}.")
     if (

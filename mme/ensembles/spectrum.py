@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +67,12 @@ class PooledSpectrum(Result):
     pooling: str = "plain"
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.eigenvalues)
+        try:
+            values = np.asarray(self.eigenvalues)
+        except (TypeError, ValueError):
+            raise InputError(
+                "eigenvalues must be real numbers of shape (n,) or (draws, n), but they are no array."
+            ) from None
         if values.dtype.kind not in "fiu" or values.ndim not in (1, 2) or not values.size:
             raise InputError(
                 "eigenvalues must be real numbers of shape (n,) or (draws, n), "
@@ -75,10 +81,12 @@ class PooledSpectrum(Result):
         if not np.isfinite(values).all():
             raise InputError("eigenvalues must be finite, but some are NaN or infinite.")
         fewest = int((values == 0).sum(axis=-1).min())
-        if not 0 <= self.structural_zeros <= fewest:
+        zeros: Any = self.structural_zeros
+        is_integer = isinstance(zeros, Integral) and not isinstance(zeros, bool)
+        if not (is_integer and 0 <= zeros <= fewest):
             raise InputError(
-                f"structural_zeros must be between 0 and {fewest}, the number of eigenvalues that are zero, "
-                f"but it is {self.structural_zeros!r}."
+                f"structural_zeros must be an integer between 0 and {fewest}, the number of eigenvalues that "
+                f"are zero, but it is {self.structural_zeros!r}."
             )
         values = values if values.dtype.kind == "f" else values.astype(np.float64)
         if (values[..., 1:] < values[..., :-1]).any():

@@ -277,3 +277,8 @@ class TestBadInput:
 
     def test_policies_are_the_documented_ones(self) -> None:
         assert ZERO_POLICIES == WEIGHTS
+
+
+def test_bins_whose_height_would_overflow_are_refused() -> None:
+    with pytest.raises(InputError, match="too narrow for 10 bins in floating point"):
+        bin_edges((0, 1e-308), 10)

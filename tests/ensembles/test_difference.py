@@ -523,3 +523,11 @@ def test_mixed_ensembles_are_compared_as_they_are() -> None:
     assert isinstance(csd, CircularSpectralDifference)
     assert csd.differences[0] == pytest.approx([0, 3 / 5 - 1 / 2, 1 / 5 - 1 / 2, 0, 0, 1 / 5])
     assert not csd.sampled
+
+
+def test_a_difference_needs_two_densities() -> None:
+    density = spectral_density(PooledSpectrum([1.0, 2.0]))
+    with pytest.raises(InputError, match=r"second must be a SpectralDensity .*, but it is a ndarray\.$"):
+        spectral_difference(density, np.ones(1000))
+    with pytest.raises(InputError, match=r"first must be a SpectralDensity .*, but it is a NoneType\.$"):
+        spectral_difference(None, density)

@@ -122,7 +122,10 @@ def test_the_strict_first_condition_can_hold() -> None:
 
 
 def test_one_conjugate_of_two_is_not_enough() -> None:
-    drawn, far = circular_mixed_ensemble([60] * 6, rng=1, construction="haar"), {"far": np.diag(np.linspace(1.0, 2.0, 50))}
+    drawn, far = (
+        circular_mixed_ensemble([60] * 6, rng=1, construction="haar"),
+        {"far": np.diag(np.linspace(1.0, 2.0, 50))},
+    )
     verdict = equivalence(drawn, far, delta=1e6, conjugate="deterministic")
     assert [each.holds for each in verdict.conjugacies] == [True, False]
     assert not verdict.strictly_equivalent
@@ -369,3 +372,21 @@ def test_bad_classes_are_refused_in_one_sentence(arguments: tuple[Any, dict[str,
         equivalence_classes(networks, **options)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("networks", [[0.1, 0.2], "vgg", 3, None, [("a", 0.1)]])
+def test_classes_need_a_mapping(networks: Any) -> None:
+    with pytest.raises(InputError, match=r"networks must be a mapping of names .*, but it is of type \w+\.$"):
+        equivalence_classes(networks, delta=0.1)
+
+
+def test_a_default_delta_needs_differences() -> None:
+    with pytest.raises(InputError, match=r"differences must be .*, but one is a float\.$"):
+        default_delta(0.1)
+
+
+@pytest.mark.parametrize("rng", ["today", -1, 1.5])
+def test_equivalence_refuses_a_wrong_seed(rng: Any) -> None:
+    network = {"fc": np.eye(4)}
+    with pytest.raises(InputError, match="rng must be None, a non-negative integer or a NumPy generator"):
+        equivalence(network, network, rng=rng)

@@ -356,6 +356,44 @@ class TestBadInput:
         ):
             layer_matrix_ensemble(source)
 
+    def test_a_class_in_place_of_a_module(self) -> None:
+        class Module:
+            named_parameters = named_modules = None
+
+        with pytest.raises(InputError, match="but it is the class Module and no instance of it"):
+            layer_matrix_ensemble(Module)
+
+    def test_a_lazy_layer_before_its_first_run(self) -> None:
+        class UninitializedParameter:
+            @property
+            def shape(self) -> tuple[int, ...]:
+                raise RuntimeError("Can't access the shape of an uninitialized parameter")
+
+        network = {"fc": np.eye(3), "lazy": UninitializedParameter()}
+        with pytest.raises(
+            InputError, match=r"layer 'lazy' is not initialised .*; run the network once first\.$"
+        ):
+            layer_matrix_ensemble(network)
+
+    def test_an_array_without_one_dtype(self) -> None:
+        class Table:
+            shape = (3, 3)
+
+        with pytest.raises(InputError, match="a: not an array but Table"):
+            layer_matrix_ensemble({"a": Table()})
+
+    @pytest.mark.parametrize("argument", ["include", "exclude", "types"])
+    @pytest.mark.parametrize("wrong", [3, [3], ["a", 3]])
+    def test_choices_that_are_no_names(self, argument: str, wrong: Any) -> None:
+        with pytest.raises(InputError, match=f"{argument} must be .*names") as caught:
+            layer_matrix_ensemble({"a": np.eye(3)}, **{argument: wrong})
+        assert str(caught.value).endswith(".")
+
+    def test_patterns_may_come_from_a_generator(self) -> None:
+        network = {name: np.eye(3) for name in "abc"}
+        chosen = layer_matrix_ensemble(network, include=(name for name in "ac"))
+        assert [layer.name for layer in chosen.layers] == ["a", "c"]
+
     def test_unknown_names_say_which_exist(self) -> None:
         network = {"fc": np.eye(3)}
         with pytest.raises(InputError, match="dtype must be one of 'float64', 'float32', but it is 'half'"):

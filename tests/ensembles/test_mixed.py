@@ -147,3 +147,42 @@ class TestMixedMatrixEnsemble:
     def test_draws_must_be_equally_many(self, other: np.ndarray) -> None:
         with pytest.raises(InputError, match="the same number of draws"):
             MixedMatrixEnsemble([np.ones((4, 2, 2)), other])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("both", "'both'"),
+        (None, "None"),
+        ([], r"\[\]"),
+        (np.eye(9), "of type ndarray"),
+        ({"a": 99 * "b"}, "of type dict"),
+    ],
+)
+def test_a_wrong_choice_is_shown_only_where_it_is_short(value: Any, shown: str) -> None:
+    with pytest.raises(InputError, match=rf"part must be one of .*, but it is {shown}\.$") as caught:
+        choice("part", value, PARTS)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("matrices", [None, 3])
+def test_no_list_of_matrices(matrices: Any) -> None:
+    with pytest.raises(InputError, match=r"matrices must be a list of matrices, but it is of type \w+\.$"):
+        MixedMatrixEnsemble(matrices)
+
+
+def test_tensors_that_need_gradients_or_have_no_numpy_type() -> None:
+    class Tensor:
+        def __init__(self, array: Any) -> None:
+            self.array = array
+
+        def detach(self) -> Any:
+            return self.array
+
+    class Short:
+        def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+    assert MixedMatrixEnsemble([Tensor(np.eye(3))]).orders == (3,)
+    with pytest.raises(InputError, match=r"matrices\[0\] must be readable as a NumPy array, .* BFloat16\.$"):
+        MixedMatrixEnsemble([Tensor(Short())])

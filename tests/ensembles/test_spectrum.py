@@ -217,7 +217,7 @@ class TestPooledSpectrum:
 
     @pytest.mark.parametrize("zeros", [-1, 2])
     def test_more_structural_zeros_than_zeros(self, zeros: int) -> None:
-        with pytest.raises(InputError, match=r"structural_zeros must be between 0 and 1, .* but it is"):
+        with pytest.raises(InputError, match=r"structural_zeros must be an integer between 0 and 1, .* but it"):
             PooledSpectrum(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]), zeros)
 
 
@@ -236,3 +236,14 @@ class TestBadInput:
             InputError, match="pooling must be one of 'plain', 'periodic', but it is 'cyclic'"
         ):
             pooled_spectrum(ensemble, pooling="cyclic")
+
+
+def test_ragged_eigenvalues_are_refused() -> None:
+    with pytest.raises(InputError, match=r"eigenvalues must be real numbers .*, but they are no array\.$"):
+        PooledSpectrum([[1.0, 2.0], [3.0]])
+
+
+@pytest.mark.parametrize("zeros", ["1", None, 1.0, True, -1, 2])
+def test_structural_zeros_are_a_number_of_zeros(zeros: Any) -> None:
+    with pytest.raises(InputError, match=r"structural_zeros must be an integer between 0 and 1, the number"):
+        PooledSpectrum([0.0, 1.0], structural_zeros=zeros)
