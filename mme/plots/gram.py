@@ -47,6 +47,7 @@ def gram_matrix_image(gram: ArrayLike, block: int | None = None, ax: Axes | None
             [side[0], side[0], side[1], side[1], side[0]],
             color=GREY,
             lw=0.6,
+            clip_on=False,  # the last block ends where the axes do
         )
     ax.set(xticks=[], yticks=[], xlabel="Lie algebra element, then frame", ylabel="the same")
     return ax
