@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def beta_hermite(
     >>> beta_hermite(3, 2.5, size=4, rng=0).shape
     (4, 3)
     """
-    if isinstance(beta, bool) or not isinstance(beta, Real) or not 0 < beta < np.inf:
+    if not _is_positive(beta):
         raise InputError(f"beta must be a positive finite number, but it is {beta!r}.")
     if n < 1:
         raise InputError(f"n must be an integer of at least 1, but it is {n!r}.")
@@ -61,3 +61,7 @@ def beta_hermite(
     beside = np.sqrt(generator.chisquare(freedom, (size, n - 1)) / 2) if n > 1 else np.zeros((size, 0))
     matrices[:, index[1:], index[:-1]] = beside  # eigvalsh reads the lower triangle
     return np.linalg.eigvalsh(matrices)
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < np.inf
