@@ -16,7 +16,9 @@ __all__ = ["approach_to_infinite_depth", "metric_balls"]
 
 
 @styled
-def metric_balls(depths: Sequence[int] = (1, 4), *, values: Sequence[float] = (0.1, 0.5, 1.0, 1.5), size: float = 0.12) -> Figure:
+def metric_balls(
+    depths: Sequence[int] = (1, 4), *, values: Sequence[float] = (0.1, 0.5, 1.0, 1.5), size: float = 0.12
+) -> Figure:
     """Draw unit balls of the metric g^N among the diagonal 2 × 2 matrices.
 
     Parameters
@@ -42,7 +44,11 @@ def metric_balls(depths: Sequence[int] = (1, 4), *, values: Sequence[float] = (0
         for first in values:
             for second in values:
                 # Along the diagonal the metric is 1/μ_kk in each direction.
-                reach = size * np.exp(np.diag(log_metric_eigenvalues([first, second], depth=depth)) / 2) / np.sqrt(depth)
+                reach = (
+                    size
+                    * np.exp(np.diag(log_metric_eigenvalues([first, second], depth=depth)) / 2)
+                    / np.sqrt(depth)
+                )
                 ax.plot(first + reach[0] * np.cos(angle), second + reach[1] * np.sin(angle), color=BLUE, lw=1)
         ax.set(title=f"N = {depth}", xlabel="σ₁", aspect="equal")
     axes[0].set_ylabel("σ₂")
@@ -76,7 +82,9 @@ def approach_to_infinite_depth(
     for (name, sigma), colour, marker in zip(matrices.items(), PALETTE, "os^Dv", strict=False):
         x = np.log(np.asarray(sigma, dtype=float))
         limit = infinite_depth_entropy(sigma, field=field)
-        distance = [abs(renormalised_entropy(sigma, depth=int(depth), field=field) - limit) for depth in depths]
+        distance = [
+            abs(renormalised_entropy(sigma, depth=int(depth), field=field) - limit) for depth in depths
+        ]
         ax.loglog(depths, distance, marker, color=colour, markersize=4, label=name)
         slope = scalars.group_dimension(len(x)) / len(x) * abs(x.sum())
         pairs = (x[:, None] - x)[np.triu_indices(len(x), 1)]

@@ -16,7 +16,11 @@ __all__ = ["repulsion_and_its_absence"]
 
 @styled
 def repulsion_and_its_absence(
-    hermitian: Mapping[str, ArrayLike], entropic: Mapping[str, ArrayLike], *, betas: Sequence[float], bins: int = 50
+    hermitian: Mapping[str, ArrayLike],
+    entropic: Mapping[str, ArrayLike],
+    *,
+    betas: Sequence[float],
+    bins: int = 50,
 ) -> Figure:
     """Draw histograms of gaps between two eigenvalues, and between two singular values.
 
@@ -46,7 +50,8 @@ def repulsion_and_its_absence(
         ax.set(xlabel="gap s", xlim=(0, None))
     reach = np.linspace(0, max(float(np.max(values)) for values in hermitian.values()), 200)
     for beta, colour in zip(betas, PALETTE, strict=False):
-        left.plot(reach, chi.pdf(reach / np.sqrt(2), beta + 1) / np.sqrt(2), color=colour, linewidth=0.8, alpha=0.7)
+        law = chi.pdf(reach / np.sqrt(2), beta + 1) / np.sqrt(2)
+        left.plot(reach, law, color=colour, linewidth=0.8, alpha=0.7)
     left.set(title="eigenvalues", ylabel="density")
     right.set(title="singular values, weight $e^S$")
     left.legend()

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "styled"]
 
@@ -18,7 +19,7 @@ BLUE, ORANGE, GREEN, PURPLE, SKY = "#0077bb", "#dd7711", "#009e73", "#cc6699", "
 GREY = "#808080"  # text and axes: 4:1 against white and against the dark page
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.figsize": (7.0, 3.4),
     "figure.dpi": 110,
     "savefig.dpi": 160,
@@ -26,7 +27,7 @@ STYLE: dict[str, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "savefig.bbox": "tight",
-    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.prop_cycle": cycler(color=PALETTE),
     "axes.edgecolor": GREY,
     "axes.labelcolor": GREY,
     "axes.titlecolor": GREY,
