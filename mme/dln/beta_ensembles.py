@@ -65,4 +65,4 @@ def beta_hermite(
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < np.inf
+    return not isinstance(value, bool) and isinstance(value, Real) and 0 < float(value) < np.inf

@@ -41,7 +41,8 @@ def repulsion_and_its_absence(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> fig = repulsion_and_its_absence({"β = 1": rng.uniform(size=99)}, {"β = 1": rng.uniform(size=99)}, betas=[1])
+    >>> gaps = {"β = 1": rng.uniform(size=99)}
+    >>> fig = repulsion_and_its_absence(gaps, gaps, betas=[1])
     """
     left, right = figure(size=(7.4, 3.2), panels=(1, 2))
     for ax, gaps in ((left, hermitian), (right, entropic)):
