@@ -205,7 +205,8 @@ def layer_matrix_ensemble(
     ----------
     source : torch.nn.Module, state dict, mapping of names to arrays, or pairs (name, array)
         A parameter that two layers of a network share counts once; in a mapping, torch tensors are shared
-        when they lie in the same memory, and NumPy arrays always count by their names.
+        when they lie in the same memory, and NumPy arrays always count by their names. A state dict also
+        holds a module's buffers; leave out one of two axes, such as an index table, by `exclude`.
     include, exclude : str or iterable of str, optional
         Patterns of parameter names (``*``, ``?``, ``[…]``); keep only matches of `include`, drop those of
         `exclude`.
