@@ -403,9 +403,7 @@ def test_default_tolerance_is_kolmogorovs() -> None:
 def test_tolerance_counts_every_draw_and_the_whole_positive_spectrum() -> None:
     network = spectrum(np.concatenate([np.linspace(0.1, 5, 50), np.linspace(7, 9, 50)]))
     draws = spectrum(np.random.default_rng(0).exponential(size=(8, 30)))
-    assert conjugacy(network, draws, level=0.01).tolerance == pytest.approx(
-        1.6276 * np.sqrt(1 / 100 + 1 / 240), rel=1e-4
-    )
+    assert conjugacy(network, draws).tolerance == pytest.approx(1.6276 * np.sqrt(1 / 100 + 1 / 240), rel=1e-4)
     with_law = conjugacy(network, deterministic_spectrum([50, 50]), level=0.01)
     assert with_law.tolerance == pytest.approx(1.6276 / np.sqrt(100), rel=1e-4)
     laws = conjugacy(deterministic_spectrum([50]), deterministic_spectrum([50]))
