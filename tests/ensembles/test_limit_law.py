@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import unitary_group
 
 from mme.ensembles import limit_law
+from mme.ensembles.ginibre import expected_eigenvalues
 from mme.ensembles.limit_law import (
     TABLE_BELOW,
     bulk_radius,
@@ -93,6 +94,13 @@ def test_radius_of_the_bulk() -> None:
     edges = bulk_radius() * np.array([0, 0.5, 0.9, 1, 1.1])
     shares = 4095 * modulus_density(4096, edges, "modulus") * 4096 / 4095**2
     np.testing.assert_allclose(shares, [0.25, 0.56, 0.19, 0], atol=0.01)
+
+
+def test_ginibre_method_is_the_ginibre_ensemble_beside_one_eigenvalue() -> None:
+    x = np.linspace(-0.6, 0.6, 13)  # far below the Perron eigenvalue
+    scaled = x * np.sqrt(49 / (1 - np.pi / 4))
+    found = 50 * modulus_distribution(50, x, method="ginibre")
+    np.testing.assert_allclose(found, expected_eigenvalues(49, scaled), atol=1e-10)
 
 
 def test_two_by_two_real_parts_of_the_bulk() -> None:
