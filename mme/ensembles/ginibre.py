@@ -2,8 +2,8 @@
 
 A real Ginibre matrix has independent standard normal entries. Its n eigenvalues are real, or come in
 complex conjugate pairs; the densities of both are known in closed form at every order n: [EKS] Edelman,
-Kostlan and Shub, J. Amer. Math. Soc. 7 (1994), Corollary 4.3, for the real ones, and [E] Edelman, J.
-Multivariate Anal. 60 (1997), Theorem 6.2, for the others. With Q(a, z) = Γ(a, z)/Γ(a), each is nearly
+Kostlan and Shub, J. Amer. Math. Soc. 7 (1994), for the real ones, and [E] Edelman, J.
+Multivariate Anal. 60 (1997), for the others. With Q(a, z) = Γ(a, z)/Γ(a), each is nearly
 constant inside the disc of radius √n.
 """
 
