@@ -29,7 +29,7 @@ if not OLDEST <= sys.version_info[:2] <= NEWEST:
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PAGES = ROOT / "_build" / "html"
-EXTRAS = ("book", "test", "networks")
+EXTRAS = ("book", "test", "networks", "checkpoints", "hubs")
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # elsewhere the Linux wheels bring several GB of CUDA
 
 

@@ -13,7 +13,14 @@ from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble, choice
 from mme.errors import InputError
 from mme.result import Result
 
-__all__ = ["Layer", "LayerMatrixEnsemble", "layer_matrix_ensemble"]
+__all__ = [
+    "Layer",
+    "LayerMatrixEnsemble",
+    "layer_matrix_ensemble",
+    "layer_of",
+    "no_layers",
+    "selected_weights",
+]
 
 # What a bare tensor's number of axes says about the layer that it came from.
 TYPES_BY_AXES = {2: "Linear", 3: "Conv1d", 4: "Conv2d", 5: "Conv3d"}
@@ -203,7 +210,7 @@ def layer_matrix_ensemble(
 
     Parameters
     ----------
-    source : torch.nn.Module, state dict, mapping of names to arrays, or pairs (name, array)
+    source : torch.nn.Module, state dict, checkpoint, mapping of names to arrays, or pairs (name, array)
         A parameter that two layers of a network share counts once; in a mapping, torch tensors are shared
         when they lie in the same memory, and NumPy arrays always count by their names. A state dict also
         holds a module's buffers; leave out one of two axes, such as an index table, by `exclude`.
@@ -244,6 +251,48 @@ def layer_matrix_ensemble(
     choice("dtype", dtype, DTYPES)
     layers: list[Layer] = []
     skipped: list[tuple[str, str]] = []
+    for name, value, reason in selected_weights(source, include=include, exclude=exclude, types=types):
+        if reason:
+            skipped.append((name, reason))
+        else:
+            layers.append(layer_of(name, value, dtype))
+    if not layers:
+        raise no_layers(skipped)
+    return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped))
+
+
+def selected_weights(
+    source: Any,
+    *,
+    include: str | Iterable[str] | None = None,
+    exclude: str | Iterable[str] | None = None,
+    types: Any = None,
+) -> Iterator[tuple[str, Any, str]]:
+    """Yield every parameter of a network, and why it takes no part in the layer matrix ensemble.
+
+    Nothing is read: a tensor on disk stays there.
+
+    Parameters
+    ----------
+    source, include, exclude, types
+        As in `layer_matrix_ensemble`.
+
+    Yields
+    ------
+    (name, value, reason)
+        The reason is empty for the weights that are squared.
+
+    Raises
+    ------
+    InputError
+        If the source or an option cannot be used.
+
+    Examples
+    --------
+    >>> weights = {"fc.weight": np.eye(3), "fc.bias": np.zeros(3)}
+    >>> [(name, reason) for name, _, reason in selected_weights(weights)]
+    [('fc.weight', ''), ('fc.bias', 'one axis')]
+    """
     include, exclude = _patterns("include", include), _patterns("exclude", exclude)
     wanted = None if types is None else _type_names(types, source)
     for name, value, kinds in _parameters(source):
@@ -251,18 +300,52 @@ def layer_matrix_ensemble(
         if not reason and wanted is not None:
             names = kinds or {TYPES_BY_AXES.get(len(value.shape), "")}
             reason = "" if names & wanted else "type not chosen"
-        if reason:
-            skipped.append((name, reason))
-        else:
-            layers.append(Layer(name, _weights(name, value), dtype))
-    if not layers:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds no parameters"
-        more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-        raise InputError(
-            "source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square "
-            f"({reasons}{more})."
-        )
-    return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped))
+        yield name, value, reason
+
+
+def layer_of(name: str, value: Any, dtype: str = "float64") -> Layer:
+    """Read one weight tensor as a layer.
+
+    Parameters
+    ----------
+    name : str
+    value : array or tensor
+        As `selected_weights` yields it.
+    dtype : {"float64", "float32"}
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    InputError
+        If a weight is NaN, infinite or complex, or `dtype` is unknown.
+
+    Examples
+    --------
+    >>> layer_of("fc.weight", np.eye(2, 3))
+    Layer('fc.weight', 2×3: A is 2×3, 0 structural zeros)
+    """
+    choice("dtype", dtype, DTYPES)
+    return Layer(name, _weights(name, value), dtype)
+
+
+def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
+    """Return the error to raise when every parameter was skipped.
+
+    Examples
+    --------
+    >>> raise no_layers([("bias", "one axis")])
+    Traceback (most recent call last):
+    mme.errors.InputError: source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square
+    (bias: one axis).
+    """
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds no parameters"
+    more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    return InputError(
+        f"source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square ({reasons}{more})."
+    )
 
 
 def _is_module(source: Any) -> bool:
@@ -292,17 +375,20 @@ def _parameters(source: Any) -> Iterator[tuple[str, Any, set[str]]]:
         ) from None
     for name, value in named:
         storage = _storage(value)
+        kinds_of_value = set(getattr(value, "types", ()))
         if storage is None:
-            yield name, value, set()
+            yield name, value, kinds_of_value
         elif storage in seen:  # a tensor listed under two names is one parameter
             yield name, f"shared with {seen[storage]}", set()
         else:
             seen[storage] = name
-            yield name, value, set()
+            yield name, value, kinds_of_value
 
 
 def _storage(value: Any) -> tuple[Any, ...] | None:
-    """Return where a torch tensor lies in memory; None for other things, and for tensors without storage."""
+    """Return where a tensor lies in memory or on disk; None where that is not known."""
+    if getattr(value, "location", None) is not None:
+        return (value.location,)
     try:
         return (value.data_ptr(), tuple(value.shape), tuple(value.stride())) if value.data_ptr() else None
     except (AttributeError, RuntimeError):  # no tensor, or a sparse one
@@ -324,10 +410,14 @@ def _type_names(types: Any, source: Any) -> set[str]:
     if not all(isinstance(item, str | type) for item in listed):
         raise InputError(f"types must be names or classes of layers, but it is {types!r}.")
     names = {item if isinstance(item, str) else item.__name__ for item in listed}
-    if not _is_module(source):
+    if not (_is_module(source) or (isinstance(source, Mapping) and _tells_types(source))):
         for name in sorted(names):
             choice("types (where source is not a module)", name, tuple(TYPES_BY_AXES.values()))
     return names
+
+
+def _tells_types(source: Mapping[str, Any]) -> bool:
+    return any(getattr(value, "types", ()) for value in source.values())
 
 
 def _patterns(argument: str, patterns: Any) -> list[str] | None:
@@ -353,6 +443,8 @@ def _no_matrix(name: str, value: Any) -> str:
     """Return why a parameter gives no layer matrix of order 2 or more; empty if it gives one."""
     if isinstance(value, str):  # the reason, from `_parameters`
         return value
+    if getattr(value, "skip", ""):  # a file that tells that this is no layer's weight
+        return str(value.skip)
     if type(value).__name__.startswith("Uninitialized"):  # of a lazy torch layer, whose shape is not known
         raise InputError(
             f"layer {name!r} is not initialised and holds no weights; run the network once first."

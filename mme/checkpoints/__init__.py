@@ -1,0 +1,5 @@
+"""Networks on disk: checkpoints of several formats, read layer by layer, without running code from them."""
+
+from mme.checkpoints.stored import Checkpoint, StoredTensor
+
+__all__ = ["Checkpoint", "StoredTensor"]

@@ -1,0 +1,108 @@
+"""Weights that are still on disk: what every reader of a file format returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Checkpoint", "StoredTensor"]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredTensor:
+    """A weight tensor that is read when it is needed, and not kept.
+
+    Attributes
+    ----------
+    name : str
+        The parameter's name in the network.
+    shape : tuple of int
+        Outputs first: (N, p_2, …, p_n), whatever the order of the axes in the file.
+    dtype : str
+        Name of the stored numbers' type, such as ``"float32"`` or ``"bfloat16"``.
+    read : callable
+        Returns the numbers, an ndarray of this shape, of a type that NumPy has.
+    types : frozenset of str
+        Names of the layer's types, such as ``"Conv2d"``, where the file tells.
+    skip : str
+        Why the tensor is no layer's weight, where the file tells; otherwise empty.
+    location : hashable, optional
+        The same for two names of one tensor.
+    fingerprint : str, optional
+        Stands for the numbers where they follow from a recipe, such as a seed.
+
+    Examples
+    --------
+    >>> tensor = StoredTensor("fc.weight", (2, 3), "float64", lambda: np.ones((2, 3)))
+    >>> tensor.size, np.asarray(tensor).sum()
+    (6, np.float64(6.0))
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], np.ndarray]
+    types: frozenset[str] = frozenset()
+    skip: str = ""
+    location: Hashable | None = None
+    fingerprint: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        size = 1
+        for length in self.shape:  # Python's integers do not overflow when a damaged file claims too much
+            size *= length
+        return size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.read()
+        return array if dtype is None else array.astype(dtype)
+
+
+class Checkpoint(Mapping[str, StoredTensor]):
+    """The weights of one network, by name; they stay on disk until one is asked for.
+
+    `mme.ensembles.layer_matrix_ensemble` takes it as it takes a state dict.
+
+    Parameters
+    ----------
+    name : str
+        What the network is called in tables.
+    format : str
+        What it was read from, such as ``"safetensors"``.
+    tensors : iterable of StoredTensor
+        With different names.
+    rule : str, optional
+        The rule of `mme.networks.untrained_control` by which its weights were drawn before training, where
+        that is known.
+
+    Examples
+    --------
+    >>> one = StoredTensor("fc.weight", (2, 3), "float64", lambda: np.ones((2, 3)))
+    >>> Checkpoint("net", "npz", [one])
+    Checkpoint('net', npz: 1 tensors)
+    """
+
+    def __init__(
+        self, name: str, format: str, tensors: Iterable[StoredTensor], rule: str | None = None
+    ) -> None:
+        self.name = name
+        self.format = format
+        self.rule = rule
+        self._tensors = {tensor.name: tensor for tensor in tensors}
+
+    def __getitem__(self, name: str) -> StoredTensor:
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensors)"
