@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from contextlib import suppress
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_folder", "write_whole"]
+__all__ = ["cache_folder", "read_sealed", "write_sealed", "write_whole"]
+
+DIGEST = hashlib.sha256().digest_size
 
 
 def cache_folder() -> Path:
@@ -64,3 +67,50 @@ def write_whole(path: Path, data: bytes) -> None:
         with suppress(OSError):
             os.unlink(beside)
         raise
+
+
+def write_sealed(path: Path, data: bytes) -> None:
+    """Write a file whole, its digest first, so that damage to it shows.
+
+    Parameters
+    ----------
+    path, data, and errors
+        As in `write_whole`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "kept"
+    ...     write_sealed(path, b"whole")
+    ...     read_sealed(path)
+    b'whole'
+    """
+    write_whole(path, hashlib.sha256(data).digest() + data)
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """Return what `write_sealed` wrote; None where it is missing, unreadable or damaged.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bytes or None
+
+    Examples
+    --------
+    >>> read_sealed(Path("/nowhere/at/all")) is None
+    True
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
+        return None
+    with suppress(OSError):
+        os.utime(path)  # it is in use: whoever tidies up lets it be
+    return data[DIGEST:]

@@ -7,7 +7,6 @@ follows: one that was damaged is made again. Where nothing can be written, nothi
 
 import hashlib
 import io
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +24,6 @@ except ModuleNotFoundError as error:
 
 __all__ = ["cache_folder", "load_or_make", "source_digest"]
 
-DIGEST = hashlib.sha256().digest_size
 KEPT_DAYS = 30  # files of older sources, which nobody reads any more, go after this time
 
 
@@ -127,15 +125,10 @@ def load_or_make(
 
 def read(path: Path) -> dict[str, Any] | None:
     """The content of a file that `write` made; None when it is missing or damaged."""
-    try:
-        data = path.read_bytes()
-    except OSError:
+    data = storage.read_sealed(path)
+    if data is None:
         return None
-    if hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
-        return None
-    with suppress(OSError):
-        os.utime(path)  # it is in use: `tidy` lets it be
-    content: dict[str, Any] = torch.load(io.BytesIO(data[DIGEST:]), map_location="cpu", weights_only=True)
+    content: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     return content
 
 
@@ -143,8 +136,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """Write a file, its digest first, so that it appears whole or not at all."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    data = buffer.getvalue()
-    storage.write_whole(path, hashlib.sha256(data).digest() + data)
+    storage.write_sealed(path, buffer.getvalue())
 
 
 def tidy(folder: Path) -> None:
