@@ -41,12 +41,19 @@ class Law:
     distribution: str
     spread: Callable[[tuple[int, ...], int], float]
 
-    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], groups: int = 1) -> np.ndarray:
-        """Weights of this shape."""
-        spread = self.spread(shape, groups)
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], groups: int = 1, dtype: Any = np.float64
+    ) -> np.ndarray:
+        """Weights of this shape, in double or single precision."""
+        spread = np.asarray(self.spread(shape, groups), dtype)
         if self.distribution == "normal":
-            return rng.normal(0.0, spread, shape)
-        return rng.uniform(-spread, spread, shape)
+            weights = rng.standard_normal(shape, dtype)
+        else:
+            weights = rng.random(shape, dtype)
+            weights *= 2
+            weights -= 1
+        weights *= spread
+        return weights
 
 
 @dataclass(frozen=True)
