@@ -115,9 +115,9 @@ def _damaged(path: Path | str, kind: str, error: Exception) -> InputError:
 def _in_words(size: int) -> str:
     if size < 0:
         return "a negative number of bytes"
-    amount = size
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount = amount / 1000 if amount < 10**300 else 10**300
-    return f"{amount:.1f} TB" if amount < 10**6 else "more than a million TB"
+    if size < 1000:
+        return f"{size} bytes"
+    for unit, thousand in (("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12)):
+        if size < 1000 * thousand:
+            return f"{size / thousand:.1f} {unit}"
+    return "more than 1000 TB"
