@@ -119,6 +119,8 @@ class SampledCircularEnsemble:
     ----------
     orders, draws, rng, ensemble, construction
         As in `circular_mixed_ensemble`; `draws` is at least 1.
+    dtype : {"float64", "float32"}
+        Precision of the eigenvalues; the matrices are drawn in double precision.
 
     Examples
     --------
@@ -134,7 +136,9 @@ class SampledCircularEnsemble:
         rng: int | np.random.Generator | None = None,
         ensemble: str = "CUE",
         construction: str = "eigenvectors",
+        dtype: str = "float64",
     ) -> None:
+        choice("dtype", dtype, ("float64", "float32"))
         choice("ensemble", ensemble, tuple(ENSEMBLES))
         choice("construction", construction, CONSTRUCTIONS)
         if not _is_integer(draws) or draws < 1:
@@ -144,6 +148,7 @@ class SampledCircularEnsemble:
         self.rng = rng
         self.ensemble = ensemble
         self.construction = construction
+        self.dtype = dtype
 
     def unitary_batches(self) -> Iterator[Iterator[np.ndarray]]:
         """Yield for each order its unitaries, in batches along the draws."""
@@ -156,7 +161,8 @@ class SampledCircularEnsemble:
     def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
         for batches in self.unitary_batches():
-            spectra = [eigenvalues(_modulus(self.ensemble, batch), part) for batch in batches]
+            moduli = (_modulus(self.ensemble, batch).astype(self.dtype, copy=False) for batch in batches)
+            spectra = [eigenvalues(modulus, part) for modulus in moduli]
             yield MatrixSpectrum(np.concatenate(spectra))
 
 
