@@ -1,7 +1,7 @@
 """Safetensors files: a header in JSON, then the numbers; torch is not needed to read them.
 
 The safetensors library checks the header (lengths, offsets, overlaps). It hands out neither bfloat16 nor
-8-bit floats without torch, and it maps the file, whose pages would stay in memory; so the numbers themselves are
+8-bit floats without torch, and it maps the file, whose pages would stay in memory; so the numbers are
 read from the offsets in the header, one tensor at a time. The format: https://huggingface.co/docs/safetensors.
 """
 
