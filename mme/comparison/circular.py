@@ -24,7 +24,7 @@ from mme.progress import tracked
 
 __all__ = ["SharedCircularEnsemble"]
 
-BLOCK = 4096  # eigenvalues in a block, and one matrix at least
+BLOCK = 1024  # eigenvalues in a block, and one matrix at least
 
 Block = tuple[int, int, int]  # order, draw, number
 

@@ -1,0 +1,93 @@
+"""torchvision's networks: trained weights by its own loader, and initial ones by its own rules."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import urllib.error
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mme.checkpoints.modules import drawn, initialised, known, library
+from mme.checkpoints.stored import Checkpoint
+from mme.errors import InputError
+
+__all__ = ["FIRST_WEIGHTS", "open_torchvision"]
+
+FIRST_WEIGHTS = "IMAGENET1K_V1"  # of torchvision: those that the paper's Table I was made from
+# By which rule torchvision draws the initial weights of a family (`mme.networks.untrained_control`).
+RULES = {r"vgg\d+(_bn)?": "vgg", r"(resnet|resnext|wide_resnet)\w+": "resnet", r"densenet\d+": "densenet"}
+
+
+def open_torchvision(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
+    """Open a network of torchvision.
+
+    Parameters
+    ----------
+    network : str
+        Its name, such as ``"resnet18"``.
+    weights : str
+        A name of torchvision's, ``"untrained"``, or empty for the weights of the paper's Table I.
+    seed : int
+        Of untrained weights.
+    progress : bool
+        Show the download.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    InputError
+        If there is no such network, or its weights are not here and cannot be fetched.
+
+    Examples
+    --------
+    >>> open_torchvision("resnet18", "untrained", 0, False)["conv1.weight"].shape
+    (64, 3, 7, 7)
+    """
+    models = library("torchvision", "torchvision", "torch").models
+    known("torchvision", network, models.list_models())
+    rule = next((rule for pattern, rule in RULES.items() if re.fullmatch(pattern, network)), None)
+    if weights == "untrained":
+        called = f"{network}@untrained"
+        if rule is None:
+            return initialised(called, partial(models.get_model, network, weights=None), seed)
+        return drawn(called, partial(models.get_model, network, weights=None), rule, seed)
+    available = models.get_model_weights(network)
+    chosen = known(f"torchvision:{network}", weights or FIRST_WEIGHTS, [*available.__members__, "DEFAULT"])
+    entry = getattr(available, chosen)
+    opened = _downloaded(f"torchvision:{network}", entry.url, entry.get_state_dict, progress)
+    return Checkpoint(
+        network if not weights else f"{network}@{weights}", "torchvision", opened.values(), rule
+    )
+
+
+def _downloaded(name: str, url: str, load: Callable[..., Any], progress: bool) -> Checkpoint:
+    """The file of the weights, fetched by torchvision's own loader where it is not here yet."""
+    import torch
+
+    from mme.checkpoints.opening import open_checkpoint
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not path.exists():
+        try:
+            load(progress=progress, check_hash=True)
+        except (urllib.error.URLError, OSError) as error:
+            reason = getattr(error, "reason", None) or error.strerror or error
+            raise InputError(
+                f"the weights of {name} are not here and cannot be fetched ({reason}): put {url} at {path}, "
+                f"or ask for {name}@untrained."
+            ) from None
+        except RuntimeError as error:  # the hash does not fit
+            raise InputError(
+                f"the download of {name} is damaged ({str(error).rstrip('.')}); try again."
+            ) from None
+    expected = path.stem.rpartition("-")[2]
+    with path.open("rb") as file:
+        if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
+            raise InputError(f"{path} is damaged: its hash is not {expected}…; delete it and run this again.")
+    return open_checkpoint(path)
