@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mme.checkpoints.control import recognised_rule, untrained_checkpoint
 from mme.checkpoints.stored import Checkpoint
 from mme.comparison.circular import SharedCircularEnsemble
-from mme.checkpoints.control import recognised_rule, untrained_checkpoint
 from mme.comparison.options import Options
 from mme.comparison.spectra import NetworkSpectrum, network_spectrum
 from mme.comparison.store import SpectrumStore

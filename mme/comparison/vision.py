@@ -1,0 +1,192 @@
+"""The paper's experiment: Table I and Figures 1 to 4, for trained networks and their untrained controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mme.checkpoints.modules import known
+from mme.checkpoints.torchvision_hub import open_torchvision
+from mme.comparison.compare import conjugate_of, difference_of
+from mme.comparison.options import Options
+from mme.comparison.spectra import NetworkSpectrum, network_spectrum
+from mme.comparison.store import SpectrumStore
+from mme.ensembles.difference import CircularSpectralDifference
+from mme.ensembles.spectrum import pooled_spectrum
+from mme.errors import InputError
+from mme.result import Result
+
+__all__ = ["FIGURES", "PAPER", "Printed", "VisionRow", "vision_rows"]
+
+
+@dataclass(frozen=True)
+class Printed(Result):
+    """One line of Table I as the paper prints it.
+
+    Attributes
+    ----------
+    top1_error, top5_error : float
+        Classification errors on ImageNet in per cent.
+    variance : float
+        Var(CSD).
+    """
+
+    top1_error: float
+    top5_error: float
+    variance: float
+
+
+# Conjugate matrix ensembles, Table I.
+PAPER = {
+    "vgg11": Printed(30.98, 11.37, 0.19),
+    "vgg13": Printed(30.07, 10.75, 0.20),
+    "vgg16": Printed(28.41, 9.63, 0.19),
+    "vgg19": Printed(27.62, 9.12, 0.18),
+    "vgg11_bn": Printed(29.62, 10.19, 0.10),
+    "vgg13_bn": Printed(28.45, 9.63, 0.09),
+    "vgg16_bn": Printed(26.63, 8.50, 0.10),
+    "vgg19_bn": Printed(25.76, 8.15, 0.09),
+    "resnet18": Printed(30.24, 10.92, 0.20),
+    "resnet34": Printed(26.70, 8.58, 0.23),
+    "resnet50": Printed(23.85, 7.13, 1.45),
+    "resnet101": Printed(22.63, 6.44, 1.86),
+    "resnet152": Printed(21.69, 5.94, 1.98),
+    "densenet121": Printed(25.35, 7.83, 0.42),
+    "densenet161": Printed(22.35, 6.20, 0.29),
+    "densenet169": Printed(24.00, 7.00, 0.52),
+    "densenet201": Printed(22.80, 6.43, 0.54),
+}
+"""Table I by torchvision's names of the architectures."""
+
+FIGURES = {
+    1: tuple(name for name in PAPER if name.startswith("vgg")),
+    2: tuple(name for name in PAPER if name.startswith("resnet")),
+    3: tuple(name for name in PAPER if name.startswith("densenet")),
+    4: ("vgg19", "resnet152", "densenet201"),
+}
+"""Which networks the paper's figures show; 1 to 3 the decay of the difference, 4 its fluctuations."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VisionRow(Result):
+    """One architecture of Table I, measured.
+
+    Attributes
+    ----------
+    name : str
+    printed : Printed
+        What the paper prints.
+    spectrum : NetworkSpectrum
+        Of the trained network where it was measured, otherwise of the first untrained control.
+    untrained : tuple of CircularSpectralDifference
+        Of initial weights, one for each seed.
+    trained : CircularSpectralDifference, optional
+        Of the weights IMAGENET1K_V1.
+    """
+
+    name: str
+    printed: Printed
+    spectrum: NetworkSpectrum
+    untrained: tuple[CircularSpectralDifference, ...]
+    trained: CircularSpectralDifference | None = None
+
+    @property
+    def untrained_variance(self) -> float:
+        """Var(CSD) of the untrained control, the mean over its seeds."""
+        return float(np.mean([csd.variance for csd in self.untrained]))
+
+    @property
+    def untrained_standard_error(self) -> float:
+        """Its standard error: over the draws of the conjugate, and over the seeds where there are several.
+
+        All seeds are compared with the same draws, so the error over the draws does not shrink with them.
+        """
+        draws = float(np.mean([csd.standard_error for csd in self.untrained]))
+        if len(self.untrained) == 1:
+            return draws
+        variances = np.array([csd.variance for csd in self.untrained])
+        return float(np.hypot(draws, variances.std(ddof=1) / np.sqrt(len(variances))))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a line of the table tells."""
+        orders = self.spectrum.orders
+        trained = self.trained
+        return {
+            "name": self.name,
+            "paper_variance": self.printed.variance,
+            "variance": None if trained is None else trained.variance,
+            "standard_error": None if trained is None else trained.standard_error,
+            "untrained_variance": self.untrained_variance,
+            "untrained_standard_error": self.untrained_standard_error,
+            "noise_floor": self.untrained[0].noise_floor,
+            "top1_error": self.printed.top1_error,
+            "top5_error": self.printed.top5_error,
+            "layers": len(orders),
+            "eigenvalues": sum(orders),
+            "structural_zeros": self.spectrum.structural_zeros,
+        }
+
+
+def vision_rows(
+    names: Iterable[str] | None = None,
+    options: Options | None = None,
+    *,
+    trained: bool = True,
+    seeds: int = 1,
+    store: SpectrumStore | None = None,
+    jobs: int | None = None,
+    progress: bool = False,
+) -> Iterator[VisionRow]:
+    """Measure the architectures of Table I one after the other.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Some of `PAPER`; all when left out.
+    options : Options, optional
+        In single precision when left out, which changes Var(CSD) in the seventh digit.
+    trained : bool
+        Measure the trained weights too, which torchvision fetches where they are not here.
+    seeds : int
+        How many untrained controls are drawn for each network.
+    store, jobs, progress
+        As in `network_spectrum`.
+
+    Yields
+    ------
+    VisionRow
+
+    Raises
+    ------
+    InputError
+        If a name is not in Table I, or the weights of a network are not here and cannot be fetched.
+
+    Examples
+    --------
+    >>> options = Options(conjugate="deterministic", dtype="float32", zeros="half", part="symmetric")
+    >>> row = next(vision_rows(["resnet18"], options, trained=False))
+    >>> 0.2 < row.untrained_variance < 0.4, row.printed.variance
+    (True, 0.2)
+    """
+    options = Options(dtype="float32") if options is None else options
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise InputError(f"seeds must be an integer of at least 1, but it is {seeds!r}.")
+    chosen = [known("Table I", name, PAPER) for name in (PAPER if names is None else names)]
+    work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
+    for name in chosen:
+        weights = [
+            open_torchvision(name, "untrained", options.seed + number, False) for number in range(seeds)
+        ]
+        if trained:
+            weights.append(open_torchvision(name, "", 0, progress))
+        spectra = [network_spectrum(each, **options.selection, **work) for each in weights]
+        conjugate = conjugate_of(spectra[0].orders, options, **work)
+        csds = [
+            difference_of(pooled_spectrum(each, pooling=options.pooling), conjugate, options)
+            for each in spectra
+        ]
+        shown = replace(spectra[-1], name=name)
+        yield VisionRow(name, PAPER[name], shown, tuple(csds[:seeds]), csds[-1] if trained else None)
