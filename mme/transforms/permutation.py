@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mme.algebra.checks import generator
 from mme.networks._torch import nn, torch
 from mme.transforms.links import hidden_links
 
@@ -36,7 +37,7 @@ def permute_hidden_units(model: nn.Module, *, rng: int | np.random.Generator | N
     Raises
     ------
     InputError
-        If the model is no module, or has no such units.
+        If the model is no module or has no such units, or rng is no seed.
 
     Examples
     --------
@@ -47,9 +48,9 @@ def permute_hidden_units(model: nn.Module, *, rng: int | np.random.Generator | N
     """
     hidden_links(model)  # refuses what has no such units
     shuffled = copy.deepcopy(model)
-    generator = np.random.default_rng(rng)
+    draws = generator(rng)
     for link in hidden_links(shuffled):
-        order = torch.as_tensor(generator.permutation(link.units))
+        order = torch.as_tensor(draws.permutation(link.units))
         for layer in (link.first, *link.norms):
             _shuffle(layer, order)
         link.read_units(order)
