@@ -4,6 +4,8 @@ from mme.plots.balance import fibre_and_balance
 from mme.plots.beyond import entropy_at_rank_loss
 from mme.plots.chebyshev import errors_against_gap
 from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
+from mme.plots.comparison import comparison, network_density
+from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
 from mme.plots.entropy import entropy_of_ratio
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
@@ -32,6 +34,7 @@ __all__ = [
     "PALETTE",
     "approach_to_infinite_depth",
     "block_spectra",
+    "comparison",
     "csd",
     "cumulative_sums",
     "densities",
@@ -52,10 +55,14 @@ __all__ = [
     "group_volumes",
     "kernel_curves",
     "metric_balls",
+    "network_density",
     "orbit_in_two_planes",
     "pooling",
+    "pruned_mass",
+    "quantities_and_errors",
     "repulsion_and_its_absence",
     "sampled_beside_laws",
+    "shrinking_ladders",
     "spectra_beside_controls",
     "styled",
     "traces",

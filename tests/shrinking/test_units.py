@@ -62,10 +62,10 @@ def test_shapes_and_records_of_them() -> None:
 
 def test_the_strongest_stay_in_their_order() -> None:
     model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
-    model[0].weight.data = torch.tensor([[1.0, 0.0], [0.0, 3.0], [-2.0, 0.0], [0.1, 0.1]])
+    model[0].weight.data = torch.tensor([[1.0, 0.0], [0.0, 3.0], [-4.0, 0.0], [0.1, 0.1]])
     model[2].weight.data = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
     narrow = remove_units(model, 0.5)
-    assert narrow[0].weight.tolist() == [[0.0, 3.0], [-2.0, 0.0]]
+    assert narrow[0].weight.tolist() == [[0.0, 3.0], [-4.0, 0.0]]
     assert narrow[2].weight.tolist() == [[2.0, 3.0]]
     assert model[0].weight.shape == (4, 2)
 
