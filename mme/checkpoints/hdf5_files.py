@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mme.checkpoints.hdf5_heaps import require_sound
 from mme.checkpoints.limits import refuse_damage, require_stored
 from mme.errors import InputError
 
@@ -114,7 +115,7 @@ class HDF5File:
     Raises
     ------
     InputError
-        If h5py is missing.
+        If h5py is missing, or the file is no HDF5 file or damaged.
     """
 
     def __init__(self, path: Path, size: int, source: Callable[[], Any] | None = None) -> None:
@@ -129,6 +130,8 @@ class HDF5File:
         self.path = path
         self.size = size
         self.source = source or partial(path.open, "rb", buffering=0)
+        with refuse_damage(path, KIND), self.source() as stream:
+            require_sound(stream, size, path)
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
