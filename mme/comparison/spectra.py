@@ -273,7 +273,10 @@ def _groups(chosen: Group) -> Iterator[Group]:
     for parameter, value in chosen:
         short, entries = _sides(value.shape)
         if short >= ALONE:
+            if run:  # the order of the layers stays
+                yield run
             yield [(parameter, value)]
+            run, size = [], 0
             continue
         if size + BYTES * entries > GROUP_BYTES and run:
             yield run

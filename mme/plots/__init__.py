@@ -29,6 +29,7 @@ from mme.plots.orbit import orbit_in_two_planes
 from mme.plots.repulsion import repulsion_and_its_absence
 from mme.plots.spectrum import densities, pooling
 from mme.plots.style import PALETTE, figure, styled
+from mme.plots.vision import cumulative_differences, fluctuations, table_beside_measurements
 
 __all__ = [
     "PALETTE",
@@ -36,6 +37,7 @@ __all__ = [
     "block_spectra",
     "comparison",
     "csd",
+    "cumulative_differences",
     "cumulative_sums",
     "densities",
     "differences_beside_controls",
@@ -49,6 +51,7 @@ __all__ = [
     "errors_of_laws",
     "fibre_and_balance",
     "figure",
+    "fluctuations",
     "gaps",
     "gram_matrix_image",
     "gram_sides",
@@ -65,6 +68,7 @@ __all__ = [
     "shrinking_ladders",
     "spectra_beside_controls",
     "styled",
+    "table_beside_measurements",
     "traces",
     "unfolding",
     "unitary_and_modulus",

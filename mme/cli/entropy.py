@@ -1,70 +1,27 @@
-"""The command `mme`."""
+"""`mme entropy`: the entropy of a matrix's balanced factorisations."""
 
 from __future__ import annotations
 
 import json
-import sys
 import warnings
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from tokenize import TokenError
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from mme import __version__
 from mme.algebra import Field
 from mme.algebra import field as field_of
+from mme.cli.app import app, one_sentence
+from mme.cli.output import strict
 from mme.dln import entropy_terms, orbit_volume_mc
 from mme.dln.arguments import validate_depth
 from mme.errors import InputError
 
-__all__ = ["app", "main", "read_matrix"]
-
-app = typer.Typer(
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    help="Conjugate matrix ensembles and the entropy of deep linear networks.",
-)
-state = {"debug": False}
-
-
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"mme {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
-) -> None:
-    """Conjugate matrix ensembles and the entropy of deep linear networks."""
-    state["debug"] = debug
-
-
-def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn bad input into one sentence on standard error and exit code 2."""
-
-    @wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            if state["debug"]:
-                raise
-            print(f"mme: {error}", file=sys.stderr)
-            raise typer.Exit(2) from None
-
-    return guarded
+__all__ = ["entropy", "read_matrix"]
 
 
 # Unknown options are arguments, so that a negative number is told from a mistyped option by its own message.
@@ -110,7 +67,7 @@ def entropy(
             "singular_values": sigma.tolist(),
         }
         record |= terms.to_dict() | ({"monte_carlo": estimate.to_dict()} if estimate else {})
-        typer.echo(json.dumps(_strict(record), allow_nan=False))
+        typer.echo(json.dumps(strict(record), allow_nan=False))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
@@ -195,17 +152,3 @@ def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
     if array.ndim > 2:
         raise InputError(f"the file must hold one matrix, but its array has shape {array.shape}.")
     return scalars.singular_values(scalars.validate(array, name="the matrix"))
-
-
-def _strict(value: Any) -> Any:
-    """JSON knows no infinities: write them as strings."""
-    if isinstance(value, dict):
-        return {key: _strict(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_strict(entry) for entry in value]
-    return value if not isinstance(value, float) or np.isfinite(value) else str(value)
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -1,0 +1,101 @@
+"""What all commands share: the program, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from mme import __version__
+from mme.errors import InputError
+
+__all__ = ["BAD_INPUT", "INTERRUPTED", "PARTLY", "app", "complain", "main", "one_sentence"]
+
+PARTLY, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+EPILOG = (
+    "Exit codes: 0 all is well; 1 some files of a folder could not be read, or the program failed; 2 bad "
+    "input; 130 interrupted. Results that were finished are kept, and the same command goes on from there."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    help="Conjugate matrix ensembles and the entropy of deep linear networks.",
+    epilog=EPILOG,
+)
+state = {"debug": False}
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"mme {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+) -> None:
+    """Conjugate matrix ensembles and the entropy of deep linear networks."""
+    state["debug"] = debug
+
+
+def complain(sentence: object) -> None:
+    """Say a sentence on standard error."""
+    print(f"mme: {sentence}", file=sys.stderr)
+
+
+def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn whatever stops a command into one sentence on standard error and a stable exit code."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            complain("interrupted; what was finished is kept, and the same command goes on from there.")
+            raise typer.Exit(INTERRUPTED) from None
+        except InputError as error:
+            if state["debug"]:
+                raise
+            complain(error)
+            raise typer.Exit(BAD_INPUT) from None
+        except MemoryError:
+            if state["debug"]:
+                raise
+            complain("there is not enough memory for this; --jobs 1 and --dtype float32 need the least.")
+            raise typer.Exit(BAD_INPUT) from None
+        except Exception as error:
+            if state["debug"]:
+                raise
+            first = (str(error).splitlines() or [""])[0]
+            complain(
+                f"this is a fault of the program, {type(error).__name__}: {first}; "
+                "mme --debug shows where it happened."
+            )
+            raise typer.Exit(PARTLY) from None
+
+    return guarded
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # threads that are at work are not waited for
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise

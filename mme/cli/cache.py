@@ -1,0 +1,77 @@
+"""`mme cache`: what is kept on disk, and how to get rid of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mme import storage
+from mme.cli.app import app, one_sentence
+from mme.cli.output import console, print_json, table
+from mme.comparison.store import SpectrumStore
+from mme.errors import InputError
+
+__all__ = ["cache_app"]
+
+DAY = 86400.0
+
+cache_app = typer.Typer(help="Show what is kept on disk, or clear it.", invoke_without_command=True)
+app.add_typer(cache_app, name="cache")
+
+
+@cache_app.callback()
+@one_sentence
+def show(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Show what is kept on disk: spectra, and everything else that can be made again."""
+    if context.invoked_subcommand is not None:
+        return
+    folder, store = storage.cache_folder(), SpectrumStore()
+    others = [path for path in folder.rglob("*") if store.folder not in path.parents and path.is_file()]
+    record = {
+        "folder": str(folder),
+        "spectra": len(store),
+        "spectra_bytes": store.size(),
+        "other_files": len(others),
+        "other_bytes": sum(map(_size, others)),
+    }
+    if as_json:
+        print_json(record)
+        return
+    rows = [
+        ("spectra", str(record["spectra"]), _megabytes(store.size())),
+        ("trained networks and tables", str(len(others)), _megabytes(sum(map(_size, others)))),
+    ]
+    screen = console()
+    screen.print(table(("", "files", "size"), rows))
+    screen.print(f"in {folder}")
+
+
+@cache_app.command()
+@one_sentence
+def clear(
+    older_than: Annotated[
+        float, typer.Option(metavar="DAYS", min=0, help="Only what was not used for so many days.")
+    ] = 0.0,
+) -> None:
+    """Delete the kept spectra."""
+    store = SpectrumStore()
+    try:
+        deleted = store.clear(older_than * DAY)
+    except OSError as error:
+        raise InputError(f"{store.folder} cannot be cleared ({error.strerror or error}).") from None
+    typer.echo(f"{deleted} spectra deleted from {store.folder}.")
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):  # gone meanwhile
+        return path.stat().st_size
+    return 0
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

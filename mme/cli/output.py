@@ -1,0 +1,142 @@
+"""What commands print and write: tables, JSON, CSV, files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mme.errors import InputError
+from mme.storage import write_whole
+
+__all__ = [
+    "FIGURE_FORMATS", "checked_file", "console", "file_or_complaint", "json_text", "print_csv", "print_json",
+    "save_arrays", "save_figure", "strict", "table", "with_error",
+]  # fmt: skip
+
+FIGURE_FORMATS = (".png", ".svg", ".pdf")
+PIPE_WIDTH = 240  # columns where no terminal tells: nothing is cut off
+
+
+def console() -> Console:
+    """Return a console as wide as the terminal, and wide enough for everything in a pipe."""
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH, soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
+    """Return a plain table; the first `left` columns are words, the others numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="left" if number < left else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
+
+
+def with_error(value: float | None, error: float | None, digits: int = 3) -> str:
+    """Return a number and its standard error as they stand in a table; a dash for what is not there.
+
+    Examples
+    --------
+    >>> with_error(0.25, 0.0125), with_error(None, None), with_error(0.25, None)
+    ('0.250 ± 0.013', '–', '0.250')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
+
+
+def strict(value: Any) -> Any:
+    """Replace infinities, which JSON does not know, by strings."""
+    if isinstance(value, dict):
+        return {key: strict(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [strict(entry) for entry in value]
+    return value if not isinstance(value, float) or np.isfinite(value) else str(value)
+
+
+def json_text(record: Any) -> str:
+    """Return a record as strict JSON."""
+    return json.dumps(strict(record), allow_nan=False, indent=2, ensure_ascii=False)
+
+
+def print_json(record: Any) -> None:
+    """Print a record as strict JSON."""
+    typer.echo(json_text(record))
+
+
+def print_csv(records: Sequence[Mapping[str, Any]]) -> None:
+    """Print records of the same keys as comma-separated values; None is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    typer.echo(text.getvalue(), nl=False)
+
+
+def checked_file(option: str, path: Path | None, suffixes: Sequence[str]) -> Path | None:
+    """Return the path of a file to be written, if it has a right name and its folder can be written to.
+
+    Raises
+    ------
+    InputError
+        If not: asked before the work begins, so that none is lost.
+
+    Examples
+    --------
+    >>> checked_file("--plot", Path("picture.bmp"), FIGURE_FORMATS)
+    Traceback (most recent call last):
+    mme.errors.InputError: --plot must name a file ending in .png, .svg, .pdf, but it is picture.bmp.
+    """
+    if path is None:
+        return None
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{option} must name a file ending in {', '.join(suffixes)}, but it is {path}.")
+    if path.is_dir():
+        raise InputError(f"{option} must name a file, but {path} is a folder.")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} must name a file in a folder that exists, but {path.parent} does not.")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{option} must name a file that can be written, but {path.parent} is read-only.")
+    return path
+
+
+def file_or_complaint(path: Path, data: bytes) -> None:
+    """Write a file whole.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written; nothing is left behind.
+    """
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror or error}).") from None
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure whole, in the format that its name says."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower())
+    file_or_complaint(path, buffer.getvalue())
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays whole, as an .npz file."""
+    buffer = io.BytesIO()
+    ready: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+    np.savez_compressed(buffer, **ready)
+    file_or_complaint(path, buffer.getvalue())

@@ -1,0 +1,113 @@
+"""The options that commands share, each said once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from mme.cli.app import complain
+from mme.comparison.options import Options
+from mme.comparison.spectra import validate_jobs
+from mme.comparison.store import SpectrumStore
+from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES
+from mme.ensembles.conjugate import CONJUGATES
+from mme.ensembles.density import NORMALISATIONS, ZERO_POLICIES
+from mme.ensembles.mixed import PARTS
+from mme.ensembles.spectrum import POOLINGS
+
+__all__ = ["measuring"]
+
+LAYERS, CIRCULAR, DENSITY, WORK = "Layers", "Conjugate ensemble", "Spectral density", "Work"
+DEFAULTS = Options()
+
+
+def _among(names: Any) -> dict[str, Any]:
+    listed = tuple(names)
+    return {"metavar": f"[{'|'.join(listed)}]", "autocompletion": lambda: list(listed)}
+
+
+# Field of `Options` (or of the work to do), type, help, panel, and what typer is to know besides.
+SHARED: tuple[tuple[str, Any, str, str, dict[str, Any]], ...] = (
+    ("include", list[str], "Take only layers whose names match (*, ?, […]); may be repeated.", LAYERS,
+     {"metavar": "PATTERN"}),
+    ("exclude", list[str], "Leave out layers whose names match; may be repeated.", LAYERS,
+     {"metavar": "PATTERN"}),
+    ("types", list[str], "Take only layers of this type: Conv2d, Linear, …; may be repeated.", LAYERS,
+     {"metavar": "TYPE"}),
+    ("dtype", str, "Precision of the eigenvalues.", LAYERS, _among(("float64", "float32"))),
+    ("conjugate", str, "Draw the circular ensemble, or take its expected density (no draws, no error).",
+     CIRCULAR, _among(CONJUGATES)),
+    ("draws", int, "How often the circular ensemble is drawn.", CIRCULAR, {}),
+    ("seed", int, "Seed of the draws and of untrained weights.", CIRCULAR, {}),
+    ("circular", str, "Which circular ensemble.", CIRCULAR, _among(ENSEMBLES)),
+    ("construction", str, "How unitary matrices are drawn: the paper's eigenvectors, or QR, equal in law.",
+     CIRCULAR, _among(CONSTRUCTIONS)),
+    ("part", str, "What is read off the complex spectrum of |U|.", CIRCULAR, _among(PARTS)),
+    ("pooling", str, "How spectra of several orders are put together.", DENSITY, _among(POOLINGS)),
+    ("window", tuple[float, float], "Part of the spectrum that is looked at.", DENSITY,
+     {"metavar": "LOW HIGH"}),
+    ("bins", int, "Number of bins in the window.", DENSITY, {}),
+    ("zeros", str, "What becomes of structural zeros: eigenvalues that vanish because N > M.", DENSITY,
+     _among(ZERO_POLICIES)),
+    ("normalise", str, "What the densities are divided by.", DENSITY, _among(NORMALISATIONS)),
+    ("bandwidth", float, "Smooth with a Gaussian kernel of this standard deviation.", DENSITY, {}),
+    ("device", str, "Where eigenvalues are computed: cpu, or a torch device such as cuda.", WORK, {}),
+    ("jobs", int, "Layers to work on at a time; all cores by default.", WORK, {}),
+    ("cache", bool, "Keep spectra in the user's cache directory, and look them up there.", WORK, {}),
+)  # fmt: skip
+
+
+def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the shared options, as `options`, `store` and `jobs`.
+
+    Parameters
+    ----------
+    **defaults
+        Fields of `Options` whose default differs for this command.
+
+    Returns
+    -------
+    decorator
+        For a function that takes these three by keyword.
+    """
+    usual = {**{name: getattr(DEFAULTS, name, None) for name, *_ in SHARED}, "cache": True, **defaults}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        kept = [each for each in own.parameters.values() if each.name not in ("options", "store", "jobs")]
+        added = [_parameter(*setting, usual[setting[0]]) for setting in SHARED]
+
+        @wraps(command)
+        def with_options(**given: Any) -> None:
+            shared: dict[str, Any] = {name: given.pop(name) for name, *_ in SHARED}
+            jobs = validate_jobs(shared.pop("jobs"))
+            store = SpectrumStore(enabled=shared.pop("cache"))
+            patterns = {
+                name: tuple(shared.pop(name) or ()) or None for name in ("include", "exclude", "types")
+            }
+            options = Options(**shared, **patterns)
+            try:
+                command(**given, options=options, store=store, jobs=jobs)
+            finally:
+                if store.trouble:
+                    complain(f"{store.trouble}; the results are not affected.")
+
+        with_options.__signature__ = own.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]
+        with_options.__annotations__ = {each.name: each.annotation for each in [*kept, *added]}
+        return with_options
+
+    return decorate
+
+
+def _parameter(
+    name: str, kind: Any, words: str, panel: str, more: dict[str, Any], default: Any
+) -> inspect.Parameter:
+    optional = default is None
+    flag = "--cache/--no-cache" if name == "cache" else f"--{name}"
+    option = typer.Option(flag, help=words, rich_help_panel=panel, show_default=not optional, **more)
+    annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -1,0 +1,129 @@
+"""`mme spectrum`: the layers of one network and their pooled spectrum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from mme.cli.app import app, one_sentence
+from mme.cli.nets import Net, open_net
+from mme.cli.output import (
+    FIGURE_FORMATS,
+    checked_file,
+    console,
+    print_csv,
+    print_json,
+    save_arrays,
+    save_figure,
+    table,
+)  # fmt: skip
+from mme.cli.picture import density_picture
+from mme.cli.settings import measuring
+from mme.comparison.compare import conjugate_of
+from mme.comparison.options import Options
+from mme.comparison.spectra import NetworkSpectrum, network_spectrum
+from mme.comparison.store import SpectrumStore
+from mme.ensembles.density import SpectralDensity, spectral_density
+from mme.ensembles.spectrum import pooled_spectrum
+from mme.errors import InputError
+
+__all__ = ["spectrum"]
+
+LAYERS_SHOWN = 400
+
+
+@app.command()
+@one_sentence
+@measuring()
+def spectrum(
+    net: Net,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the pooled density into this .png, .svg or .pdf file.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write eigenvalues, layers and densities into this .npz file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    *,
+    options: Options,
+    store: SpectrumStore,
+    jobs: int,
+) -> None:
+    """Show the layers of a network, and the density of all their eigenvalues together.
+
+    Each weight tensor of two axes and more is read as an N × M matrix A (N outputs) and squared into
+    X = A Aᵀ. The table has X's order N, rank, structural zeros (N − M where N > M) and largest eigenvalue.
+
+    Examples: mme spectrum net.safetensors --plot net.png; mme spectrum torchvision:resnet18@untrained
+    """
+    plot = checked_file("--plot", plot, FIGURE_FORMATS)
+    out = checked_file("--out", out, (".npz",))
+    opened = open_net(net, seed=options.seed)
+    try:
+        found = network_spectrum(opened, **options.selection, store=store, jobs=jobs, progress=True)
+    except InputError as error:
+        raise InputError(f"{net}: {error}") from None
+    pooled = pooled_spectrum(found, pooling=options.pooling)
+    density = spectral_density(pooled, **options.density)
+    if as_json:
+        record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
+        print_json(record | {"inside_window": float(density.inside)})
+    elif as_csv:
+        print_csv([layer.to_dict() | {"shape": "x".join(map(str, layer.shape))} for layer in found.layers])
+    else:
+        _show(found, density, opened.format)
+    if plot is None and out is None:
+        return
+    conjugate = spectral_density(
+        conjugate_of(found.orders, options, store=store, jobs=jobs, progress=True), **options.density
+    )
+    if out is not None:
+        save_arrays(out, _arrays(found, density, conjugate))
+    if plot is not None:
+        from mme import plots
+
+        save_figure(plot, plots.network_density(density, conjugate, name=opened.name))
+
+
+def _show(found: NetworkSpectrum, density: SpectralDensity, format: str) -> None:
+    screen = console()
+    rows = [
+        (layer.name, "×".join(map(str, layer.shape)), str(layer.order), str(layer.columns), str(layer.rank),
+         str(layer.structural_zeros), f"{layer.largest_eigenvalue:.4g}")
+        for layer, _ in zip(found.layers, range(LAYERS_SHOWN), strict=False)
+    ]  # fmt: skip
+    columns = ("layer", "shape", "N", "M", "rank", "structural zeros", "largest eigenvalue")
+    screen.print(table(columns, rows, left=2))
+    if len(found) > LAYERS_SHOWN:
+        screen.print(f"… and {len(found) - LAYERS_SHOWN} layers more; --csv and --json print all.")
+    total = len(found.eigenvalues)
+    screen.print(
+        f"\n{found.name} ({format}): {len(found)} layers, {total} eigenvalues, {found.structural_zeros} "
+        f"structural zeros ({found.structural_zeros / total:.1%}), {len(found.skipped)} parameters left out "
+        "(--json says why)."
+    )
+    low, high = density.edges[0], density.edges[-1]
+    screen.print(f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]:\n")
+    screen.print(density_picture(density.density, density.edges), highlight=False)
+
+
+def _arrays(
+    found: NetworkSpectrum, density: SpectralDensity, conjugate: SpectralDensity
+) -> dict[str, object]:
+    layers = list(found.layers)
+    return {
+        "eigenvalues": found.eigenvalues,
+        "layer_names": np.array(found.names),
+        "layer_shapes": np.array(["x".join(map(str, shape)) for shape in found.shapes]),
+        "orders": np.array(found.orders),
+        "columns": np.array([layer.columns for layer in layers]),
+        "ranks": np.array([layer.rank for layer in layers]),
+        "structural_zeros": np.array([layer.structural_zeros for layer in layers]),
+        "edges": density.edges,
+        "density": density.density,
+        "conjugate_density": conjugate.density,
+    }

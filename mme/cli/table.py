@@ -1,0 +1,116 @@
+"""`mme table`: the paper's Table I and its figures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mme.cli.app import app, one_sentence
+from mme.cli.output import console, print_csv, print_json, save_figure, table, with_error
+from mme.cli.settings import measuring
+from mme.comparison.options import Options
+from mme.comparison.store import SpectrumStore
+from mme.comparison.vision import FIGURES, PAPER, VisionRow, vision_rows
+from mme.errors import InputError
+
+__all__ = ["table_one"]
+
+
+@app.command("table")
+@one_sentence
+@measuring(dtype="float32")
+def table_one(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Take only this architecture; may be repeated.",
+            autocompletion=lambda: list(PAPER),
+        ),
+    ] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Initial weights only: needs no download.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="How many untrained controls are drawn for each network.")] = 1,
+    figures: Annotated[
+        Path | None, typer.Option(help="Draw Figures 1 to 4 into this folder, as PNG and SVG.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    *,
+    options: Options,
+    store: SpectrumStore,
+    jobs: int,
+) -> None:
+    """Make the paper's Table I: VGG 11-19, ResNet 18-152 and DenseNet 121-201, trained and untrained.
+
+    Beside each other: Var(CSD) as the paper prints it, ours with its standard error, that of untrained
+    weights, and the errors on ImageNet. The trained weights are downloaded by torchvision, 2.6 GB in all,
+    once. An interrupted run goes on where it stopped. Networks that share shapes share the draws of untrained
+    weights, so VGG with and without batch normalisation have the same control.
+
+    Examples: mme table --untrained --conjugate deterministic; mme table --only resnet18 --only resnet50
+    """  # fmt: skip
+    if figures is not None:
+        _require_folder(figures)
+    rows = list(
+        vision_rows(only or None, options, trained=not untrained, seeds=seeds, store=store, jobs=jobs,
+                    progress=True)
+    )  # fmt: skip
+    if as_json:
+        print_json({"rows": [row.to_dict() for row in rows], "options": options.to_dict()})
+    elif as_csv:
+        print_csv([row.to_dict() for row in rows])
+    else:
+        _show(rows)
+    if figures is not None:
+        _draw(rows, figures)
+
+
+def _require_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--figures {folder} cannot be made ({error.strerror or error}).") from None
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"--figures must name a folder that can be written, but {folder} is read-only.")
+
+
+def _show(rows: list[VisionRow]) -> None:
+    columns = (
+        "network", "paper", "trained", "untrained", "noise floor", "zeros", "top-1 error", "top-5 error"
+    )  # fmt: skip
+    lines = []
+    for row in rows:
+        trained, orders = row.trained, row.spectrum.orders
+        lines.append((
+            row.name,
+            f"{row.printed.variance:.2f}",
+            with_error(trained.variance, trained.standard_error) if trained else "–",
+            with_error(row.untrained_variance, row.untrained_standard_error),
+            f"{row.untrained[0].noise_floor:.3f}",
+            f"{row.spectrum.structural_zeros / sum(orders):.1%}",
+            f"{row.printed.top1_error:.2f}",
+            f"{row.printed.top5_error:.2f}",
+        ))  # fmt: skip
+    screen = console()
+    screen.print(table(columns, lines))
+    screen.print(
+        "\nVar(CSD): paper, Table I as printed; trained and untrained, measured here. Errors in per cent, as "
+        "printed in the paper."
+    )
+
+
+def _draw(rows: list[VisionRow], folder: Path) -> None:
+    from mme import plots
+
+    for number, names in FIGURES.items():
+        shown = [row for row in rows if row.name in names]
+        if not shown:
+            continue
+        draw = plots.fluctuations if number == 4 else plots.cumulative_differences
+        for suffix in (".png", ".svg"):
+            save_figure(folder / f"figure-{number}{suffix}", draw(shown))
