@@ -11,6 +11,7 @@ A damaged or hostile header can claim terabytes. Three rules stop it:
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ def refuse_damage(path: Path | str, kind: str) -> Iterator[None]:
     except MemoryError as error:
         raise InputError(f"{path} asks for more memory than there is; it is damaged or too large.") from error
     except OSError as error:
-        if error.strerror and error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):  # a position before the file's begin is damage
             raise InputError(f"{path} cannot be read: {os.strerror(error.errno)}.") from error
         raise _damaged(path, kind, error) from error
     except Exception as error:  # libraries raise anything on damaged bytes: AssertionError, KeyError, …

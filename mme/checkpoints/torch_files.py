@@ -68,8 +68,9 @@ def read_torch(path: Path) -> Checkpoint:
     torch = _torch(path)
     with refuse_damage(path, KIND):
         is_zip, is_native = _require_loadable(path)
-        mapping = _Mapping() if is_zip and is_native else None
-        content = _load(torch, path, mapping)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
+            content, mapping = _load(torch, path, is_zip and is_native)
         weights = found_weights(content, torch.Tensor, path)
         tensors = [_stored(torch, path, weight, mapping) for weight in weights]
     return Checkpoint(path.stem, "torch", tensors)
@@ -115,12 +116,12 @@ def _require_loadable(path: Path) -> tuple[bool, bool]:
     return True, order == sys.byteorder
 
 
-def _load(torch: Any, path: Path, mapping: _Mapping | None) -> Any:
-    def load() -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols; what matters is raised
-            where = "cpu" if mapping is None else mapping.keep
-            return torch.load(path, map_location=where, weights_only=True, mmap=mapping is not None)
+def _load(torch: Any, path: Path, is_mapped: bool) -> tuple[Any, _Mapping | None]:
+    def load() -> tuple[Any, _Mapping | None]:
+        if not is_mapped:
+            return torch.load(path, map_location="cpu", weights_only=True), None
+        mapping = _Mapping()
+        return torch.load(path, map_location=mapping.keep, weights_only=True, mmap=True), mapping
 
     try:
         return load()
@@ -172,9 +173,9 @@ def _named_in(file: IO[bytes]) -> tuple[int, set[str], bool]:
         if operation.name == "PROTO":
             protocol = max(protocol, int(argument or 0))
         elif operation.name in ("GLOBAL", "INST"):
-            names |= _full_names(*str(argument).split(" ", 1))
+            names.add(_full_name(*str(argument).split(" ", 1)))
         elif operation.name == "STACK_GLOBAL":
-            names |= _full_names(before_last, last)
+            names.add(_full_name(before_last, last))
         elif isinstance(argument, str):
             before_last, last = last, argument
         elif argument == MAGIC:
@@ -182,10 +183,9 @@ def _named_in(file: IO[bytes]) -> tuple[int, set[str], bool]:
     return protocol, names, is_magic
 
 
-def _full_names(module: str, name: str) -> set[str]:
-    """A name as it is, and as Python 3 has it where Python 2 called it otherwise."""
-    renamed = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-    return {f"{module}.{name}", ".".join(renamed)}
+def _full_name(module: str, name: str = "") -> str:
+    """A name as Python 3 has it, also where the pickle has it as in Python 2."""
+    return ".".join(NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name)))
 
 
 class _Mapping:
@@ -240,7 +240,9 @@ def _stored(torch: Any, path: Path, weight: FoundWeight, mapping: _Mapping | Non
 
 def _numbers(torch: Any, path: Path, name: str, tensor: Any, mapping: _Mapping | None) -> np.ndarray:
     with refuse_damage(path, KIND):
-        if mapping is None or tensor.is_meta or tensor.layout is not torch.strided:
+        if tensor.layout is not torch.strided:
+            return as_numpy(name, tensor.to_dense())
+        if mapping is None:
             return np.array(as_numpy(name, tensor))
         array: np.ndarray = as_numpy(name, tensor.detach().clone())
         mapping.forget(tensor.untyped_storage())

