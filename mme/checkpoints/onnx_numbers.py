@@ -80,7 +80,7 @@ def numbers_of(tensor: Any, path: Path) -> Numbers:
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
     except (KeyError, ValueError, TypeError):
         return Numbers(shape, "unknown", _nothing, f"numbers of the unknown type {tensor.data_type}")
-    if dtype.kind == "O" or dtype.name.startswith("float6"):
+    if dtype.kind == "O" or dtype.name.startswith("float6_"):
         return Numbers(shape, dtype.name, _nothing, f"holds {'text' if dtype.kind == 'O' else dtype.name}")
     count = 1
     for length in shape:
