@@ -1,0 +1,143 @@
+"""A folder of shards is one network; nothing outside the folder is opened."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from mme.checkpoints.folders import is_network, read_folder
+from mme.ensembles import layer_matrix_ensemble
+from mme.errors import InputError
+
+ARRAYS = {"a.weight": np.arange(12.0).reshape(3, 4), "b.weight": np.eye(3), "c.weight": np.eye(2)}
+MAP = {name: f"model-0000{min(number, 2)}-of-00002.safetensors" for number, name in enumerate(ARRAYS, 1)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A network in two shards."""
+    folder = tmp_path / "net"
+    folder.mkdir()
+    for shard in set(MAP.values()):
+        save_file({name: ARRAYS[name] for name, file in MAP.items() if file == shard}, folder / shard)
+    write_index(folder, MAP)
+    return folder
+
+
+def write_index(folder: Path, weight_map: Any, name: str = "model.safetensors.index.json") -> None:
+    (folder / name).write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
+
+
+def test_shards_are_one_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_network(folder)
+    checkpoint = read_folder(folder)
+    assert (checkpoint.name, checkpoint.format, list(checkpoint)) == ("net", "safetensors", list(ARRAYS))
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(checkpoint[name].read(), array)
+    monkeypatch.chdir(folder)
+    assert read_folder(Path()).name == "net"
+
+
+def test_only_what_the_index_lists_is_of_the_network(folder: Path) -> None:
+    write_index(folder, {name: file for name, file in MAP.items() if name != "b.weight"})
+    assert list(read_folder(folder)) == ["a.weight", "c.weight"]
+
+
+def test_shards_of_torch_are_one_network(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    shards = {"a.weight": "pytorch_model-00001-of-00002.bin", "b.weight": "pytorch_model-00002-of-00002.bin"}
+    for name, file in shards.items():
+        torch.save({name: torch.from_numpy(ARRAYS[name])}, tmp_path / file)
+    write_index(tmp_path, shards, "pytorch_model.bin.index.json")
+    ensemble = layer_matrix_ensemble(read_folder(tmp_path))
+    assert [layer.name for layer in ensemble.layers] == ["a.weight", "b.weight"]
+    np.testing.assert_array_equal(ensemble.layers[0].tensor, ARRAYS["a.weight"])
+
+
+def test_one_file_beside_its_configuration_is_a_network(tmp_path: Path) -> None:
+    save_file(ARRAYS, tmp_path / "model.safetensors")
+    assert not is_network(tmp_path)
+    with pytest.raises(InputError, match="neither an index"):
+        read_folder(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert is_network(tmp_path)
+    checkpoint = read_folder(tmp_path)
+    assert checkpoint.name == tmp_path.name
+    assert set(checkpoint) == set(ARRAYS)
+
+
+def test_shards_may_be_links(folder: Path, tmp_path: Path) -> None:
+    """The cache of the Hugging Face hub keeps the files elsewhere and links them."""
+    (tmp_path / "blobs").mkdir()
+    for file in set(MAP.values()):
+        (folder / file).rename(tmp_path / "blobs" / file)
+        (folder / file).symlink_to(f"../blobs/{file}")
+    np.testing.assert_array_equal(read_folder(folder)["a.weight"].read(), ARRAYS["a.weight"])
+
+
+def test_the_usual_index_is_preferred_and_others_are_named(folder: Path) -> None:
+    write_index(folder, {"z": "missing.bin"}, "pytorch_model.bin.index.json")
+    assert set(read_folder(folder)) == set(ARRAYS)
+    (folder / "pytorch_model.bin.index.json").unlink()
+    (folder / "model.safetensors.index.json").rename(folder / "one.safetensors.index.json")
+    assert set(read_folder(folder)) == set(ARRAYS)
+    write_index(folder, MAP, "two.safetensors.index.json")
+    with pytest.raises(InputError, match=r"several indices \(one\.safetensors\.index\.json, two"):
+        read_folder(folder)
+
+
+def test_shards_without_an_index_are_refused(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").unlink()
+    words = r"no index of its parts; put model\.safetensors\.index\.json beside it"
+    with pytest.raises(InputError, match=words):
+        read_folder(folder)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["../secret.safetensors", "/etc/passwd", "a/../../b.bin", "C:\\b.bin", "..\\b.bin", "a\0b", "C:b.bin"],
+)
+def test_an_index_does_not_lead_out_of_the_folder(folder: Path, file: str) -> None:
+    save_file(ARRAYS, folder.parent / "secret.safetensors")
+    write_index(folder, {**MAP, "a.weight": file})
+    with pytest.raises(InputError, match="a file outside the folder; it was not opened"):
+        read_folder(folder)
+
+
+def test_missing_shards_and_tensors_are_named(folder: Path) -> None:
+    write_index(folder, {**MAP, "d.weight": MAP["a.weight"]})
+    with pytest.raises(InputError, match=r"00001-of-00002\.safetensors lacks the tensor 'd\.weight'"):
+        read_folder(folder)
+    write_index(folder, MAP)
+    (folder / MAP["c.weight"]).unlink()
+    with pytest.raises(InputError, match=r"lacks model-00002-of-00002\.safetensors, a part"):
+        read_folder(folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"weight_map": []}',
+        '{"weight_map": {}}',
+        '{"weight_map": {"a": 3}}',
+        "[" * 10**5,
+        "\xff",
+    ],
+)
+def test_a_broken_index_is_refused(folder: Path, text: str) -> None:
+    (folder / "model.safetensors.index.json").write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match="no readable index of shards"):
+        read_folder(folder)
+
+
+def test_a_damaged_shard_is_named(folder: Path) -> None:
+    (folder / MAP["a.weight"]).write_bytes(b"")
+    with pytest.raises(InputError, match="00001-of-00002"):
+        read_folder(folder)

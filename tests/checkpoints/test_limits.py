@@ -1,0 +1,90 @@
+"""No file may claim more than it can hold; kernels stored outputs last are known by their names."""
+
+import errno
+
+import numpy as np
+import pytest
+
+from mme.checkpoints.axes import outputs_first
+from mme.checkpoints.limits import ALWAYS_ALLOWED, LARGEST, RATIO, refuse_damage, require_stored
+from mme.errors import InputError
+
+
+def test_plain_numbers_take_what_is_there() -> None:
+    require_stored("w", "net", 4096, 4096)
+    require_stored("w", "net", 0, 0)
+    with pytest.raises(InputError, match=r"'w' claims 4\.1 kB, but the file has 4\.1 kB for it"):
+        require_stored("w", "net", 4097, 4096)
+
+
+def test_compressed_numbers_may_take_more() -> None:
+    require_stored("w", "net", ALWAYS_ALLOWED, 0, compressed=True)
+    large = ALWAYS_ALLOWED
+    require_stored("w", "net", RATIO * large, large, compressed=True)
+    for claimed, stored in ((ALWAYS_ALLOWED + 1, 0), (RATIO * large + 1, large)):
+        with pytest.raises(InputError, match="claims"):
+            require_stored("w", "net", claimed, stored, compressed=True)
+
+
+@pytest.mark.parametrize("claimed", [-1, LARGEST + 1, 10**400])
+def test_impossible_sizes_are_refused(claimed: int) -> None:
+    with pytest.raises(InputError, match="damaged or hostile"):
+        require_stored("w", "net", claimed, 10**500)
+
+
+def test_sizes_are_told_in_words() -> None:
+    for claimed, words in (
+        (999, "999 bytes"),
+        (10**6, "1.0 MB"),
+        (10**14, "100.0 TB"),
+        (10**99, "more than"),
+    ):
+        with pytest.raises(InputError, match=f"claims {words}"):
+            require_stored("w", "net", claimed, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            ValueError("first line\nsecond line"),
+            r"net is no readable file of a kind \(first line\): it is damaged",
+        ),
+        (RuntimeError("\x1b[31mred"), r"\(\[31mred\)"),
+        (AssertionError(), r"\(AssertionError\)"),
+        (ValueError("x" * 1000), r"\(x{120}\)"),
+        (MemoryError(), "more memory than there is"),
+        (PermissionError(errno.EACCES, "no"), r"net cannot be read: Permission denied\.$"),
+        (OSError(errno.EINVAL, "Invalid argument"), "damaged"),
+        (OSError("library's own"), r"\(library's own\)"),
+        (RecursionError("too deep"), "too deep"),
+    ],
+)
+def test_every_error_becomes_one_sentence(error: Exception, words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught, refuse_damage("net", "file of a kind"):
+        raise error
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is error
+
+
+def test_an_interrupt_is_no_damage() -> None:
+    with pytest.raises(KeyboardInterrupt), refuse_damage("net", "file"):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [
+        ("kernel", (7, 5), (5, 7)),
+        ("params/Conv_0/kernel", (3, 2, 7, 5), (5, 7, 3, 2)),
+        ("conv.kernel:0", (3, 7, 5), (5, 7, 3)),
+        ("conv/kernel", (4, 3, 2, 7, 5), (5, 7, 4, 3, 2)),
+        ("conv.weight", (5, 7, 3, 2), (5, 7, 3, 2)),
+        ("depthwise_kernel", (3, 3, 7, 1), (3, 3, 7, 1)),
+        ("kernel.scale", (7, 5), (7, 5)),
+        ("kernel", (7,), (7,)),
+        ("kernel", (), ()),
+    ],
+)
+def test_kernels_come_outputs_first(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    assert np.empty(shape).transpose(outputs_first(name, shape)).shape == expected
