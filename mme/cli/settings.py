@@ -86,10 +86,9 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
             shared: dict[str, Any] = {name: given.pop(name) for name, *_ in SHARED}
             jobs = validate_jobs(shared.pop("jobs"))
             store = SpectrumStore(enabled=shared.pop("cache"))
-            patterns = {
-                name: tuple(shared.pop(name) or ()) or None for name in ("include", "exclude", "types")
-            }
-            options = Options(**shared, **patterns)
+            for pattern in ("include", "exclude", "types"):
+                shared[pattern] = tuple(shared[pattern] or ()) or None
+            options = Options(**shared)
             try:
                 command(**given, options=options, store=store, jobs=jobs)
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
 
@@ -66,55 +67,50 @@ def comparison(found: Comparison) -> Figure:
     """
     variances = np.array([each.csd.variance for each in found.measurements])
     order = np.argsort(variances, kind="stable")
-    shown = [found.measurements[i] for i in order]
-    rows = np.arange(len(shown))
-    height = 1.8 + 0.28 * len(shown)
-    tree, dots, heat = figure(size=(10.0, height), panels=(1, 3), width_ratios=(1, 2, 2), sharey=False)
-    dots.errorbar(
-        variances[order], rows, xerr=[np.nan_to_num(each.csd.standard_error) for each in shown], fmt="o",
-        color=BLUE, markersize=5, label="network",
-    )  # fmt: skip
+    shown, rows = [found.measurements[i] for i in order], np.arange(len(order))
+    size = (10.0, 2.2 + 0.24 * len(shown))
+    tree, dots, heat = figure(size=size, panels=(1, 3), width_ratios=(1, 2, 2))
+    errors = [np.nan_to_num(each.csd.standard_error) for each in shown]
+    dots.errorbar(variances[order], rows, xerr=errors, fmt="o", color=BLUE, markersize=5, label="network")
     controls = [(row, each.control.variance) for row, each in zip(rows, shown, strict=True) if each.control]
     if controls:
         places, values = zip(*controls, strict=True)
         dots.plot(values, places, "o", color=ORANGE, fillstyle="none", markersize=9, label="untrained")
-    dots.set(yticks=rows, yticklabels=[each.name for each in shown], xlabel="Var(CSD)")
-    dots.set_ylim(-0.6, len(shown) - 0.4)
-    dots.legend(loc="best")
-    if len(shown) > 1:
-        _dendrogram(tree, variances[order], found)
-    else:
-        tree.set_axis_off()
+    numbered = [f"{each.name}  {row + 1}" for row, each in zip(rows, shown, strict=True)]
+    dots.set(yticks=rows, yticklabels=numbered, xlabel="Var(CSD)", ylim=(-0.6, len(shown) - 0.4))
+    if variances.min() > 0 and variances.max() > 20 * variances.min():
+        dots.set_xscale("log")
+    dots.figure.legend(*dots.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    _dendrogram(tree, variances[order], found)
     ratio = np.abs(variances[order][:, None] - variances[order][None, :])
     image = heat.imshow(ratio, origin="lower", cmap="cividis", aspect="auto")
     for i, j in np.argwhere(ratio <= found.delta):
         heat.plot(j, i, "s", color="white", markersize=3)
-    heat.set(xticks=rows, yticks=rows, yticklabels=[], title="|difference|; dots: within δ")
-    heat.set_xticklabels([each.name for each in shown], rotation=90)
+    step = max(1, len(shown) // 12)
+    heat.set(xticks=rows[::step], yticks=rows[::step], xlabel="|difference|; squares: within δ")
+    heat.set_xticklabels(rows[::step] + 1)
+    heat.set_yticklabels(rows[::step] + 1)
     root: Figure = heat.get_figure(root=True)
     root.colorbar(image, ax=heat)
     return root
 
 
-def _dendrogram(ax: object, variances: np.ndarray, found: Comparison) -> None:
-    """Draw the tree of the classes, its leaves level with the networks."""
-    links = hierarchy.linkage(variances[:, None], found.classes.linkage)
-    drawn = hierarchy.dendrogram(links, no_plot=True)
-    # On a line the leaves keep the order of the variances, or its mirror image in a branch.
-    places = {leaf: row for row, leaf in enumerate(drawn["leaves"])}
-    position = {leaf: float(leaf) for leaf in places}
-    heights = dict.fromkeys(places, 0.0)
-    for number, (first, second, distance, _) in enumerate(links):
+def _dendrogram(ax: Axes, variances: np.ndarray, found: Comparison) -> None:
+    """Draw the tree of the classes, its leaves level with the networks, which are sorted."""
+    ax.axvline(found.delta, color=ORANGE, linestyle=":")
+    ax.annotate("δ", (found.delta, len(variances) - 0.6), color=ORANGE)
+    ax.set(xlabel=f"{found.classes.linkage} linkage", yticks=[], ylim=(-0.6, len(variances) - 0.4))
+    ax.spines["left"].set_visible(False)
+    ax.invert_xaxis()
+    if len(variances) < 2:
+        return
+    centres, heights = [float(row) for row in range(len(variances))], [0.0] * len(variances)
+    for first, second, distance, _ in hierarchy.linkage(variances[:, None], found.classes.linkage):
         a, b = int(first), int(second)
-        top = len(variances) + number
-        ax.plot(  # type: ignore[attr-defined]
+        ax.plot(
             [heights[a], distance, distance, heights[b]],
-            [position[a], position[a], position[b], position[b]],
+            [centres[a], centres[a], centres[b], centres[b]],
             color=GREY,
         )
-        position[top], heights[top] = (position[a] + position[b]) / 2, float(distance)
-    ax.axvline(found.delta, color=ORANGE, linestyle=":", label="δ")  # type: ignore[attr-defined]
-    ax.set(xlabel="distance", yticks=[], ylim=(-0.6, len(variances) - 0.4))  # type: ignore[attr-defined]
-    ax.invert_xaxis()  # type: ignore[attr-defined]
-    ax.legend(loc="best")  # type: ignore[attr-defined]
-    ax.spines["left"].set_visible(False)  # type: ignore[attr-defined]
+        centres.append((centres[a] + centres[b]) / 2)
+        heights.append(float(distance))

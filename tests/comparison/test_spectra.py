@@ -1,0 +1,211 @@
+"""Streamed spectra are those of the layer matrix ensemble, layer by layer, whatever the order of the work."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mme.checkpoints import Checkpoint, StoredTensor
+from mme.comparison import spectra
+from mme.comparison.spectra import LayerSpectrum, network_spectrum, validate_jobs
+from mme.comparison.store import SpectrumStore
+from mme.ensembles import layer_matrix_ensemble, pooled_spectrum
+from mme.errors import InputError
+
+SHAPES = {
+    "a": (20, 30), "big": (300, 2, 150), "b": (20, 30), "b.bias": (20,), "tall": (40, 7), "wide": (3, 5, 2, 2),
+    "tall2": (40, 7), "last": (300, 310), "tiny": (2, 2),
+}  # fmt: skip
+
+
+@pytest.fixture
+def network() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_layers_are_those_of_the_ensemble(network: dict[str, np.ndarray], jobs: int, dtype: str) -> None:
+    found = network_spectrum(network, jobs=jobs, dtype=dtype)
+    ensemble = layer_matrix_ensemble(network)
+    assert found.names == tuple(layer.name for layer in ensemble.layers)
+    assert found.orders == ensemble.orders
+    assert found.structural_zeros == ensemble.structural_zeros == 66
+    assert found.skipped == (("b.bias", "one axis"),)
+    for layer, expected in zip(found.layers, ensemble.layers, strict=True):
+        largest = expected.eigenvalues[-1]
+        tolerance = 1e-12 if dtype == "float64" else 3e-6
+        np.testing.assert_allclose(layer.eigenvalues, expected.eigenvalues, atol=tolerance * largest)
+        assert (layer.eigenvalues == 0).sum() == layer.structural_zeros == expected.structural_zeros
+        assert layer.shape == expected.shape
+        assert layer.columns == expected.columns
+    assert found.eigenvalues.dtype == dtype
+
+
+def test_spectra_pool_like_the_ensemble(network: dict[str, np.ndarray]) -> None:
+    for pooling in ("plain", "periodic"):
+        ours = pooled_spectrum(network_spectrum(network), pooling=pooling)
+        theirs = pooled_spectrum(layer_matrix_ensemble(network), pooling=pooling)
+        np.testing.assert_allclose(ours.eigenvalues, theirs.eigenvalues, atol=1e-10)
+        assert ours.structural_zeros == theirs.structural_zeros
+
+
+def test_blocks_of_the_gram_matrix_add_up(
+    network: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = network_spectrum(network)
+    monkeypatch.setattr("mme.ensembles.layers.BLOCK_ENTRIES", 1000)
+    np.testing.assert_allclose(network_spectrum(network).eigenvalues, whole.eigenvalues, atol=1e-10)
+
+
+def test_small_layers_of_extreme_weights_are_rescaled() -> None:
+    scale = 2.0**-300
+    small = np.random.default_rng(0).normal(size=(3, 4, 5)) * scale
+    found = network_spectrum({"a": small[0], "b": small[1], "c": small[2]})
+    expected = np.concatenate([np.linalg.svd(each / scale)[1][::-1] ** 2 for each in small])
+    np.testing.assert_allclose(found.eigenvalues / scale**2, expected, rtol=1e-9)
+
+
+def test_rank_counts_what_is_above_rounding() -> None:
+    rng = np.random.default_rng(0)
+    low = rng.normal(size=(50, 3)) @ rng.normal(size=(3, 60))
+    found = network_spectrum({"low": low, "full": rng.normal(size=(20, 30)), "zero": np.zeros((4, 5))})
+    assert [layer.rank for layer in found.layers] == [3, 20, 0]
+
+
+def test_order_of_grouping_does_not_matter(
+    network: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = network_spectrum(network)
+    monkeypatch.setattr(spectra, "GROUP_BYTES", 1)
+    monkeypatch.setattr(spectra, "IN_FLIGHT_BYTES", 1)
+    np.testing.assert_allclose(network_spectrum(network).eigenvalues, one.eigenvalues, atol=1e-10)
+
+
+def counting(network: dict[str, np.ndarray], reads: list[str]) -> Checkpoint:
+    def reader(name: str) -> Callable[[], np.ndarray]:
+        def read() -> np.ndarray:
+            reads.append(name)
+            return network[name]
+
+        return read
+
+    return Checkpoint(
+        "counted", "test", [StoredTensor(n, a.shape, "float32", reader(n)) for n, a in network.items()]
+    )
+
+
+def test_weights_are_read_once_and_biases_never(network: dict[str, np.ndarray]) -> None:
+    reads: list[str] = []
+    network_spectrum(counting(network, reads))
+    assert sorted(reads) == sorted(name for name in SHAPES if name != "b.bias")
+
+
+def test_what_was_computed_is_not_computed_again(
+    network: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SpectrumStore(tmp_path)
+    first = network_spectrum(network, store=store)
+    monkeypatch.setattr(spectra, "smaller_gram_eigenvalues", None)  # calling it would fail
+    second = network_spectrum(network, store=store)
+    assert np.array_equal(first.eigenvalues, second.eigenvalues)
+
+
+@pytest.mark.parametrize("change", ["value", "shape", "dtype", "precision"])
+def test_the_key_is_the_content(network: dict[str, np.ndarray], tmp_path: Path, change: str) -> None:
+    store = SpectrumStore(tmp_path)
+    network_spectrum(network, store=store)
+    changed, dtype = dict(network), "float64"
+    if change == "value":
+        changed["a"] = network["a"].copy()
+        changed["a"][0, 0] += 1
+    elif change == "shape":
+        changed["a"] = network["a"].T.copy()
+    elif change == "dtype":
+        changed["a"] = network["a"].astype(np.float16)
+    else:
+        dtype = "float32"
+    kept = network_spectrum(changed, store=store, dtype=dtype)
+    fresh = network_spectrum(changed, dtype=dtype)
+    assert np.array_equal(kept.eigenvalues, fresh.eigenvalues)
+
+
+def test_damaged_files_are_computed_again(network: dict[str, np.ndarray], tmp_path: Path) -> None:
+    store = SpectrumStore(tmp_path)
+    first = network_spectrum(network, store=store)
+    for path in store.files():
+        path.write_bytes(path.read_bytes()[:-3])
+    assert np.array_equal(network_spectrum(network, store=store).eigenvalues, first.eigenvalues)
+
+
+def test_an_interrupted_run_goes_on(network: dict[str, np.ndarray], tmp_path: Path) -> None:
+    def interrupt() -> np.ndarray:
+        raise KeyboardInterrupt
+
+    store = SpectrumStore(tmp_path)
+    reads: list[str] = []
+    broken = dict(counting(network, reads))
+    broken["last"] = StoredTensor("last", SHAPES["last"], "float32", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        network_spectrum(Checkpoint("broken", "test", broken.values()), store=store, jobs=1)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and "ThreadPool" in thread.name:
+            thread.join(10)
+    assert len(store) >= 1
+    kept = network_spectrum(network, store=store)
+    assert np.array_equal(kept.eigenvalues, network_spectrum(network).eigenvalues)
+
+
+def test_recipes_need_no_reading(tmp_path: Path) -> None:
+    def forbidden() -> np.ndarray:
+        raise AssertionError("was drawn again")
+
+    def checkpoint(read: Callable[[], np.ndarray]) -> Checkpoint:
+        return Checkpoint("one", "test", [StoredTensor("w", (4, 5), "float32", read, fingerprint="seed 1")])
+
+    store = SpectrumStore(tmp_path)
+    first = network_spectrum(checkpoint(lambda: np.eye(4, 5)), store=store)
+    assert np.array_equal(network_spectrum(checkpoint(forbidden), store=store).eigenvalues, first.eigenvalues)
+
+
+def test_bad_weights_are_named(network: dict[str, np.ndarray]) -> None:
+    network["tall"][1, 1] = np.nan
+    with pytest.raises(InputError, match=r"layer 'tall' has NaN or infinite weights \(1 of 280\)"):
+        network_spectrum(network)
+    with pytest.raises(InputError, match="overflow"):
+        network_spectrum({"huge": np.full((300, 300), 1e300)})
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "two"])
+def test_jobs_must_be_positive(jobs: object) -> None:
+    with pytest.raises(InputError, match="jobs must be an integer of at least 1"):
+        validate_jobs(jobs)
+
+
+def test_a_device_of_torch_gives_the_same(network: dict[str, np.ndarray]) -> None:
+    pytest.importorskip("torch")
+    here, there = network_spectrum(network), network_spectrum(network, device="cpu:0")
+    np.testing.assert_allclose(there.eigenvalues, here.eigenvalues, atol=1e-10)
+    with pytest.raises(InputError, match="device 'nowhere' cannot compute"):
+        network_spectrum(network, device="nowhere")
+
+
+def test_thousands_of_tiny_layers_in_moderate_time() -> None:
+    tiny = np.random.default_rng(0).normal(size=(5000, 3, 2))
+    found = network_spectrum({f"l{number}": each for number, each in enumerate(tiny)})
+    singular = np.linalg.svd(tiny, compute_uv=False)
+    assert found.structural_zeros == 5000
+    np.testing.assert_allclose(
+        found.eigenvalues.reshape(5000, 3)[:, 1:], singular[:, ::-1] ** 2, rtol=1e-6, atol=1e-12
+    )
+
+
+def test_a_layer_tells_its_line() -> None:
+    line = LayerSpectrum("fc", (3, 1, 2), np.array([0.0, 0.5, 4.0])).to_dict()
+    assert line == {
+        "name": "fc", "shape": [3, 1, 2], "order": 3, "columns": 2, "rank": 2, "structural_zeros": 1,
+        "largest_eigenvalue": 4.0,
+    }  # fmt: skip
