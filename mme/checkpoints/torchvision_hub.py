@@ -14,7 +14,7 @@ from mme.checkpoints.modules import drawn, initialised, known, library
 from mme.checkpoints.stored import Checkpoint
 from mme.errors import InputError
 
-__all__ = ["FIRST_WEIGHTS", "open_torchvision"]
+__all__ = ["FIRST_WEIGHTS", "has_weights", "open_torchvision"]
 
 FIRST_WEIGHTS = "IMAGENET1K_V1"  # of torchvision: those that the paper's Table I was made from
 # By which rule torchvision draws the initial weights of a family (`mme.networks.untrained_control`).
@@ -57,22 +57,59 @@ def open_torchvision(network: str, weights: str, seed: int, progress: bool) -> C
         if rule is None:
             return initialised(called, partial(models.get_model, network, weights=None), seed)
         return drawn(called, partial(models.get_model, network, weights=None), rule, seed)
-    available = models.get_model_weights(network)
-    chosen = known(f"torchvision:{network}", weights or FIRST_WEIGHTS, [*available.__members__, "DEFAULT"])
-    entry = getattr(available, chosen)
+    entry = _entry(models, network, weights)
     opened = _downloaded(f"torchvision:{network}", entry.url, entry.get_state_dict, progress)
     return Checkpoint(
         network if not weights else f"{network}@{weights}", "torchvision", opened.values(), rule
     )
 
 
-def _downloaded(name: str, url: str, load: Callable[..., Any], progress: bool) -> Checkpoint:
-    """The file of the weights, fetched by torchvision's own loader where it is not here yet."""
+def has_weights(network: str, weights: str = "") -> bool:
+    """Tell whether the file of trained weights is on this machine already; nothing is fetched.
+
+    Parameters
+    ----------
+    network, weights : str
+        As in `open_torchvision`.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    InputError
+        If there is no such network, or no such weights of it.
+
+    Examples
+    --------
+    >>> has_weights("resnet18") in (True, False)
+    True
+    """
+    models = library("torchvision", "torchvision", "torch").models
+    known("torchvision", network, models.list_models())
+    return _file_of(_entry(models, network, weights).url).exists()
+
+
+def _entry(models: Any, network: str, weights: str) -> Any:
+    """The record that torchvision has of some weights: where they are fetched from, and how."""
+    available = models.get_model_weights(network)
+    chosen = known(f"torchvision:{network}", weights or FIRST_WEIGHTS, [*available.__members__, "DEFAULT"])
+    return getattr(available, chosen)
+
+
+def _file_of(url: str) -> Path:
+    """Where torchvision's loader keeps what it fetched from there."""
     import torch
 
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+
+
+def _downloaded(name: str, url: str, load: Callable[..., Any], progress: bool) -> Checkpoint:
+    """The file of the weights, fetched by torchvision's own loader where it is not here yet."""
     from mme.checkpoints.opening import open_checkpoint
 
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    path = _file_of(url)
     if not path.exists():
         try:
             load(progress=progress, check_hash=True)
