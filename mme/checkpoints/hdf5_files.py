@@ -19,7 +19,7 @@ from mme.errors import InputError
 __all__ = ["HDF5File", "StoredArray", "Window", "inner", "text_attribute", "texts"]
 
 KIND = "HDF5 file"
-BFLOAT16 = np.dtype("V2")  # as h5py stores it; an attribute tells it from other opaque numbers
+BFLOAT16 = np.dtype("V2")  # as h5py stores it; nothing else in a network has opaque numbers of two bytes
 
 
 class Window(io.RawIOBase):
@@ -172,7 +172,7 @@ class HDF5File:
                 f"{self.path}: the numbers of {name!r} lie in other files, which are not followed; "
                 "a file that holds its own numbers is needed."
             )
-        is_bfloat16 = dtype == BFLOAT16 and text_attribute(dataset, "dtype") == "bfloat16"
+        is_bfloat16 = dtype == BFLOAT16
         if dtype.kind not in "fiubc" and not is_bfloat16:
             return StoredArray(shape, str(dtype), _nothing, f"holds no numbers but {dtype}", location)
         self._require_stored(dataset, shape, dtype)

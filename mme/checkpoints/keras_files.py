@@ -162,13 +162,15 @@ def _listed(file: HDF5File, group: Any, layers: list[str], config: LayerConfig) 
             arrays[weight] = file.array(dataset)
         for weight, array in arrays.items():
             *names, variable = weight.removesuffix(":0").split("/")
-            described = config.at([layer, *names])
+            # The name of the whole model may come before the layer's, which may lack.
+            names = names[names.index(layer) :] if layer in names else [layer, *names]
+            described = config.at(names)
             siblings = [weight.rpartition("/")[0] + end for end in ("/bias", "/bias:0")]
             yield _Variable(
-                tuple(names) or (layer,),
+                tuple(names),
                 variable,
                 f"{layer}/{weight}",
-                described.kind or _kind_in([layer, *names]),
+                described.kind or _kind_in(names),
                 array,
                 next((_length(arrays[sibling]) for sibling in siblings if sibling in arrays), 0),
                 described.equation,
