@@ -10,6 +10,7 @@ from typing import Any
 
 from mme.checkpoints.limits import refuse_damage
 from mme.checkpoints.onnx_chains import Constant, constant_of, scale_after
+from mme.checkpoints.onnx_functions import without_functions
 from mme.checkpoints.onnx_numbers import Numbers, numbers_of
 from mme.checkpoints.onnx_records import read_model
 from mme.checkpoints.stored import Checkpoint, StoredTensor
@@ -27,9 +28,8 @@ def read_onnx(path: Path) -> Checkpoint:
     A weight is a constant of the graph (an initialiser or a node Constant) that is the kernel of Conv,
     ConvTranspose, Gemm or MatMul, or of their quantised forms QLinearConv, QLinearMatMul, ConvInteger and
     MatMulInteger, directly or through Identity, Cast, Transpose and DequantizeLinear; quantised weights are
-    brought back to real numbers by their scale and zero point. Graphs within nodes (If, Loop, Scan) take
-    part. Every other constant is listed with the reason why it is left out; those in local functions of the
-    model are not seen, and those that are handed to such a function count as used by no layer.
+    brought back to real numbers by their scale and zero point. Graphs within nodes (If, Loop, Scan) and
+    local functions take part. Every other constant is listed with the reason why it is left out.
 
     ========================  ===============================  ==================================
     node                      stored                           here
@@ -79,7 +79,7 @@ def read_onnx(path: Path) -> Checkpoint:
     ...     checkpoint, checkpoint["w"].shape, checkpoint["w"].read().shape
     (Checkpoint('net', onnx: 1 tensors), (2, 3), (2, 3))
     """
-    model = read_model(path)
+    model = without_functions(read_model(path), path)
     with refuse_damage(path, "ONNX model"):
         listing = _Listing(path)
         listing.add(model.graph, Scope({}, {}, {}), 0)

@@ -207,6 +207,45 @@ def test_graphs_within_nodes_take_part(reading):
     np.testing.assert_array_equal(checkpoint["own#2"].read(), normal(3, 5, seed=1).T)
 
 
+def function(name, *nodes):
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    return helper.make_function("own", name, ["x", "w"], ["y"], nodes, opsets)
+
+
+def call(name):
+    return node(name, "x", "w", domain="own")
+
+
+@pytest.fixture
+def calling(tmp_path):
+    """Read a model whose graph calls the first of some functions."""
+
+    def read(functions):
+        graph = helper.make_graph([call(functions[0].name)], "g", [], [], [numpy_helper.from_array(W, "w")])
+        opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+        path = tmp_path / "net.onnx"
+        model = helper.make_model(graph, functions=functions, opset_imports=opsets)
+        path.write_bytes(model.SerializeToString())
+        return read_onnx(path)
+
+    return read
+
+
+def test_functions_of_the_model_are_written_out(calling):
+    linear = function("Linear", node("Transpose", "w", output="t"), node("MatMul", "x", "t"))
+    checkpoint = calling([function("Block", call("Linear")), linear])
+    np.testing.assert_array_equal(checkpoint["w"].read(), W)
+    assert checkpoint["w"].types == {"Linear"}
+
+
+def test_functions_that_never_end_are_refused(calling):
+    with pytest.raises(InputError, match="function 'A' calls itself"):
+        calling([function("A", call("B")), function("B", call("A"))])
+    levels = [function(f"F{level}", *[call(f"F{level + 1}")] * 10) for level in range(9)]
+    with pytest.raises(InputError, match="more than 100000 nodes in all"):
+        calling([*levels, function("F9", node("MatMul", "x", "w"))])
+
+
 @pytest.mark.parametrize("length", [2, 40])  # within the graph, and left in the file
 @pytest.mark.parametrize(
     "name",
