@@ -70,7 +70,7 @@ def read_torch(path: Path) -> Checkpoint:
         is_zip, is_native = _require_loadable(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
-            content, mapping = _load(torch, path, is_zip and is_native)
+            content, mapping = _load(torch, path, is_zip, is_zip and is_native)
         weights = found_weights(content, torch.Tensor, path)
         tensors = [_stored(torch, path, weight, mapping) for weight in weights]
     return Checkpoint(path.stem, "torch", tensors)
@@ -116,7 +116,7 @@ def _require_loadable(path: Path) -> tuple[bool, bool]:
     return True, order == sys.byteorder
 
 
-def _load(torch: Any, path: Path, is_mapped: bool) -> tuple[Any, _Mapping | None]:
+def _load(torch: Any, path: Path, is_zip: bool, is_mapped: bool) -> tuple[Any, _Mapping | None]:
     def load() -> tuple[Any, _Mapping | None]:
         if not is_mapped:
             return torch.load(path, map_location="cpu", weights_only=True), None
@@ -139,6 +139,11 @@ def _load(torch: Any, path: Path, is_mapped: bool) -> tuple[Any, _Mapping | None
         with torch.serialization.safe_globals(shells):
             return load()
     except UnpicklingError as error:
+        if not is_zip and "Only persistent_load of storage" in str(error):
+            raise InputError(
+                f"{path} is a whole module in the format from before torch 1.6, which torch's safe loader "
+                f"does not read; {INSTEAD}."
+            ) from error
         raise InputError(
             f"{path} holds what torch's safe loader does not read ({_reason(error)}); {INSTEAD}."
         ) from error
@@ -243,7 +248,7 @@ def _numbers(torch: Any, path: Path, name: str, tensor: Any, mapping: _Mapping |
         if tensor.layout is not torch.strided:
             return as_numpy(name, tensor.to_dense())
         if mapping is None:
-            return np.array(as_numpy(name, tensor))
+            return as_numpy(name, tensor)
         array: np.ndarray = as_numpy(name, tensor.detach().clone())
         mapping.forget(tensor.untyped_storage())
         return array

@@ -13,7 +13,6 @@ or run:
 
 from __future__ import annotations
 
-import math
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -116,10 +115,7 @@ class Array:
         _, shape, dtype, is_fortran, data = state
         if not (isinstance(dtype, Dtype) and isinstance(data, bytes)):
             raise ValueError("an array of something else than numbers")
-        numbers = np.frombuffer(data, dtype.resolved())
-        if numbers.size != math.prod(shape):
-            raise ValueError("an array whose size is not that of its numbers")
-        self.numbers = numbers.reshape(shape, order="F" if is_fortran else "C")
+        self.numbers = np.frombuffer(data, dtype.resolved()).reshape(shape, order="F" if is_fortran else "C")
 
 
 class _Refusing(type):

@@ -116,6 +116,8 @@ def kinds_of_tensors() -> dict[str, Any]:
         "scalar": torch.tensor(3.0),
         "empty": torch.empty(0, 4),
         "number": 7,
+        "numpy, big-endian": np.arange(12, dtype=">f4").reshape(3, 4),
+        "numpy, half": np.arange(12, dtype=np.float16).reshape(3, 4),
         "numpy": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
         "NaN": torch.tensor([[1.0, float("nan")], [0.0, 1.0]]),
         "complex": torch.randn(3, 3, dtype=torch.complex64).conj(),
@@ -425,6 +427,12 @@ def test_other_archives_are_named(tmp_path: Path) -> None:
         read_torch(path)
     path.write_bytes(pickle.dumps(Mode.TRAIN, 2))
     with pytest.raises(InputError, match=r"a pickle that torch\.save did not write"):
+        read_torch(path)
+
+
+def test_a_whole_module_in_the_old_format_is_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, nn.Linear(2, 2), _use_new_zipfile_serialization=False)
+    with pytest.raises(InputError, match=r"a whole module in the format from before torch 1\.6"):
         read_torch(path)
 
 
