@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import re
+import sys
 import urllib.error
 from collections.abc import Callable
 from functools import partial
@@ -112,7 +115,9 @@ def _downloaded(name: str, url: str, load: Callable[..., Any], progress: bool) -
     path = _file_of(url)
     if not path.exists():
         try:
-            load(progress=progress, check_hash=True)
+            # torch says on standard output what it fetches, where it would stand amid results
+            with contextlib.redirect_stdout(sys.stderr if progress else io.StringIO()):
+                load(progress=progress, check_hash=True)
         except (urllib.error.URLError, OSError) as error:
             reason = getattr(error, "reason", None) or error.strerror or error
             raise InputError(

@@ -147,6 +147,10 @@ def _show(found: Comparison) -> None:
     )  # fmt: skip
     screen.print(table(columns, rows))
     screen.print()
+    if any(each.control is None for each in found.measurements):
+        screen.print(
+            "untrained –: no control was drawn; --control torch draws one by torch's rule, if that is right."
+        )
     for number, members in enumerate(found.classes.classes, 1):
         screen.print(Text(f"class {number}: {', '.join(members)}"))
     if 1 < len(found.measurements) <= PAIRS_SHOWN:

@@ -1,0 +1,34 @@
+"""`mme cache` shows what is kept, and clears it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import Result
+
+Call = Callable[..., Result]
+
+
+def kept(call: Call) -> dict[str, object]:
+    record: dict[str, object] = json.loads(call("cache", "--json").stdout)
+    return record
+
+
+def test_shows_and_clears(call: Call, nets: Path, tmp_path: Path) -> None:
+    assert kept(call)["spectra"] == 0
+    call("compare", nets)
+    (tmp_path / "cache" / "networks").mkdir()
+    (tmp_path / "cache" / "networks" / "other.pt").write_bytes(b"12345")
+    before = kept(call)
+    assert before["spectra"] > 3
+    assert before["spectra_bytes"] > 1000
+    assert (before["other_files"], before["other_bytes"]) == (1, 5)
+    assert before["folder"] == str(tmp_path / "cache")
+    assert "spectra" in call("cache").stdout
+    assert call("cache", "clear", "--older-than", 1).stdout.startswith("0 spectra deleted")
+    cleared = call("cache", "clear")
+    assert cleared.exit_code == 0
+    assert cleared.stdout.startswith(f"{before['spectra']} spectra deleted")
+    after = kept(call)
+    assert after["spectra"] == 0
+    assert after["other_files"] == 1  # trained networks stay

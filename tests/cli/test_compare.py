@@ -1,0 +1,216 @@
+"""`mme compare` measures files, folders and hubs, and says which of them are equivalent."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from mme.comparison import Options, compare
+from mme.comparison.store import SpectrumStore
+from mme.ensembles import circular_spectral_difference
+
+Call = Callable[..., Result]
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as kept:
+        return dict(kept)
+
+
+def test_a_folder_gives_an_answer_and_a_picture(call: Call, nets: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    result = call("compare", nets, "--plot", picture)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    expected = compare({name: arrays(nets / f"{name}.npz") for name in "abc"})
+    for each in expected.measurements:
+        (line,) = (x for x in result.stdout.splitlines() if x.startswith(f"{each.name} ") and "±" in x)
+        assert f"{each.csd.variance:.3f} ± {each.csd.standard_error:.3f}" in line
+    assert "noise floor" in result.stdout
+    assert "three standard errors" in result.stdout
+
+
+def test_json_has_an_object_for_each_network(call: Call, nets: Path) -> None:
+    result = call("compare", nets / "a.npz", nets / "c.npz", "--json", "--delta", 0.1, "--seed", 3)
+    record = json.loads(result.stdout)
+    assert [each["name"] for each in record["networks"]] == ["a", "c"]
+    assert record["delta"] == 0.1
+    assert record["delta_from"] == "given"
+    expected = compare({name: arrays(nets / f"{name}.npz") for name in "ac"}, Options(seed=3), delta=0.1)
+    for each, other in zip(record["networks"], expected.measurements, strict=True):
+        assert each["variance"] == pytest.approx(other.csd.variance, rel=1e-9)
+        assert each["standard_error"] == pytest.approx(other.csd.standard_error, rel=1e-9)
+    assert record["pairs"][0]["equivalent"] == bool(expected.equivalent[0, 1])
+
+
+def test_csv_has_a_line_for_each_network(call: Call, nets: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(call("compare", nets, "--csv", "--delta", "1e-6").stdout)))
+    assert [row["name"] for row in rows] == ["a", "b", "c"]
+    assert sorted(row["class"] for row in rows) == ["1", "2", "3"]
+    assert all(float(row["standard_error"]) > 0 for row in rows)
+
+
+def test_the_sampled_value_is_near_an_independent_one(call: Call, nets: Path) -> None:
+    record = json.loads(call("compare", nets / "a.npz", "--json", "--draws", 60, "--zeros", "half").stdout)
+    one = record["networks"][0]
+    apart = circular_spectral_difference(
+        arrays(nets / "a.npz"), draws=60, rng=99, zeros="half", construction="eigenvectors"
+    )
+    error = np.hypot(one["standard_error"], apart.standard_error)
+    assert abs(one["variance"] - apart.variance) < 4 * error
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--conjugate", "deterministic", "--zeros", "drop"),
+        ("--window", 0, 3, "--bins", 300, "--normalise", "all"),
+        ("--part", "symmetric", "--pooling", "periodic", "--draws", 2),
+        ("--circular", "COE", "--construction", "eigenvectors", "--seed", 8),
+        ("--dtype", "float32", "--bandwidth", 0.1, "--jobs", 1, "--include", "conv*"),
+    ],
+)
+def test_options_reach_the_measurement(call: Call, nets: Path, options: tuple[object, ...]) -> None:
+    result = call("compare", nets / "a.npz", "--json", *options)
+    assert result.exit_code == 0, result.output
+    one = json.loads(result.stdout)["networks"][0]
+    names = dict(pairwise(options))
+    given = {
+        "conjugate": str, "zeros": str, "bins": int, "normalise": str, "part": str, "pooling": str,
+        "draws": int, "circular": str, "construction": str, "seed": int, "dtype": str, "bandwidth": float,
+    }  # fmt: skip
+    chosen = {name: kind(names[f"--{name}"]) for name, kind in given.items() if f"--{name}" in names}
+    if "--window" in options:
+        chosen["window"] = (0.0, 3.0)
+    if "--include" in options:
+        chosen["include"] = ("conv*",)
+    expected = compare({"a": arrays(nets / "a.npz")}, Options(**chosen)).measurements[0]  # type: ignore[arg-type]
+    assert one["variance"] == pytest.approx(expected.csd.variance, rel=1e-9)
+    usual = compare({"a": arrays(nets / "a.npz")}).measurements[0]
+    assert one["variance"] != pytest.approx(usual.csd.variance, rel=1e-6)
+
+
+def test_a_second_run_computes_nothing(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = call("compare", nets, "--json").stdout
+    monkeypatch.setattr(np.linalg, "eigvals", None)
+    monkeypatch.setattr(np.linalg, "eigvalsh", None)
+    assert call("compare", nets, "--json").stdout == first
+    assert call("compare", nets, "--json", "--no-cache").exit_code == 1  # it would have to compute
+
+
+def test_damaged_files_of_a_folder_do_not_hide_the_others(call: Call, nets: Path) -> None:
+    (nets / "broken.pt").write_bytes(b"PK\x03\x04 no")
+    np.savez(nets / "nan.npz", w=np.full((3, 3), np.nan))
+    result = call("compare", nets, "--json")
+    assert result.exit_code == 1
+    assert [each["name"] for each in json.loads(result.stdout)["networks"]] == ["a", "b", "c"]
+    said = result.stderr.splitlines()
+    assert len(said) == 2
+    assert "broken.pt" in said[0]
+    assert "nan: layer 'w' has NaN" in said[1]
+
+
+def test_a_network_that_was_named_must_be_readable(complaint: Callable[..., str], nets: Path) -> None:
+    (nets / "broken.pt").write_bytes(b"PK\x03\x04 no")
+    assert "broken.pt" in complaint("compare", nets / "a.npz", nets / "broken.pt")
+    np.savez(nets / "nan.npz", w=np.full((3, 3), np.nan))
+    assert "nan: layer 'w' has NaN" in complaint("compare", nets / "a.npz", nets / "nan.npz")
+
+
+def test_networks_of_one_name_are_told_apart(call: Call, nets: Path) -> None:
+    other = nets / "more"
+    other.mkdir()
+    (other / "a.npz").write_bytes((nets / "b.npz").read_bytes())
+    record = json.loads(call("compare", nets / "a.npz", other / "a.npz", "--json").stdout)
+    assert [each["name"] for each in record["networks"]] == [str(nets / "a.npz"), str(other / "a.npz")]
+
+
+def test_bad_input(complaint: Callable[..., str], nets: Path, tmp_path: Path) -> None:
+    assert "is given twice" in complaint("compare", nets / "a.npz", nets / "a.npz")
+    assert "delta must be a finite number" in complaint("compare", nets, "--delta", "nan")
+    assert "--draws 1 gives no standard error" in complaint("compare", nets, "--draws", 1)
+    assert "linkage must be one of" in complaint("compare", nets, "--linkage", "ward")
+    assert "control must be one of" in complaint("compare", nets, "--control", "he")
+    assert "draws must be an integer of at least 1" in complaint("compare", nets, "--draws", 0)
+    assert "is known for the CUE" in complaint(
+        "compare", nets, "--conjugate", "deterministic", "--circular", "COE"
+    )
+    assert "is no file, and no network of a hub" in complaint("compare", "torchvison:resnet18")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert str(empty) in complaint("compare", empty)
+
+
+def test_controls_follow_the_rule_that_is_given(call: Call, nets: Path) -> None:
+    def controls(*options: object) -> list[object]:
+        record = json.loads(call("compare", nets / "a.npz", "--json", *options).stdout)
+        return [(each["control_rule"], each["control_variance"]) for each in record["networks"]]
+
+    assert controls() == [(None, None)]
+    ((rule, variance),) = controls("--control", "torch")
+    assert rule == "torch"
+    assert variance > 0
+    assert controls("--control", "torch", "--seed", 4) != [(rule, variance)]
+
+
+SLOW = """
+import sys, time
+import mme.ensembles.layers as layers
+from mme.comparison import spectra
+quick = layers.smaller_gram_eigenvalues
+def slow(*arguments):
+    time.sleep(0.15)
+    return quick(*arguments)
+spectra.smaller_gram_eigenvalues = slow
+spectra.GROUP_BYTES = 1
+sys.argv = ["mme", *sys.argv[1:]]
+from mme.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Path, tmp_path: Path) -> None:
+    undisturbed = json.loads(call("compare", nets, "--json", "--no-cache").stdout)
+    command = [sys.executable, "-c", SLOW, "compare", str(nets), "--json", "--jobs", "1"]
+    environment = {**os.environ, "MME_CACHE": str(tmp_path / "killed")}
+    moments = np.random.default_rng(0).uniform(0.8, 3.0, size=6)
+    for moment, blow in zip(moments, [signal.SIGKILL, signal.SIGTERM, signal.SIGINT] * 2, strict=True):
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        time.sleep(moment)
+        process.send_signal(blow)
+        out, errors = process.communicate(timeout=30)
+        if blow == signal.SIGINT and process.returncode == 130:
+            assert b"interrupted" in errors
+            assert b"Traceback" not in errors
+        store = SpectrumStore(tmp_path / "killed" / "spectra")
+        assert all(store.get(path.stem) is not None for path in store.files() if path.suffix == ".spectrum")
+    out, errors = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ).communicate(timeout=60)
+    assert errors == b""
+    assert json.loads(out) == undisturbed
+
+
+def test_a_pipe_gets_the_table_and_nothing_else(nets: Path) -> None:
+    command = [sys.executable, "-c", "from mme.cli import main; main()", "compare", str(nets)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    assert done.stderr == b""
+    text = done.stdout.decode()
+    assert "\x1b" not in text
+    assert "…" not in text
+    assert text.startswith("network")

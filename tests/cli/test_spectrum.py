@@ -1,0 +1,173 @@
+"""`mme spectrum` prints, draws and writes the spectrum that the package computes."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from mme.cli.picture import density_picture
+from mme.ensembles import layer_matrix_ensemble, pooled_spectrum, spectral_density
+
+Call = Callable[..., Result]
+
+
+def ensemble(path: Path) -> object:
+    with np.load(path) as arrays:
+        return layer_matrix_ensemble(dict(arrays))
+
+
+def test_the_table_has_a_line_for_each_layer(call: Call, nets: Path) -> None:
+    result = call("spectrum", nets / "a.npz")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    (fc,) = (line.split() for line in lines if line.startswith("fc.weight"))
+    largest = ensemble(nets / "a.npz").layers[1].eigenvalues[-1]
+    assert fc == ["fc.weight", "40×24", "40", "24", "24", "16", f"{largest:.4g}"]
+    assert any(
+        "2 layers, 64 eigenvalues, 16 structural zeros (25.0%), 1 parameters left out" in x for x in lines
+    )
+    assert any("█" in line for line in lines)
+
+
+def test_json_and_csv_say_the_same(call: Call, nets: Path) -> None:
+    record = json.loads(call("spectrum", nets / "a.npz", "--json").stdout)
+    assert [layer["name"] for layer in record["layers"]] == ["conv.weight", "fc.weight"]
+    assert record["layers"][0]["shape"] == [24, 6, 3, 3]
+    assert record["layers"][1]["structural_zeros"] == 16
+    assert record["skipped"] == {"fc.bias": "one axis"}
+    rows = list(csv.DictReader(io.StringIO(call("spectrum", nets / "a.npz", "--csv").stdout)))
+    assert [row["name"] for row in rows] == ["conv.weight", "fc.weight"]
+    assert rows[0]["shape"] == "24x6x3x3"
+    assert float(rows[1]["largest_eigenvalue"]) == record["layers"][1]["largest_eigenvalue"]
+
+
+def test_out_holds_what_can_be_used_on(call: Call, nets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    result = call("spectrum", nets / "a.npz", "--out", out, "--zeros", "drop", "--bins", 50)
+    assert result.exit_code == 0, result.output
+    expected = ensemble(nets / "a.npz")
+    with np.load(out, allow_pickle=False) as kept:
+        assert list(kept["layer_names"]) == ["conv.weight", "fc.weight"]
+        assert list(kept["orders"]) == [24, 40]
+        assert list(kept["structural_zeros"]) == [0, 16]
+        np.testing.assert_allclose(kept["eigenvalues"][24:], expected.layers[1].eigenvalues, atol=1e-12)
+        density = spectral_density(pooled_spectrum(expected), zeros="drop", bins=50)
+        np.testing.assert_allclose(kept["density"], density.density)
+        assert kept["conjugate_density"].shape == (5, 50)
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_plot_is_a_picture(call: Call, nets: Path, tmp_path: Path, suffix: str, start: bytes) -> None:
+    picture = tmp_path / f"picture.{suffix}"
+    assert call("spectrum", nets / "a.npz", "--plot", picture).exit_code == 0
+    assert picture.read_bytes().startswith(start)
+
+
+def test_layers_can_be_chosen(call: Call, nets: Path) -> None:
+    record = json.loads(call("spectrum", nets / "a.npz", "--json", "--exclude", "conv*").stdout)
+    assert [layer["name"] for layer in record["layers"]] == ["fc.weight"]
+    record = json.loads(call("spectrum", nets / "a.npz", "--json", "--types", "Conv2d").stdout)
+    assert [layer["name"] for layer in record["layers"]] == ["conv.weight"]
+
+
+def test_long_networks_are_cut_short(call: Call, tmp_path: Path) -> None:
+    np.savez(tmp_path / "long.npz", **{f"w{number}": np.ones((2, 2)) for number in range(500)})
+    assert "… and 100 layers more" in call("spectrum", tmp_path / "long.npz").stdout
+    assert call("spectrum", tmp_path / "long.npz", "--csv").stdout.count("\n") == 501
+
+
+def test_bad_input_is_refused_before_the_work(
+    complaint: Callable[..., str], call: Call, nets: Path, tmp_path: Path
+) -> None:
+    assert "there is no file or folder" in complaint("spectrum", tmp_path / "absent.pt")
+    assert "--plot must name a file ending in .png" in complaint(
+        "spectrum", nets / "a.npz", "--plot", "x.bmp"
+    )
+    assert "--out must name a file in a folder that exists" in complaint(
+        "spectrum", nets / "a.npz", "--out", tmp_path / "no" / "x.npz"
+    )
+    assert "is a folder" in complaint("spectrum", nets / "a.npz", "--plot", make(tmp_path / "f.png"))
+    assert "bins must be" in complaint("spectrum", nets / "a.npz", "--bins", 0)
+    assert "zeros must be one of" in complaint("spectrum", nets / "a.npz", "--zeros", "some")
+    assert "jobs must be" in complaint("spectrum", nets / "a.npz", "--jobs", 0)
+    assert "holds no eigenvalue" in complaint("spectrum", nets / "a.npz", "--window", 900, 901)
+    assert "a.npz: source has no weight tensor" in complaint("spectrum", nets / "a.npz", "--include", "none")
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_the_layer_with_a_nan_is_named(complaint: Callable[..., str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "nan.npz", good=np.ones((3, 3)), bad=np.array([[1.0, np.nan], [0.0, 1.0]]))
+    said = complaint("spectrum", tmp_path / "nan.npz")
+    assert "nan.npz: layer 'bad' has NaN or infinite weights (1 of 4)" in said
+
+
+def test_a_full_disk_does_not_cost_the_result(
+    call: Call, nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mme.storage.write_whole", full)
+    monkeypatch.setattr("mme.cli.output.write_whole", full)
+    result = call("spectrum", nets / "a.npz")
+    assert result.exit_code == 0
+    assert "fc.weight" in result.stdout
+    assert "spectra cannot be kept" in result.stderr
+    assert "No space left on device" in result.stderr
+    result = call("spectrum", nets / "a.npz", "--out", tmp_path / "o.npz", "--no-cache")
+    assert result.exit_code == 2
+    assert "fc.weight" in result.stdout
+    assert "o.npz cannot be written (No space left on device)" in result.stderr
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_debug_shows_where(call: Call, tmp_path: Path) -> None:
+    result = call("--debug", "spectrum", tmp_path / "absent.pt")
+    assert result.exit_code == 1
+    assert "there is no file" in str(result.exception)
+    call("spectrum", tmp_path / "absent.pt")  # and the flag does not stay
+
+
+def test_faults_of_the_program_are_one_sentence_too(
+    call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **options: object) -> None:
+        raise ZeroDivisionError("by nothing\nat all")
+
+    monkeypatch.setattr("mme.cli.spectrum.network_spectrum", broken)
+    result = call("spectrum", nets / "a.npz")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "fault of the program, ZeroDivisionError: by nothing" in result.stderr
+
+
+def test_interruption_has_its_own_exit_code(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mme.cli.spectrum.network_spectrum", interrupted)
+    result = call("spectrum", nets / "a.npz")
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+
+
+def test_the_picture_has_the_heights_of_the_density() -> None:
+    density = np.repeat([9.0, 4.0, 1.0, 0.0], 18)
+    lines = density_picture(density, np.linspace(0, 6, 73), width=72, height=6).splitlines()
+    heights = [
+        sum(column < len(line) and line[column] == "█" for line in lines[:6]) for column in (0, 20, 40, 60)
+    ]
+    assert heights == [6, 4, 2, 0]
+    assert lines[6] == "─" * 72
+    assert lines[7].split() == ["0", "6"]
+    assert len(lines[7]) == 72
