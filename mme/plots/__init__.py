@@ -26,10 +26,16 @@ from mme.plots.networks import (
     variance_beside_controls,
 )
 from mme.plots.orbit import orbit_in_two_planes
+from mme.plots.power import power_curves, power_grid
 from mme.plots.repulsion import repulsion_and_its_absence
 from mme.plots.spectrum import densities, pooling
 from mme.plots.style import PALETTE, figure, styled
-from mme.plots.vision import cumulative_differences, fluctuations, table_beside_measurements
+from mme.plots.vision import (
+    cumulative_differences,
+    fluctuations,
+    steps_of_variance,
+    table_beside_measurements,
+)
 
 __all__ = [
     "PALETTE",
@@ -61,12 +67,15 @@ __all__ = [
     "network_density",
     "orbit_in_two_planes",
     "pooling",
+    "power_curves",
+    "power_grid",
     "pruned_mass",
     "quantities_and_errors",
     "repulsion_and_its_absence",
     "sampled_beside_laws",
     "shrinking_ladders",
     "spectra_beside_controls",
+    "steps_of_variance",
     "styled",
     "table_beside_measurements",
     "traces",
