@@ -7,7 +7,6 @@ but its initial ones.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -67,7 +66,7 @@ def open_hub(name: str, *, seed: int = 0, progress: bool = False) -> Checkpoint:
         raise InputError(f"{hub!r} is no hub; there are {', '.join(HUBS)}.")
     if not network:
         raise InputError(f"{name!r} names no network; write {hub}:NETWORK.")
-    return HUBS[hub](network, weights, seed, progress and sys.stderr is not None and sys.stderr.isatty())
+    return HUBS[hub](network, weights, seed, progress)
 
 
 def _timm(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:

@@ -114,6 +114,7 @@ def _downloaded(name: str, url: str, load: Callable[..., Any], progress: bool) -
 
     path = _file_of(url)
     if not path.exists():
+        progress = progress and sys.stderr is not None and sys.stderr.isatty()
         try:
             # torch says on standard output what it fetches, where it would stand amid results
             with contextlib.redirect_stdout(sys.stderr if progress else io.StringIO()):

@@ -15,7 +15,7 @@ from mme.ensembles import layer_matrix_ensemble, pooled_spectrum
 from mme.errors import InputError
 
 SHAPES = {
-    "a": (20, 30), "big": (300, 2, 150), "b": (20, 30), "b.bias": (20,), "tall": (40, 7), 
+    "a": (20, 30), "big": (300, 2, 150), "b": (20, 30), "b.bias": (20,), "tall": (40, 7),
     "wide": (3, 5, 2, 2), "tall2": (40, 7), "last": (300, 310), "tiny": (2, 2),
 }  # fmt: skip
 
