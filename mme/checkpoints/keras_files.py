@@ -13,7 +13,14 @@ from typing import Any
 from mme.checkpoints.hdf5_files import HDF5File, StoredArray, inner, text_attribute, texts
 from mme.checkpoints.keras_archive import open_archive
 from mme.checkpoints.keras_config import LayerConfig, layer_config
-from mme.checkpoints.keras_layout import ATTENTION, kind_of, layout, variable_names
+from mme.checkpoints.keras_layout import (
+    ATTENTION,
+    PROJECTION,
+    is_projection,
+    kind_of,
+    layout,
+    variable_names,
+)
 from mme.checkpoints.limits import refuse_damage
 from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.errors import InputError
@@ -215,6 +222,8 @@ def _nested(
         kind = described.kind or next(filter(None, map(kind_of, candidates)), "")
         if not kind and around in ATTENTION:
             kind = around
+        elif not kind and is_projection(segment, name):
+            kind = PROJECTION
         yield from _numbered(file, own, names, kind, described.equation)
     elif is_layer:
         yield from _numbered(file, own, names, "", "")
@@ -260,4 +269,5 @@ def _length(array: StoredArray) -> int:
 
 def _kind_in(names: list[str]) -> str:
     """Return the kind that the names of a layer and its inner layers tell, the innermost first."""
-    return next(filter(None, map(kind_of, reversed(names))), "")
+    known = next(filter(None, map(kind_of, reversed(names))), "")
+    return known or (PROJECTION if is_projection(names[-1]) else "")

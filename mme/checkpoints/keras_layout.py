@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-__all__ = ["Layout", "kind_of", "layout", "variable_names"]
+__all__ = ["ATTENTION", "PROJECTION", "Layout", "is_projection", "kind_of", "layout", "variable_names"]
 
 Shape = tuple[int, ...]
 
@@ -28,6 +28,8 @@ NORMALISATION = frozenset(
 WITHOUT_KERNEL = NORMALISATION | {"prelu"}
 CONVOLUTION = re.compile(r"(depthwise|separable)?(?:conv|convolution)([123])d(transpose)?")
 RECURRENT_CONVOLUTION = re.compile(r"convlstm(cell|[123]d)")
+PROJECTION = "projection"  # the kind of a layer that only its name tells
+PROJECTIONS = ("query", "key", "value", "output", "attention_output")
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 NO_KERNELS = (
     "alpha",
@@ -86,6 +88,17 @@ def kind_of(name: str) -> str:
     return kind if is_known else ""
 
 
+def is_projection(*names: str) -> bool:
+    """Tell whether one of a layer's names is that of a projection within an attention of any class.
+
+    Examples
+    --------
+    >>> is_projection("_query_dense"), is_projection("dense")
+    (True, False)
+    """
+    return any(name.strip("_").removesuffix("_dense") in PROJECTIONS for name in names)
+
+
 def variable_names(kind: str) -> tuple[str, ...]:
     """Return the names of the variables that a layer stores by number, in their order; the bias may lack.
 
@@ -129,7 +142,8 @@ def layout(
     A guess is needed where the kind of the layer is not known (layers of one's own, files without a
     configuration). Then the name of the variable tells, ``depthwise_kernel`` or ``embeddings``; any other
     tensor of two or more axes counts as a kernel with its outputs last, as in Keras's own layers, unless a
-    bias of another length tells a transposed or a depthwise convolution.
+    bias of another length tells a transposed or a depthwise convolution. Layers called ``query``, ``key``,
+    ``value`` or ``attention_output`` within others count as projections of an attention.
 
     Parameters
     ----------
@@ -166,7 +180,7 @@ def layout(
     if variable in NO_KERNELS or (kind and variable not in KERNELS):
         what = f"the variable {variable!r}" if variable else "a variable"
         return _as_stored(shape, skip="a bias" if variable == "bias" else f"{what}, which is no kernel")
-    if kind in ATTENTION | EINSUM:
+    if kind in ATTENTION | EINSUM or (kind == PROJECTION and len(shape) < 4):
         return _einsum(shape, equation, is_output)
     if kind in EMBEDDING or variable == "embeddings":
         return _as_stored(shape, frozenset({"Embedding"}))

@@ -132,10 +132,12 @@ def test_separable_convolutions_and_recurrent_layers_have_two_kernels(tmp_path):
     np.testing.assert_array_equal(checkpoint["gru/gru_cell/recurrent_kernel"].read(), recurrent.T)
 
 
-@pytest.mark.parametrize("prefix", ["", "_"])  # MultiHeadAttention and GroupedQueryAttention
-def test_attention_maps_inputs_to_all_heads_and_back(tmp_path, prefix):
+@pytest.mark.parametrize(
+    ("kind", "prefix"),
+    [("multi_head_attention", ""), ("grouped_query_attention", "_"), ("attention_of_ones_own", "_")],
+)
+def test_attention_maps_inputs_to_all_heads_and_back(tmp_path, kind, prefix):
     query, output = normal(6, 2, 3), normal(2, 3, 6, seed=1)
-    kind = "grouped_query_attention" if prefix else "multi_head_attention"
     layers = {
         f"layers/{kind}": ("mha", []),
         f"layers/{kind}/{prefix}query_dense": ("query", [query, normal(2, 3)]),
@@ -367,6 +369,10 @@ def terabytes_unwritten(group, folder):
     group.create_dataset("0", (10**6, 10**6), "f4", fillvalue=1)
 
 
+def unwritten(group, folder):
+    group.create_dataset("0", (30, 20), "f4", fillvalue=1)
+
+
 def zip_bomb(group, folder):
     group.create_dataset("0", data=np.zeros((5000, 5000), "f4"), chunks=(5000, 5000), compression="gzip")
 
@@ -380,6 +386,7 @@ def zip_bomb(group, folder):
         (virtual, "the numbers of '/layers/dense/vars/0' lie in other files"),
         (terabytes_compressed, "'/layers/dense/vars/0' claims 4.0 TB, but the file has 0 bytes"),
         (terabytes_unwritten, "'/layers/dense/vars/0' claims 4.0 TB, but the file has 0 bytes"),
+        (unwritten, "'/layers/dense/vars/0' claims 2.4 kB, but the file has 0 bytes"),
         (zip_bomb, r"'/layers/dense/vars/0' claims 100.0 MB, but the file has"),
     ],
 )
