@@ -18,7 +18,7 @@ __all__ = ["drawn", "in_memory", "initialised", "known", "library"]
 SHOWN = 4  # names that are offered for a mistyped one
 
 
-def known(hub: str, network: str, names: Iterable[str]) -> str:
+def known(hub: str, network: str, names: Iterable[str], what: str = "network") -> str:
     """Return the name, or offer the nearest ones.
 
     Raises
@@ -36,7 +36,7 @@ def known(hub: str, network: str, names: Iterable[str]) -> str:
     if network in listed:
         return network
     near = difflib.get_close_matches(network, listed, SHOWN, cutoff=0.4) or sorted(listed)[:SHOWN]
-    raise InputError(f"{hub} has no network {network!r}; near names are {', '.join(near)}.")
+    raise InputError(f"{hub} has no {what} {network!r}; near names are {', '.join(near)}.")
 
 
 def library(hub: str, module: str, extra: str) -> Any:

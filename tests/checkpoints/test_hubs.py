@@ -1,0 +1,217 @@
+"""Networks by name: initial weights by the libraries' rules, trained ones from where they are kept."""
+
+import hashlib
+import json
+import sys
+import urllib.error
+from email.message import Message
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from safetensors.numpy import save_file  # noqa: E402
+
+from mme.checkpoints import Checkpoint  # noqa: E402
+from mme.checkpoints.hubs import is_hub_name, open_hub  # noqa: E402
+from mme.ensembles import layer_matrix_ensemble  # noqa: E402
+from mme.errors import InputError  # noqa: E402
+from mme.networks import digits_family, efficientnet_lite, import_torchvision  # noqa: E402
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "resnext50_32x4d"])
+def test_untrained_networks_have_torchvisions_shapes_and_laws(name: str) -> None:
+    models = import_torchvision().models
+    torch.manual_seed(0)
+    theirs = {key: value for key, value in models.get_model(name).named_parameters() if value.ndim > 1}
+    ours = open_hub(f"torchvision:{name}@untrained", seed=4)
+    assert {key: tuple(value.shape) for key, value in theirs.items()} == {k: t.shape for k, t in ours.items()}
+    for key, value in theirs.items():
+        if value.numel() > 3e7:  # as the others, and slow
+            continue
+        one, other = ours[key].read().astype(float).ravel() ** 2, value.detach().double().numpy().ravel() ** 2
+        error = np.hypot(one.std() / one.size**0.5, other.std() / other.size**0.5)
+        assert abs(one.mean() - other.mean()) < 4.5 * error, key
+
+
+def test_seeds_and_types() -> None:
+    first, again, other = (open_hub("torchvision:resnet18@untrained", seed=seed) for seed in (0, 0, 1))
+    weights = [each["layer1.0.conv1.weight"].read() for each in (first, again, other)]
+    assert np.array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+    kept = layer_matrix_ensemble(first, types="Linear")
+    assert [layer.name for layer in kept.layers] == ["fc.weight"]
+
+
+def test_families_without_a_rule_are_initialised_by_their_library() -> None:
+    torch.manual_seed(3)
+    theirs = import_torchvision().models.squeezenet1_1()
+    state = torch.random.get_rng_state()
+    ours = open_hub("torchvision:squeezenet1_1@untrained", seed=3)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    key = "features.3.squeeze.weight"
+    assert np.array_equal(ours[key].read(), dict(theirs.named_parameters())[key].detach().numpy())
+
+
+@pytest.fixture
+def hub_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_trained_weights_are_read_from_torchs_folder(
+    hub_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = import_torchvision().models
+    state = models.resnet18().state_dict()
+    torch.save(state, hub_folder / "made.pth")
+    digest = hashlib.sha256((hub_folder / "made.pth").read_bytes()).hexdigest()[:8]
+    (hub_folder / "made.pth").rename(hub_folder / f"resnet18-{digest}.pth")
+    entry = models.ResNet18_Weights.IMAGENET1K_V1
+
+    class Entry:
+        url = f"https://nowhere/resnet18-{digest}.pth"
+        get_state_dict = entry.get_state_dict
+
+    monkeypatch.setattr("mme.checkpoints.torchvision_hub._entry", lambda *names: Entry)
+    found = open_hub("torchvision:resnet18")
+    assert isinstance(found, Checkpoint)
+    assert (found.name, found.rule) == ("resnet18", "resnet")
+    assert np.array_equal(found["conv1.weight"].read(), state["conv1.weight"].numpy())
+
+
+def test_damaged_downloads_are_told(hub_folder: Path) -> None:
+    (hub_folder / "resnet18-f37072fd.pth").write_bytes(b"half of it")
+    with pytest.raises(InputError, match=r"resnet18-f37072fd.pth is damaged.*delete it"):
+        open_hub("torchvision:resnet18")
+
+
+def test_what_is_missing_offline_is_said(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*arguments: object, **options: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr("torch.hub.urlopen", offline)
+    with pytest.raises(InputError) as caught:
+        open_hub("torchvision:vgg11")
+    said = str(caught.value)
+    assert "no network" in said
+    assert f"put https://download.pytorch.org/models/vgg11-8a719046.pth at {hub_folder}" in said
+    assert "torchvision:vgg11@untrained" in said
+    assert list(hub_folder.iterdir()) == []
+
+
+def test_interrupted_downloads_leave_nothing(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Breaking:
+        def __enter__(self) -> "Breaking":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def info(self) -> Message:
+            return Message()
+
+        def read(self, size: int) -> bytes:
+            raise ConnectionResetError("connection lost")
+
+    monkeypatch.setattr("torch.hub.urlopen", lambda *arguments, **options: Breaking())
+    with pytest.raises(InputError, match="connection lost"):
+        open_hub("torchvision:vgg11")
+    assert list(hub_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("torchvision:resnet19", r"torchvision has no network 'resnet19'; near names are resnet18"),
+        (
+            "torchvision:resnet18@IMAGENET2K",
+            r"torchvision:resnet18 has no weights 'IMAGENET2K'; near names are IMAGENET1K_V1",
+        ),
+        ("torchvision:", "names no network"),
+        ("digits:vgg6", "near names are .*vgg5"),
+        ("digits:vgg5@old", "trained or @untrained"),
+        ("efficientnet-lite:7", "near names are 0, 1, 2"),
+        ("modelzoo:resnet18", "is no hub; there are torchvision, timm, hf"),
+    ],
+)
+def test_unknown_names(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        open_hub(name)
+
+
+def test_networks_of_this_package() -> None:
+    trained = digits_family(["vgg5"])["vgg5"]
+    found, before = open_hub("digits:vgg5"), open_hub("digits:vgg5@untrained")
+    assert np.array_equal(found["classifier.weight"].read(), trained.trained["classifier.weight"].numpy())
+    assert np.array_equal(before["classifier.weight"].read(), trained.untrained["classifier.weight"].numpy())
+    assert (found.name, before.name, found.rule) == ("vgg5", "vgg5@untrained", "vgg")
+    lite = open_hub("efficientnet-lite:0")
+    assert np.array_equal(lite["_fc.weight"].read(), efficientnet_lite(0)["_fc.weight"].numpy())
+    assert lite.rule == "efficientnet"
+
+
+def test_timm_initialises_its_networks() -> None:
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(2)
+    theirs = timm.create_model("test_resnet.r160_in1k", pretrained=False)
+    ours = open_hub("timm:test_resnet.r160_in1k@untrained", seed=2)
+    for key, value in theirs.named_parameters():
+        assert np.array_equal(ours[key].read(), value.detach().numpy())
+    with pytest.raises(InputError, match="timm has no network 'resnet_18'; near names are resnet18"):
+        open_hub("timm:resnet_18")
+    with pytest.raises(InputError, match=r"weights as in timm:resnet18\.a1_in1k"):
+        open_hub("timm:resnet18@a1_in1k")
+
+
+@pytest.fixture
+def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A local copy of the hub, as its own library keeps it, and no way out."""
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    return tmp_path
+
+
+def test_hugging_face_networks_that_are_here(hugging_face: Path) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    folder = hugging_face / "models--someone--net"
+    snapshot = folder / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(commit)
+    weights = {"fc.weight": np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)}
+    save_file(weights, snapshot / "model.safetensors")
+    (snapshot / "config.json").write_text(json.dumps({"architectures": ["Net"]}))
+    found = open_hub("hf:someone/net")
+    assert found.name == "someone/net"
+    assert np.array_equal(found["fc.weight"].read(), weights["fc.weight"])
+
+
+def test_hugging_face_networks_that_are_not(hugging_face: Path) -> None:
+    with pytest.raises(InputError, match="hf:someone/absent is not here and cannot be fetched"):
+        open_hub("hf:someone/absent")
+    with pytest.raises(InputError, match="hf:not a name is not here"):
+        open_hub("hf:not a name")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [("timm:resnet18", "timm", "hubs"), ("hf:a/b", "huggingface_hub", "hubs")],
+)
+def test_a_missing_library_is_named(
+    name: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=rf"needs {module}, which is not installed.*mme\[{extra}\]"):
+        open_hub(name)
+
+
+def test_names_of_hubs_and_of_files() -> None:
+    assert is_hub_name("hf:someone/net")
+    assert not is_hub_name("net.pt")
+    assert not is_hub_name("other:thing")
