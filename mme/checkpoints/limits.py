@@ -94,6 +94,8 @@ def refuse_damage(path: Path | str, kind: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except ImportError as error:
+        raise InputError(f"{path} needs a package that cannot be imported ({error}).") from error
     except MemoryError as error:
         raise InputError(f"{path} asks for more memory than there is; it is damaged or too large.") from error
     except OSError as error:

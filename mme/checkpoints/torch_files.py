@@ -11,6 +11,7 @@ import math
 import mmap
 import pickletools
 import sys
+import threading
 import warnings
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -32,6 +33,9 @@ __all__ = ["read_torch"]
 
 KIND = "torch checkpoint"
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before torch 1.6
+LOADING = (
+    threading.Lock()
+)  # what the loader may name, and which warnings are shown, is the same for all threads
 INSTEAD = "save the network's state dict: torch.save(net.state_dict(), …)"
 
 
@@ -68,7 +72,7 @@ def read_torch(path: Path) -> Checkpoint:
     torch = _torch(path)
     with refuse_damage(path, KIND):
         is_zip, is_native = _require_loadable(path)
-        with warnings.catch_warnings():
+        with LOADING, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
             content, mapping = _load(torch, path, is_zip, is_zip and is_native)
         weights = found_weights(content, torch.Tensor, path)

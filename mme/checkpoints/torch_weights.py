@@ -94,6 +94,7 @@ class _Finder:
         self.is_tensor = is_tensor
         self.path = path
         self.known: dict[int, bool] = {}
+        self.walked: set[int] = set()
 
     def is_weight(self, value: Any) -> bool:
         return isinstance(value, self.is_tensor | np.ndarray | Array)
@@ -115,7 +116,7 @@ class _Finder:
             ):
                 return self.chosen(entries[key], depth + 1)
         if any(self.is_weight(value) for value in entries.values()):
-            return list(self.flattened(entries, "", depth))
+            return list(self.flattened(content, "", depth))
         candidates = [key for key, value in entries.items() if self.holds_weights(value, depth)]
         if len(candidates) > 1:
             named = ", ".join(map(repr, candidates[:6])) + (", …" if len(candidates) > 6 else "")
@@ -134,6 +135,8 @@ class _Finder:
 
     def flattened(self, content: Any, prefix: str, depth: int) -> Iterator[FoundWeight]:
         self.require_shallow(depth)
+        if self.was_walked(content):
+            return
         for key, value in _entries(content):
             name = f"{prefix}{key}"
             if _is_of_optimiser(str(key), value):
@@ -147,10 +150,12 @@ class _Finder:
 
     def parameters(self, module: Any, prefix: str, depth: int) -> Iterator[FoundWeight]:
         self.require_shallow(depth)
+        if self.was_walked(module):
+            return
         held = fields(module)
         types = frozenset({class_name(module)} - {""})
         for name, value in _entries(held["_parameters"]):
-            if value is not None:
+            if value is not None and not self.was_walked(value):
                 yield FoundWeight(f"{prefix}{name}", value, types)
         for name, child in _entries(held["_modules"]):
             if _is_module(child):
@@ -172,9 +177,16 @@ class _Finder:
                 )
         return self.known[key]
 
+    def was_walked(self, content: Any) -> bool:
+        """Whether something was met before: under a second name it counts once, and within itself it ends."""
+        if id(content) in self.walked:
+            return True
+        self.walked.add(id(content))
+        return False
+
     def require_shallow(self, depth: int) -> None:
         if depth > DEEPEST:
-            raise InputError(f"{self.path} nests its weights more than {DEEPEST} deep, or within themselves.")
+            raise InputError(f"{self.path} nests its weights more than {DEEPEST} deep.")
 
 
 def _entries(content: Any) -> list[tuple[Any, Any]]:

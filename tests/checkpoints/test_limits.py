@@ -53,6 +53,7 @@ def test_sizes_are_told_in_words() -> None:
         (RuntimeError("\x1b[31mred"), r"\(\[31mred\)"),
         (AssertionError(), r"\(AssertionError\)"),
         (ValueError("x" * 1000), r"\(x{120}\)"),
+        (ImportError("no lib"), r"net needs a package that cannot be imported \(no lib\)"),
         (MemoryError(), "more memory than there is"),
         (PermissionError(errno.EACCES, "no"), r"net cannot be read: Permission denied\.$"),
         (OSError(errno.EINVAL, "Invalid argument"), "damaged"),
