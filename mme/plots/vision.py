@@ -13,9 +13,15 @@ from mme.comparison.vision import VisionRow
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, figure, styled
 
-__all__ = ["cumulative_differences", "fluctuations", "table_beside_measurements"]
+__all__ = [
+    "cumulative_differences",
+    "fluctuations",
+    "steps_of_variance",
+    "table_beside_measurements",
+]
 
 DASHES = ("-", "--", "-.")
+LOOKS = (("|", GREY), ("s", GREEN), ("o", ORANGE), (".", BLUE))
 
 
 @styled
@@ -125,7 +131,8 @@ def table_beside_measurements(readings: Mapping[str, Sequence[VisionRow]]) -> Fi
     Returns
     -------
     Figure
-        Bars are one standard error, mostly shorter than the marks are wide.
+        Bars are one standard error, or the noise floor where that is larger; most are shorter than the marks
+        are wide.
 
     Examples
     --------
@@ -139,18 +146,18 @@ def table_beside_measurements(readings: Mapping[str, Sequence[VisionRow]]) -> Fi
     >>> drawn = table_beside_measurements({"real parts": rows})
     """
     names = [row.name for row in next(iter(readings.values()))]
-    size = (1.4 + 2.7 * len(readings), 1.2 + 0.23 * len(names))
+    size = (1.4 + 2.0 * len(readings), 1.2 + 0.23 * len(names))
     axes = figure(size=size, panels=(1, len(readings)), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (title, rows) in zip(axes, readings.items(), strict=True):
         for height, row in enumerate(rows):
             bar = {"fmt": "o", "capsize": 3, "linewidth": 1.2}
             ax.plot(row.printed.variance, height, "D", color=GREEN, markersize=5)
-            error = row.untrained_standard_error
+            error = _bar(row.untrained_standard_error, row.untrained[0])
             ax.errorbar(
                 row.untrained_variance, height, xerr=error, color=ORANGE, markersize=7, mfc="none", **bar
             )
             if row.trained is not None:
-                error = row.trained.standard_error
+                error = _bar(row.trained.standard_error, row.trained)
                 ax.errorbar(row.trained.variance, height, xerr=error, color=BLUE, markersize=4, **bar)
         ax.set(title=title, xlabel="Var(CSD)", xscale="log")
         ax.tick_params(axis="y", length=0)
@@ -165,6 +172,58 @@ def table_beside_measurements(readings: Mapping[str, Sequence[VisionRow]]) -> Fi
     root: Figure = axes[0].get_figure(root=True)
     root.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(marks))
     return root
+
+
+@styled
+def steps_of_variance(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
+    """Draw how Var(CSD) comes about, step by step: one row for each network, one mark for each step.
+
+    Parameters
+    ----------
+    panels : mapping of titles to mappings of steps to mappings of networks to float
+        Each step gives Var(CSD) of some networks; where it gives none or zero, no mark is drawn. The legend
+        is that of the first panel.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> steps = {"untrained": {"a": 0.3, "b": 1.0}, "trained": {"a": 0.4}}
+    >>> drawn = steps_of_variance({"zeros kept": steps})
+    """
+    every = [values for steps in panels.values() for values in steps.values()]
+    names = list(dict.fromkeys(name for values in every for name in values))
+    looks = dict(zip(dict.fromkeys(step for steps in panels.values() for step in steps), LOOKS, strict=False))
+    size = (1.6 + 2.9 * len(panels), 1.2 + 0.21 * len(names))
+    axes = figure(size=size, panels=(1, len(panels)), sharey=True, squeeze=False)[0]
+    for ax, (title, steps) in zip(axes, panels.items(), strict=True):
+        for step, values in steps.items():
+            marker, colour = looks[step]
+            shown = [name for name, value in values.items() if value > 0]
+            ax.plot(
+                [values[name] for name in shown],
+                [names.index(name) for name in shown],
+                marker,
+                color=colour,
+                markerfacecolor="none" if marker in "so" else colour,
+                markersize=7,
+                label=step,
+            )
+        ax.set(title=title, xlabel="Var(CSD)", xscale="log")
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        ax.grid(axis="y")
+    axes[0].set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
+    root: Figure = axes[0].get_figure(root=True)
+    root.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return root
+
+
+def _bar(error: float, csd: CircularSpectralDifference) -> float:
+    """What a value is uncertain by, at least."""
+    return max(error, csd.noise_floor)
 
 
 def _marks(names: Sequence[str]) -> list[tuple[str, str]]:
