@@ -205,8 +205,10 @@ def _nested(
         Groups that were entered, for a group may be linked into itself.
     """
     here = file.library.h5o.get_info(group.id).addr
-    if here in seen or depth > DEEPEST:
+    if here in seen:
         return
+    if depth > DEEPEST:
+        raise InputError(f"{file.path} has groups within groups more than {DEEPEST} levels deep.")
     seen.add(here)
     own = inner(group, "vars", file.path)
     is_layer = own is not None and not _is_dataset(file, own)

@@ -408,6 +408,13 @@ def test_references_are_no_numbers_and_circles_end(dense):
     assert checkpoint["fc/kernel"].skip == "holds no numbers but object"
 
 
+def test_groups_without_end_are_refused(dense):
+    with h5py.File(dense, "a") as file:
+        file["layers"].create_group("/".join(["dense"] * 100))
+    with pytest.raises(InputError, match="groups within groups more than 50 levels deep"):
+        read_keras(dense)
+
+
 def test_a_text_heap_that_leads_nowhere_is_refused(dense):
     content = bytearray(dense.read_bytes())
     heap = content.index(b"GCOL")
