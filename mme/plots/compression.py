@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from mme.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, figure, styled
@@ -49,10 +49,12 @@ def pruned_mass(
     ax = figure(ax, size=(6.0, 3.2))
     if law is not None:
         ax.plot(shares, law, color=GREY, label="normal weights")
-    for (name, values), colour, marker in zip(
-        mass.items(), (BLUE, ORANGE, GREEN, PURPLE), MARKERS, strict=False
+    # From a large ring to a small dot, for the curves may lie on each other.
+    for (name, values), colour, size in zip(
+        mass.items(), (BLUE, ORANGE, GREEN, PURPLE), (9, 5, 3, 2), strict=False
     ):
-        ax.plot(shares, values, marker, color=colour, markersize=5, label=name)
+        face = "none" if size == 9 else colour
+        ax.plot(shares, values, "o", color=colour, markersize=size, mfc=face, label=name)
     ax.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1, label="weights chosen at random")
     ax.set(xlabel="share of the weights pruned", ylabel="share of the trace lost", xlim=(0, 1), ylim=(0, 1))
     ax.legend()
@@ -83,39 +85,46 @@ def shrinking_ladders(ladders: Mapping[str, Mapping[str, Sequence[Step]]], *, ze
     >>> steps = ladder(ARCHITECTURES["vgg5"].build(), prune, [0.5, 0.9])
     >>> drawn = shrinking_ladders({"pruned": {"as it is": steps}})
     """
-    axes = figure(size=(7.4, 4.8), panels=(2, len(ladders)), sharex="col", sharey="row", squeeze=False)
+    axes = figure(size=(7.4, 5.0), panels=(2, len(ladders)), sharex="col", sharey="row", squeeze=False)
     for column, (title, each) in enumerate(ladders.items()):
         upper, lower = axes[:, column]
+        _band(lower, next(iter(each.values())), zeros)
         for (name, steps), colour, marker in zip(
-            each.items(), (ORANGE, BLUE, GREEN, PURPLE), MARKERS, strict=False
+            each.items(), (ORANGE, GREEN, BLUE, PURPLE), MARKERS, strict=False
         ):
             _one_ladder(upper, lower, steps, name, colour, marker, zeros)
         upper.set_title(title)
         lower.set(xscale="log", yscale="log", xlabel="numbers stored")
+        lower.xaxis.set_minor_formatter(NullFormatter())
         lower.invert_xaxis()
     axes[0, 0].set(ylabel="accuracy", ylim=(0, 1.05))
     axes[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
     axes[1, 0].set(ylabel="Var(CSD)")
-    axes[0, 0].legend(loc="lower left", fontsize="small")
     root: Figure = axes[0, 0].get_figure(root=True)
+    root.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return root
+
+
+def _band(ax: Any, steps: Sequence[Step], zeros: str) -> None:
+    """What counts as equivalent to the first step."""
+    middle = getattr(steps[0], zeros).variance
+    deltas = np.array([step.delta(steps[0], zeros) for step in steps])
+    low = np.maximum(middle - deltas, middle / 10)  # the axis is logarithmic
+    sizes = [step.parameters for step in steps]
+    ax.fill_between(sizes, low, middle + deltas, color=GREY, alpha=0.2, linewidth=0)
 
 
 def _one_ladder(
     upper: Any, lower: Any, steps: Sequence[Step], name: str, colour: str, marker: str, zeros: str
 ) -> None:
-    start = steps[0]
     sizes = np.array([step.parameters for step in steps])
-    variances = np.array([getattr(step, zeros).variance for step in steps])
-    deltas = np.array([step.delta(start, zeros) for step in steps])
-    low = np.maximum(variances[0] - deltas, variances.min() / 2)  # the axis is logarithmic
-    lower.fill_between(sizes, low, variances[0] + deltas, color=GREY, alpha=0.15, linewidth=0)
     accuracies = np.array([step.accuracy for step in steps])
-    upper.errorbar(
-        sizes, accuracies, yerr=[step.standard_error for step in steps], color=colour, linewidth=1.2
-    )
+    variances = np.array([getattr(step, zeros).variance for step in steps])
+    moved = np.array([abs(step.moved_from(steps[0], zeros)) for step in steps])
+    equivalent = moved <= [step.delta(steps[0], zeros) for step in steps]
+    errors = [step.standard_error for step in steps]
+    upper.errorbar(sizes, accuracies, yerr=errors, color=colour, linewidth=1.2)
     lower.plot(sizes, variances, color=colour, linewidth=1.2)
-    equivalent = np.abs(variances - variances[0]) <= deltas
     for ax, values in ((upper, accuracies), (lower, variances)):
         ax.plot(sizes[equivalent], values[equivalent], marker, color=colour, markersize=5)
         ax.plot(sizes[~equivalent], values[~equivalent], marker, color=colour, mfc="none", markersize=5)
@@ -157,9 +166,14 @@ def quantities_and_errors(
                 np.asarray(values)[chosen], errors[chosen], marker, color=colour, markersize=5, label=label
             )
         ax.set(xscale="log", yscale="log", xlabel=name)
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        if np.max(values) < 1000:
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[0].set(ylabel="test error")
-    axes[0].legend(fontsize="small")
     root: Figure = axes[0].get_figure(root=True)
+    root.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return root
