@@ -13,6 +13,7 @@ What belongs to an optimiser is never taken.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,18 +29,7 @@ PREFERRED = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
     *("network", "module", "params", "weights", "ema_state_dict", "state_dict_ema", "model_ema", "ema"),
 )
-NEVER = (
-    "optim",
-    "opt_state",
-    "scheduler",
-    "lr_sched",
-    "scaler",
-    "grad",
-    "momentum",
-    "callbacks",
-    "loops",
-    "rng",
-)
+NEVER = re.compile(r"optim|scheduler|(^|_)(opt|scaler|amp|rng|callbacks|loops)(_|$)", re.IGNORECASE)
 DEEPEST = 100
 
 
@@ -204,10 +194,6 @@ def _is_module(content: Any) -> bool:
 
 
 def _is_of_optimiser(key: str, value: Any) -> bool:
-    if (
-        any(part in key.lower() for part in NEVER)
-        and "." not in key
-        and isinstance(value, Mapping | list | tuple)
-    ):
+    if NEVER.search(key) and "." not in key and isinstance(value, Mapping | list | tuple):
         return True
     return isinstance(value, dict) and {"state", "param_groups"} <= set(dict.keys(value))

@@ -317,6 +317,10 @@ EYE = torch.eye(2)
         ({"model": None, "ema": {"b": EYE}}, ["b"]),
         ({"params": {"dense": {"kernel": EYE}, "out": {"kernel": EYE}}}, ["dense.kernel", "out.kernel"]),
         ({"adam": {"state": {0: {"exp_avg": EYE}}, "param_groups": []}, "encoder": {"a": EYE}}, ["a"]),
+        (
+            {"net": {"momentum_encoder": {"a": EYE}, "gradient_net": {"b": EYE}, "amp": {"c": EYE}}},
+            ["momentum_encoder.a", "gradient_net.b"],
+        ),
         ({"checkpoint": {"state_dict": {"a": EYE}}, "epoch": 3}, ["a"]),
         ({"weights": EYE, "bias": EYE}, ["weights", "bias"]),
         ({"a": EYE, "inner": {"b": EYE}, "version": 2}, ["a", "inner.b", "version"]),
@@ -510,4 +514,4 @@ def test_memory_stays_near_the_largest_layer(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PEAK, str(small), str(large)], capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) < 150 * 2**20  # some copies of 8 MB, which the allocator may keep
+    assert int(done.stdout) < 40 * 2**20  # layers of 8 MB
