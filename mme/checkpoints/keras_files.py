@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mme.checkpoints.hdf5_files import HDF5File, StoredArray, inner, text_attribute, texts
 from mme.checkpoints.keras_archive import open_archive
 from mme.checkpoints.keras_config import LayerConfig, layer_config
 from mme.checkpoints.keras_layout import (
     ATTENTION,
+    DENSE,
     PROJECTION,
     is_projection,
     kind_of,
@@ -38,7 +41,8 @@ def read_keras(path: Path) -> Checkpoint:
     The class of a layer comes from the model's configuration, where the file has one; in ``.weights.h5``
     from the names of the groups, which Keras makes of the classes; otherwise it is a guess, see
     `mme.checkpoints.keras_layout.layout`. The configuration is parsed as JSON: no class that it names is
-    imported, no Lambda is run. States of the optimizer are not listed.
+    imported, no Lambda is run. States of the optimizer are not listed. Dense layers quantised to int8 come
+    back to real numbers; other quantised kernels are left out.
 
     Memory: the file is opened for each layer that is asked for, so reading takes the largest layer. Measured
     with 300 MB in layers of 25 MB, in each of the forms: 8 to 12 MB for the listing, 50 MB for reading one
@@ -107,6 +111,7 @@ class _Variable:
     array: StoredArray
     bias: int = 0
     equation: str = ""
+    scale: StoredArray | None = None  # of a quantised kernel, the numbers being kernel / scale
 
     def tensor(self, name: str) -> StoredTensor:
         """Return it outputs first."""
@@ -116,17 +121,16 @@ class _Variable:
         read = layout(
             self.kind, variable, array.shape, bias=self.bias, equation=self.equation, is_output=is_output
         )
-        is_quantised = array.dtype in ("int8", "uint8") and not read.skip
-        skip = "quantised, and its scale is not applied" if is_quantised else read.skip
-        return StoredTensor(
-            name,
-            read.shape,
-            array.dtype,
-            lambda: read.arrange(array.read()),
-            read.types,
-            array.skip or skip,
-            array.location,
-        )
+        skip = array.skip or read.skip
+        scale = self.scale if array.dtype == "int8" else None
+        if array.dtype in ("int8", "uint8") and scale is None:
+            skip = skip or "quantised, and its scale is not one number for each output"
+
+        def numbers() -> np.ndarray:
+            stored = array.read()
+            return read.arrange(stored if scale is None else stored / scale.read().astype(np.float32))
+
+        return StoredTensor(name, read.shape, array.dtype, numbers, read.types, skip, array.location)
 
 
 def _named(variables: list[_Variable]) -> Iterator[StoredTensor]:
@@ -172,15 +176,21 @@ def _listed(file: HDF5File, group: Any, layers: list[str], config: LayerConfig) 
             # The name of the whole model may come before the layer's, which may lack.
             names = names[names.index(layer) :] if layer in names else [layer, *names]
             described = config.at(names)
-            siblings = [weight.rpartition("/")[0] + end for end in ("/bias", "/bias:0")]
+            beside = weight.rpartition("/")[0] + "/"
+            around = {
+                other.removeprefix(beside).removesuffix(":0"): stored
+                for other, stored in arrays.items()
+                if other.startswith(beside)
+            }
             yield _Variable(
                 tuple(names),
                 variable,
                 f"{layer}/{weight}",
                 described.kind or _kind_in(names),
                 array,
-                next((_length(arrays[sibling]) for sibling in siblings if sibling in arrays), 0),
+                _length(around.get("bias")),
                 described.equation,
+                _scale(described.kind or _kind_in(names), variable, array, around.get("kernel_scale")),
             )
 
 
@@ -246,12 +256,21 @@ def _numbered(
     datasets = {key: inner(own, key, file.path) for key in sorted(own, key=_by_number)}
     arrays = {key: file.array(dataset) for key, dataset in datasets.items() if _is_dataset(file, dataset)}
     known = variable_names(kind)
-    second = arrays.get("1")
-    bias = _length(second) if second is not None and not kind else 0
+    bias = 0 if kind else _length(arrays.get("1"))
+    last = list(arrays.values())[-1] if len(arrays) > 1 else None
     for key, array in arrays.items():
         position = int(key) if key.isdecimal() else len(known)
         variable = known[position] if position < len(known) else key
-        yield _Variable(names, variable, f"{own.name}/{key}", kind, array, bias, equation)
+        yield _Variable(
+            names,
+            variable,
+            f"{own.name}/{key}",
+            kind,
+            array,
+            bias,
+            equation,
+            _scale(kind, variable, array, last),
+        )
 
 
 def _by_number(name: str) -> tuple[str, int, str]:
@@ -265,8 +284,14 @@ def _is_dataset(file: HDF5File, item: Any) -> bool:
     return isinstance(item, file.library.Dataset)
 
 
-def _length(array: StoredArray) -> int:
-    return array.shape[0] if len(array.shape) == 1 else 0
+def _length(array: StoredArray | None) -> int:
+    return array.shape[0] if array is not None and len(array.shape) == 1 else 0
+
+
+def _scale(kind: str, variable: str, kernel: StoredArray, last: StoredArray | None) -> StoredArray | None:
+    """Return the scale of a dense layer quantised to int8, which comes last of its variables."""
+    is_quantised = kind in DENSE and variable == "kernel" and kernel.dtype == "int8"
+    return last if is_quantised and _length(last) == kernel.shape[-1] else None
 
 
 def _kind_in(names: list[str]) -> str:

@@ -9,7 +9,16 @@ from math import prod
 
 import numpy as np
 
-__all__ = ["ATTENTION", "PROJECTION", "Layout", "is_projection", "kind_of", "layout", "variable_names"]
+__all__ = [
+    "ATTENTION",
+    "DENSE",
+    "PROJECTION",
+    "Layout",
+    "is_projection",
+    "kind_of",
+    "layout",
+    "variable_names",
+]
 
 Shape = tuple[int, ...]
 

@@ -203,17 +203,32 @@ def test_attributes_of_a_model_are_told_by_the_layers_own_names(tmp_path):
 def test_what_is_no_kernel_is_left_out(tmp_path):
     layers = {
         "layers/p_re_lu": ("slope", [normal(4, 5, 6)]),
-        "layers/dense": ("int8", [np.ones((3, 4), np.int8), normal(4), normal(4)]),
+        "layers/einsum_dense": ("int8", [np.ones((3, 4), np.int8), normal(4), normal(4)]),
         "layers/dense_1": ("fc", [normal(3, 4)]),
         "optimizer": ("adam", [np.int64(3), normal(3, 4)]),
     }
     checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
     assert {name: tensor.skip for name, tensor in checkpoint.items() if len(tensor.shape) > 1} == {
         "slope/0": "a variable, which is no kernel",
-        "int8/kernel": "quantised, and its scale is not applied",
+        "int8/kernel": "quantised, and its scale is not one number for each output",
         "fc/kernel": "",
     }
     assert not any("adam" in name for name in checkpoint)
+
+
+@pytest.mark.parametrize("form", ["weights.h5", "h5"])
+@pytest.mark.parametrize("biases", [0, 1])
+def test_dense_layers_of_int8_come_back_to_real_numbers(tmp_path, form, biases):
+    integers = np.random.default_rng(0).integers(-127, 127, (3, 4)).astype(np.int8)
+    scale, bias = normal(4) ** 2, [normal(4, seed=1)] * biases
+    if form == "h5":
+        weights = {"dense/kernel": integers, "dense/kernel_scale": scale} | dict.fromkeys(
+            ["dense/bias"] * biases, normal(4, seed=1)
+        )
+        path = listed(tmp_path / "net.h5", {"dense": weights})
+    else:
+        path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("dense", [integers, *bias, scale])})
+    np.testing.assert_allclose(read_keras(path)["dense/kernel"].read(), (integers / scale).T, rtol=1e-6)
 
 
 def test_layers_come_in_the_order_of_the_model(tmp_path):
