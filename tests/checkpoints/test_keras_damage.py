@@ -1,0 +1,221 @@
+import random
+import struct
+import sys
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from mme.checkpoints.keras_files import read_keras
+from mme.ensembles import layer_matrix_ensemble
+from mme.errors import InputError
+from tests.keras_writing import archived, layer, listed, model, nested, normal
+
+
+@pytest.fixture
+def dense(tmp_path):
+    """A ``.weights.h5`` whose layer has no kernel yet, and a file beside it that holds one."""
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["secret"] = normal(30, 20)
+    (tmp_path / "raw.bin").write_bytes(bytes(4 * 600))
+    return nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [])})
+
+
+def external_link(group, folder):
+    group["0"] = h5py.ExternalLink(folder / "other.h5", "/secret")
+
+
+def soft_link(group, folder):
+    group["0"] = h5py.SoftLink("/layers/dense/vars/0")
+
+
+def external_storage(group, folder):
+    group.create_dataset("0", (30, 20), "f4", external=[(folder / "raw.bin", 0, 2400)])
+
+
+def virtual(group, folder):
+    layout = h5py.VirtualLayout((30, 20), "f4")
+    layout[:] = h5py.VirtualSource(folder / "other.h5", "secret", (30, 20))
+    group.create_virtual_dataset("0", layout)
+
+
+def terabytes_compressed(group, folder):
+    group.create_dataset("0", (10**6, 10**6), "f4", chunks=(1000, 1000), compression="gzip")
+
+
+def terabytes_unwritten(group, folder):
+    group.create_dataset("0", (10**6, 10**6), "f4", fillvalue=1)
+
+
+def unwritten(group, folder):
+    group.create_dataset("0", (30, 20), "f4", fillvalue=1)
+
+
+def zip_bomb(group, folder):
+    group.create_dataset("0", data=np.zeros((5000, 5000), "f4"), chunks=(5000, 5000), compression="gzip")
+
+
+@pytest.mark.parametrize(
+    ("trap", "message"),
+    [
+        (external_link, "'0' in '/layers/dense/vars' is a link, which is not followed"),
+        (soft_link, "'0' in '/layers/dense/vars' is a link, which is not followed"),
+        (external_storage, "the numbers of '/layers/dense/vars/0' lie in other files"),
+        (virtual, "the numbers of '/layers/dense/vars/0' lie in other files"),
+        (terabytes_compressed, "'/layers/dense/vars/0' claims 4.0 TB, but the file has 0 bytes"),
+        (terabytes_unwritten, "'/layers/dense/vars/0' claims 4.0 TB, but the file has 0 bytes"),
+        (unwritten, "'/layers/dense/vars/0' claims 2.4 kB, but the file has 0 bytes"),
+        (zip_bomb, r"'/layers/dense/vars/0' claims 100.0 MB, but the file has"),
+    ],
+)
+def test_traps_of_hdf5_are_not_followed(dense, trap, message):
+    with h5py.File(dense, "a") as file:
+        trap(file["layers/dense/vars"], dense.parent)
+    with pytest.raises(InputError, match=message):
+        read_keras(dense)
+
+
+def test_references_are_no_numbers_and_circles_end(dense):
+    with h5py.File(dense, "a") as file:
+        group = file["layers/dense/vars"]
+        group.create_dataset("0", data=[[file.ref, file.ref]], dtype=h5py.ref_dtype)
+        file["layers/dense/self"] = file["layers"]
+        file["layers/root"] = file["/"]
+    checkpoint = read_keras(dense)
+    assert list(checkpoint) == ["fc/kernel"]
+    assert checkpoint["fc/kernel"].skip == "holds no numbers but object"
+
+
+def test_groups_without_end_are_refused(dense):
+    with h5py.File(dense, "a") as file:
+        file["layers"].create_group("/".join(["dense"] * 100))
+    with pytest.raises(InputError, match="groups within groups more than 50 levels deep"):
+        read_keras(dense)
+
+
+def test_a_text_heap_that_leads_nowhere_is_refused(dense):
+    content = bytearray(dense.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 32 : heap + 96] = bytes(64)  # the HDF5 library would read such a heap for ever
+    dense.write_bytes(content)
+    with pytest.raises(InputError, match=f"its text heap at byte {heap} is damaged"):
+        read_keras(dense)
+
+
+def test_a_weight_that_changes_while_it_is_in_use_is_refused(tmp_path):
+    path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [normal(3, 4)])})
+    tensor = read_keras(path)["fc/kernel"]
+    nested(path, {"layers/dense": ("fc", [normal(4, 4)])})
+    with pytest.raises(InputError, match="was changed while it was in use"):
+        tensor.read()
+
+
+def test_layers_that_are_listed_but_missing_are_named(tmp_path):
+    path = listed(tmp_path / "net.h5", {"fc": {"fc/kernel:0": normal(3, 4)}})
+    with h5py.File(path, "a") as file:
+        del file["fc/fc/kernel:0"]
+    with pytest.raises(InputError, match=r"lists a weight 'fc/kernel:0', but holds no numbers for it"):
+        read_keras(path)
+    with h5py.File(path, "a") as file:
+        del file["fc"]
+    with pytest.raises(InputError, match="lists a layer 'fc', but holds no weights"):
+        read_keras(path)
+
+
+def test_nan_weights_are_named(tmp_path):
+    kernel = normal(3, 4)
+    kernel[2, 1] = np.nan
+    path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [kernel])})
+    with pytest.raises(InputError, match="layer 'fc/kernel' has NaN or infinite weights"):
+        layer_matrix_ensemble(read_keras(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"is empty; a \.keras, \.weights\.h5 or \.h5 file is expected"),
+        (b"hello, this is a text", "is no HDF5 file: it does not begin as one"),
+        (b"\x89HDF\r\n\x1a\n", "is no HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(200), "superblock is damaged"),
+        (b"PK\x03\x04" + bytes(200), r"no readable Keras archive"),
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path, content, message):
+    path = tmp_path / "net.keras"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_keras(path)
+
+
+def test_other_hdf5_and_zip_files_are_refused(tmp_path):
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["images"] = normal(3, 4)
+    with pytest.raises(InputError, match="holds no weights of Keras layers"):
+        read_keras(tmp_path / "data.h5")
+    with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(InputError, match=r"is a zip file without config\.json"):
+        read_keras(tmp_path / "net.keras")
+    archived(tmp_path, {"layers/dense": ("fc", [normal(3, 4)])}, ["no", "model"])
+    with pytest.raises(InputError, match=r"config\.json must describe a model, but it holds list"):
+        read_keras(tmp_path / "net.keras")
+
+
+def test_an_archive_that_claims_too_much_is_refused(tmp_path):
+    path = archived(tmp_path, {"layers/dense": ("fc", [normal(3, 4)])}, model(), zipfile.ZIP_DEFLATED)
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"model.weights.h5") - 46  # the central directory's, which zipfile trusts
+    content[entry + 24 : entry + 28] = struct.pack("<I", 2**32 - 2)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"'model\.weights\.h5' claims 4\.3 GB"):
+        read_keras(path)
+
+
+def test_a_damaged_archive_shows_by_its_checksum(tmp_path):
+    path = archived(tmp_path, {"layers/dense": ("fc", [normal(30, 40)])}, model())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"Bad CRC-32 for file 'model\.weights\.h5'"):
+        read_keras(path)
+
+
+def test_a_missing_file_and_a_missing_library_are_named(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"net\.h5 cannot be read: No such file"):
+        read_keras(tmp_path / "net.h5")
+    path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [normal(3, 4)])})
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(InputError, match=r"needs h5py, which is not installed: pip install 'mme\[check"):
+        read_keras(path)
+
+
+@pytest.mark.parametrize("form", ["keras", "weights.h5", "h5"])
+def test_damaged_files_are_refused_or_read(tmp_path, form):
+    config = model(layer("Conv2D", "conv"), layer("Dense", "fc"))
+    layers = {
+        "layers/conv2d": ("conv", [normal(3, 3, 2, 4), normal(4)]),
+        "layers/dense": ("fc", [normal(5, 6)]),
+    }
+    if form == "keras":
+        path = archived(tmp_path, layers, config)
+    elif form == "weights.h5":
+        path = nested(tmp_path / "net.weights.h5", layers)
+    else:
+        weights = {"conv": {"conv/kernel:0": normal(3, 3, 2, 4)}, "fc": {"fc/kernel:0": normal(5, 6)}}
+        path = listed(tmp_path / "net.h5", weights, config)
+    content, generator, refused = path.read_bytes(), random.Random(0), 0
+    for case in range(200):
+        damaged = bytearray(content)
+        if case % 2:
+            del damaged[generator.randrange(len(content)) :]
+        else:
+            for _ in range(20):
+                damaged[generator.randrange(len(content))] = generator.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            for tensor in read_keras(path).values():
+                assert tensor.skip or tensor.read().shape == tensor.shape
+        except InputError:
+            refused += 1
+    assert refused > 100
