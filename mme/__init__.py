@@ -1,6 +1,7 @@
 """Conjugate matrix ensembles and the entropy of deep linear networks: the package behind the book.
 
 Subpackages: `mme.algebra` (the fields R, C and H), `mme.ensembles` (Part I), `mme.dln` (Part II),
+`mme.checkpoints` (networks on disk), `mme.comparison` (many networks), `mme.transforms` (networks changed),
 `mme.networks` (networks to work on), `mme.evidence` (checks that leave a record) and `mme.plots` (every
 figure of the book).
 """
