@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 DASHES = ("-", "--", "-.")
+WIDE = 5  # an axis over more than this factor is logarithmic
 LOOKS = (("|", GREY), ("s", GREEN), ("o", ORANGE), (".", BLUE))
 
 
@@ -175,18 +176,22 @@ def table_beside_measurements(readings: Mapping[str, Sequence[VisionRow]]) -> Fi
 
 
 @styled
-def steps_of_variance(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
+def steps_of_variance(
+    panels: Mapping[str, Mapping[str, Mapping[str, float]]], *, least: float = 0.0
+) -> Figure:
     """Draw how Var(CSD) comes about, step by step: one row for each network, one mark for each step.
 
     Parameters
     ----------
     panels : mapping of titles to mappings of steps to mappings of networks to float
-        Each step gives Var(CSD) of some networks; where it gives none or zero, no mark is drawn. The legend
-        is that of the first panel.
+        Each step gives Var(CSD) of some networks. The legend is that of the first panel.
+    least : float
+        Values that are not above this are not drawn.
 
     Returns
     -------
     Figure
+        A panel is logarithmic where its values differ by much.
 
     Examples
     --------
@@ -201,7 +206,7 @@ def steps_of_variance(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -
     for ax, (title, steps) in zip(axes, panels.items(), strict=True):
         for step, values in steps.items():
             marker, colour = looks[step]
-            shown = [name for name, value in values.items() if value > 0]
+            shown = [name for name, value in values.items() if value > least]
             ax.plot(
                 [values[name] for name in shown],
                 [names.index(name) for name in shown],
@@ -211,7 +216,8 @@ def steps_of_variance(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -
                 markersize=7,
                 label=step,
             )
-        ax.set(title=title, xlabel="Var(CSD)", xscale="log")
+        low, high = ax.dataLim.intervalx
+        ax.set(title=title, xlabel="Var(CSD)", xscale="log" if high > WIDE * low else "linear")
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.grid(axis="y")
