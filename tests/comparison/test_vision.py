@@ -1,0 +1,103 @@
+"""Rows of Table I: the paper's numbers as printed, and measurements by the functions of Part I."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mme.checkpoints import Checkpoint, StoredTensor  # noqa: E402
+from mme.comparison import FIGURES, PAPER, Options, SpectrumStore, vision, vision_rows  # noqa: E402
+from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble  # noqa: E402
+from mme.errors import InputError  # noqa: E402
+from mme.networks import import_torchvision  # noqa: E402
+
+LAW = Options(conjugate="deterministic", dtype="float32")
+
+
+def test_table_one_is_complete() -> None:
+    counts = {
+        family: sum(name.startswith(family) for name in PAPER) for family in ("vgg", "resnet", "densenet")
+    }
+    assert counts == {"vgg": 8, "resnet": 5, "densenet": 4}
+    assert len(PAPER) == 17
+    assert set(PAPER) <= set(import_torchvision().models.list_models())
+    assert sorted(FIGURES[1] + FIGURES[2] + FIGURES[3]) == sorted(PAPER)
+    assert set(FIGURES[4]) <= set(PAPER)
+    # Deeper networks of a family without surprises: the errors fall, as the paper's text says.
+    for names in (("vgg11", "vgg13", "vgg16", "vgg19"), FIGURES[2]):
+        errors = [PAPER[name].top1_error for name in names]
+        assert errors == sorted(errors, reverse=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet18", "densenet121"])
+@pytest.mark.parametrize("zeros", ["keep", "drop"])
+def test_untrained_rows_agree_with_torchvisions_own_weights(name: str, zeros: str) -> None:
+    options = Options(conjugate="deterministic", dtype="float32", zeros=zeros)
+    (row,) = vision_rows([name], options, trained=False, seeds=4)
+    assert row.trained is None
+    theirs = []
+    for seed in range(4):
+        torch.manual_seed(seed)
+        ensemble = layer_matrix_ensemble(import_torchvision().models.get_model(name))
+        theirs.append(circular_spectral_difference(ensemble, "deterministic", zeros=zeros).variance)
+    assert row.spectrum.orders == ensemble.orders
+    assert row.spectrum.structural_zeros == ensemble.structural_zeros
+    ours = [csd.variance for csd in row.untrained]
+    error = np.hypot(np.std(ours, ddof=1), np.std(theirs, ddof=1)) / 2
+    assert abs(np.mean(ours) - np.mean(theirs)) < 4 * error
+    assert row.untrained_variance == pytest.approx(np.mean(ours))
+    assert row.untrained_standard_error == pytest.approx(np.std(ours, ddof=1) / 2)
+
+
+def test_draws_and_seeds_both_count_in_the_error() -> None:
+    options = Options(dtype="float32", draws=3, include=("layer1*",))
+    (one,) = vision_rows(["resnet18"], options, trained=False)
+    assert one.untrained_standard_error == pytest.approx(one.untrained[0].standard_error)
+    (two,) = vision_rows(["resnet18"], options, trained=False, seeds=2)
+    assert two.untrained_standard_error > np.mean([csd.standard_error for csd in two.untrained])
+
+
+def test_trained_weights_stand_beside_the_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = vision.open_torchvision
+
+    def opened(name: str, weights: str, seed: int, progress: bool) -> Checkpoint:
+        if weights == "untrained":
+            return original(name, weights, seed, progress)
+        control = original(name, "untrained", 9, False)
+
+        def doubled(tensor: StoredTensor) -> StoredTensor:
+            return StoredTensor(tensor.name, tensor.shape, "float32", lambda: 2 * tensor.read())
+
+        return Checkpoint(name, "torchvision", map(doubled, control.values()), "resnet")
+
+    monkeypatch.setattr(vision, "open_torchvision", opened)
+    (row,) = vision_rows(["resnet18"], LAW)
+    assert row.trained is not None
+    assert row.trained.variance != pytest.approx(row.untrained_variance, rel=0.05)
+    record = row.to_dict()
+    assert record["variance"] == row.trained.variance
+    assert record["untrained_variance"] == row.untrained_variance
+    assert record["paper_variance"] == 0.20
+    # The spectrum that is shown is that of the trained network.
+    doubled = layer_matrix_ensemble(opened("resnet18", "", 0, False)).layers[0].eigenvalues
+    np.testing.assert_allclose(next(row.spectrum.layers).eigenvalues, doubled, rtol=1e-4, atol=1e-5)
+
+
+def test_networks_of_equal_shapes_share_their_control(tmp_path: Path) -> None:
+    options = Options(conjugate="deterministic", dtype="float32", include=("features*",))
+    store = SpectrumStore(tmp_path)
+    plain, normalised = vision_rows(["vgg11", "vgg11_bn"], options, trained=False, store=store)
+    assert plain.untrained_variance == normalised.untrained_variance
+    assert plain.printed.variance != normalised.printed.variance
+
+
+def test_refuses() -> None:
+    with pytest.raises(InputError, match=re.escape("Table I has no network 'alexnet'")):
+        next(vision_rows(["alexnet"], LAW, trained=False))
+    with pytest.raises(InputError, match="seeds must be an integer of at least 1"):
+        next(vision_rows(["resnet18"], LAW, trained=False, seeds=0))
