@@ -135,7 +135,7 @@ def entry(content: dict[str, Any], name: str) -> dict[str, Any]:
         (lambda c: entry(c, "lemma-5.1").update(paper="third"), "paper must be one of"),
         (lambda c: entry(c, "lemma-5.1").update(colour="blue"), "colour is unknown"),
         (lambda c: entry(c, "lemma-5.1").pop("title"), "title is missing"),
-        (lambda c: entry(c, "figure-1").update(status="finished"), "must name its chapter"),
+        (lambda c: entry(c, "figure-1").pop("chapter"), "must name its chapter"),
         (
             lambda c: entry(c, "lemma-5.1").update(uses=["lemma-9.9"]),
             "uses lemma-9.9, which is not in the ledger",
