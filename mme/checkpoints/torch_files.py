@@ -225,7 +225,7 @@ class _Mapping:
 
 def _stored(torch: Any, path: Path, weight: FoundWeight, mapping: _Mapping | None) -> StoredTensor:
     name, value = weight.name, weight.value
-    if isinstance(value, Array):
+    if isinstance(value, Array) and value.numbers is not None:
         value = value.numbers
     if isinstance(value, np.ndarray):
         return StoredTensor(name, value.shape, str(value.dtype), lambda: value, weight.types)

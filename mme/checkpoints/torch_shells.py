@@ -88,7 +88,7 @@ class Ignored:
 
 
 class Dtype:
-    """Stands for `numpy.dtype`; only types of plain numbers become one."""
+    """Stands for `numpy.dtype`."""
 
     def __init__(self, code: Any, *flags: Any) -> None:
         self.code, self.order = code, "="
@@ -96,26 +96,23 @@ class Dtype:
     def __setstate__(self, state: Any) -> None:
         self.order = state[1]
 
-    def resolved(self) -> np.dtype:
-        """Return the type of numbers that it stands for."""
-        if not (
-            isinstance(self.code, str) and NUMBERS.fullmatch(self.code) and self.order in ("<", ">", "=", "|")
-        ):
-            raise ValueError("an array of something else than numbers")
-        return np.dtype(self.order + self.code)
+    def resolved(self) -> np.dtype | None:
+        """Return the type of numbers that it stands for; None if it is of texts, objects or records."""
+        is_plain = isinstance(self.code, str) and NUMBERS.fullmatch(self.code)
+        return np.dtype(self.order + self.code) if is_plain and self.order in ("<", ">", "=", "|") else None
 
 
 class Array:
-    """Stands for `numpy.ndarray`: its numbers are copied from the bytes in the pickle."""
+    """Stands for `numpy.ndarray`: its numbers are in the pickle; None if it has none."""
 
     def __init__(self, *arguments: Any) -> None:
-        self.numbers = np.empty(0)
+        self.numbers: np.ndarray | None = None
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, is_fortran, data = state
-        if not (isinstance(dtype, Dtype) and isinstance(data, bytes)):
-            raise ValueError("an array of something else than numbers")
-        self.numbers = np.frombuffer(data, dtype.resolved()).reshape(shape, order="F" if is_fortran else "C")
+        kind = dtype.resolved() if isinstance(dtype, Dtype) else None
+        if kind is not None and isinstance(data, bytes):
+            self.numbers = np.frombuffer(data, kind).reshape(shape, order="F" if is_fortran else "C")
 
 
 class _Refusing(type):

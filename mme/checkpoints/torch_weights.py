@@ -87,7 +87,9 @@ class _Finder:
         self.walked: set[int] = set()
 
     def is_weight(self, value: Any) -> bool:
-        return isinstance(value, self.is_tensor | np.ndarray | Array)
+        if isinstance(value, Array):
+            return value.numbers is not None
+        return isinstance(value, self.is_tensor | np.ndarray)
 
     def network(self, content: Any, depth: int) -> list[FoundWeight]:
         self.require_shallow(depth)
