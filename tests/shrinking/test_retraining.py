@@ -11,6 +11,7 @@ from mme.networks._torch import nn, torch
 from mme.networks.architectures import VGG
 from mme.networks.training import fit
 from mme.shrinking import remove_units, retrain, truncate_rank
+from mme.shrinking.retraining import Product
 from mme.transforms import prune
 
 ONCE = Recipe(epochs=1, learning_rate=0.05)
@@ -53,6 +54,16 @@ def test_rank_stays(model: nn.Module) -> None:
     assert ranks(small) != ranks(model)
     assert list(again.state_dict()) == list(small.state_dict())
     assert accuracy(again) > accuracy(small)
+
+
+def test_factors_are_no_larger_than_the_rank() -> None:
+    torch.manual_seed(1)
+    weights = (torch.randn(8, 3) @ torch.randn(3, 18)).reshape(8, 2, 3, 3)
+    product = Product(weights)
+    left, right = product.right_inverse(weights)
+    assert (left.shape, right.shape) == ((8, 3), (3, 18))
+    assert torch.allclose(left.norm(), right.norm(), rtol=1e-4)
+    assert torch.allclose(product(left, right), weights, atol=1e-5)
 
 
 def test_without_holding_both_are_given_back(model: nn.Module) -> None:

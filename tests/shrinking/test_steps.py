@@ -11,6 +11,7 @@ from mme.ensembles import circular_spectral_difference, default_delta
 from mme.errors import InputError
 from mme.networks import ARCHITECTURES, accuracy
 from mme.networks._torch import nn, torch
+from mme.networks.training import digits_images
 from mme.shrinking import AccuracyChange, Step, ladder, measured, remove_units, stopping
 from mme.transforms import prune
 
@@ -39,6 +40,19 @@ def test_measured_by_other_means() -> None:
         csd = circular_spectral_difference(model.state_dict(), "deterministic", zeros=zeros)
         assert getattr(found, zeros).variance == pytest.approx(csd.variance, rel=1e-12)
     assert found.keep.variance > 2 * found.drop.variance  # bottlenecks have structural zeros
+
+
+def test_correct_answers_one_by_one() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))  # off in evaluation mode
+    digits = digits_images()
+    weight, bias = model[2].weight.detach(), model[2].bias.detach()
+    scores = digits.test_images.reshape(450, 64) @ weight.T + bias
+    expected = [
+        int(row.argmax()) == int(label) for row, label in zip(scores, digits.test_labels, strict=True)
+    ]
+    assert measured(model).correct.tolist() == expected
+    assert 0 < sum(expected) < 450
 
 
 def test_error_of_the_accuracy() -> None:
