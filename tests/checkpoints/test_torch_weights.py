@@ -1,0 +1,96 @@
+"""The weights are found among whatever else a torch checkpoint holds."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from mme.checkpoints.torch_files import read_torch  # noqa: E402
+from mme.ensembles import layer_matrix_ensemble  # noqa: E402
+from mme.errors import InputError  # noqa: E402
+
+
+def saved(tmp_path: Path, content: Any, **options: Any) -> Path:
+    path = tmp_path / "net.pt"
+    torch.save(content, path, **options)
+    return path
+
+
+EYE = torch.eye(2)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (
+            {"state_dict": {"a": EYE}, "optimizer": {"state": {0: {"exp_avg": EYE}}, "param_groups": []}},
+            ["a"],
+        ),
+        ({"state": {0: {"exp_avg": EYE}}, "param_groups": [], "net": {"a": EYE}}, ["a"]),
+        ({"model": {"a": EYE}, "ema": {"b": EYE}}, ["a"]),
+        ({"model": None, "ema": {"b": EYE}}, ["b"]),
+        ({"params": {"dense": {"kernel": EYE}, "out": {"kernel": EYE}}}, ["dense.kernel", "out.kernel"]),
+        ({"adam": {"state": {0: {"exp_avg": EYE}}, "param_groups": []}, "encoder": {"a": EYE}}, ["a"]),
+        (
+            {"net": {"momentum_encoder": {"a": EYE}, "gradient_net": {"b": EYE}, "amp": {"c": EYE}}},
+            ["momentum_encoder.a", "gradient_net.b"],
+        ),
+        ({"checkpoint": {"state_dict": {"a": EYE}}, "epoch": 3}, ["a"]),
+        ({"weights": EYE, "bias": EYE}, ["weights", "bias"]),
+        ({"a": EYE, "inner": {"b": EYE}, "version": 2}, ["a", "inner.b", "version"]),
+        ({"generator": {"a": EYE}, "optimizer_g": {"x": EYE}, "epoch": 3}, ["a"]),
+        ([{"a": EYE}, 7], ["a"]),
+        (EYE, ["tensor"]),
+    ],
+)
+def test_the_weights_are_found(tmp_path: Path, content: Any, names: list[str]) -> None:
+    assert list(read_torch(saved(tmp_path, content))) == names
+
+
+def test_two_networks_in_a_file_are_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"generator": {"a": EYE}, "discriminator": {"a": EYE}, "epoch": 3})
+    with pytest.raises(InputError, match="several sets of weights \\('generator', 'discriminator'\\)"):
+        read_torch(path)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"epoch": 3}, {"optimizer": {"state": {0: EYE}}}, [1, 2], "text", None]
+)
+def test_a_file_without_weights_says_so(tmp_path: Path, content: Any) -> None:
+    with pytest.raises(InputError, match="holds no weight tensors; save the network's state dict"):
+        read_torch(saved(tmp_path, content))
+
+
+def test_only_vectors_leave_nothing_to_square(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no weight tensor of two or more axes"):
+        layer_matrix_ensemble(read_torch(saved(tmp_path, {"bias": torch.ones(3)})))
+
+
+def test_what_holds_itself_is_read_once(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"a": EYE}
+    content["again"] = {"deeper": content}
+    assert list(read_torch(saved(tmp_path, content))) == ["a"]
+    module = nn.Linear(2, 2)
+    module._modules["again"] = module
+    assert list(read_torch(saved(tmp_path, module))) == ["weight", "bias"]
+
+
+def test_what_is_repeated_is_read_once(tmp_path: Path) -> None:
+    """A list of a list twice, of a list twice, … has more paths than can be walked."""
+    content: Any = {"w": EYE}
+    for _ in range(60):
+        content = [content, content]
+    names = list(read_torch(saved(tmp_path, {"model": content})))
+    assert names == ["0." * 60 + "w"]
+
+
+def test_what_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    content: Any = {"w": EYE}
+    for _ in range(200):
+        content = {"inner": content}
+    with pytest.raises(InputError, match="nests its weights more than 100 deep"):
+        read_torch(saved(tmp_path, content))
