@@ -229,7 +229,7 @@ def as_numpy(name: str, value: Any) -> np.ndarray:
     tensor = value.detach()
     if tensor.is_meta:
         raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")
-    if tensor.is_sparse:
+    if str(tensor.layout) != "torch.strided":  # sparse in one of several ways
         tensor = tensor.to_dense()
     if getattr(tensor, "is_quantized", False):
         tensor = tensor.dequantize()

@@ -494,10 +494,12 @@ class TestTorch:
         assert_same_spectrum(values, squared_singular_values(tensor.double().numpy()))
 
     @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+    @pytest.mark.filterwarnings("ignore:Sparse CS[RC] tensor support:UserWarning")
     def test_gradients_sparsity_and_quantisation_are_no_obstacle(self, torch: Any) -> None:
         dense = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
         quantised = torch.quantize_per_tensor(dense, 0.5, 0, torch.qint8)
-        for tensor in (dense.clone().requires_grad_(), dense.to_sparse(), quantised):
+        sparse = (dense.to_sparse(), dense.to_sparse_csr(), dense.to_sparse_csc())
+        for tensor in (dense.clone().requires_grad_(), *sparse, quantised):
             ensemble = layer_matrix_ensemble({"w": tensor})
             np.testing.assert_allclose(ensemble.layers[0].eigenvalues, [0, 1, 4], atol=1e-12)
 
