@@ -257,7 +257,7 @@ def _title(rows: Sequence[VisionRow], controls: bool) -> str | None:
     trained = [row.trained is not None for row in rows]
     if not any(trained):
         return "untrained"
-    dotted = "dotted: untrained" if controls else ""
+    dotted = "dotted: before training" if controls else ""
     if all(trained):
         return f"trained\n{dotted}".rstrip()
     return dotted or None

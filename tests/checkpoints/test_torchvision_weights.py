@@ -70,7 +70,10 @@ def test_a_file_is_found_by_the_name_of_its_url(hub: Path) -> None:
     url = models.ResNet18_Weights.IMAGENET1K_V1.url
     (hub / url.rpartition("/")[2]).touch()
     assert [name for name in PAPER if has_weights(name)] == ["resnet18"]
-    assert not has_weights("resnet50", "IMAGENET1K_V2")
+    newer = models.ResNet50_Weights.IMAGENET1K_V2.url
+    (hub / newer.rpartition("/")[2]).touch()
+    assert has_weights("resnet50", "IMAGENET1K_V2")
+    assert not has_weights("resnet50")
 
 
 def test_unknown_names_are_refused() -> None:
