@@ -22,7 +22,8 @@ def row(name: str, trained: bool = False, **conjugate: Any) -> VisionRow:
     rng = np.random.default_rng(sum(map(ord, name)))
     nets = [{"fc": scale * rng.normal(size=(40, 60)) / 8} for scale in (1, 1.5)]
     new, old = (circular_spectral_difference(net, rng=1, **conjugate) for net in nets)
-    return VisionRow(name, PAPER[name], network_spectrum(nets[0 if trained else 1]), (old,), new if trained else None)
+    spectrum = network_spectrum(nets[0 if trained else 1])
+    return VisionRow(name, PAPER[name], spectrum, (old,), new if trained else None)
 
 
 def curves(ax: Axes) -> dict[str, Any]:
