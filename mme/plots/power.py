@@ -70,12 +70,14 @@ def power_curves(
                 color=PALETTE[number % 5], marker=MARKERS[number % 5], markersize=4, elinewidth=0.8,
             )  # fmt: skip
         ax.axhline(error_rate, color=GREY, linewidth=1, linestyle=":")
+        if len(places) < 8 and (places == np.rint(places)).all():  # no ticks between integers
+            ax.set_xticks(places)
         if marks and label in marks:
             ax.axvline(marks[label], color=GREY, linewidth=1, linestyle=":")
         ax.set(xlabel=label, ylim=(-0.03, 1.03))
     for ax in axes:
         if ax.get_subplotspec() is None or ax.get_subplotspec().is_first_col():
-            ax.set(ylabel="told apart")
+            ax.set(ylabel="share told apart")
     root: Figure = axes[0].get_figure(root=True)
     handles, labels = axes[0].get_legend_handles_labels()
     root.legend(handles, labels, loc="outside upper center", ncols=len(labels))
