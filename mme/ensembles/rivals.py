@@ -74,9 +74,14 @@ def power_law(values: ArrayLike) -> PowerLaw:
     InputError
         If the values are negative, not finite, or too few.
 
+    Notes
+    -----
+    The distance is taken on both sides of each step of the empirical distribution, as a supremum must be.
+    Programs that take it otherwise can choose another x_min, and then have another exponent.
+
     References
     ----------
-    Clauset, Shalizi and Newman (2009), Power-law distributions in empirical data, (3.1), (3.2) and (3.9).
+    Clauset, Shalizi and Newman (2009), Power-law distributions in empirical data, sections 3.1 and 3.3.
 
     Examples
     --------
