@@ -7,8 +7,9 @@ width and depth; `rank_correlation` and `leave_one_out` say what one number of a
 torch is imported when a name that needs it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mme.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mme.shrinking.prediction import RankCorrelation, leave_one_out, rank_correlation
@@ -54,12 +55,4 @@ _HOME = {
     "width_depth_grid": "width_depth",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_HOME))
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -5,8 +5,9 @@
 when a name that needs it is first used; `prune` and `quantise` work on plain arrays without it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mme.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mme.transforms.folding import fold_batch_norm
@@ -33,12 +34,4 @@ _HOME = {
     "rescale_pairs": "scaling",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_HOME))
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
