@@ -1,5 +1,12 @@
 """Part I: layer matrix ensembles, circular ensembles, pooled spectra, their difference, equivalence."""
 
+from mme.ensembles.calibration import (
+    Calibration,
+    RejectionRate,
+    calibrate_delta,
+    disjoint_differences,
+    rejection_rate,
+)
 from mme.ensembles.circular import CircularMixedEnsemble, SampledCircularEnsemble, circular_mixed_ensemble
 from mme.ensembles.density import SpectralDensity, spectral_density
 from mme.ensembles.difference import (
@@ -22,10 +29,12 @@ from mme.ensembles.equivalence import (
 from mme.ensembles.layers import Layer, LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum, modulus_density
 from mme.ensembles.mixed import MixedMatrixEnsemble
+from mme.ensembles.rivals import PowerLaw, log_spectral_norm, power_law, power_law_exponent
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 
 __all__ = [
     "CSD",
+    "Calibration",
     "CircularMixedEnsemble",
     "CircularSpectralDifference",
     "Conjugacy",
@@ -35,20 +44,28 @@ __all__ = [
     "LayerMatrixEnsemble",
     "MixedMatrixEnsemble",
     "PooledSpectrum",
+    "PowerLaw",
+    "RejectionRate",
     "SampledCircularEnsemble",
     "SpectralDensity",
+    "calibrate_delta",
     "circular_mixed_ensemble",
     "circular_spectral_difference",
     "conjugacy",
     "conjugate_spectrum",
     "default_delta",
     "deterministic_spectrum",
+    "disjoint_differences",
     "equivalence",
     "equivalence_classes",
     "layer_matrix_ensemble",
+    "log_spectral_norm",
     "modulus_density",
     "noise_floor",
     "pooled_spectrum",
+    "power_law",
+    "power_law_exponent",
+    "rejection_rate",
     "spectral_density",
     "spectral_difference",
 ]

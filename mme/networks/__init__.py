@@ -5,8 +5,9 @@
 same shapes as they were before training. torch is imported when a name that needs it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mme.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mme.networks._torchvision import import_torchvision
@@ -51,12 +52,4 @@ _HOME = {
     "digits_images": "training",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_HOME))
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
