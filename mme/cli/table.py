@@ -48,7 +48,7 @@ def table_one(
     """Make the paper's Table I: VGG 11-19, ResNet 18-152 and DenseNet 121-201, trained and untrained.
 
     Beside each other: Var(CSD) as the paper prints it, ours with its standard error, that of untrained
-    weights, and the errors on ImageNet. The trained weights are downloaded by torchvision, 2.6 GB in all,
+    weights, and the errors on ImageNet. The trained weights are downloaded by torchvision, 5.3 GB in all,
     once. An interrupted run goes on where it stopped. Networks that share shapes share the draws of untrained
     weights, so VGG with and without batch normalisation have the same control.
 
