@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,9 +58,9 @@ def write_whole(path: Path, data: bytes) -> None:
     (b'whole', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
+    beside = path.parent / f"{path.stem[:60]}-{uuid.uuid4().hex}.partial"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:
             file.write(data)
         os.replace(beside, path)
     except BaseException:

@@ -108,7 +108,7 @@ def untrained_checkpoint(
         raise InputError(f"rule must be one of {', '.join(map(repr, RULES))}, but it is {rule!r}.")
     drawn, taken = [], Counter[tuple[tuple[int, ...], int]]()
     for name, tensor in checkpoint.items():
-        if tensor.skip or len(tensor.shape) < 2:
+        if tensor.skip or len(tensor.shape) < 2 or tensor.dtype == "bool":
             continue
         depthwise = len(tensor.shape) > 2 and tensor.shape[1] == 1
         count = (groups or {}).get(name, tensor.shape[0] if depthwise else 1)

@@ -53,10 +53,10 @@ def library(hub: str, module: str, extra: str) -> Any:
     6
     """
     try:
-        if module == "torchvision":
+        if module in ("torchvision", "timm"):  # timm builds on torchvision, which may need a repair
             from mme.networks import import_torchvision
 
-            return import_torchvision()
+            import_torchvision()
         return importlib.import_module(module)
     except ImportError as error:
         if error.name not in (module, "torch", "torchvision"):

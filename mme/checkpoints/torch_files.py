@@ -32,10 +32,11 @@ from mme.errors import InputError
 __all__ = ["read_torch"]
 
 KIND = "torch checkpoint"
+# A state dict holds buffers too. Weights may be rounded to bytes, but to nothing wider.
+WIDE_INTEGERS = ("int16", "int32", "int64", "uint16", "uint32", "uint64")
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file from before torch 1.6
-LOADING = (
-    threading.Lock()
-)  # what the loader may name, and which warnings are shown, is the same for all threads
+# What the loader may name, and which warnings are shown, is the same for all threads.
+LOADING = threading.Lock()
 INSTEAD = "save the network's state dict: torch.save(net.state_dict(), …)"
 
 
@@ -248,7 +249,8 @@ def _stored(torch: Any, path: Path, weight: FoundWeight, mapping: _Mapping | Non
         location = (value.data_ptr(), shape, tuple(value.stride())) if value.data_ptr() else None
     require_stored(name, path, math.prod(shape) * value.element_size(), stored, compressed=True)
     read = partial(_numbers, torch, path, name, value, mapping)
-    return StoredTensor(name, shape, dtype, read, weight.types, location=location)
+    skip = f"an index table ({dtype})" if dtype in WIDE_INTEGERS and len(shape) > 1 else ""
+    return StoredTensor(name, shape, dtype, read, weight.types, skip, location)
 
 
 def _numbers(torch: Any, path: Path, name: str, tensor: Any, mapping: _Mapping | None) -> np.ndarray:

@@ -97,8 +97,7 @@ def has_weights(network: str, weights: str = "") -> bool:
 def _entry(models: Any, network: str, weights: str) -> Any:
     """The record that torchvision has of some weights: where they are fetched from, and how."""
     available = models.get_model_weights(network)
-    names = [*available.__members__, "DEFAULT"]
-    chosen = known(f"torchvision:{network}", weights or FIRST_WEIGHTS, names, "weights")
+    chosen = known(f"torchvision:{network}", weights or FIRST_WEIGHTS, available.__members__, "weights")
     return getattr(available, chosen)
 
 

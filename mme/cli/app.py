@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mme import __version__
+from mme.cli.output import printable
 from mme.errors import InputError
 
 __all__ = ["BAD_INPUT", "INTERRUPTED", "PARTLY", "app", "complain", "main", "one_sentence"]
@@ -49,9 +51,9 @@ def options(
     state["debug"] = debug
 
 
-def complain(sentence: object) -> None:
-    """Say a sentence on standard error."""
-    print(f"mme: {sentence}", file=sys.stderr)
+def complain(words: object) -> None:
+    """Say a sentence on standard error, in one line."""
+    print("mme: " + printable(str(words)).replace("\n", " "), file=sys.stderr)
 
 
 def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,11 +76,17 @@ def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
         except MemoryError:
             if state["debug"]:
                 raise
-            complain("there is not enough memory for this; --jobs 1 and --dtype float32 need the least.")
+            complain(
+                "there is not enough memory for this; fewer bins or draws, --jobs 1 or --dtype float32 need "
+                "less."
+            )
             raise typer.Exit(BAD_INPUT) from None
         except Exception as error:
             if state["debug"]:
                 raise
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+                complain(f"the output cannot be written ({error.strerror}).")
+                raise typer.Exit(BAD_INPUT) from None
             first = (str(error).splitlines() or [""])[0]
             complain(
                 f"this is a fault of the program, {type(error).__name__}: {first}; "
@@ -91,6 +99,9 @@ def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that knows no ± gets an escape for it
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as stop:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from mme.cli.app import PARTLY, app, complain, one_sentence
 from mme.cli.nets import Nets, open_nets
@@ -16,9 +15,11 @@ from mme.cli.output import (
     FIGURE_FORMATS,
     checked_file,
     console,
+    one_form,
     print_csv,
     print_json,
     save_figure,
+    sentence,
     table,
     with_error,
 )  # fmt: skip
@@ -83,6 +84,7 @@ def compare(
 
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
+    one_form(as_json, as_csv)
     plot = checked_file("--plot", plot, FIGURE_FORMATS)
     choice("linkage", linkage, LINKAGES)
     choice("control", control, ("auto", "none", *RULES))
@@ -142,40 +144,56 @@ def _show(found: Comparison) -> None:
             f"{each.spectrum.structural_zeros / sum(orders):.1%}",
         ))  # fmt: skip
     columns = (
-        "network", "Var(CSD)", "untrained", "largest |cumulative|", "noise floor", "layers", "eigenvalues",
+        "network",
+        "Var(CSD)",
+        "untrained",
+        "largest\n|cumulative|",
+        "noise\nfloor",
+        "layers",
+        "eigen-\nvalues",
         "zeros",
-    )  # fmt: skip
+    )
     screen.print(table(columns, rows))
     screen.print()
     if any(each.control is None for each in found.measurements):
-        screen.print(
-            "untrained –: no control was drawn; --control torch draws one by torch's rule, if that is right."
+        about = (
+            "untrained –: no control was drawn, for the rule of the initial weights is not known; --control "
+            "names it."
         )
+        screen.print(sentence(about))
     for number, members in enumerate(found.classes.classes, 1):
-        screen.print(Text(f"class {number}: {', '.join(members)}"))
+        screen.print(sentence(f"class {number}: {', '.join(members)}"))
     if 1 < len(found.measurements) <= PAIRS_SHOWN:
         screen.print("\nDifferences of Var(CSD); = marks pairs within delta")
         screen.print(_pairs(found))
-    screen.print(f"\n{_about_delta(found)}")
+    screen.print(f"\n{sentence(_about_delta(found))}")
 
 
 def _pairs(found: Comparison) -> Table:
-    names = found.names
     order = np.argsort([each.csd.variance for each in found.measurements], kind="stable")
 
     def cell(i: int, j: int) -> str:
         mark = "=" if found.equivalent[i, j] else " "
         return "" if i == j else f"{mark} {found.differences[i, j]:+.3f}"
 
-    return table(["", *(names[j] for j in order)], [[names[i], *(cell(i, j) for j in order)] for i in order])
+    numbers = [str(number) for number in range(1, len(order) + 1)]
+    rows = [
+        [number, found.names[i], *(cell(i, j) for j in order)]
+        for number, i in zip(numbers, order, strict=True)
+    ]
+    return table(["", "", *numbers], rows, left=2)
 
 
 def _about_delta(found: Comparison) -> str:
     if found.delta_given:
         return f"delta = {found.delta:.3g}, as given."
-    noisiest = max(found.measurements, key=lambda each: each.csd.noise_floor)
-    floor = noisiest.csd.noise_floor
-    return (
-        f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest.name} (what sampling "
-        f"so few eigenvalues adds to a variance), and {found.delta - floor:.3f} for three standard errors."
+    floors = {each.name: each.csd.noise_floor for each in found.measurements}
+    noisiest = max(floors, key=lambda name: floors[name])
+    floor = floors.pop(noisiest)
+    words = (
+        f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest} (what sampling so "
+        f"few eigenvalues adds to a variance), and {found.delta - floor:.3f} for three standard errors."
     )
+    if floors and floor > 2 * max(floors.values()):
+        words += f" Without {noisiest} the largest noise floor would be {max(floors.values()):.3f}."
+    return words

@@ -35,6 +35,8 @@ def open_net(name: str, *, seed: int, progress: bool = True) -> Checkpoint:
     InputError
         If it cannot be read.
     """
+    if not name:
+        raise InputError("NET is empty; give a checkpoint, a folder or a network of a hub.")
     if is_hub_name(name):
         return open_hub(name, seed=seed, progress=progress)
     if ":" in name and not Path(name).exists():
@@ -59,7 +61,7 @@ def open_nets(names: Iterable[str], *, seed: int) -> tuple[dict[str, Checkpoint]
     found: list[tuple[str, Checkpoint]] = []
     complete = True
     for name in names:
-        if is_hub_name(name) or not Path(name).is_dir():
+        if not name or is_hub_name(name) or not Path(name).is_dir():
             found.append((name, open_net(name, seed=seed)))
             continue
         inside = checkpoints_in(name)

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import sys
+import textwrap
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,27 +26,48 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "FIGURE_FORMATS", "checked_file", "console", "file_or_complaint", "json_text", "print_csv", "print_json",
-    "save_arrays", "save_figure", "strict", "table", "with_error",
+    "FIGURE_FORMATS", "checked_file", "console", "file_or_complaint", "json_text", "one_form", "print_csv",
+    "print_json", "printable", "save_arrays", "save_figure", "sentence", "strict", "table", "with_error",
 ]  # fmt: skip
 
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 PIPE_WIDTH = 240  # columns where no terminal tells: nothing is cut off
+SENTENCE_WIDTH = 79
 
 
 def console() -> Console:
     """Return a console as wide as the terminal, and wide enough for everything in a pipe."""
-    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH, soft_wrap=True)
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "force_jupyter": False}
+    return Console(**plain) if sys.stdout.isatty() else Console(width=PIPE_WIDTH, **plain)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
     """Return a plain table; the first `left` columns are words, the others numbers."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        made.add_column(column, justify="left" if number < left else "right", overflow="fold")
+        words = number < left
+        heading = Text(printable(column), justify="left" if words else "right")
+        made.add_column(heading, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(printable(cell)) for cell in row))
     return made
+
+
+def printable(text: str) -> str:
+    r"""Return text that a terminal shows and does not obey: control characters are spelt out.
+
+    Examples
+    --------
+    >>> printable("red \x1b[31m net"), printable("größe")
+    ('red \\x1b[31m net', 'größe')
+    """
+    spelt = text.encode("utf-8", "backslashreplace").decode()  # bytes of a file name that are no UTF-8
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in spelt)
+
+
+def sentence(text: str) -> str:
+    """Return a sentence in lines that fit a terminal and a page."""
+    return textwrap.fill(printable(text).replace("\n", " "), SENTENCE_WIDTH, break_on_hyphens=False)
 
 
 def with_error(value: float | None, error: float | None, digits: int = 3) -> str:
@@ -69,9 +92,21 @@ def strict(value: Any) -> Any:
     return value if not isinstance(value, float) or np.isfinite(value) else str(value)
 
 
+def one_form(as_json: bool, as_csv: bool) -> None:
+    """Refuse two forms of output at once.
+
+    Raises
+    ------
+    InputError
+        If JSON and comma-separated values are asked for together.
+    """
+    if as_json and as_csv:
+        raise InputError("--json and --csv exclude each other; give one of them.")
+
+
 def json_text(record: Any) -> str:
     """Return a record as strict JSON."""
-    return json.dumps(strict(record), allow_nan=False, indent=2, ensure_ascii=False)
+    return json.dumps(strict(record), allow_nan=False, indent=2)  # in ASCII, which every terminal takes
 
 
 def print_json(record: Any) -> None:
@@ -132,7 +167,9 @@ def file_or_complaint(path: Path, data: bytes) -> None:
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a figure whole, in the format that its name says."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a letter of a name that the font lacks
+        figure.savefig(buffer, format=path.suffix[1:].lower())
     file_or_complaint(path, buffer.getvalue())
 
 

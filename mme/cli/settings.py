@@ -94,6 +94,8 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
             finally:
                 if store.trouble:
                     complain(f"{store.trouble}; the results are not affected.")
+                elif store.enabled:
+                    store.tidy()
 
         with_options.__signature__ = own.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]
         with_options.__annotations__ = {each.name: each.annotation for each in [*kept, *added]}

@@ -14,10 +14,12 @@ from mme.cli.output import (
     FIGURE_FORMATS,
     checked_file,
     console,
+    one_form,
     print_csv,
     print_json,
     save_arrays,
     save_figure,
+    sentence,
     table,
 )  # fmt: skip
 from mme.cli.picture import density_picture
@@ -60,6 +62,7 @@ def spectrum(
 
     Examples: mme spectrum net.safetensors --plot net.png; mme spectrum torchvision:resnet18@untrained
     """
+    one_form(as_json, as_csv)
     plot = checked_file("--plot", plot, FIGURE_FORMATS)
     out = checked_file("--out", out, (".npz",))
     opened = open_net(net, seed=options.seed)
@@ -96,19 +99,20 @@ def _show(found: NetworkSpectrum, density: SpectralDensity, format: str) -> None
          str(layer.structural_zeros), f"{layer.largest_eigenvalue:.4g}")
         for layer, _ in zip(found.layers, range(LAYERS_SHOWN), strict=False)
     ]  # fmt: skip
-    columns = ("layer", "shape", "N", "M", "rank", "structural zeros", "largest eigenvalue")
+    columns = ("layer", "shape", "N", "M", "rank", "structural\nzeros", "largest\neigenvalue")
     screen.print(table(columns, rows, left=2))
     if len(found) > LAYERS_SHOWN:
         screen.print(f"… and {len(found) - LAYERS_SHOWN} layers more; --csv and --json print all.")
     total = len(found.eigenvalues)
-    screen.print(
-        f"\n{found.name} ({format}): {len(found)} layers, {total} eigenvalues, {found.structural_zeros} "
+    summary = (
+        f"{found.name} ({format}): {len(found)} layers, {total} eigenvalues, {found.structural_zeros} "
         f"structural zeros ({found.structural_zeros / total:.1%}), {len(found.skipped)} parameters left out "
-        "(--json says why)."
+        "(--json says why). "
     )
     low, high = density.edges[0], density.edges[-1]
-    screen.print(f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]:\n")
-    screen.print(density_picture(density.density, density.edges), highlight=False)
+    window = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]:"
+    screen.print(f"\n{sentence(summary + window)}\n")
+    screen.print(density_picture(density.density, density.edges))
 
 
 def _arrays(

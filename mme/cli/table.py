@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from mme.cli.app import app, one_sentence
-from mme.cli.output import console, print_csv, print_json, save_figure, table, with_error
+from mme.cli.output import (
+    console,
+    one_form,
+    print_csv,
+    print_json,
+    save_figure,
+    sentence,
+    table,
+    with_error,
+)
 from mme.cli.settings import measuring
 from mme.comparison.options import Options
 from mme.comparison.store import SpectrumStore
@@ -54,6 +63,7 @@ def table_one(
 
     Examples: mme table --untrained --conjugate deterministic; mme table --only resnet18 --only resnet50
     """  # fmt: skip
+    one_form(as_json, as_csv)
     if figures is not None:
         _require_folder(figures)
     rows = list(
@@ -81,7 +91,7 @@ def _require_folder(folder: Path) -> None:
 
 def _show(rows: list[VisionRow]) -> None:
     columns = (
-        "network", "paper", "trained", "untrained", "noise floor", "zeros", "top-1 error", "top-5 error"
+        "network", "paper", "trained", "untrained", "noise\nfloor", "zeros", "top-1\nerror", "top-5\nerror"
     )  # fmt: skip
     lines = []
     for row in rows:
@@ -98,10 +108,11 @@ def _show(rows: list[VisionRow]) -> None:
         ))  # fmt: skip
     screen = console()
     screen.print(table(columns, lines))
-    screen.print(
-        "\nVar(CSD): paper, Table I as printed; trained and untrained, measured here. Errors in per cent, as "
+    about = (
+        "Var(CSD): paper, Table I as printed; trained and untrained, measured here. Errors in per cent, as "
         "printed in the paper."
     )
+    screen.print(f"\n{sentence(about)}")
 
 
 def _draw(rows: list[VisionRow], folder: Path) -> None:

@@ -17,7 +17,9 @@ __all__ = ["SpectrumStore", "key_of"]
 
 VERSION = "spectra-1"  # another one leaves what was kept before unread
 SUFFIX = ".spectrum"
-ABANDONED = 86400.0  # seconds after which a half-written file belongs to no living process
+DAY = 86400.0
+ABANDONED = DAY  # after that long a half-written file belongs to no living process
+KEPT_DAYS = 90  # unused
 
 
 def key_of(*parts: str | bytes | memoryview) -> str:
@@ -115,6 +117,14 @@ class SpectrumStore:
     def __len__(self) -> int:
         return sum(path.suffix == SUFFIX for path in self.files())
 
+    def tidy(self) -> None:
+        """Delete what nobody has used for months, and what killed processes left; at most once a day."""
+        mark = self.folder / "tidied"
+        with suppress(OSError):  # nothing here is worth an error
+            if self.folder.is_dir() and not (mark.exists() and time.time() - mark.stat().st_mtime < DAY):
+                mark.touch()
+                self.clear(older_than=KEPT_DAYS * DAY)
+
     def clear(self, older_than: float = 0.0) -> int:
         """Delete what was not used for a time.
 
@@ -137,7 +147,7 @@ class SpectrumStore:
         for path in list(self.files()):
             with suppress(FileNotFoundError):
                 # What another process is writing just now is its own.
-                least = max(older_than, 0.0 if path.suffix == SUFFIX else ABANDONED)
+                least = older_than if path.suffix == SUFFIX else ABANDONED
                 if now - path.stat().st_mtime >= least:
                     path.unlink()
                     deleted += 1

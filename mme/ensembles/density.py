@@ -27,6 +27,7 @@ __all__ = [
 
 WINDOW = (0.0, 6.0)  # the paper's "long positive tail part"
 BINS = 1000
+MOST_BINS = 10**7  # more take gigabytes
 ZERO_POLICIES = {"keep": 1.0, "drop": 0.0, "half": 0.5}  # the weight of one structural zero
 NORMALISATIONS = ("window", "positive", "all")
 KERNEL_REACH = 6.0  # in bandwidths; a Gaussian keeps 2e-9 of its mass beyond
@@ -232,8 +233,10 @@ def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
 
 
 def _number_of_bins(bins: Any) -> int:
-    if isinstance(bins, bool) or not isinstance(bins, Integral) or int(bins) < 1:
-        raise InputError(f"bins must be an integer of at least 1, but it is {bins!r}.")
+    if isinstance(bins, bool) or not isinstance(bins, Integral) or not 1 <= int(bins) <= MOST_BINS:
+        raise InputError(
+            f"bins must be an integer of at least 1 and at most {MOST_BINS}, but it is {bins!r}."
+        )
     return int(bins)
 
 

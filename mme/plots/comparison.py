@@ -13,6 +13,8 @@ from mme.plots.style import BLUE, GREY, ORANGE, figure, styled
 
 __all__ = ["comparison", "network_density"]
 
+LONGEST = 26  # characters of a name
+
 
 @styled
 def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, name: str) -> Figure:
@@ -38,7 +40,7 @@ def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, nam
     ax = figure(size=(7.0, 3.6))
     heights = np.atleast_2d(conjugate.density).mean(axis=0)
     ax.stairs(heights, conjugate.edges, color=GREY, linewidth=1, label="circular ensemble")
-    ax.stairs(np.atleast_2d(density.density).mean(axis=0), density.edges, color=BLUE, label=name)
+    ax.stairs(np.atleast_2d(density.density).mean(axis=0), density.edges, color=BLUE, label=_shown(name))
     ax.set(xlabel="ε", ylabel="ρ(ε)", yscale="symlog")
     ax.set_yscale("symlog", linthresh=0.1)
     ax.set_ylim(bottom=0)
@@ -76,7 +78,7 @@ def comparison(found: Comparison) -> Figure:
     if controls:
         places, values = zip(*controls, strict=True)
         dots.plot(values, places, "o", color=ORANGE, fillstyle="none", markersize=9, label="untrained")
-    numbered = [f"{each.name}  {row + 1}" for row, each in zip(rows, shown, strict=True)]
+    numbered = [f"{_shown(each.name)}  {row + 1}" for row, each in zip(rows, shown, strict=True)]
     dots.set(yticks=rows, yticklabels=numbered, xlabel="Var(CSD)", ylim=(-0.6, len(shown) - 0.4))
     if variances.min() > 0 and variances.max() > 20 * variances.min():
         dots.set_xscale("log")
@@ -93,6 +95,13 @@ def comparison(found: Comparison) -> Figure:
     root: Figure = heat.get_figure(root=True)
     root.colorbar(image, ax=heat)
     return root
+
+
+def _shown(name: str) -> str:
+    """A name as it fits into a figure: not too long, no formula, nothing that cannot be drawn."""
+    short = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 + 1 :]}"
+    spelt = short.encode("utf-8", "backslashreplace").decode()
+    return "".join(each if each.isprintable() else " " for each in spelt).replace("$", r"\$")
 
 
 def _dendrogram(ax: Axes, variances: np.ndarray, found: Comparison) -> None:

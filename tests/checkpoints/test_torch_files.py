@@ -102,7 +102,6 @@ def kinds_of_tensors() -> dict[str, Any]:
         "half": values.half(),
         "bfloat": values.bfloat16(),
         "float8": values.to(torch.float8_e4m3fn),
-        "integers": torch.arange(12).reshape(3, 4),
         "bytes": torch.arange(12, dtype=torch.uint8).reshape(3, 4),
         "transposed": values.T,
         "slice": torch.arange(60.0).reshape(6, 10)[1:4, 2:9:2],
@@ -133,6 +132,13 @@ def test_every_kind_of_tensor_gives_what_it_gives_in_memory(tmp_path: Path, is_z
         if kind == "float8" and not is_zip:
             continue  # newer than the format; torch itself cannot load it from there
         assert_same(tmp_path, {"first": torch.eye(3), kind: value}, _use_new_zipfile_serialization=is_zip)
+
+
+def test_tables_of_integers_are_no_weights(tmp_path: Path) -> None:
+    positions = torch.arange(49).reshape(7, 7)
+    found = read_torch(saved(tmp_path, {"a": torch.eye(3), "positions": positions, "steps": torch.arange(3)}))
+    skipped = dict(layer_matrix_ensemble(found).skipped)
+    assert skipped == {"positions": "an index table (int64)", "steps": "one axis"}
 
 
 def test_compressed_rows_are_filled_up(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,8 +39,17 @@ def test_a_folder_gives_an_answer_and_a_picture(call: Call, nets: Path, tmp_path
     for each in expected.measurements:
         (line,) = (x for x in result.stdout.splitlines() if x.startswith(f"{each.name} ") and "±" in x)
         assert f"{each.csd.variance:.3f} ± {each.csd.standard_error:.3f}" in line
-    assert "noise floor" in result.stdout
-    assert "three standard errors" in result.stdout
+    words = " ".join(result.stdout.split())
+    assert "the largest noise floor" in words
+    assert "three standard errors" in words
+    assert all(len(line) < 100 for line in result.stdout.splitlines())
+
+
+def test_delta_names_the_network_that_sets_it(call: Call, nets: Path) -> None:
+    np.savez(nets / "tiny.npz", w=np.random.default_rng(5).normal(size=(6, 9)) / 3)
+    words = " ".join(call("compare", nets).stdout.split())
+    assert "of tiny (what sampling so few" in words
+    assert "Without tiny the largest noise floor would be" in words
 
 
 def test_json_has_an_object_for_each_network(call: Call, nets: Path) -> None:
@@ -162,7 +172,23 @@ def test_controls_follow_the_rule_that_is_given(call: Call, nets: Path) -> None:
     ((rule, variance),) = controls("--control", "torch")
     assert rule == "torch"
     assert variance > 0
-    assert controls("--control", "torch", "--seed", 4) != [(rule, variance)]
+    law = ("--control", "torch", "--conjugate", "deterministic")  # which no seed changes
+    assert controls(*law, "--seed", 4) != controls(*law, "--seed", 5)
+
+
+def test_pictures_hold_many_networks_with_long_names(call: Call, nets: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(12):
+        name = f"a_rather_long_name_of_a_run_with_all_its_settings_lr_0.1_wd_5e-4_$seed$_{number}.npz"
+        (folder / name).write_bytes((nets / "a.npz").read_bytes())
+    result = call("compare", folder, "--plot", tmp_path / "many.svg", "--delta", 0.1)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    text = (tmp_path / "many.svg").read_text()
+    width, height = (float(each) for each in re.search(r'width="(.*?)pt" height="(.*?)pt"', text).groups())
+    assert width < 800
+    assert height < 600
 
 
 SLOW = """
@@ -213,4 +239,4 @@ def test_a_pipe_gets_the_table_and_nothing_else(nets: Path) -> None:
     text = done.stdout.decode()
     assert "\x1b" not in text
     assert "…" not in text
-    assert text.startswith("network")
+    assert text.splitlines()[1].startswith("network")

@@ -3,8 +3,12 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -29,9 +33,9 @@ def test_the_table_has_a_line_for_each_layer(call: Call, nets: Path) -> None:
     (fc,) = (line.split() for line in lines if line.startswith("fc.weight"))
     largest = ensemble(nets / "a.npz").layers[1].eigenvalues[-1]
     assert fc == ["fc.weight", "40×24", "40", "24", "24", "16", f"{largest:.4g}"]
-    assert any(
-        "2 layers, 64 eigenvalues, 16 structural zeros (25.0%), 1 parameters left out" in x for x in lines
-    )
+    summary = "2 layers, 64 eigenvalues, 16 structural zeros (25.0%), 1 parameters left out"
+    assert summary in " ".join(result.stdout.split())
+    assert all(len(line) < 100 for line in lines)
     assert any("█" in line for line in lines)
 
 
@@ -129,6 +133,58 @@ def test_a_full_disk_does_not_cost_the_result(
     assert "fc.weight" in result.stdout
     assert "o.npz cannot be written (No space left on device)" in result.stderr
     assert not (tmp_path / "o.npz").exists()
+
+
+def test_names_are_shown_and_not_obeyed(call: Call, tmp_path: Path) -> None:
+    np.savez(tmp_path / "odd[lr=0.1].npz", **{"\x1b[31m red[b]": np.eye(3), "two\nlines $x$": np.eye(2)})
+    result = call("spectrum", tmp_path / "odd[lr=0.1].npz", "--plot", tmp_path / "odd.svg")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert "\x1b" not in result.stdout
+    assert "\\x1b[31m red[b]" in result.stdout
+    assert "odd[lr=0.1] (npz)" in result.stdout
+    ElementTree.parse(tmp_path / "odd.svg")
+
+
+def test_files_can_be_read_by_others(call: Call, nets: Path, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        call("spectrum", nets / "a.npz", "--out", tmp_path / "o.npz")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "o.npz").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_without_permission_is_told_before(
+    complaint: Callable[..., str], nets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mme.cli.output.os.access", lambda folder, mode: False)
+    assert "is read-only" in complaint("spectrum", nets / "a.npz", "--out", nets / "o.npz")
+
+
+def test_two_forms_at_once(complaint: Callable[..., str], nets: Path) -> None:
+    assert "exclude each other" in complaint("spectrum", nets / "a.npz", "--json", "--csv")
+    assert "NET is empty" in complaint("spectrum", "")
+
+
+def test_a_full_device_is_a_sentence(nets: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no such device")
+    command = [sys.executable, "-c", "from mme.start import main; main()", "spectrum", str(nets / "a.npz")]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[0].startswith("mme: the output cannot be written")
+
+
+def test_a_closed_pipe_and_a_plain_terminal(nets: Path) -> None:
+    command = f"{sys.executable} -c 'from mme.start import main; main()' spectrum {nets / 'a.npz'}"
+    done = subprocess.run(f"{command} | head -1", shell=True, capture_output=True, timeout=60, check=False)
+    assert done.stderr == b""
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(command, shell=True, env=plain, capture_output=True, timeout=60, check=True)
+    assert done.stderr == b""
+    assert b"fc.weight" in done.stdout
 
 
 def test_debug_shows_where(call: Call, tmp_path: Path) -> None:

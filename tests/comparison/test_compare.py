@@ -1,6 +1,7 @@
 """Comparisons agree with the functions of Part I, network by network and pair by pair."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -110,6 +111,32 @@ def test_comparison_is_that_of_part_one() -> None:
             assert found.equivalent[i, j] == (abs(difference) <= 0.05)
     default = compare(networks, Options(conjugate="deterministic", zeros="drop"))
     assert default.delta == pytest.approx(default_delta(*csds.values()))
+
+
+def test_a_difference_of_exactly_delta_is_within_it() -> None:
+    networks = {"a": weights(0), "b": weights(1)}
+    options = Options(conjugate="deterministic")
+    difference = abs(compare(networks, options, delta=1.0).differences[0, 1])
+    assert compare(networks, options, delta=difference).equivalent.all()
+    assert not compare(networks, options, delta=np.nextafter(difference, 0)).equivalent[0, 1]
+
+
+def test_a_control_of_other_layers_is_no_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fewer(source: Checkpoint, rule: str, seed: int) -> Checkpoint:
+        return Checkpoint("fewer", "test", list(source.values())[:1])
+
+    module = sys.modules[compare.__module__]
+    monkeypatch.setattr(module, "untrained_checkpoint", fewer)
+    with pytest.raises(InputError, match="one has layers that its untrained control lacks"):
+        measure(checkpoint("one", 0))
+
+
+def test_masks_have_no_control() -> None:
+    mask = StoredTensor("mask", (9, 9), "bool", lambda: np.ones((9, 9), bool))
+    source = Checkpoint("one", "test", [*checkpoint("one", 0).values(), mask])
+    one = measure(source, Options(conjugate="deterministic"))
+    assert dict(one.spectrum.skipped)["mask"] == "boolean"
+    assert one.control is not None
 
 
 def test_what_a_machine_reads_is_strict_json() -> None:

@@ -1,6 +1,7 @@
 """Streamed spectra are those of the layer matrix ensemble, layer by layer, whatever the order of the work."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,6 +170,51 @@ def test_recipes_need_no_reading(tmp_path: Path) -> None:
     store = SpectrumStore(tmp_path)
     first = network_spectrum(checkpoint(lambda: np.eye(4, 5)), store=store)
     assert np.array_equal(network_spectrum(checkpoint(forbidden), store=store).eigenvalues, first.eigenvalues)
+
+
+def test_every_recipe_of_a_group_counts(tmp_path: Path) -> None:
+    def checkpoint(seed: int) -> Checkpoint:
+        def read() -> np.ndarray:
+            return np.random.default_rng(seed).normal(size=(4, 5))
+
+        first = StoredTensor("a", (4, 5), "float32", lambda: np.eye(4, 5), fingerprint="one")
+        return Checkpoint("two", "test", [first, StoredTensor("b", (4, 5), "f", read, fingerprint=f"{seed}")])
+
+    store = SpectrumStore(tmp_path)
+    first, second = (network_spectrum(checkpoint(seed), store=store).eigenvalues for seed in (1, 2))
+    assert not np.allclose(first[4:], second[4:])
+    assert np.array_equal(second, network_spectrum(checkpoint(2)).eigenvalues)
+
+
+def test_devices_do_not_share_what_they_computed(network: dict[str, np.ndarray], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    store = SpectrumStore(tmp_path)
+    network_spectrum(network, store=store)
+    kept = len(store)
+    network_spectrum(network, store=store, device="cpu:0")
+    assert len(store) == 2 * kept
+
+
+def test_few_weights_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: set[int] = set()
+    most = 0
+
+    class Counted(np.ndarray):
+        pass
+
+    def read() -> np.ndarray:
+        nonlocal most
+        array = np.ones((300, 301)).view(Counted)
+        number = id(array)
+        alive.add(number)
+        weakref.finalize(array, alive.discard, number)
+        most = max(most, len(alive))
+        return array
+
+    monkeypatch.setattr(spectra, "IN_FLIGHT_BYTES", 4 * 300 * 301)
+    tensors = [StoredTensor(f"l{number}", (300, 301), "float64", read) for number in range(12)]
+    network_spectrum(Checkpoint("many", "test", tensors), jobs=4)
+    assert most <= 3
 
 
 def test_bad_weights_are_named(network: dict[str, np.ndarray]) -> None:

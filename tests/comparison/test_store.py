@@ -82,10 +82,25 @@ def test_clear_spares_what_is_in_use(store: SpectrumStore) -> None:
     half_written.touch()
     assert store.clear(older_than=5 * day) == 1
     assert store.get(KEY) is not None
+    assert store.clear() == 1
     assert half_written.exists()  # another process may be writing it
     os.utime(half_written, (time.time() - 2 * day,) * 2)
-    assert store.clear() == 2
+    assert store.clear(older_than=5 * day) == 1
     assert list(store.files()) == []
+
+
+def test_tidying_is_rare_and_spares_what_is_used(store: SpectrumStore) -> None:
+    store.tidy()
+    assert not store.folder.exists()
+    for name in ("used", "unused"):
+        store.put(key_of(name), np.ones(1))
+    os.utime(store.path(key_of("unused")), (0, 0))
+    store.tidy()
+    assert len(store) == 1
+    assert store.get(key_of("used")) is not None
+    os.utime(store.path(key_of("used")), (0, 0))
+    store.tidy()
+    assert len(store) == 1  # once a day is enough
 
 
 def test_use_makes_young(store: SpectrumStore) -> None:
