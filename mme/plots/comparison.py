@@ -88,7 +88,7 @@ def comparison(found: Comparison) -> Figure:
     image = heat.imshow(ratio, origin="lower", cmap="cividis", aspect="auto")
     for i, j in np.argwhere(ratio <= found.delta):
         heat.plot(j, i, "s", color="white", markersize=3)
-    step = max(1, len(shown) // 12)
+    step = -(-len(shown) // 10)
     heat.set(xticks=rows[::step], yticks=rows[::step], xlabel="|difference|; squares: within δ")
     heat.set_xticklabels(rows[::step] + 1)
     heat.set_yticklabels(rows[::step] + 1)
@@ -108,7 +108,7 @@ def _dendrogram(ax: Axes, variances: np.ndarray, found: Comparison) -> None:
     """Draw the tree of the classes, its leaves level with the networks, which are sorted."""
     ax.axvline(found.delta, color=ORANGE, linestyle=":")
     ax.annotate("δ", (found.delta, len(variances) - 0.6), color=ORANGE)
-    ax.set(xlabel=f"{found.classes.linkage} linkage", yticks=[], ylim=(-0.6, len(variances) - 0.4))
+    ax.set(xlabel="distance", yticks=[], ylim=(-0.6, len(variances) - 0.4))
     ax.spines["left"].set_visible(False)
     ax.invert_xaxis()
     if len(variances) < 2:
