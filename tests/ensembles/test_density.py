@@ -238,6 +238,8 @@ class TestBadInput:
     def test_bins_that_are_no_positive_integer(self, bins: Any) -> None:
         with pytest.raises(InputError, match="bins must be an integer of at least 1"):
             spectral_density(spectrum(0), bins=bins)
+        with pytest.raises(InputError, match="bins must be an integer of at most 10000000"):
+            bin_edges((0, 6), 10**9)
 
     def test_bins_too_narrow_to_tell_apart(self) -> None:
         with pytest.raises(InputError, match="too narrow for 1000 bins"):
