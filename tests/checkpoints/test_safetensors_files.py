@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from mme.checkpoints.safetensors_files import read_safetensors
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
+from tests.memory import peak_of_reading
 
 ARRAYS = {
     "conv.weight": np.arange(120.0).reshape(5, 4, 3, 2),
@@ -174,25 +175,6 @@ def test_a_truncated_or_altered_file_is_refused_or_read(tmp_path: Path) -> None:
     assert refused > 100
 
 
-PEAK = r"""
-import re, sys
-from pathlib import Path
-from mme.checkpoints.safetensors_files import read_safetensors
-
-def peak():
-    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
-
-def read(path):
-    for tensor in read_safetensors(Path(path)).values():
-        tensor.read()
-
-read(sys.argv[1])
-before = peak()
-read(sys.argv[2])
-print(peak() - before)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory otherwise")
 def test_memory_stays_near_the_largest_layer(tmp_path: Path) -> None:
@@ -200,7 +182,4 @@ def test_memory_stays_near_the_largest_layer(tmp_path: Path) -> None:
     save_file({"a": np.eye(3)}, small)
     save_file({f"{number}.weight": np.ones((2048, 1024), np.float32) for number in range(50)}, large)
     assert large.stat().st_size > 400 * 2**20
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, str(small), str(large)], capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) < 40 * 2**20  # layers of 8 MB
+    assert peak_of_reading(small, large) < 40 * 2**20  # layers of 8 MB
