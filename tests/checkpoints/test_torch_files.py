@@ -8,7 +8,6 @@ import functools
 import io
 import pathlib
 import pickle
-import subprocess
 import sys
 import tarfile
 import warnings
@@ -27,6 +26,7 @@ from torch import nn  # noqa: E402
 from mme.checkpoints.torch_files import read_torch  # noqa: E402
 from mme.ensembles import LayerMatrixEnsemble, layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
+from tests.memory import peak_of_reading  # noqa: E402
 
 
 class Block(nn.Module):
@@ -331,26 +331,6 @@ def test_a_truncated_or_altered_file_is_refused_or_read(tmp_path: Path, net: Net
     assert refused > 20
 
 
-PEAK = r"""
-import re, sys
-from pathlib import Path
-import torch
-from mme.checkpoints.torch_files import read_torch
-
-def peak():
-    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
-
-def read(path):
-    for tensor in read_torch(Path(path)).values():
-        tensor.read()
-
-read(sys.argv[1])
-before = peak()
-read(sys.argv[2])
-print(peak() - before)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count mapped pages otherwise")
 def test_memory_stays_near_the_largest_layer(tmp_path: Path) -> None:
@@ -358,7 +338,4 @@ def test_memory_stays_near_the_largest_layer(tmp_path: Path) -> None:
     torch.save({"a": torch.eye(3)}, small)
     torch.save({f"{number}.weight": torch.ones(2048, 1024) for number in range(75)}, large)
     assert large.stat().st_size > 600 * 2**20
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, str(small), str(large)], capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) < 40 * 2**20  # layers of 8 MB
+    assert peak_of_reading(small, large) < 40 * 2**20  # layers of 8 MB
