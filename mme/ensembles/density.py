@@ -235,7 +235,7 @@ def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
 def _number_of_bins(bins: Any) -> int:
     if isinstance(bins, bool) or not isinstance(bins, Integral) or int(bins) < 1:
         raise InputError(f"bins must be an integer of at least 1, but it is {bins!r}.")
-    if bins > MOST_BINS:
+    if int(bins) > MOST_BINS:
         raise InputError(f"bins must be an integer of at most {MOST_BINS}, but it is {bins}.")
     return int(bins)
 
