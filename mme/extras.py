@@ -1,0 +1,49 @@
+"""Packages that only some of `mme` needs, and the one sentence that is said when one is missing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from mme.errors import InputError
+
+__all__ = ["MissingExtra", "required"]
+
+
+class MissingExtra(InputError, ImportError):
+    """A package of an extra is not installed; the message says which command brings it."""
+
+
+def required(module: str, extra: str, purpose: str) -> Any:
+    """Import a package of an extra.
+
+    Parameters
+    ----------
+    module : str
+        What to import.
+    extra : str
+        Which of the project's extras has it.
+    purpose : str
+        What needs it: the subject of the sentence.
+
+    Raises
+    ------
+    MissingExtra
+        If it is not installed. A package that is there but broken raises its own error.
+
+    Examples
+    --------
+    >>> required("a_package", "torch", "net.pt")
+    Traceback (most recent call last):
+    mme.extras.MissingExtra: net.pt needs a_package, which is not installed: pip install 'mme[torch]'
+    brings it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != module.partition(".")[0]:
+            raise
+        package = module.partition(".")[0]
+        raise MissingExtra(
+            f"{purpose} needs {package}, which is not installed: pip install 'mme[{extra}]' brings it."
+        ) from None
