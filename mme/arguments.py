@@ -143,8 +143,8 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
     except (TypeError, RuntimeError, OverflowError):
         raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
     if array.dtype.kind not in "iufc":
-        given = shown(value) if array.ndim == 0 else f"of dtype {array.dtype}"
-        raise InputError(f"{name} must be an array of numbers, but it is {given}.")
+        given = f"is {shown(value)}" if array.ndim == 0 else f"has dtype {array.dtype}"
+        raise InputError(f"{name} must be an array of numbers, but it {given}.")
     finite = np.isfinite(array)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])

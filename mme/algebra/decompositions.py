@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
-from mme.algebra.checks import by_largest_entry
 from mme.algebra.pairing import Pairing
+from mme.algebra.scaling import by_largest_entry
 from mme.errors import InputError
 
 __all__ = ["SVD", "Decompositions", "Eigendecomposition"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.linalg import get_lapack_funcs
 
 from mme.algebra import quaternion
-from mme.algebra.checks import batch_shape, generator, positive_order
 from mme.algebra.pairing import Pairing
+from mme.arguments import batch_shape, generator, integer
 
 __all__ = ["Sampling"]
 
@@ -60,8 +60,8 @@ class Sampling(Pairing):
         >>> H.ginibre(2, size=5, rng=1, columns=3).shape
         (5, 4, 6)
         """
-        d = positive_order(d)
-        columns = d if columns is None else positive_order(columns, "columns")
+        d = integer("d", d, 1)
+        columns = d if columns is None else integer("columns", columns, 1)
         normals = generator(rng).standard_normal((*batch_shape(size), d, columns, self.beta))
         return self.from_components(normals)
 
@@ -166,7 +166,7 @@ class Sampling(Pairing):
         >>> U.shape, bool(C.is_unitary(U).all())
         ((1000, 4, 4), True)
         """
-        d, batch, rng = positive_order(d), batch_shape(size), generator(rng)
+        d, batch, rng = integer("d", d, 1), batch_shape(size), generator(rng)
         if self.beta == 4:
             return _symplectic(rng.standard_normal((*batch, d, d, 4)).view(complex))
         normals = rng.standard_normal((*batch, d * (d + 1) // 2, self.beta)).view(self.dtype)[..., 0]

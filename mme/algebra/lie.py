@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion, volume
-from mme.algebra.checks import positive_order
 from mme.algebra.decompositions import Decompositions
+from mme.arguments import integer
 from mme.errors import InputError
 
 __all__ = ["LieGroup"]
@@ -55,7 +55,7 @@ class LieGroup(Decompositions):
         >>> bool(abs(gram - np.eye(9)).max() < 1e-15)
         True
         """
-        d = positive_order(d)
+        d = integer("d", d, 1)
         k, l = np.triu_indices(d, 1)
         pairs = np.zeros((len(k), self.beta, d, d, self.beta))
         pair, unit = np.ogrid[: len(k), : self.beta]

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
-from mme.algebra.checks import by_largest_entry, finite_array, positive_order
+from mme.algebra.scaling import by_largest_entry
+from mme.arguments import finite_array, integer
 from mme.errors import InputError
 
 __all__ = ["Structure"]
@@ -73,7 +74,7 @@ class Structure:
         >>> [F.real_dimension(3) for F in (R, C, H)]
         [9, 18, 36]
         """
-        return self.beta * positive_order(d) ** 2
+        return self.beta * integer("d", d, 1) ** 2
 
     def group_dimension(self, d: int) -> int:
         """The dimension D of the unitary group, beta d (d-1) / 2 + (beta-1) d.
@@ -84,7 +85,7 @@ class Structure:
         >>> [F.group_dimension(3) for F in (R, C, H)]
         [3, 9, 21]
         """
-        d = positive_order(d)
+        d = integer("d", d, 1)
         return self.beta * d * (d - 1) // 2 + (self.beta - 1) * d
 
     def size(self, d: int) -> int:
@@ -96,7 +97,7 @@ class Structure:
         >>> [F.size(3) for F in (R, C, H)]
         [3, 3, 6]
         """
-        return self.side * positive_order(d)
+        return self.side * integer("d", d, 1)
 
     def order(self, a: Any) -> int:
         """The order d of square matrices given as an array.
@@ -260,7 +261,7 @@ class Structure:
         mme.errors.InputError: a must be the complex image of a quaternionic matrix, \
 [[A, B], [-conj(B), conj(A)]], but its blocks miss that by 0.5 times its largest entry.
         """
-        given = finite_array(a, name)
+        given = finite_array(name, a)
         n, m = self._sides(given, names=(name,))
         if square and n != m:
             raise InputError(f"{name} must be square, but its shape is {given.shape}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
-from mme.algebra.checks import positive_order
+from mme.arguments import integer
 
 __all__ = ["log_group_volume", "log_sphere_volume"]
 
@@ -19,7 +19,7 @@ def log_sphere_volume(dimension: int) -> float:
     >>> bool(np.isclose(np.exp(log_sphere_volume(3)), 4 * np.pi))
     True
     """
-    n = positive_order(dimension, "dimension")
+    n = integer("dimension", dimension, 1)
     return float(np.log(2) + n / 2 * np.log(np.pi) - gammaln(n / 2))
 
 
@@ -41,6 +41,6 @@ def log_group_volume(beta: int, d: int) -> float:
     >>> bool(np.isclose(np.exp(log_group_volume(beta=2, d=1)), 2 * np.pi))
     True
     """
-    d = positive_order(d)
+    d = integer("d", d, 1)
     stretch = beta * d * (d - 1) / 4 * np.log(2)
     return float(stretch + sum(log_sphere_volume(beta * k) for k in range(1, d + 1)))

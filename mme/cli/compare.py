@@ -9,6 +9,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from mme.arguments import choice
 from mme.cli.app import PARTLY, app, complain, one_sentence
 from mme.cli.nets import Nets, open_nets
 from mme.cli.output import (
@@ -28,7 +29,6 @@ from mme.comparison.compare import Comparison, Measurement, grouped, measure
 from mme.comparison.options import Options
 from mme.comparison.store import SpectrumStore
 from mme.ensembles.equivalence import LINKAGES, validate_delta
-from mme.ensembles.mixed import choice
 from mme.errors import InputError
 from mme.networks.control import RULES
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mme.arguments import choice
 from mme.comparison.spectra import validate_jobs
 from mme.comparison.store import SpectrumStore, key_of
 from mme.ensembles.circular import SampledCircularEnsemble, validate_orders
-from mme.ensembles.mixed import PARTS, MatrixSpectrum, choice
+from mme.ensembles.mixed import PARTS, MatrixSpectrum
 from mme.errors import InputError
 from mme.progress import tracked
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from mme.arguments import choice
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES
 from mme.ensembles.conjugate import CONJUGATES
 from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, bin_edges
-from mme.ensembles.mixed import PARTS, choice
+from mme.ensembles.mixed import PARTS
 from mme.ensembles.spectrum import POOLINGS
 from mme.errors import InputError
 from mme.result import Result

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mme.arguments import choice
 from mme.comparison.devices import gram_eigenvalues_on
 from mme.comparison.store import SpectrumStore, key_of
 from mme.ensembles.layers import EXTREME, Layer, smaller_gram_eigenvalues
-from mme.ensembles.mixed import MatrixSpectrum, choice
+from mme.ensembles.mixed import MatrixSpectrum
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.errors import InputError
 from mme.progress import tracked

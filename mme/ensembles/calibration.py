@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import beta, binom, binomtest
 
-from mme.algebra.checks import finite_array
+from mme.arguments import finite_array
 from mme.ensembles.equivalence import validate_delta
 from mme.errors import InputError
 from mme.result import Result
@@ -239,7 +239,7 @@ def rejection_rate(differences: ArrayLike, delta: float, *, level: float = 0.95)
 
 
 def _finite(name: str, values: ArrayLike, least: int) -> np.ndarray:
-    array = finite_array(values, name)
+    array = finite_array(name, values)
     if array.ndim != 1 or len(array) < least or np.iscomplexobj(array):
         raise InputError(
             f"{name} must be a sequence of at least {least} real numbers, but their shape is {array.shape} "

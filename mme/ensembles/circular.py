@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mme.algebra import C, Field, H, R
-from mme.algebra.checks import generator
-from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble, choice, eigenvalues
+from mme.arguments import choice, generator
+from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble, eigenvalues
 from mme.errors import InputError
 
 __all__ = [

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mme.arguments import choice
 from mme.ensembles.circular import SampledCircularEnsemble
 from mme.ensembles.density import ExpectedSpectrum, SpectralDensity
 from mme.ensembles.layers import layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum
-from mme.ensembles.mixed import choice
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 

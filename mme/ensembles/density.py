@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mme.ensembles.mixed import choice
+from mme.arguments import choice
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 from mme.result import Result

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.cluster import hierarchy
 
-from mme.algebra.checks import generator
+from mme.arguments import choice, generator
 from mme.ensembles.difference import (
     CircularSpectralDifference,
     Conjugacy,
@@ -19,7 +19,6 @@ from mme.ensembles.difference import (
     conjugate_spectrum,
 )
 from mme.ensembles.layers import layer_matrix_ensemble
-from mme.ensembles.mixed import choice
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 from mme.result import Result

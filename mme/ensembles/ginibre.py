@@ -18,7 +18,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import ArrayLike
 from scipy import fft, special
 
-from mme.ensembles.mixed import choice
+from mme.arguments import choice
 
 __all__ = [
     "complex_eigenvalue_density",

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble, choice
+from mme.arguments import choice
+from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.errors import InputError
 from mme.result import Result

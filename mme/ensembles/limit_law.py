@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from mme.arguments import choice
 from mme.ensembles.circular import validate_orders
 from mme.ensembles.ginibre import expected_eigenvalues
-from mme.ensembles.mixed import PARTS, choice
+from mme.ensembles.mixed import PARTS
 from mme.ensembles.modulus_moments import (
     bulk_deviation,
     bulk_radius,

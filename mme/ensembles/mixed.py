@@ -9,35 +9,14 @@ from typing import Any, Literal
 import numpy as np
 from scipy import linalg
 
+from mme.arguments import choice
 from mme.errors import InputError
 from mme.result import Result
 
-__all__ = ["PARTS", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "choice", "eigenvalues"]
+__all__ = ["PARTS", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "eigenvalues"]
 
 Part = Literal["real", "modulus", "symmetric"]
 PARTS: tuple[Part, ...] = ("real", "modulus", "symmetric")
-LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
-
-
-def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
-    """Return `value` if it is one of the allowed names, or say which exist.
-
-    Raises
-    ------
-    InputError
-        If `value` is not allowed.
-
-    Examples
-    --------
-    >>> choice("zeros", "keep", ("keep", "drop", "half"))
-    'keep'
-    """
-    if not isinstance(value, str) or value not in allowed:
-        given = repr(value)
-        if len(given) > LONGEST_SHOWN or "\n" in given:
-            given = f"of type {type(value).__name__}"
-        raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}, but it is {given}.")
-    return str(value)
 
 
 def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:

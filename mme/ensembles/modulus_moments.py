@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from mme.ensembles.mixed import PARTS, choice
+from mme.arguments import choice
+from mme.ensembles.mixed import PARTS
 
 __all__ = [
     "bulk_deviation",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mme.algebra.checks import finite_array
+from mme.arguments import finite_array
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.errors import InputError
 from mme.result import Result
@@ -89,7 +89,7 @@ def power_law(values: ArrayLike) -> PowerLaw:
     >>> power_law(uniform ** (-1 / 1.5))  # quantiles of the law with α = 2.5
     PowerLaw(α = 2.5 from 1 on: 2000 values)
     """
-    array = finite_array(values, "values")
+    array = finite_array("values", values)
     if array.ndim != 1 or np.iscomplexobj(array):
         raise InputError(
             f"values must be a sequence of real numbers, but their shape is {array.shape} and their type "

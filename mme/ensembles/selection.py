@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.ensembles.mixed import choice
+from mme.arguments import choice
 from mme.errors import InputError
 
 __all__ = ["as_numpy", "no_layers", "real_weights", "selected_weights"]

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mme.ensembles.mixed import PARTS, MatrixSpectrum, choice
+from mme.arguments import choice
+from mme.ensembles.mixed import PARTS, MatrixSpectrum
 from mme.errors import InputError
 from mme.result import Result
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from mme.algebra.checks import finite_array
+from mme.arguments import finite_array
 from mme.errors import InputError
 from mme.result import Result
 
@@ -85,7 +85,7 @@ def rank_correlation(
     RankCorrelation(+0.89, from +0.23 to +0.99, p = 0.019, 6 pairs)
     """
     names = {"x": x, "y": y} if given is None else {"x": x, "y": y, "given": given}
-    arrays = [finite_array(values, name) for name, values in names.items()]
+    arrays = [finite_array(name, values) for name, values in names.items()]
     for name, values in zip(names, arrays, strict=True):
         if values.ndim != 1 or values.shape != arrays[0].shape or values.size < FEWEST:
             raise InputError(
@@ -159,8 +159,8 @@ def leave_one_out(y: ArrayLike, *predictors: ArrayLike) -> np.ndarray:
     >>> leave_one_out([1.0, 2.0, 6.0])
     array([-3. , -1.5,  4.5])
     """
-    target = finite_array(y, "y")
-    columns: list[Any] = [finite_array(each, "predictors") for each in predictors]
+    target = finite_array("y", y)
+    columns: list[Any] = [finite_array("predictors", each) for each in predictors]
     if target.ndim != 1 or any(each.shape != target.shape for each in columns):
         shapes = ", ".join(str(each.shape) for each in (target, *columns))
         raise InputError(f"y and predictors must have one axis and equally many entries, but have {shapes}.")

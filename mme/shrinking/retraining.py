@@ -7,7 +7,7 @@ import copy
 from torch.nn.utils import parametrize
 from torch.nn.utils import prune as masks
 
-from mme.ensembles.mixed import choice
+from mme.arguments import choice
 from mme.networks._torch import nn, torch
 from mme.networks.training import Recipe, fit
 

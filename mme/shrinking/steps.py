@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from mme.arguments import choice
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.ensembles.equivalence import default_delta, validate_delta
 from mme.ensembles.layers import layer_matrix_ensemble
-from mme.ensembles.mixed import choice
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
 from mme.networks._torch import nn, torch

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra.checks import generator
+from mme.arguments import generator
 from mme.networks._torch import nn, torch
 from mme.transforms.links import hidden_links
 

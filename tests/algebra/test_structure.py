@@ -124,7 +124,7 @@ def test_bad_matrices_are_refused_at_every_door(F: Field, method: str) -> None:
         call(bad)
     with pytest.raises(InputError, match=r"^a must have shape \(\.\.\., d, d\), but its shape is \(4,\)\.$"):
         call(good[0, 0])
-    with pytest.raises(InputError, match=r"^a must be an array of numbers, but its type is "):
+    with pytest.raises(InputError, match=r"^a must be an array of numbers, but it has dtype "):
         call([["1", "2"], ["3", "4"]])
     with pytest.raises(InputError, match=r"^a must be an array of numbers, but its rows differ in length\.$"):
         call([[1, 2], [3]])

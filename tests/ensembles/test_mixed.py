@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mme.arguments import choice
 from mme.ensembles import MixedMatrixEnsemble
-from mme.ensembles.mixed import PARTS, choice, eigenvalues
+from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
 
 seeds = st.integers(0, 2**32 - 1)
