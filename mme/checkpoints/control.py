@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.errors import InputError
 from mme.networks.control import RULES
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["recognised_rule", "untrained_checkpoint"]
 

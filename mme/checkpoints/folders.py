@@ -14,9 +14,9 @@ from typing import Any
 
 from mme.checkpoints.limits import refuse_damage
 from mme.checkpoints.safetensors_files import read_safetensors
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.checkpoints.torch_files import read_torch
 from mme.errors import InputError
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["is_network", "read_folder", "shards_without_index"]
 

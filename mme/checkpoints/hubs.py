@@ -13,10 +13,10 @@ from pathlib import Path
 
 from mme.checkpoints.control import untrained_checkpoint
 from mme.checkpoints.modules import in_memory, initialised, known, library
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.checkpoints.torchvision_hub import open_torchvision
-from mme.ensembles.selection import as_numpy
 from mme.errors import InputError
+from mme.weights.arrays import as_numpy
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["HUBS", "is_hub_name", "open_hub"]
 

@@ -25,8 +25,8 @@ from mme.checkpoints.keras_layout import (
     variable_names,
 )
 from mme.checkpoints.limits import refuse_damage
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.errors import InputError
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_keras"]
 

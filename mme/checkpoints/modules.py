@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from mme.checkpoints.control import untrained_checkpoint
-from mme.checkpoints.stored import Checkpoint, StoredTensor
-from mme.ensembles.selection import as_numpy
 from mme.errors import InputError
+from mme.weights.arrays import as_numpy
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["drawn", "in_memory", "initialised", "known", "library"]
 

@@ -12,10 +12,10 @@ from typing import IO
 
 import numpy as np
 
-from mme.checkpoints.axes import outputs_first
 from mme.checkpoints.limits import refuse_damage, require_stored
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.errors import InputError
+from mme.weights.axes import outputs_first
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_npy", "read_npz"]
 
@@ -27,7 +27,7 @@ def read_npz(path: Path) -> Checkpoint:
     """Open an archive of arrays, as `numpy.savez` and `numpy.savez_compressed` write it.
 
     Names are the archive's keys. Arrays are outputs first, as in torch, but for those named ``kernel``
-    (`mme.checkpoints.axes.outputs_first`). An array of Python objects is refused when it is read.
+    (`mme.weights.axes.outputs_first`). An array of Python objects is refused when it is read.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mme.checkpoints.onnx_numbers import Numbers
-from mme.checkpoints.stored import StoredTensor
+from mme.weights.stored import StoredTensor
 
 __all__ = ["Constant", "Graph", "constant_of", "scale_after"]
 

@@ -13,8 +13,8 @@ from mme.checkpoints.onnx_chains import Constant, constant_of, scale_after
 from mme.checkpoints.onnx_functions import without_functions
 from mme.checkpoints.onnx_numbers import Numbers, numbers_of
 from mme.checkpoints.onnx_records import read_model
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.errors import InputError
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_onnx"]
 

@@ -10,9 +10,9 @@ from mme.checkpoints.folders import is_network, read_folder, shards_without_inde
 from mme.checkpoints.limits import refuse_damage
 from mme.checkpoints.numpy_files import read_npy, read_npz
 from mme.checkpoints.safetensors_files import read_safetensors
-from mme.checkpoints.stored import Checkpoint
 from mme.checkpoints.torch_files import read_torch
 from mme.errors import InputError
+from mme.weights.stored import Checkpoint
 
 __all__ = ["SUFFIXES", "checkpoints_in", "open_checkpoint"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from mme.checkpoints.axes import outputs_first
 from mme.checkpoints.limits import refuse_damage, require_stored
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.errors import InputError
+from mme.weights.axes import outputs_first
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_safetensors"]
 
@@ -32,7 +32,7 @@ def read_safetensors(path: Path) -> Checkpoint:
     """Open a safetensors file.
 
     Tensors are outputs first, as in torch, but for those named ``kernel``
-    (`mme.checkpoints.axes.outputs_first`). Short floats are read as float32 where NumPy lacks them.
+    (`mme.weights.axes.outputs_first`). Short floats are read as float32 where NumPy lacks them.
 
     Parameters
     ----------

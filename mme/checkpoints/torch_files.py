@@ -23,11 +23,11 @@ from typing import IO, Any
 import numpy as np
 
 from mme.checkpoints.limits import refuse_damage, require_stored
-from mme.checkpoints.stored import Checkpoint, StoredTensor
 from mme.checkpoints.torch_shells import Array, stand_ins
 from mme.checkpoints.torch_weights import FoundWeight, found_weights
-from mme.ensembles.selection import as_numpy
 from mme.errors import InputError
+from mme.weights.arrays import as_numpy
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_torch"]
 

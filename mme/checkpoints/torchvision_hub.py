@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mme.checkpoints.modules import drawn, initialised, known, library
-from mme.checkpoints.stored import Checkpoint
 from mme.errors import InputError
+from mme.weights.stored import Checkpoint
 
 __all__ = ["FIRST_WEIGHTS", "has_weights", "open_torchvision"]
 

@@ -10,9 +10,9 @@ import typer
 
 from mme.checkpoints.hubs import HUBS, is_hub_name, open_hub
 from mme.checkpoints.opening import checkpoints_in, open_checkpoint
-from mme.checkpoints.stored import Checkpoint
 from mme.cli.app import complain
 from mme.errors import InputError
+from mme.weights.stored import Checkpoint
 
 __all__ = ["Net", "Nets", "open_net", "open_nets"]
 

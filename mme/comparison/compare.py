@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mme.checkpoints.control import recognised_rule, untrained_checkpoint
-from mme.checkpoints.stored import Checkpoint
 from mme.comparison.circular import SharedCircularEnsemble
 from mme.comparison.options import Options
 from mme.comparison.spectra import NetworkSpectrum, network_spectrum
@@ -25,6 +24,7 @@ from mme.ensembles.equivalence import EquivalenceClasses, default_delta, equival
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 from mme.result import Result
+from mme.weights.stored import Checkpoint
 
 __all__ = ["Comparison", "Measurement", "compare", "difference_of", "measure"]
 

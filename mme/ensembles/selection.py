@@ -10,8 +10,9 @@ import numpy as np
 
 from mme.arguments import choice
 from mme.errors import InputError
+from mme.weights.arrays import as_numpy
 
-__all__ = ["as_numpy", "no_layers", "real_weights", "selected_weights"]
+__all__ = ["no_layers", "real_weights", "selected_weights"]
 
 # What a bare tensor's number of axes says about the layer that it came from.
 TYPES_BY_AXES = {2: "Linear", 3: "Conv1d", 4: "Conv2d", 5: "Conv3d"}
@@ -214,25 +215,3 @@ def real_weights(name: str, value: Any) -> np.ndarray:
             f"layer {name!r} has NaN or infinite weights ({bad} of {array.size}); they must be finite."
         )
     return array
-
-
-def as_numpy(name: str, value: Any) -> np.ndarray:
-    """Return a NumPy array, from torch tensors of any device, layout and precision too.
-
-    Examples
-    --------
-    >>> as_numpy("fc", [[1, 2]])
-    array([[1, 2]])
-    """
-    if not hasattr(value, "detach"):
-        return np.asarray(value)
-    tensor = value.detach()
-    if tensor.is_meta:
-        raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")
-    if str(tensor.layout) != "torch.strided":  # sparse in one of several ways
-        tensor = tensor.to_dense()
-    if getattr(tensor, "is_quantized", False):
-        tensor = tensor.dequantize()
-    if tensor.is_floating_point() and tensor.element_size() < 4:  # NumPy has no bfloat16
-        tensor = tensor.float()
-    return np.asarray(tensor.cpu().resolve_conj().resolve_neg().numpy())

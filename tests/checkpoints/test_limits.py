@@ -5,9 +5,9 @@ import errno
 import numpy as np
 import pytest
 
-from mme.checkpoints.axes import outputs_first
 from mme.checkpoints.limits import ALWAYS_ALLOWED, LARGEST, RATIO, refuse_damage, require_stored
 from mme.errors import InputError
+from mme.weights.axes import outputs_first
 
 
 def test_plain_numbers_take_what_is_there() -> None:

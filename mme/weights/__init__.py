@@ -1,0 +1,5 @@
+"""Named tensors of a network, and the weights that it computes with."""
+
+from mme.weights.stored import Checkpoint, StoredTensor
+
+__all__ = ["Checkpoint", "StoredTensor"]
