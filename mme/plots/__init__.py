@@ -1,6 +1,5 @@
 """Every figure of the book, callable on your own data."""
 
-from mme.plots.balance import fibre_and_balance
 from mme.plots.beyond import entropy_at_rank_loss
 from mme.plots.chebyshev import errors_against_gap
 from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
@@ -55,7 +54,6 @@ __all__ = [
     "errors_against_gap",
     "errors_by_order",
     "errors_of_laws",
-    "fibre_and_balance",
     "figure",
     "fluctuations",
     "gaps",
