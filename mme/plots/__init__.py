@@ -1,6 +1,5 @@
 """Every figure of the book, callable on your own data."""
 
-from mme.plots.beyond import entropy_at_rank_loss
 from mme.plots.chebyshev import errors_against_gap
 from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
 from mme.plots.comparison import comparison, network_density
@@ -48,7 +47,6 @@ __all__ = [
     "differences_beside_controls",
     "eigenphases",
     "eigenvalues_in_the_plane",
-    "entropy_at_rank_loss",
     "entropy_of_ratio",
     "equivalence_classes",
     "errors_against_gap",
