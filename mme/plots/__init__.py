@@ -1,6 +1,5 @@
 """Every figure of the book, callable on your own data."""
 
-from mme.plots.chebyshev import errors_against_gap
 from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
 from mme.plots.comparison import comparison, network_density
 from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
@@ -49,7 +48,6 @@ __all__ = [
     "eigenvalues_in_the_plane",
     "entropy_of_ratio",
     "equivalence_classes",
-    "errors_against_gap",
     "errors_by_order",
     "errors_of_laws",
     "figure",
