@@ -4,7 +4,6 @@ from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
 from mme.plots.comparison import comparison, network_density
 from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
-from mme.plots.entropy import entropy_of_ratio
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
 from mme.plots.fields import group_volumes
 from mme.plots.gram import block_spectra, gram_matrix_image
@@ -46,7 +45,6 @@ __all__ = [
     "differences_beside_controls",
     "eigenphases",
     "eigenvalues_in_the_plane",
-    "entropy_of_ratio",
     "equivalence_classes",
     "errors_by_order",
     "errors_of_laws",
