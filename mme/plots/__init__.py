@@ -5,7 +5,6 @@ from mme.plots.comparison import comparison, network_density
 from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
-from mme.plots.fields import group_volumes
 from mme.plots.gram import block_spectra, gram_matrix_image
 from mme.plots.layers import gram_sides, unfolding
 from mme.plots.limit_law import (
@@ -53,7 +52,6 @@ __all__ = [
     "gaps",
     "gram_matrix_image",
     "gram_sides",
-    "group_volumes",
     "kernel_curves",
     "metric_balls",
     "network_density",
