@@ -5,7 +5,6 @@ from mme.plots.comparison import comparison, network_density
 from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
-from mme.plots.gram import block_spectra, gram_matrix_image
 from mme.plots.layers import gram_sides, unfolding
 from mme.plots.limit_law import (
     eigenvalues_in_the_plane,
@@ -35,7 +34,6 @@ from mme.plots.vision import (
 __all__ = [
     "PALETTE",
     "approach_to_infinite_depth",
-    "block_spectra",
     "comparison",
     "csd",
     "cumulative_differences",
@@ -50,7 +48,6 @@ __all__ = [
     "figure",
     "fluctuations",
     "gaps",
-    "gram_matrix_image",
     "gram_sides",
     "kernel_curves",
     "metric_balls",
