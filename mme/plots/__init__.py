@@ -12,7 +12,6 @@ from mme.plots.limit_law import (
     errors_of_laws,
     sampled_beside_laws,
 )
-from mme.plots.metric import approach_to_infinite_depth, metric_balls
 from mme.plots.monte_carlo import kernel_curves
 from mme.plots.networks import (
     differences_beside_controls,
@@ -33,7 +32,6 @@ from mme.plots.vision import (
 
 __all__ = [
     "PALETTE",
-    "approach_to_infinite_depth",
     "comparison",
     "csd",
     "cumulative_differences",
@@ -50,7 +48,6 @@ __all__ = [
     "gaps",
     "gram_sides",
     "kernel_curves",
-    "metric_balls",
     "network_density",
     "orbit_in_two_planes",
     "pooling",
