@@ -12,7 +12,6 @@ from mme.plots.limit_law import (
     errors_of_laws,
     sampled_beside_laws,
 )
-from mme.plots.monte_carlo import kernel_curves
 from mme.plots.networks import (
     differences_beside_controls,
     spectra_beside_controls,
@@ -47,7 +46,6 @@ __all__ = [
     "fluctuations",
     "gaps",
     "gram_sides",
-    "kernel_curves",
     "network_density",
     "orbit_in_two_planes",
     "pooling",
