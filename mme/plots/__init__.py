@@ -17,7 +17,6 @@ from mme.plots.networks import (
     spectra_beside_controls,
     variance_beside_controls,
 )
-from mme.plots.orbit import orbit_in_two_planes
 from mme.plots.power import power_curves, power_grid
 from mme.plots.repulsion import repulsion_and_its_absence
 from mme.plots.spectrum import densities, pooling
@@ -47,7 +46,6 @@ __all__ = [
     "gaps",
     "gram_sides",
     "network_density",
-    "orbit_in_two_planes",
     "pooling",
     "power_curves",
     "power_grid",
