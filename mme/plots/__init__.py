@@ -18,7 +18,6 @@ from mme.plots.networks import (
     variance_beside_controls,
 )
 from mme.plots.power import power_curves, power_grid
-from mme.plots.repulsion import repulsion_and_its_absence
 from mme.plots.spectrum import densities, pooling
 from mme.plots.style import PALETTE, figure, styled
 from mme.plots.vision import (
@@ -51,7 +50,6 @@ __all__ = [
     "power_grid",
     "pruned_mass",
     "quantities_and_errors",
-    "repulsion_and_its_absence",
     "sampled_beside_laws",
     "shrinking_ladders",
     "spectra_beside_controls",
