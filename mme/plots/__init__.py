@@ -5,7 +5,6 @@ from mme.plots.comparison import comparison, network_density
 from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
-from mme.plots.layers import gram_sides, unfolding
 from mme.plots.limit_law import (
     eigenvalues_in_the_plane,
     errors_by_order,
@@ -43,7 +42,6 @@ __all__ = [
     "figure",
     "fluctuations",
     "gaps",
-    "gram_sides",
     "network_density",
     "pooling",
     "power_curves",
@@ -57,7 +55,6 @@ __all__ = [
     "styled",
     "table_beside_measurements",
     "traces",
-    "unfolding",
     "unitary_and_modulus",
     "variance_beside_controls",
     "variance_by_choice",
