@@ -1,6 +1,5 @@
 """Every figure of the book, callable on your own data."""
 
-from mme.plots.circular import eigenphases, gaps, traces, unitary_and_modulus
 from mme.plots.comparison import comparison, network_density
 from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
@@ -34,14 +33,12 @@ __all__ = [
     "cumulative_sums",
     "densities",
     "differences_beside_controls",
-    "eigenphases",
     "eigenvalues_in_the_plane",
     "equivalence_classes",
     "errors_by_order",
     "errors_of_laws",
     "figure",
     "fluctuations",
-    "gaps",
     "network_density",
     "pooling",
     "power_curves",
@@ -54,8 +51,6 @@ __all__ = [
     "steps_of_variance",
     "styled",
     "table_beside_measurements",
-    "traces",
-    "unitary_and_modulus",
     "variance_beside_controls",
     "variance_by_choice",
     "variance_by_draw",
