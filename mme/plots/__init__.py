@@ -4,12 +4,6 @@ from mme.plots.comparison import comparison, network_density
 from mme.plots.compression import pruned_mass, quantities_and_errors, shrinking_ladders
 from mme.plots.difference import csd, cumulative_sums, variance_by_draw
 from mme.plots.equivalence import equivalence_classes, variance_by_choice
-from mme.plots.limit_law import (
-    eigenvalues_in_the_plane,
-    errors_by_order,
-    errors_of_laws,
-    sampled_beside_laws,
-)
 from mme.plots.networks import (
     differences_beside_controls,
     spectra_beside_controls,
@@ -33,10 +27,7 @@ __all__ = [
     "cumulative_sums",
     "densities",
     "differences_beside_controls",
-    "eigenvalues_in_the_plane",
     "equivalence_classes",
-    "errors_by_order",
-    "errors_of_laws",
     "figure",
     "fluctuations",
     "network_density",
@@ -45,7 +36,6 @@ __all__ = [
     "power_grid",
     "pruned_mass",
     "quantities_and_errors",
-    "sampled_beside_laws",
     "shrinking_ladders",
     "spectra_beside_controls",
     "steps_of_variance",
