@@ -13,7 +13,7 @@ from mme.arguments import number
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.ensembles.equivalence import EquivalenceClasses
 from mme.errors import InputError
-from mme.plots.records import binned, flag, of_type, record, several
+from mme.plots.records import FLAG, binned, of_type, record, several
 from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, styled
 
 __all__ = ["comparison", "equivalence_classes"]
@@ -94,7 +94,7 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False) -> Axes:
     """
     for each in several("found", found):
         of_type("found", each, EquivalenceClasses, "an EquivalenceClasses")
-    flag("log", log)
+    of_type("log", log, *FLAG)
     (names, *others) = ([name for members in each.classes for name in members] for each in found)
     if any(each != names for each in others) or not all(set(names) <= set(each.variances) for each in found):
         raise InputError("found must be classes of the same networks in the same order, but they are not.")
@@ -139,10 +139,9 @@ def _dendrogram(ax: Axes, variances: np.ndarray, found: Any) -> None:
     ax.set(xlabel="distance", yticks=[], ylim=(-0.6, len(variances) - 0.4))
     ax.spines["left"].set_visible(False)
     ax.invert_xaxis()
-    if len(variances) < 2:
-        return
+    merges = hierarchy.linkage(variances[:, None], found.classes.linkage) if len(variances) > 1 else []
     centres, heights = [float(row) for row in range(len(variances))], [0.0] * len(variances)
-    for first, second, distance, _ in hierarchy.linkage(variances[:, None], found.classes.linkage):
+    for first, second, distance, _ in merges:
         a, b = int(first), int(second)
         across, along = [heights[a], distance, distance, heights[b]], 2 * [centres[a]] + 2 * [centres[b]]
         ax.plot(across, along, color=GREY)

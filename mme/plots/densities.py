@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from mme.arguments import number
 from mme.ensembles.density import SpectralDensity
-from mme.plots.records import binned, flag, of_type, pair, several
+from mme.plots.records import FLAG, binned, of_type, pair, several
 from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, figure, label, styled
 
 __all__ = ["densities", "network_density"]
@@ -47,14 +47,13 @@ def densities(
     """
     of_type("densities", densities, Mapping, "a mapping of names to SpectralDensity")
     several("densities", densities)
-    flag("log", log)
+    of_type("log", log, *FLAG)
     for name, rho in densities.items():
         binned(f"densities[{name!r}]", rho, SpectralDensity, "density", (1, 2))
     ends = None
     if zoom is not None:
         low, high = pair("zoom", zoom)
-        low = number("zoom[0]", low)
-        ends = low, number("zoom[1]", high, above=low)
+        ends = number("zoom[0]", low), number("zoom[1]", high, above=number("zoom[0]", low))
     ratios = [1.0] if ends is None or ax is not None else [2.2, 1.0]
     opened = figure(ax, size=(7.2, 3.3), panels=(1, len(ratios)), sharey=True, width_ratios=ratios)
     panels: list[Axes] = list(np.ravel(opened))

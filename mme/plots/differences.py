@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from mme.arguments import number
 from mme.ensembles.difference import CircularSpectralDifference
-from mme.plots.records import binned, flag, of_type, record, several
+from mme.plots.records import FLAG, binned, of_type, record, several
 from mme.plots.style import BLUE, COLOURS, GREY, figure, label, styled
 
 __all__ = ["csd", "cumulative_differences", "fluctuations"]
@@ -87,7 +87,7 @@ def cumulative_differences(
     >>> drawn = cumulative_differences([SimpleNamespace(name="mine", untrained=[before], trained=after)])
     """
     networks = _networks(rows)
-    flag("controls", controls)
+    of_type("controls", controls, *FLAG)
     end = None if until is None else number("until", until, above=0)
     ax = figure(ax, size=(7.0, 3.4))
     ax.axhline(0, color=GREY, linewidth=0.6)

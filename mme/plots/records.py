@@ -10,7 +10,9 @@ import numpy as np
 from mme.arguments import shown
 from mme.errors import InputError
 
-__all__ = ["binned", "flag", "of_type", "pair", "record", "several"]
+__all__ = ["FLAG", "binned", "of_type", "pair", "record", "several"]
+
+FLAG = ((bool, np.bool_), "True or False")
 
 
 def of_type(name: str, value: Any, kind: type | tuple[type, ...], right: str) -> None:
@@ -39,11 +41,6 @@ def pair(name: str, value: Any) -> tuple[Any, Any]:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise InputError(f"{name} must be two numbers, but it is {shown(value)}.")
     return value[0], value[1]
-
-
-def flag(name: str, value: Any) -> None:
-    """Refuse what is neither true nor false."""
-    of_type(name, value, (bool, np.bool_), "True or False")
 
 
 def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...]) -> None:

@@ -27,6 +27,7 @@ COLOURS = PALETTE[:-1]  # for curves and classes, again from the first after the
 MOST_PANELS = 50  # in a row or a column; these take a second
 LARGEST = 400.0  # inches; matplotlib draws no more than 65536 pixels
 LONGEST = 26  # characters of a network's name
+P = ParamSpec("P")
 
 STYLE: Any = {
     "figure.figsize": (7.0, 3.4),
@@ -54,9 +55,6 @@ STYLE: Any = {
     "font.size": 11.0,
     "figure.constrained_layout.use": True,
 }
-
-
-P = ParamSpec("P")
 
 
 def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
