@@ -36,6 +36,8 @@ class StoredTensor:
     note : str
         How the weight was made from what is stored, such as ``"weight norm: g v/‖v‖"``; empty where it is
         stored as it is.
+    effective : bool
+        Whether it is what the network computes with, outputs first: no rule of `mme.weights` is applied again.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class StoredTensor:
     location: Hashable | None = None
     fingerprint: str | None = None
     note: str = ""
+    effective: bool = False
 
     @property
     def size(self) -> int:
