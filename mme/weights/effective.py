@@ -75,4 +75,5 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
         for tensor in ordered
         for layer in ((tensor,) if tensor.effective else experts(tensor, made))
     }
-    return Checkpoint(given.name, given.format, with_one_set(layers, which), given.rule)
+    chosen = with_one_set(layers, which) if stored or which is not None else layers.values()
+    return Checkpoint(given.name, given.format, chosen, given.rule)

@@ -422,8 +422,7 @@ def test_linear_layers_that_are_stored_inputs_first() -> None:
 def test_transposed_convolutions(groups: int, axes: int, bias: bool) -> None:
     build = nn.ConvTranspose1d if axes == 1 else nn.ConvTranspose2d
     module = seeded(build, 8, 6, 3, groups=groups, bias=bias).double()
-    # its adjoint in the inputs is a plain convolution: (in, out/g, k) as torch stores it; as a matrix of outputs,
-    # the response to each input by itself, by definition
+    # the response to each input by itself
     weight = np.zeros((6, 8 // groups, *(3,) * axes))
     for channel in range(8):
         pulse = torch.zeros(1, 8, *(1,) * axes, dtype=torch.double)
@@ -459,6 +458,7 @@ def test_one_of_two_sets_counts(prefix: str, plain: str) -> None:
     assert chosen.keys() == {f"{prefix}a.weight", f"{prefix}b.weight"}
     np.testing.assert_array_equal(chosen[f"{prefix}a.weight"], normal(5, 4, seed=1))
     assert layers(effective_weights(stored), which=which).keys() == chosen.keys()
+    assert layers(effective_weights(stored, which=which)).keys() == chosen.keys()
     with pytest.raises(InputError, match=f"which must be one of '{which}', but it is 'ema'"):
         effective_weights(stored, which="ema")
 
@@ -502,7 +502,7 @@ def test_codes_are_never_measured(name: str, value: Any, reason: str) -> None:
 
 def test_scales_of_unknown_codes_are_no_layers() -> None:
     stored = {
-        "fc.weight": np.ones((8, 4), np.uint8), "fc.weight_scale": normal(8, 2), "fc.weight_scale_2": np.ones(1),
+        "fc.weight": np.ones((8, 4), np.uint8), "fc.weight_scale": normal(8, 2),
         "out.qweight": np.ones((8, 4), np.int32), "out.scales": normal(3, 4), "last.weight": normal(4, 4),
     }  # fmt: skip
     assert layers(stored).keys() == {"last.weight"}
@@ -527,7 +527,8 @@ def test_nothing_is_read_before_it_is_needed() -> None:
         raise AssertionError("read")
 
     shapes = {
-        "a.weight_g": (5, 1), "a.weight_v": (5, 4), "b.qweight": (4, 8), "b.qzeros": (1, 1), "b.scales": (1, 8),
+        "a.weight_g": (5, 1), "a.weight_v": (5, 4),
+        "b.qweight": (4, 8), "b.qzeros": (1, 1), "b.scales": (1, 8),
         "experts.w": (3, 4, 5), "model_ema.c.weight": (4, 5), "model.c.weight": (4, 5),
     }  # fmt: skip
     stored = [
