@@ -54,7 +54,7 @@ def _linear(shape: Shape, weight: np.ndarray) -> np.ndarray:
 def _transposed_shape(
     weight: StoredTensor, bias: StoredTensor | None = None, groups: StoredTensor | None = None
 ) -> Shape | None:
-    if len(weight.shape) < 3:
+    if len(weight.shape) < 3 or 0 in weight.shape:
         return None
     inputs, outputs, *kernel = weight.shape
     told = _bias_length(bias)
