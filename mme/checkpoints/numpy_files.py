@@ -14,7 +14,6 @@ import numpy as np
 
 from mme.checkpoints.limits import refuse_damage, require_stored
 from mme.errors import InputError
-from mme.weights.axes import outputs_first
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_npy", "read_npz"]
@@ -26,8 +25,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def read_npz(path: Path) -> Checkpoint:
     """Open an archive of arrays, as `numpy.savez` and `numpy.savez_compressed` write it.
 
-    Names are the archive's keys. Arrays are outputs first, as in torch, but for those named ``kernel``
-    (`mme.weights.axes.outputs_first`). An array of Python objects is refused when it is read.
+    Names are the archive's keys. An array of Python objects is refused when it is read.
 
     Parameters
     ----------
@@ -136,8 +134,6 @@ def _tensor(
     path: Path,
     kind: str,
 ) -> StoredTensor:
-    axes = outputs_first(name, shape)
-
     def read() -> np.ndarray:
         if dtype.hasobject:
             raise InputError(
@@ -146,9 +142,9 @@ def _tensor(
             )
         with refuse_damage(path, kind), opened() as file:
             array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-        return array.transpose(axes)
+        return array
 
-    return StoredTensor(name, tuple(shape[axis] for axis in axes), str(dtype), read)
+    return StoredTensor(name, shape, str(dtype), read)
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:

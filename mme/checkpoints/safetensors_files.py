@@ -19,7 +19,6 @@ from safetensors import safe_open
 
 from mme.checkpoints.limits import refuse_damage, require_stored
 from mme.errors import InputError
-from mme.weights.axes import outputs_first
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_safetensors"]
@@ -31,8 +30,7 @@ LARGEST_HEADER = 100_000_000  # the library's own limit
 def read_safetensors(path: Path) -> Checkpoint:
     """Open a safetensors file.
 
-    Tensors are outputs first, as in torch, but for those named ``kernel``
-    (`mme.weights.axes.outputs_first`). Short floats are read as float32 where NumPy lacks them.
+    Short floats are read as float32 where NumPy lacks them.
 
     Parameters
     ----------
@@ -102,14 +100,11 @@ def _tensor(path: Path, name: str, entry: dict[str, Any], start: int, room: int)
     if code in TYPES:
         stored, name_of_type, _ = TYPES[code]
         require_stored(name, path, math.prod(shape) * stored.itemsize, end - begin)
-    axes = outputs_first(name, shape)
-    read = partial(_numbers, path, name, code, shape, start + begin, axes)
-    return StoredTensor(name, tuple(shape[axis] for axis in axes), name_of_type, read)
+    read = partial(_numbers, path, name, code, shape, start + begin)
+    return StoredTensor(name, shape, name_of_type, read)
 
 
-def _numbers(
-    path: Path, name: str, code: str, shape: tuple[int, ...], offset: int, axes: tuple[int, ...]
-) -> np.ndarray:
+def _numbers(path: Path, name: str, code: str, shape: tuple[int, ...], offset: int) -> np.ndarray:
     if code not in TYPES:
         raise InputError(
             f"{path} holds {name!r} as {code}, which is not read; the types that are: {', '.join(TYPES)}."
@@ -120,7 +115,7 @@ def _numbers(
         raw = np.fromfile(path, stored, count, offset=offset)
         if raw.size < count:  # the file has shrunk since it was opened
             raise EOFError(f"{name!r} ends early")
-        return (raw if convert is None else convert(raw)).reshape(shape).transpose(axes)
+        return (raw if convert is None else convert(raw)).reshape(shape)
 
 
 def _bfloat16(raw: np.ndarray) -> np.ndarray:
