@@ -163,7 +163,7 @@ def measure(
     rule = None
     if isinstance(source, Checkpoint) and control is not None:
         recognised = recognised_rule(source)
-        rule = control if control != "auto" else recognised and recognised.rule
+        rule = control if control != "auto" else None if recognised is None else recognised.rule
     if rule is None:
         return Measurement(spectrum.name, spectrum, csd, verdict)
     untrained = untrained_control(source, rule, rng=control_seed)

@@ -13,8 +13,8 @@ from mme.extras import required
 from mme.networks._torch import nn, torch
 
 __all__ = [
-    "NORMALISED", "PLAIN", "Digits", "Recipe", "accuracy", "checked", "correct_answers", "digits_images",
-    "fit", "own_settings", "state_of", "trained_from",
+    "NORMALISED", "PLAIN", "Digits", "Recipe", "accuracy", "checked", "checked_module", "correct_answers",
+    "digits_images", "fit", "own_settings", "state_of", "trained_from",
 ]  # fmt: skip
 
 TRAIN_IMAGES, TEST_IMAGES = 1347, 450
@@ -110,6 +110,13 @@ class Recipe:
 NORMALISED = Recipe()
 # Without batch normalisation the larger rate makes the training diverge, and it takes more steps.
 PLAIN = Recipe(epochs=12, learning_rate=0.03, batch_size=32)
+
+
+def checked_module(model: nn.Module) -> nn.Module:
+    """Return the model if it is one."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model must be a torch.nn.Module, but it is {shown(model)}.")
+    return model
 
 
 def checked(recipe: Recipe, seed: int) -> tuple[Recipe, int]:
@@ -226,9 +233,7 @@ def correct_answers(model: nn.Module, part: str = "test") -> np.ndarray:
 
 def _answers(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
     """Which images a network, in evaluation mode for the moment, calls by their label."""
-    if not isinstance(model, nn.Module):
-        raise InputError(f"model must be a torch.nn.Module, but it is {shown(model)}.")
-    modes = {layer: layer.training for layer in model.modules()}
+    modes = {layer: layer.training for layer in checked_module(model).modules()}
     model.eval()
     try:
         with own_settings(), torch.no_grad():
