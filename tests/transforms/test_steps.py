@@ -129,6 +129,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (partial(ladder, MODEL, prune, "0.5"), "shares must be an array of numbers"),
     (partial(ladder, MODEL, prune, 3), "shares must rise"),
     (partial(ladder, MODEL, "prune", [0.5]), "shrink and retrain must be functions"),
+    (partial(ladder, MODEL, nn.Linear(3, 2), [0.5]), "shrink and retrain must be functions"),
+    (partial(ladder, MODEL, prune, [0.5], retrain=MODEL), "shrink and retrain must be functions"),
     (partial(ladder, "vgg5", prune, [0.5]), "model must be a"),
     (partial(ladder, nn.Linear(3, 2), prune, [0.5]), "model must take images"),
     (partial(ladder, MODEL, lambda model, share: None, [0.5]), "model must be a"),
