@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from mme.checkpoints.control import untrained_checkpoint
 from mme.checkpoints.modules import in_memory, initialised, known, library
 from mme.checkpoints.torchvision_hub import open_torchvision
 from mme.errors import InputError
 from mme.weights.arrays import as_numpy
 from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.untrained import untrained_control
 
 __all__ = ["HUBS", "is_hub_name", "open_hub"]
 
@@ -142,8 +142,8 @@ def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Chec
     ]
     opened = Checkpoint(f"efficientnet-lite{network}", "torch", tensors, "efficientnet")
     if weights == "untrained":
-        return untrained_checkpoint(
-            Checkpoint(f"efficientnet-lite{network}@untrained", "torch", tensors, "efficientnet"), seed=seed
+        return untrained_control(
+            Checkpoint(f"efficientnet-lite{network}@untrained", "torch", tensors, "efficientnet"), rng=seed
         )
     if weights:
         raise InputError(f"efficientnet-lite:{network} is trained or @untrained, but it is {weights!r}.")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from mme.checkpoints.control import untrained_checkpoint
 from mme.errors import InputError
 from mme.weights.arrays import as_numpy
 from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.untrained import untrained_control
 
 __all__ = ["drawn", "in_memory", "initialised", "known", "library"]
 
@@ -109,7 +109,7 @@ def drawn(name: str, build: Callable[[], Any], rule: str, seed: int) -> Checkpoi
     for parameter, tensor, types, count in _shapes(build):
         tensors.append(StoredTensor(parameter, tuple(tensor.shape), "float32", unread, types))
         groups[parameter] = count
-    return untrained_checkpoint(Checkpoint(name, "untrained", tensors, rule), seed=seed, groups=groups)
+    return untrained_control(Checkpoint(name, "untrained", tensors, rule), rng=seed, groups=groups)
 
 
 def initialised(name: str, build: Callable[[], Any], seed: int) -> Checkpoint:
