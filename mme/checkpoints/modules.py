@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from mme.checkpoints.control import untrained_checkpoint
 from mme.errors import InputError
+from mme.extras import required
 from mme.weights.arrays import as_numpy
 from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = ["drawn", "in_memory", "initialised", "known", "library"]
+__all__ = ["drawn", "in_memory", "initialised", "known", "library", "state"]
 
 SHOWN = 4  # names that are offered for a mistyped one
 
 
 def known(hub: str, network: str, names: Iterable[str], what: str = "network") -> str:
-    """Return the name, or offer the nearest ones.
-
-    Raises
-    ------
-    InputError
-        If it is none of the names.
-
-    Examples
-    --------
-    >>> known("digits", "vgg6", ["vgg5", "resnet8"])
-    Traceback (most recent call last):
-    mme.errors.InputError: digits has no network 'vgg6'; near names are vgg5.
-    """
+    """Return the name if it is among the names; otherwise InputError offers the nearest ones."""
     listed = list(names)
     if network in listed:
         return network
@@ -40,96 +28,32 @@ def known(hub: str, network: str, names: Iterable[str], what: str = "network") -
 
 
 def library(hub: str, module: str, extra: str) -> Any:
-    """Import what a hub needs.
+    """Import what a hub needs."""
+    if module in ("torchvision", "timm"):  # timm builds on torchvision, which may need a repair
+        required("torch", extra, f"the hub {hub}")
+        from mme.networks import import_torchvision
 
-    Raises
-    ------
-    InputError
-        If it is not installed; the message says which extra brings it.
+        import_torchvision()
+    return required(module, extra, f"the hub {hub}")
 
-    Examples
-    --------
-    >>> library("sums", "math", "torch").factorial(3)
-    6
+
+def drawn(name: str, build: Callable[[], Any], rule: str, seed: int) -> Checkpoint:
+    """Return initial weights by a rule of `mme.networks.untrained_control`, drawn layer by layer.
+
+    The network is built on a device without memory.
     """
-    try:
-        if module in ("torchvision", "timm"):  # timm builds on torchvision, which may need a repair
-            from mme.networks import import_torchvision
-
-            import_torchvision()
-        return importlib.import_module(module)
-    except ImportError as error:
-        if error.name not in (module, "torch", "torchvision"):
-            raise
-        raise InputError(
-            f"{hub}: needs {error.name}, which is not installed: pip install 'mme[{extra}]' brings it."
-        ) from None
-
-
-def _shapes(build: Callable[[], Any]) -> Iterator[tuple[str, Any, frozenset[str], int]]:
-    """The parameters of a network that is built without weights: name, tensor, types, groups."""
     import torch
 
     with torch.device("meta"):
         model = build()
-    for path, module in model.named_modules():
-        for name, tensor in module.named_parameters(recurse=False):
-            full = f"{path}.{name}" if path else name
-            types = frozenset(base.__name__ for base in type(module).__mro__)
-            yield full, tensor, types, int(getattr(module, "groups", 1))
-
-
-def drawn(name: str, build: Callable[[], Any], rule: str, seed: int) -> Checkpoint:
-    """Return initial weights by the rule of the family, drawn layer by layer.
-
-    Parameters
-    ----------
-    name : str
-    build : callable
-        Builds the network; it is called for a device without memory.
-    rule : str
-        A rule of `mme.networks.untrained_control`.
-    seed : int
-
-    Returns
-    -------
-    Checkpoint
-
-    Examples
-    --------
-    >>> import torch
-    >>> drawn("one", lambda: torch.nn.Linear(3, 2), "torch", seed=0)["weight"].read().shape
-    (2, 3)
-    """
-
-    def unread() -> Any:
-        raise AssertionError("a network without weights")
-
-    tensors, groups = [], {}
-    for parameter, tensor, types, count in _shapes(build):
-        tensors.append(StoredTensor(parameter, tuple(tensor.shape), "float32", unread, types))
-        groups[parameter] = count
-    return untrained_checkpoint(Checkpoint(name, "untrained", tensors, rule), seed=seed, groups=groups)
+    groups = {
+        f"{path}.weight": int(module.groups) for path, module in model.named_modules() if hasattr(module, "groups")
+    }
+    return untrained_checkpoint(in_memory(name, "untrained", model, rule), seed=seed, groups=groups)
 
 
 def initialised(name: str, build: Callable[[], Any], seed: int) -> Checkpoint:
-    """Return initial weights as the library itself draws them.
-
-    Parameters
-    ----------
-    name, build, seed
-        As in `drawn`.
-
-    Returns
-    -------
-    Checkpoint
-
-    Examples
-    --------
-    >>> import torch
-    >>> initialised("one", lambda: torch.nn.Linear(3, 2), seed=0)
-    Checkpoint('one', untrained: 2 tensors)
-    """
+    """Return initial weights as the library itself draws them."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -139,37 +63,31 @@ def initialised(name: str, build: Callable[[], Any], seed: int) -> Checkpoint:
 
 
 def in_memory(name: str, format: str, model: Any, rule: str | None = None) -> Checkpoint:
-    """Return the weights of a torch module.
-
-    Parameters
-    ----------
-    name, format, rule
-        As in `Checkpoint`.
-    model : torch.nn.Module
-
-    Returns
-    -------
-    Checkpoint
-
-    Examples
-    --------
-    >>> import torch
-    >>> sorted(in_memory("one", "module", torch.nn.Linear(3, 2)))
-    ['bias', 'weight']
-    """
+    """Return the weights of a torch module."""
     types = {
-        (f"{path}." if path else "") + parameter: frozenset(base.__name__ for base in type(module).__mro__)
+        f"{path}.{parameter}".removeprefix("."): frozenset(base.__name__ for base in type(module).__mro__)
         for path, module in model.named_modules()
         for parameter, _ in module.named_parameters(recurse=False)
     }
-    tensors = [
+    return state(name, format, dict(model.named_parameters()), rule, types)
+
+
+def state(
+    name: str,
+    format: str,
+    tensors: Mapping[str, Any],
+    rule: str | None,
+    types: Mapping[str, frozenset[str]] | None = None,
+) -> Checkpoint:
+    """Return named tensors of torch as a checkpoint, with the types of their layers where these are known."""
+    stored = [
         StoredTensor(
-            parameter,
+            key,
             tuple(tensor.shape),
             str(tensor.dtype).removeprefix("torch."),
-            partial(as_numpy, parameter, tensor),
-            types[parameter],
+            partial(as_numpy, key, tensor),
+            (types or {}).get(key, frozenset()),
         )
-        for parameter, tensor in model.named_parameters()
+        for key, tensor in tensors.items()
     ]
-    return Checkpoint(name, format, tensors, rule)
+    return Checkpoint(name, format, stored, rule)
