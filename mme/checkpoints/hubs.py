@@ -12,21 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from mme.checkpoints.connection import PATIENCE, is_reachable
-from mme.checkpoints.control import untrained_checkpoint
-from mme.checkpoints.modules import in_memory, initialised, known, library, state
+from mme.checkpoints.libraries import PATIENCE, in_memory, initialised, is_reachable, known, library
 from mme.checkpoints.opening import open_checkpoint
 from mme.checkpoints.torchvision_hub import open_torchvision
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint
+from mme.weights.untrained import untrained_control
 
 __all__ = ["HUBS", "is_hub_name", "open_hub"]
 
 # What may hold weights in a repository of Hugging Face; torch's own files only where there are no others.
-FILES = ["*.safetensors", "*.safetensors.index.json", "config.json", "adapter_config.json"]
-TORCH_FILES = ["pytorch_model*.bin", "pytorch_model.bin.index.json", "adapter_model.bin", *FILES[2:]]
+SETTINGS = ["config.json", "adapter_config.json"]
+FILES = (["*.safetensors", "*.safetensors.index.json"], ["*_model*.bin", "*_model.bin.index.json"])
 
 
 def is_hub_name(name: str) -> bool:
@@ -52,42 +50,39 @@ def _timm(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
         build = partial(timm.create_model, network, pretrained=False)
         return initialised(f"{network}@untrained", build, seed)
     if weights:
-        raise InputError(
-            f"timm names weights as in timm:{network}.{weights}, with a dot; only @untrained is known."
-        )
+        raise InputError(f"timm names weights as in timm:{network}.{weights}, with a dot, or is @untrained.")
     try:
         with _offline_where_it_is():
-            model = timm.create_model(network, pretrained=True)
+            return in_memory(network, "timm", timm.create_model(network, pretrained=True))
     except (OSError, ValueError) as error:
         raise _absent(f"timm:{network}", error, f"ask for timm:{network}@untrained") from None
     except RuntimeError as error:  # no such weights
         raise InputError(f"timm:{network} has no trained weights ({_first_line(error)}).") from None
-    return in_memory(network, "timm", model)
 
 
 def _hugging_face(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
     hub = library("hf", "huggingface_hub", "hubs")
     try:
         with _offline_where_it_is():
-            for patterns in (FILES, TORCH_FILES):
-                fetched = hub.snapshot_download(network, revision=weights or None, allow_patterns=patterns)
-                if any(path.suffix in (".safetensors", ".bin") for path in Path(fetched).iterdir()):
+            for files in FILES:
+                patterns = [*files, *SETTINGS]
+                folder = hub.snapshot_download(network, revision=weights or None, allow_patterns=patterns)
+                if any(path.suffix in (".safetensors", ".bin") for path in Path(folder).iterdir()):
                     break
-    except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
+    except (OSError, ValueError) as error:
         raise _absent(f"hf:{network}", error, "download its files and give their folder") from None
-    opened = open_checkpoint(fetched)
+    opened = open_checkpoint(folder)
     return Checkpoint(network, "hf", opened.values(), opened.rule)
 
 
 @contextmanager
 def _offline_where_it_is() -> Iterator[None]:
-    """Let Hugging Face's library use what it has fetched before, at once, where its hub cannot be reached."""
-    from huggingface_hub import constants
-
+    """Let Hugging Face's library use what it has, at once, where its hub cannot be reached."""
+    constants = library("hf", "huggingface_hub", "hubs").constants
     was_offline, patience = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
     if not was_offline and not is_reachable(constants.ENDPOINT):
         constants.HF_HUB_OFFLINE = True
-        socket.setdefaulttimeout(PATIENCE)
+        socket.setdefaulttimeout(PATIENCE)  # for weights that timm has elsewhere
     try:
         yield
     finally:
@@ -111,9 +106,9 @@ def _digits(network: str, weights: str, seed: int, progress: bool) -> Checkpoint
     from mme.networks import ARCHITECTURES, train
 
     known("digits", network, ARCHITECTURES)
+    called = _called("digits", network, weights)
     trained = train(network, seed=seed)
-    model = trained.model(trained=_is_trained("digits", network, weights))
-    return in_memory(_called(network, weights), "digits", model, trained.architecture.rule)
+    return in_memory(called, "digits", trained.model(trained=not weights), trained.architecture.rule)
 
 
 def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
@@ -121,19 +116,14 @@ def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Chec
     from mme.networks import efficientnet_lite
 
     known("efficientnet-lite", network, ("0", "1", "2"))
-    is_trained = _is_trained("efficientnet-lite", network, weights)
-    tensors: dict[str, Any] = efficientnet_lite(int(network))
-    opened = state(_called(f"efficientnet-lite{network}", weights), "torch", tensors, "efficientnet")
-    return opened if is_trained else untrained_checkpoint(opened, seed=seed)
+    called = "efficientnet-lite" + _called("efficientnet-lite", network, weights)
+    opened = in_memory(called, "torch", efficientnet_lite(int(network)), "efficientnet")
+    return untrained_control(opened, rng=seed) if weights else opened
 
 
-def _is_trained(hub: str, network: str, weights: str) -> bool:
+def _called(hub: str, network: str, weights: str) -> str:
     if weights not in ("", "untrained"):
         raise InputError(f"{hub}:{network} is trained or @untrained, and nothing else, but it is {weights!r}.")
-    return not weights
-
-
-def _called(network: str, weights: str) -> str:
     return f"{network}@{weights}" if weights else network
 
 

@@ -1,4 +1,4 @@
-"""How much a file may claim to hold, and one sentence for whatever is wrong with it: the same for all formats.
+"""How much a file may claim to hold, and the one sentence for whatever is wrong with it.
 
 A damaged or hostile header can claim terabytes. Three rules stop it before anything is allocated:
 
@@ -37,8 +37,8 @@ def require_stored(
     allowed = max(RATIO * stored_bytes, ALWAYS_ALLOWED) if compressed else stored_bytes
     if not 0 <= claimed_bytes <= min(allowed, LARGEST) or stored_bytes < 0:
         raise InputError(
-            f"{path} is damaged or hostile: {name!r} claims {_in_words(claimed_bytes)}, but the file has "
-            f"{_in_words(stored_bytes)} for it."
+            f"{path} is damaged or hostile: {name!r} claims {min(claimed_bytes, 10**18):,} bytes, but the file "
+            f"has {stored_bytes:,} for it."
         )
 
 
@@ -68,14 +68,3 @@ def _damaged(path: Path | str, kind: str, error: Exception) -> InputError:
     return InputError(
         f"{path} is no readable {kind} ({said or type(error).__name__}): it is damaged or incomplete."
     )
-
-
-def _in_words(size: int) -> str:
-    if size < 0:
-        return "a negative number of bytes"
-    if size < 1000:
-        return f"{size} bytes"
-    for unit, thousand in (("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12)):
-        if size < 1000 * thousand:
-            return f"{size / thousand:.1f} {unit}"
-    return "more than 1000 TB"

@@ -12,7 +12,6 @@ import io
 import math
 import mmap
 import pickletools
-import re
 import sys
 import threading
 import warnings
@@ -36,14 +35,8 @@ from mme.weights.stored import Checkpoint, StoredTensor
 __all__ = ["read_torch"]
 
 KIND = "torch checkpoint"
-# A state dict holds buffers too. Weights may be rounded to bytes, but to nothing wider.
-WIDE_INTEGERS = ("int16", "int32", "int64", "uint16", "uint32", "uint64")
 LOADING = threading.Lock()  # what the loader may name is the same for all threads
 INSTEAD = "save the network's state dict: torch.save(net.state_dict(), …)"
-PROGRAMS = {
-    "constants.pkl": "a TorchScript archive, which holds code",
-    "archive_format": "a torch.export archive, which holds a program",
-}
 
 
 def read_torch(path: Path) -> Checkpoint:
@@ -66,16 +59,13 @@ def _is_native(path: Path) -> bool:
     """Check an archive without torch; return whether its numbers are in this machine's byte order."""
     with zipfile.ZipFile(path) as archive:
         members = {member.filename.partition("/")[2]: member for member in archive.infolist()}
-        for name, words in PROGRAMS.items():
-            if name in members:
-                raise InputError(f"{path} is {words}; {INSTEAD}.")
-        if "data.pkl" not in members:
-            raise InputError(f"{path} is a zip archive, but torch.save did not write it; {INSTEAD}.")
+        if "data.pkl" not in members or "constants.pkl" in members:
+            raise InputError(f"{path} is an archive of TorchScript or torch.export, a program; {INSTEAD}.")
         stored = sum(max(member.file_size, member.compress_size) for member in archive.infolist())
         if stored > path.stat().st_size or any(member.compress_type for member in archive.infolist()):
             raise InputError(
-                f"{path} is damaged or hostile: its records are compressed or overlap; torch.save writes none "
-                "that do."
+                f"{path} is damaged or hostile: its records are compressed or overlap, as torch.save writes "
+                "none."
             )
         return "byteorder" not in members or archive.read(members["byteorder"]).decode() == sys.byteorder
 
@@ -97,10 +87,9 @@ def _load(torch: Any, path: Path, is_zip: bool, mapped: set[int] | None) -> Any:
         with torch.serialization.safe_globals(shells):
             return load()
     except UnpicklingError as error:
-        reason = re.search(r"(?:WeightsUnpickler error: )?([^\n]{,150})\s*(\n\nCheck|$)", str(error))
+        reason = str(error).partition("WeightsUnpickler error: ")[2].strip().partition("\n")[0].strip(" .")
         raise InputError(
-            f"{path} holds what torch's safe loader does not read ({reason and reason[1].strip(' .')}): {INSTEAD}; "
-            "nothing of it was run."
+            f"{path} holds what torch's safe loader does not read ({reason}): {INSTEAD}; nothing of it was run."
         ) from error
 
 
@@ -135,9 +124,8 @@ def _stored(torch: Any, path: Path, weight: FoundWeight, mapped: set[int]) -> St
     elif not value.is_meta:
         require_stored(name, path, claimed, value.untyped_storage().nbytes(), compressed=True)
         location = (value.data_ptr(), shape, tuple(value.stride())) if value.data_ptr() else None
-    if not skip and dtype in WIDE_INTEGERS and len(shape) > 1:
-        skip = f"an index table ({dtype})"
-    return StoredTensor(name, shape, dtype, partial(_numbers, path, name, value, mapped), types, skip, location)
+    read = partial(_numbers, path, name, value, mapped)
+    return StoredTensor(name, shape, dtype, read, types, skip, location)
 
 
 def _numbers(path: Path, name: str, tensor: Any, mapped: set[int]) -> np.ndarray:

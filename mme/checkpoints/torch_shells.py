@@ -6,8 +6,8 @@ or run:
 
 * an object becomes a record, an empty OrderedDict that takes the object's attributes, and its items if it is
   a dictionary;
-* a call is refused, but for some that settings need (dates, paths, members of enumerations), which give an
-  `Ignored`, and for arrays of numbers, which are copied.
+* a call is refused, but for some that settings need (dates, paths, members of enumerations) and for NumPy's
+  arrays: these become a `Call` that was not made.
 """
 
 from __future__ import annotations
@@ -23,56 +23,30 @@ import numpy as np
 
 from mme.errors import InputError
 
-__all__ = ["Array", "class_name", "fields", "stand_ins"]
+__all__ = ["array_of", "class_name", "fields", "stand_ins"]
 
 CLASS = "<class>"
-# Calls whose result is of no interest, and which need not happen.
-IGNORED_CALLS = re.compile(
+HARMLESS = re.compile(
     r"builtins\.(bytearray|bytes|complex|dict|float|frozenset|int|list|range|set|slice|str|tuple)"
     r"|(collections|datetime|decimal|fractions|pathlib|pathlib\._local|uuid)\.\w+"
     r"|functools\.partial|re\._compile|types\.SimpleNamespace|random\.Random|torch(\._C)?\.Generator"
-    r"|numpy\._?core\.multiarray\.scalar|numpy\.random\._pickle\.\w+"
+    r"|numpy\.(dtype|_?core\.multiarray\.(_reconstruct|scalar)|random\._pickle\.\w+)"
 )
 NUMBERS = re.compile(r"[biufc]\d{1,2}")
 
 
-class Ignored:
-    """What a harmless call would have made; it takes any state and keeps none."""
+class Call:
+    """A call that was not made: what it would have been given, and the state of its result."""
+
+    def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
+        self.name, self.arguments, self.state = name, arguments, None
 
     def __setstate__(self, state: Any) -> None:
-        pass
-
-
-class Dtype:
-    """Stands for `numpy.dtype`."""
-
-    def __init__(self, code: Any, *flags: Any) -> None:
-        self.code, self.order = code, "="
-
-    def __setstate__(self, state: Any) -> None:
-        self.order = state[1]
-
-    def resolved(self) -> np.dtype | None:
-        """Return the type of numbers that it stands for; None if it is of texts, objects or records."""
-        is_plain = isinstance(self.code, str) and NUMBERS.fullmatch(self.code)
-        return np.dtype(self.order + self.code) if is_plain and self.order in ("<", ">", "=", "|") else None
-
-
-class Array:
-    """Stands for `numpy.ndarray`: its numbers are in the pickle; None if it has none."""
-
-    def __init__(self, *arguments: Any) -> None:
-        self.numbers: np.ndarray | None = None
-
-    def __setstate__(self, state: Any) -> None:
-        _, shape, dtype, is_fortran, data = state
-        kind = dtype.resolved() if isinstance(dtype, Dtype) else None
-        if kind is not None and isinstance(data, bytes):
-            self.numbers = np.frombuffer(data, kind).reshape(shape, order="F" if is_fortran else "C")
+        self.state = state
 
 
 class _StandIn(type):
-    """The class of a stand-in for a name: its objects are records, and calling it is refused."""
+    """The class of a stand-in for a name: its objects are records."""
 
     full_name: str
     path: Path
@@ -82,19 +56,44 @@ class _StandIn(type):
             return OrderedDict()
         if cls.full_name == "collections.deque":
             return []
-        if IGNORED_CALLS.fullmatch(cls.full_name) or _is_member(cls.full_name, arguments):
-            return Ignored()
+        if HARMLESS.fullmatch(cls.full_name) or _is_member(cls.full_name, arguments):
+            return Call(cls.full_name, arguments)
         raise InputError(
-            f"{cls.path} asks to call {cls.full_name} while loading; it was refused, and nothing of it was "
-            "run."
+            f"{cls.path} asks to call {cls.full_name} while loading; it was refused, and nothing of it was run."
         )
 
 
 def stand_ins(names: Iterable[str], path: Path) -> list[tuple[Any, str]]:
     """Return a stand-in for each full name, as `torch.serialization.safe_globals` takes them."""
-    pairs: list[tuple[Any, str]] = [(_stand_in(name, path), name) for name in names]
     # The loader sets the state of an object only if its class was named, too.
-    return pairs + [(kind, f"{kind.__module__}.{kind.__qualname__}") for kind in (Array, Dtype, Ignored)]
+    return [(Call, "<call>"), *((_stand_in(name, path), name) for name in names)]
+
+
+def _stand_in(name: str, path: Path) -> Any:
+    def new(cls: type, *arguments: Any) -> OrderedDict[Any, Any]:
+        record: OrderedDict[Any, Any] = OrderedDict()
+        vars(record)[CLASS] = name.rpartition(".")[2]
+        return record
+
+    return _StandIn("Shell", (), {"full_name": name, "path": path, "__new__": new})
+
+
+def _is_member(name: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether a call looks like that of an enumeration's class on the value of a member."""
+    is_class = name.rpartition(".")[2][:1].isupper()
+    is_of_python = name.partition(".")[0] in sys.stdlib_module_names  # there, it could be a program's name
+    return is_class and not is_of_python and len(arguments) == 1 and isinstance(arguments[0], int | str)
+
+
+def array_of(value: Any) -> Any:
+    """Return a NumPy array in place of a call for one, if it is of plain numbers; anything else as it is."""
+    if not isinstance(value, Call) or not value.name.endswith("_reconstruct") or value.state is None:
+        return value
+    _, shape, dtype, is_fortran, data = value.state
+    code, order = dtype.arguments[0], dtype.state[1]
+    if not isinstance(data, bytes) or order not in ("<", ">", "=", "|") or not NUMBERS.fullmatch(code):
+        return value  # texts, objects or records
+    return np.frombuffer(data, order + code).reshape(shape, order="F" if is_fortran else "C")
 
 
 def class_name(record: Any) -> str:
@@ -106,24 +105,3 @@ def class_name(record: Any) -> str:
 def fields(record: Any) -> dict[str, Any]:
     """The attributes that a record holds; none for anything else."""
     return vars(record) if type(record) is OrderedDict else {}
-
-
-def _is_member(name: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether a call looks like that of a member of an enumeration: its class called on the member's value."""
-    is_class = name.rpartition(".")[2][:1].isupper()
-    is_of_python = name.partition(".")[0] in sys.stdlib_module_names  # there, it could be a program's name
-    return is_class and not is_of_python and len(arguments) == 1 and isinstance(arguments[0], int | str)
-
-
-def _stand_in(name: str, path: Path) -> Any:
-    if name in ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"):
-        return Array
-    if name == "numpy.dtype":
-        return Dtype
-
-    def new(cls: type, *arguments: Any) -> OrderedDict[Any, Any]:
-        record: OrderedDict[Any, Any] = OrderedDict()
-        vars(record)[CLASS] = name.rpartition(".")[2]
-        return record
-
-    return _StandIn("Shell", (), {"full_name": name, "path": path, "__new__": new})

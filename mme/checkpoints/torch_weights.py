@@ -3,8 +3,9 @@
 The rules, in this order:
 
 1. The object of a module gives its parameters and, named as such, its buffers.
-2. A dictionary that holds weights under a key of `NETWORKS` or of `AVERAGE` gives those. Where there are
-   several such sets, their names begin with the key. Other tensors beside them are named as left out.
+2. A dictionary that holds weights under a key of `NETWORKS`, or under that of a second set (`ema`, `swa`, …),
+   gives those. Where there are several such sets, their names begin with the key. Other tensors beside them
+   are named as left out.
 3. A dictionary of tensors is a state dict. Dictionaries in it belong to it, their names joined by a dot.
 4. A dictionary with one entry that holds weights gives that entry; with several, nothing tells which network
    is meant.
@@ -22,8 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mme.checkpoints.limits import NoNetwork
-from mme.checkpoints.torch_shells import Array, class_name, fields
+from mme.checkpoints.torch_shells import array_of, class_name, fields
 from mme.errors import InputError
+from mme.weights.second_sets import WORDS as SECOND
 
 __all__ = ["FoundWeight", "found_weights"]
 
@@ -31,7 +33,6 @@ NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
     *("network", "module", "params", "weights"),
 )
-AVERAGE = re.compile(r"(^|_)ema(_|$)", re.IGNORECASE)  # a moving average of the weights
 NEVER = re.compile(r"optim|scheduler|(^|_)(opt|scaler|amp|rng|callbacks|loops)(_|$)", re.IGNORECASE)
 DEEPEST = 100
 
@@ -47,7 +48,7 @@ class FoundWeight(NamedTuple):
 
 def found_weights(content: Any, tensor: type, path: Path) -> list[FoundWeight]:
     """Return the tensors of the network in what torch's loader gave, whose tensors are of this class."""
-    found = _Finder(tensor, path).network(content, 0)
+    found = _Finder(tensor, path).network(array_of(content))
     if all(weight.skip for weight in found):
         raise NoNetwork(
             f"{path} holds no weight tensors; save the network's state dict: torch.save(net.state_dict(), …)."
@@ -60,95 +61,81 @@ class _Finder:
         self.tensor = tensor
         self.path = path
 
-    def is_weight(self, value: Any) -> bool:
-        return isinstance(value, self.tensor | np.ndarray) or (
-            isinstance(value, Array) and value.numbers is not None
+    def network(self, content: Any) -> list[FoundWeight]:
+        """Find the network in a file, or in the one part of it that holds weights."""
+        if self.is_tensor(content):
+            return self.below(content, "tensor.")
+        held = {key: value for key, value in _entries(content) if self.below(value)}
+        sets = [key for key, value in held.items() if not self.is_tensor(value)]
+        second = list(filter(SECOND.search, sets))
+        first = [key for key in NETWORKS if key in sets][:1]
+        if not first and len(sets) == len(held) and second:
+            first = [key for key in sets if key not in second]
+        if len(first) == 1 or (second and not first):
+            return self.chosen(held, [*first, *second])
+        if not sets or len(sets) < len(held):
+            return self.below(content)
+        if len(sets) == 1:
+            return self.network(held[sets[0]])
+        named = ", ".join(map(repr, sets[:6])) + (", …" if len(sets) > 6 else "")
+        raise InputError(
+            f"{self.path} holds several sets of weights ({named}); save the one that is meant by itself, or "
+            "under the key 'state_dict'."
         )
 
-    def network(self, content: Any, depth: int) -> list[FoundWeight]:
-        self.require_shallow(depth)
-        if self.is_weight(content):
-            return self.below(content, "tensor")
-        if _is_module(content):
-            return self.below(content)
-        held = self.held(content)
-        sets = [key for key, value in held.items() if not self.is_weight(value)]
-        chosen = [key for key in NETWORKS if key in sets][:1] + list(filter(AVERAGE.search, sets))
-        if chosen:
-            found = []
-            for key, value in held.items():
-                if key in chosen:
-                    found += self.below(self.unwrapped(value), f"{key}." if len(chosen) > 1 else "")
-                else:
-                    skip = f"beside the network, which is under {chosen[0]!r}"
-                    found += [weight._replace(skip=skip) for weight in self.below(value, f"{key}.")]
-            return found
-        if len(sets) < len(held):
-            return self.below(content)
-        if len(sets) > 1:
-            named = ", ".join(map(repr, sets[:6])) + (", …" if len(sets) > 6 else "")
-            raise InputError(
-                f"{self.path} holds several sets of weights ({named}); save the one that is meant by itself, "
-                "or under the key 'state_dict'."
-            )
-        return self.network(held[sets[0]], depth + 1) if sets else []
-
-    def held(self, content: Any) -> dict[str, Any]:
-        """The entries of a container that hold weights, without an optimiser's."""
-        return {key: value for key, value in _entries(content) if self.below(value)}
+    def chosen(self, held: Mapping[str, Any], keys: list[str]) -> list[FoundWeight]:
+        found = []
+        for key, value in held.items():
+            if key in keys:
+                found += self.below(self.unwrapped(value), f"{key}." if len(keys) > 1 else "")
+            else:
+                beside = f"beside the network, which is under {keys[0]!r}"
+                found += [weight._replace(skip=beside) for weight in self.below(value, f"{key}.")]
+        return found
 
     def unwrapped(self, content: Any) -> Any:
-        """The network itself, where a dictionary holds nothing else under a key that says so."""
-        while not _is_module(content) and len(held := self.held(content)) == 1:
-            [(key, value)] = held.items()
-            if self.is_weight(value) or not (key in NETWORKS or AVERAGE.search(key)):
+        """Look below keys that say again that this is the network, where they hold all there is."""
+        while len(held := [(key, value) for key, value in _entries(content) if self.below(value)]) == 1:
+            [(key, value)] = held
+            if self.is_tensor(value) or not (key in NETWORKS or SECOND.search(key)):
                 break
             content = value
         return content
 
+    def is_tensor(self, value: Any) -> bool:
+        return isinstance(value, self.tensor | np.ndarray)
+
     def below(self, content: Any, prefix: str = "") -> list[FoundWeight]:
+        """Every tensor in a container, and in those that it holds, each of which counts once."""
         return list(self.walk(content, prefix, 0, set()))
 
     def walk(self, content: Any, prefix: str, depth: int, walked: set[int]) -> Iterator[FoundWeight]:
-        """Every tensor in a container, and in those that it holds, each of which counts once."""
-        self.require_shallow(depth)
-        if self.is_weight(content):
-            numbers = content.numbers if isinstance(content, Array) else content
-            yield FoundWeight(prefix.removesuffix("."), numbers)
-        elif id(content) not in walked:
-            walked.add(id(content))
-            if _is_module(content):
-                yield from self.module(content, prefix, depth, walked)
-            else:
-                for key, value in _entries(content):
-                    yield from self.walk(value, f"{prefix}{key}.", depth + 1, walked)
-
-    def module(self, content: Any, prefix: str, depth: int, walked: set[int]) -> Iterator[FoundWeight]:
-        own = fields(content)
-        types = frozenset({class_name(content)} - {""})
-        for kind, skip in (("_parameters", ""), ("_buffers", "a buffer")):
-            for name, value in _entries(own.get(kind)):
-                if self.is_weight(value) and id(value) not in walked:
-                    walked.add(id(value))
-                    yield FoundWeight(f"{prefix}{name}", value, types, skip)
-        for name, child in _entries(own["_modules"]):
-            yield from self.walk(child, f"{prefix}{name}.", depth + 1, walked)
-
-    def require_shallow(self, depth: int) -> None:
         if depth > DEEPEST:
             raise InputError(f"{self.path} nests its weights more than {DEEPEST} deep.")
+        if self.is_tensor(content):
+            yield FoundWeight(prefix.removesuffix("."), content)
+        elif id(content) not in walked:
+            walked.add(id(content))
+            for key, value in _entries(content):
+                yield from self.walk(value, f"{prefix}{key}.", depth + 1, walked)
+            if _is_module(content):
+                types = frozenset({class_name(content)} - {""})
+                for kind, skip in (("_parameters", ""), ("_buffers", "a buffer")):
+                    for weight in self.walk(fields(content).get(kind), prefix, depth, walked):
+                        if id(weight.value) not in walked:  # a module counts a shared one once
+                            walked.add(id(weight.value))
+                            yield weight._replace(types=types, skip=skip)
+                yield from self.walk(fields(content)["_modules"], prefix, depth, walked)
 
 
 def _entries(content: Any) -> list[tuple[str, Any]]:
     """The items of a dictionary, or the numbered ones of a list, without an optimiser's; else none."""
+    entries: list[tuple[Any, Any]] = []
     if isinstance(content, dict):
-        # an unpickled dictionary may carry an attribute called items
-        entries = [(str(key), value) for key, value in dict.items(content)]
+        entries = list(dict.items(content))  # an unpickled dictionary may carry an attribute called items
     elif type(content) in (list, tuple):
-        entries = [(str(number), value) for number, value in enumerate(content)]
-    else:
-        return []
-    return [(key, value) for key, value in entries if not _is_of_optimiser(key, value)]
+        entries = list(enumerate(content))
+    return [(str(key), array_of(value)) for key, value in entries if not _is_of_optimiser(str(key), value)]
 
 
 def _is_module(content: Any) -> bool:
