@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from mme import storage
 from mme.cli.app import app, one_sentence
 from mme.cli.output import console, print_json, table
 from mme.comparison.store import SpectrumStore
 from mme.errors import InputError
+from mme.store import cache_folder
 
 __all__ = ["cache_app"]
 
@@ -30,7 +30,7 @@ def show(
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
         return
-    folder, store = storage.cache_folder(), SpectrumStore()
+    folder, store = cache_folder(), SpectrumStore()
     others = [path for path in folder.rglob("*") if store.folder not in path.parents and path.is_file()]
     record = {
         "folder": str(folder),

@@ -30,7 +30,7 @@ from mme.comparison.options import Options
 from mme.comparison.store import SpectrumStore
 from mme.ensembles.equivalence import LINKAGES, validate_delta
 from mme.errors import InputError
-from mme.networks.control import RULES
+from mme.weights.untrained import RULES
 
 __all__ = ["compare"]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mme.checkpoints.control import recognised_rule, untrained_checkpoint
 from mme.comparison.circular import SharedCircularEnsemble
 from mme.comparison.options import Options
 from mme.comparison.spectra import NetworkSpectrum, network_spectrum
@@ -25,6 +24,7 @@ from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 from mme.result import Result
 from mme.weights.stored import Checkpoint
+from mme.weights.untrained import recognised_rule, untrained_control
 
 __all__ = ["Comparison", "Measurement", "compare", "difference_of", "measure"]
 
@@ -162,10 +162,11 @@ def measure(
     )  # fmt: skip
     rule = None
     if isinstance(source, Checkpoint) and control is not None:
-        rule = recognised_rule(source) if control == "auto" else control
+        recognised = recognised_rule(source)
+        rule = control if control != "auto" else None if recognised is None else recognised.rule
     if rule is None:
         return Measurement(spectrum.name, spectrum, csd, verdict)
-    untrained = untrained_checkpoint(source, rule, seed=control_seed)
+    untrained = untrained_control(source, rule, rng=control_seed)
     before = network_spectrum(untrained, **options.selection, **work)
     if before.orders != spectrum.orders:
         raise InputError(f"{spectrum.name} has layers that its untrained control lacks; use --control none.")

@@ -1,13 +1,7 @@
-"""Quantiles of the spectrum of |U| for small orders, sampled once per order and kept in the user's cache.
-
-The folder is the user's cache directory for `mme`, or the one that the environment variable ``MME_CACHE``
-names. A file appears whole or not at all. One that cannot be read, or holds something else, is made again.
-"""
+"""Quantiles of the spectrum of |U| for small orders, sampled once per order and kept in `mme.store`."""
 
 from __future__ import annotations
 
-import io
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +10,7 @@ import numpy as np
 from mme.algebra import C
 from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
-from mme.storage import cache_folder, write_whole
+from mme.store import Store, key_of
 
 __all__ = ["LARGEST_ORDER", "modulus_quantiles"]
 
@@ -52,17 +46,17 @@ def modulus_quantiles(order: int, part: str = "real") -> np.ndarray:
             f"method 'table' needs orders up to {LARGEST_ORDER}, but one is {order}; "
             "use 'corrected', which errs less there."
         )
-    return np.asarray(_table(order, cache_folder())[PARTS.index(part)])
+    return np.asarray(_table(order, Store("modulus").folder)[PARTS.index(part)])
 
 
 @lru_cache(maxsize=512)
 def _table(order: int, folder: Path) -> np.ndarray:
-    path = folder / f"modulus-spectrum-v{VERSION}-order{order}.npz"
-    table = _read(path)
+    store, key = Store("modulus", folder=folder), key_of(f"{VERSION} {SEED} {EIGENVALUES}", str(order))
+    table = store.get(key)
     if table is None:
         table = _sample(order)
-        with suppress(OSError):  # where nothing can be kept, the table lives as long as the process
-            _write(path, table)
+        store.put(key, table)  # where nothing can be kept, the table lives as long as the process
+        store.tidy()
     table.setflags(write=False)
     return table
 
@@ -76,19 +70,3 @@ def _sample(order: int) -> np.ndarray:
         for part in PARTS:
             found[part].append(eigenvalues(moduli, part).ravel())
     return np.stack([np.quantile(np.concatenate(found[part]), PROBABILITIES) for part in PARTS])
-
-
-def _read(path: Path) -> np.ndarray | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            table = np.asarray(archive["quantiles"])
-    except Exception:  # a damaged archive fails in more ways than NumPy documents
-        return None
-    fits = table.shape == (len(PARTS), len(PROBABILITIES)) and table.dtype == np.float64
-    return table if fits and np.isfinite(table).all() and (np.diff(table) >= 0).all() else None
-
-
-def _write(path: Path, table: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, quantiles=table)
-    write_whole(path, buffer.getvalue())

