@@ -18,7 +18,7 @@ import numpy as np
 from mme.arguments import choice, generator, integer, shown
 from mme.errors import InputError
 from mme.weights.arrays import as_numpy
-from mme.weights.rules import RULES, TORCH, Law, Rule, recognised_rule
+from mme.weights.laws import RULES, TORCH, Law, Rule, recognised_rule
 from mme.weights.stored import Checkpoint, StoredTensor
 
 if TYPE_CHECKING:

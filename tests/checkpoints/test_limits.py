@@ -7,7 +7,6 @@ import pytest
 
 from mme.checkpoints.limits import ALWAYS_ALLOWED, LARGEST, RATIO, refuse_damage, require_stored
 from mme.errors import InputError
-from mme.weights.axes import outputs_first
 
 
 def test_plain_numbers_take_what_is_there() -> None:
@@ -71,21 +70,3 @@ def test_every_error_becomes_one_sentence(error: Exception, words: str) -> None:
 def test_an_interrupt_is_no_damage() -> None:
     with pytest.raises(KeyboardInterrupt), refuse_damage("net", "file"):
         raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize(
-    ("name", "shape", "expected"),
-    [
-        ("kernel", (7, 5), (5, 7)),
-        ("params/Conv_0/kernel", (3, 2, 7, 5), (5, 7, 3, 2)),
-        ("conv.kernel:0", (3, 7, 5), (5, 7, 3)),
-        ("conv/kernel", (4, 3, 2, 7, 5), (5, 7, 4, 3, 2)),
-        ("conv.weight", (5, 7, 3, 2), (5, 7, 3, 2)),
-        ("depthwise_kernel", (3, 3, 7, 1), (3, 3, 7, 1)),
-        ("kernel.scale", (7, 5), (7, 5)),
-        ("kernel", (7,), (7,)),
-        ("kernel", (), ()),
-    ],
-)
-def test_kernels_come_outputs_first(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    assert np.empty(shape).transpose(outputs_first(name, shape)).shape == expected

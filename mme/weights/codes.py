@@ -1,0 +1,228 @@
+"""Codes of few bits, and the scales that turn them into weights again.
+
+The formats, as their writers store them: bitsandbytes 0.45 (int8, nf4, fp4), AutoGPTQ 0.7 (its first format, in
+which a zero is stored less one), AutoAWQ 0.2 (the layout of its GEMM kernels), compressed-tensors 0.9, the fp8 of
+DeepSeek-V3 and of FBGEMM, Quanto 0.2, and the MXFP4 of gpt-oss.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from mme.errors import InputError
+from mme.weights.rules import Rule, Shape
+from mme.weights.stored import StoredTensor
+
+__all__ = ["CODES"]
+
+BLOCK = 128  # DeepSeek's, in both directions; the last block of an axis may be cut off
+WORD = 32  # bits
+AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)  # the column that each four bits of a word hold, from the lowest
+FP4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)  # E2M1; the highest bit is the sign
+LONGEST_STATE = 10_000  # bytes of JSON
+
+
+def _is_code(tensor: StoredTensor) -> bool:
+    return len(tensor.shape) >= 2 and (tensor.dtype == "int8" or tensor.dtype.startswith("float8"))
+
+
+def _block(length: int, scales: int) -> int:
+    """How many rows share a scale, for so many rows and scales."""
+    return BLOCK if -(-length // BLOCK) == scales else -(-length // scales)
+
+
+def _spread(scale: np.ndarray, shape: Shape) -> np.ndarray:
+    """Repeat scales over their blocks, so that they can be multiplied with codes of this shape."""
+    if scale.size == 1:
+        return scale.reshape(())
+    scale = scale.reshape(scale.shape + (1,) * (len(shape) - scale.ndim))
+    for axis, length in enumerate(shape):
+        if scale.shape[axis] not in (1, length):
+            block = _block(length, scale.shape[axis])
+            scale = np.take(scale, np.arange(length) // block, axis=axis)
+    return scale
+
+
+def _scaled_shape(codes: StoredTensor, scale: StoredTensor, **zero: StoredTensor) -> Shape | None:
+    if not _is_code(codes) or (zero and zero["zero"].shape != scale.shape):
+        return None
+    fits = scale.size == 1 or (
+        len(scale.shape) in (1, len(codes.shape))
+        and all(n and -(-length // _block(length, n)) == n for n, length in zip(scale.shape, codes.shape))
+    )
+    return codes.shape if fits else None
+
+
+def _scaled(
+    shape: Shape, codes: np.ndarray, scale: np.ndarray, zero: np.ndarray | None = None
+) -> np.ndarray:
+    shifted = codes.astype(np.float32) if zero is None else codes - _spread(zero.astype(np.float32), shape)
+    return np.asarray(shifted * _spread(scale, shape))
+
+
+def _int8_shape(codes: StoredTensor, scale: StoredTensor, **form: StoredTensor) -> Shape | None:
+    rows = codes.dtype == "int8" and scale.shape == codes.shape[:1]
+    return codes.shape if rows and len(codes.shape) == 2 else None
+
+
+def _int8(shape: Shape, codes: np.ndarray, scale: np.ndarray, form: Any = None) -> np.ndarray:
+    if form is not None and form.any():  # 0 stands for rows; the others are tiles of certain devices
+        raise InputError(f"codes of int8 are stored in tiles (weight_format {form}); save them as rows.")
+    return np.asarray(codes * (scale[:, None] / 127))
+
+
+def _state(state: np.ndarray) -> dict[str, Any]:
+    return dict(json.loads(bytes(state.astype(np.uint8))))
+
+
+def _four_bit_shape(state: StoredTensor, codes: StoredTensor, **rest: StoredTensor) -> Shape | None:
+    if codes.dtype != "uint8" or state.dtype != "uint8" or state.size > LONGEST_STATE:
+        return None
+    try:
+        told = _state(state.read())
+        shape = tuple(int(length) for length in told["shape"])
+        blocks = -(-int(np.prod(shape)) // int(told["blocksize"]))
+    except (ValueError, TypeError, KeyError, ZeroDivisionError):  # no JSON, or not this
+        return None
+    nested = {"nested_absmax", "nested_map"} <= rest.keys() or rest["absmax"].dtype != "uint8"
+    return shape if codes.size == -(-int(np.prod(shape)) // 2) and rest["absmax"].size == blocks and nested else None
+
+
+def _four_bit(
+    shape: Shape, state: np.ndarray, codes: np.ndarray, absmax: np.ndarray, table: np.ndarray,
+    nested_absmax: np.ndarray | None = None, nested_map: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    told = _state(state)
+    if nested_absmax is not None and nested_map is not None:  # the scales are codes themselves
+        place = np.arange(absmax.size) // int(told["nested_blocksize"])
+        absmax = nested_map[absmax.ravel()] * nested_absmax.ravel()[place] + float(told["nested_offset"])
+    octets = codes.ravel()
+    values = table[np.stack([octets >> 4, octets & 15], axis=-1).ravel()[: int(np.prod(shape))]]
+    return np.asarray(values * absmax.ravel()[np.arange(values.size) // int(told["blocksize"])]).reshape(shape)
+
+
+def _unpacked(words: np.ndarray, bits: int) -> np.ndarray:
+    """Take the codes out of rows of words: each row is one stream of bits, from the lowest on."""
+    octets = np.ascontiguousarray(words.astype("<i4", copy=False)).view(np.uint8)
+    stream = np.unpackbits(octets, axis=-1, bitorder="little")
+    stream = stream[..., : stream.shape[-1] // bits * bits]
+    codes = np.zeros((*words.shape[:-1], stream.shape[-1] // bits), np.int16)
+    for bit in range(bits):
+        codes |= stream[..., bit::bits].astype(np.int16) << bit
+    return codes
+
+
+def _bits(words: int, codes: int) -> int | None:
+    """How many bits a code has, where so many words hold so many codes."""
+    return next((bits for bits in (2, 3, 4, 8) if WORD * words == bits * codes), None)
+
+
+def _gptq_shape(
+    qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor, **order: StoredTensor
+) -> Shape | None:
+    if not len(qweight.shape) == len(qzeros.shape) == len(scales.shape) == 2 or qweight.dtype != "int32":
+        return None
+    groups, outputs = scales.shape
+    bits = _bits(qzeros.shape[1], outputs)
+    if bits is None or qweight.shape[1] != outputs or qzeros.shape[0] != groups:
+        return None
+    inputs = WORD * qweight.shape[0] // bits
+    return (outputs, inputs) if not order or order["g_idx"].shape == (inputs,) else None
+
+
+def _gptq(
+    shape: Shape, qweight: np.ndarray, qzeros: np.ndarray, scales: np.ndarray, g_idx: np.ndarray | None = None
+) -> np.ndarray:
+    outputs, inputs = shape
+    bits = WORD * qweight.shape[0] // inputs
+    group = np.arange(inputs) // -(-inputs // len(scales)) if g_idx is None else g_idx.astype(int)
+    zeros = (_unpacked(qzeros, bits) + 1) & (2**bits - 1)
+    return np.asarray((_unpacked(qweight.T, bits) - zeros.T[:, group]) * scales.T[:, group])
+
+
+def _awq_shape(qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor) -> Shape | None:
+    if not len(qweight.shape) == len(qzeros.shape) == len(scales.shape) == 2 or qweight.dtype != "int32":
+        return None
+    (inputs, words), (groups, outputs) = qweight.shape, scales.shape
+    fits = _bits(words, outputs) == 4 and qzeros.shape == (groups, words) and inputs % groups == 0
+    return (outputs, inputs) if fits else None
+
+
+def _awq(shape: Shape, qweight: np.ndarray, qzeros: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    places = np.argsort(AWQ_ORDER)
+    codes, zeros = (
+        _unpacked(words, 4).reshape(len(words), -1, len(places))[..., places].reshape(len(words), -1)
+        for words in (qweight, qzeros)
+    )
+    group = np.arange(shape[1]) // (shape[1] // len(scales))
+    return np.asarray(((codes - zeros[group]) * scales[group]).T)
+
+
+def _words_shape(
+    packed: StoredTensor, scale: StoredTensor, size: StoredTensor, **rest: StoredTensor
+) -> Shape | None:
+    if size.shape != (2,) or packed.dtype != "int32" or "zero" in rest:
+        return None
+    outputs, inputs = (int(length) for length in size.read())
+    bits = next((bits for bits in (4, 8, 2) if packed.shape == (outputs, -(-inputs * bits // WORD))), None)
+    fits = bits is not None and len(scale.shape) == 2 and scale.shape[0] == outputs
+    return (outputs, inputs) if fits and inputs % scale.shape[1] == 0 else None
+
+
+def _words(
+    shape: Shape, packed: np.ndarray, scale: np.ndarray, size: np.ndarray, g_idx: np.ndarray | None = None
+) -> np.ndarray:
+    inputs = shape[1]
+    bits = next(bits for bits in (4, 8, 2) if packed.shape[1] == -(-inputs * bits // WORD))
+    group = np.arange(inputs) // (inputs // scale.shape[1]) if g_idx is None else g_idx.astype(int)
+    return np.asarray((_unpacked(packed, bits)[:, :inputs] - 2 ** (bits - 1)) * scale[:, group])
+
+
+def _blocks_shape(blocks: StoredTensor, scales: StoredTensor) -> Shape | None:
+    if blocks.dtype != "uint8" or scales.dtype != "uint8" or blocks.shape != (*scales.shape, 16):
+        return None
+    return (*scales.shape[:-1], scales.shape[-1] * 32)
+
+
+def _blocks(shape: Shape, blocks: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    codes = np.stack([blocks & 15, blocks >> 4], axis=-1).reshape(*scales.shape, 32)
+    values = np.ldexp(np.concatenate([FP4, -FP4])[codes], scales[..., None].astype(np.int32) - 127)
+    return np.asarray(values.reshape(shape))
+
+
+WORDS = {"qweight": "{p}qweight", "qzeros": "{p}qzeros", "scales": "{p}scales"}
+PACKED = {"packed": "{p}weight_packed", "scale": "{p}weight_scale", "size": "{p}weight_shape"}
+STATE = {
+    "state": "{p}{x}.quant_state.bitsandbytes__{a}", "codes": "{p}{x}", "absmax": "{p}{x}.absmax",
+    "table": "{p}{x}.quant_map",
+}  # fmt: skip
+NESTED = {"nested_absmax": "{p}{x}.nested_absmax", "nested_map": "{p}{x}.nested_quant_map"}
+FORM = {"form": "{p}weight_format"}
+SCALED = "codes times their scale"
+
+CODES = (
+    *(
+        Rule("int8 codes times SCB/127", "{p}weight", {"scale": scale, "codes": "{p}weight"},
+             _int8_shape, _int8, optional=FORM)
+        for scale in ("{p}SCB", "{p}weight.SCB")
+    ),
+    Rule("4-bit codes of bitsandbytes times their scales", "{p}{x}", STATE, _four_bit_shape, _four_bit,
+         optional=NESTED),
+    Rule("GPTQ: (codes − zero − 1) times their scale", "{p}weight", WORDS, _gptq_shape, _gptq,
+         optional={"g_idx": "{p}g_idx"}),
+    Rule("AWQ: (codes − zero) times their scale", "{p}weight", WORDS, _awq_shape, _awq),
+    Rule("packed codes times their scale", "{p}weight", PACKED, _words_shape, _words,
+         optional={"g_idx": "{p}weight_g_idx"}, beside={"zero": "{p}weight_zero_point"}),
+    Rule("MXFP4: codes times powers of two", "{p}{x}", {"blocks": "{p}{x}_blocks", "scales": "{p}{x}_scales"},
+         _blocks_shape, _blocks),
+    *(
+        Rule(SCALED, "{p}{x}", {"scale": scale, "codes": codes}, _scaled_shape, _scaled,
+             optional={"zero": "{p}{x}_zero_point"})
+        for scale, codes in (
+            ("{p}{x}_scale_inv", "{p}{x}"), ("{p}{x}_scale", "{p}{x}"), ("{p}{x}._scale", "{p}{x}._data")
+        )
+    ),
+)  # fmt: skip
