@@ -87,7 +87,7 @@ def _sharded(folder: Path, index: Path) -> list[StoredTensor]:
             _require_inside(index, file)
             shards[file] = read_file(folder / file)
         if tensor not in shards[file]:
-            raise InputError(f"{folder / file} lacks the tensor {tensor!r}, which {index.name} says it holds.")
+            raise InputError(f"{folder / file} lacks the tensor {tensor!r}, which {index.name} lists.")
     return [shards[file][tensor] for tensor, file in weight_map.items()]
 
 

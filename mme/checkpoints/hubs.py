@@ -92,8 +92,8 @@ def _offline_where_it_is() -> Iterator[None]:
 
 def _absent(name: str, error: Exception, instead: str) -> InputError:
     return InputError(
-        f"{name} is not here and cannot be fetched ({_first_line(error)}): check its name and the connection, "
-        f"or {instead}."
+        f"{name} is not here and cannot be fetched ({_first_line(error)}): check its name and the "
+        f"connection, or {instead}."
     )
 
 
@@ -123,7 +123,7 @@ def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Chec
 
 def _called(hub: str, network: str, weights: str) -> str:
     if weights not in ("", "untrained"):
-        raise InputError(f"{hub}:{network} is trained or @untrained, and nothing else, but it is {weights!r}.")
+        raise InputError(f"{hub}:{network} is trained or @untrained, but it is {weights!r}.")
     return f"{network}@{weights}" if weights else network
 
 

@@ -1,4 +1,4 @@
-"""What the hubs share: their libraries, names that come near, initial weights, and whether there is a way out."""
+"""What the hubs share: their libraries, their names, initial weights, and whether there is a way out."""
 
 from __future__ import annotations
 

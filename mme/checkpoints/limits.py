@@ -37,8 +37,8 @@ def require_stored(
     allowed = max(RATIO * stored_bytes, ALWAYS_ALLOWED) if compressed else stored_bytes
     if not 0 <= claimed_bytes <= min(allowed, LARGEST) or stored_bytes < 0:
         raise InputError(
-            f"{path} is damaged or hostile: {name!r} claims {min(claimed_bytes, 10**18):,} bytes, but the file "
-            f"has {stored_bytes:,} for it."
+            f"{path} is damaged or hostile: {name!r} claims {min(claimed_bytes, 10**18):,} bytes, but the "
+            f"file has {stored_bytes:,} for it."
         )
 
 

@@ -10,6 +10,7 @@ from mme.checkpoints.folders import OF_TRAINERS, PARTS, is_network, read_folder
 from mme.checkpoints.formats import ENDINGS, format_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
 from mme.errors import InputError
+from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 
 __all__ = ["Found", "checkpoints_in", "open_checkpoint", "search"]
@@ -53,7 +54,8 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
     """
     path = Path(path)
     with refuse_damage(path, "checkpoint"):
-        return read_folder(path) if path.is_dir() else read_file(path)
+        stored = read_folder(path) if path.is_dir() else read_file(path)
+    return effective_weights(stored, which=which)
 
 
 def checkpoints_in(folder: Path | str) -> list[Path]:

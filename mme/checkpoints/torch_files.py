@@ -89,7 +89,7 @@ def _load(torch: Any, path: Path, is_zip: bool, mapped: set[int] | None) -> Any:
     except UnpicklingError as error:
         reason = str(error).partition("WeightsUnpickler error: ")[2].strip().partition("\n")[0].strip(" .")
         raise InputError(
-            f"{path} holds what torch's safe loader does not read ({reason}): {INSTEAD}; nothing of it was run."
+            f"{path} holds what torch's safe loader refuses ({reason}): {INSTEAD}; nothing of it was run."
         ) from error
 
 

@@ -39,7 +39,8 @@ class Call:
     """A call that was not made: what it would have been given, and the state of its result."""
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
-        self.name, self.arguments, self.state = name, arguments, None
+        self.name, self.arguments = name, arguments
+        self.state: Any = None
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -59,7 +60,7 @@ class _StandIn(type):
         if HARMLESS.fullmatch(cls.full_name) or _is_member(cls.full_name, arguments):
             return Call(cls.full_name, arguments)
         raise InputError(
-            f"{cls.path} asks to call {cls.full_name} while loading; it was refused, and nothing of it was run."
+            f"{cls.path} asks to call {cls.full_name} while loading: refused, and nothing of it was run."
         )
 
 

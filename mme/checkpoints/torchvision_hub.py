@@ -87,11 +87,11 @@ def _fetched(name: str, url: str, progress: bool) -> Path:
     except OSError as error:  # urllib's errors are some, too
         reason = getattr(error, "reason", None) or error.strerror or error
         raise InputError(
-            f"the weights of {name} are not here and cannot be fetched ({reason}): put {url} at {path}, or ask "
-            f"for {name}@untrained."
+            f"the weights of {name} are not here and cannot be fetched ({reason}): put {url} at {path}, or "
+            f"ask for {name}@untrained."
         ) from None
     except RuntimeError as error:  # the hash does not fit
-        raise InputError(f"the download of {name} is damaged ({str(error).rstrip('.')}); try again.") from None
+        raise InputError(f"the download of {name} is damaged ({str(error).rstrip('.')}).") from None
     with path.open("rb") as file:
         if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
             raise InputError(f"{path} is damaged: its hash is not {expected}…; delete it and run this again.")
