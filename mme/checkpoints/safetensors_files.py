@@ -79,7 +79,9 @@ def _float8_e4m3fn(raw: np.ndarray) -> np.ndarray:
 
 def _float8_e8m0fnu(raw: np.ndarray) -> np.ndarray:
     """A power of two, the scale of a block (OCP Microscaling Formats); NaN is all ones."""
-    return np.where(raw < 255, np.ldexp(np.float32(1), raw.astype(int) - 127), np.float32(np.nan))
+    values = np.ldexp(1.0, np.arange(256) - 127)
+    values[255] = np.nan
+    return np.asarray(values.astype(np.float32)[raw])
 
 
 Convert = Callable[[np.ndarray], np.ndarray]

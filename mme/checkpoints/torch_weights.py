@@ -69,8 +69,10 @@ class _Finder:
         sets = [key for key, value in held.items() if not self.is_tensor(value)]
         second = list(filter(SECOND.search, sets))
         first = [key for key in NETWORKS if key in sets][:1]
-        if not first and len(sets) == len(held) and second:
+        if second and not first and len(sets) == len(held):
             first = [key for key in sets if key not in second]
+        if len(first) == 1:
+            second = [key for key in second if self.is_as(held[key], held[first[0]])]
         if len(first) == 1 or (second and not first):
             return self.chosen(held, [*first, *second])
         if not sets or len(sets) < len(held):
@@ -92,6 +94,18 @@ class _Finder:
                 beside = f"beside the network, which is under {keys[0]!r}"
                 found += [weight._replace(skip=beside) for weight in self.below(value, f"{key}.")]
         return found
+
+    def is_as(self, content: Any, other: Any) -> bool:
+        """Whether two sets have weights of the same names, but for dots and a wrapper."""
+        one, two = (
+            {
+                weight.name.removeprefix("module.").replace(".", "")
+                for weight in self.below(self.unwrapped(each))
+                if weight.value.ndim > 1 and not weight.skip
+            }
+            for each in (content, other)
+        )
+        return one == two
 
     def unwrapped(self, content: Any) -> Any:
         """Look below keys that say again that this is the network, where they hold all there is."""

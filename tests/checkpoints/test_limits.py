@@ -1,8 +1,7 @@
-"""No file may claim more than it can hold; kernels stored outputs last are known by their names."""
+"""No file may claim more than it can hold."""
 
 import errno
 
-import numpy as np
 import pytest
 
 from mme.checkpoints.limits import ALWAYS_ALLOWED, LARGEST, RATIO, refuse_damage, require_stored
@@ -12,7 +11,7 @@ from mme.errors import InputError
 def test_plain_numbers_take_what_is_there() -> None:
     require_stored("w", "net", 4096, 4096)
     require_stored("w", "net", 0, 0)
-    with pytest.raises(InputError, match=r"'w' claims 4\.1 kB, but the file has 4\.1 kB for it"):
+    with pytest.raises(InputError, match=r"'w' claims 4,097 bytes, but the file has 4,096 for it"):
         require_stored("w", "net", 4097, 4096)
 
 
@@ -29,17 +28,6 @@ def test_compressed_numbers_may_take_more() -> None:
 def test_impossible_sizes_are_refused(claimed: int) -> None:
     with pytest.raises(InputError, match="damaged or hostile"):
         require_stored("w", "net", claimed, 10**500)
-
-
-def test_sizes_are_told_in_words() -> None:
-    for claimed, words in (
-        (999, "999 bytes"),
-        (10**6, "1.0 MB"),
-        (10**14, "100.0 TB"),
-        (10**99, "more than"),
-    ):
-        with pytest.raises(InputError, match=f"claims {words}"):
-            require_stored("w", "net", claimed, 1)
 
 
 @pytest.mark.parametrize(
