@@ -92,7 +92,7 @@ BASES: tuple[dict[str, str], ...] = ({"base": "{p}base_layer.weight"}, {"base": 
 
 def _rule(a: str, b: str, scale: dict[str, str], base: dict[str, str]) -> Rule:
     shape, weight = (_table_shape, _table) if "embedding" in a else (_product_shape, _adapted)
-    magnitude = "{p}lora_magnitude_vector" + (".{a}.weight" if scale is NAMED else "")  # of DoRA, another rule
+    magnitude = "{p}lora_magnitude_vector" + (".{a}.weight" if scale is NAMED else "")  # then it is DoRA
     parts = {"a": a, "b": b} | scale | base
     return Rule(_note, "{p}weight", parts, shape, weight, beside={"magnitude": magnitude})
 

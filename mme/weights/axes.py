@@ -77,17 +77,17 @@ def _transposed(shape: Shape, weight: np.ndarray, groups: np.ndarray | None = No
 WEIGHT, BIAS = {"weight": "{p}weight"}, {"bias": "{p}bias"}
 
 ORIENTATIONS = (
-    # Flax and Keras: (in, out) of a dense layer, (height, width, in, out) of a convolution. A recurrent kernel is
-    # stored as a dense one, and a depthwise one has its multiplier last.
+    # Flax and Keras: (in, out) of a dense or recurrent layer, (height, width, in, out) of a convolution, and
+    # (height, width, in, multiplier) of a depthwise one.
     *(
         Rule("stored outputs last", name, {"weight": name}, _kernel_shape, _kernel)
         for name in ("{p}{kernel}", "{p}recurrent_{kernel}", "{p}pointwise_{kernel}")
     ),
     Rule("stored outputs last", "{p}depthwise_{kernel}", {"weight": "{p}depthwise_{kernel}"},
          _depthwise_shape, _depthwise),
-    # Conv1D of transformers (GPT-2): a linear layer stored (in, out), told by its type or the length of its bias.
+    # Conv1D of transformers (GPT-2): a linear layer stored (in, out), told by its type or its bias's length.
     Rule("stored inputs first", "{p}weight", WEIGHT, _linear_shape, _linear, beside=BIAS),
-    # Transposed convolutions: (in, out/groups, …). Without a type, only a bias whose length is not `in` tells.
+    # Transposed convolutions: (in, out/groups, …). Without a type, a bias of another length tells.
     Rule("a transposed convolution, stored inputs first", "{p}weight", WEIGHT, _transposed_shape, _transposed,
          optional={"groups": "{p}<groups>"}, beside=BIAS),
 )  # fmt: skip

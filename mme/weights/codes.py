@@ -1,8 +1,8 @@
 """Codes of few bits, and the scales that turn them into weights again.
 
-The formats, as their writers store them: bitsandbytes 0.45 (int8, nf4, fp4), AutoGPTQ 0.7 (its first format, in
-which a zero is stored less one), AutoAWQ 0.2 (the layout of its GEMM kernels), compressed-tensors 0.9, the fp8 of
-DeepSeek-V3 and of FBGEMM, Quanto 0.2, and the MXFP4 of gpt-oss.
+The formats, as their writers store them: bitsandbytes 0.45 (int8, nf4, fp4), AutoGPTQ 0.7 (whose first format
+stores a zero less one), AutoAWQ 0.2 (the layout of its GEMM kernels), and the int8 and fp8 of
+DeepSeek-V3, FBGEMM and compressed-tensors 0.9, with one scale a tensor, a row or a block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ __all__ = ["CODES"]
 BLOCK = 128  # DeepSeek's, in both directions; the last block of an axis may be cut off
 WORD = 32  # bits
 AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)  # the column that each four bits of a word hold, from the lowest
-FP4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)  # E2M1; the highest bit is the sign
 LONGEST_STATE = 10_000  # bytes of JSON
 
 
@@ -51,7 +50,10 @@ def _scaled_shape(codes: StoredTensor, scale: StoredTensor, **zero: StoredTensor
         return None
     fits = scale.size == 1 or (
         len(scale.shape) in (1, len(codes.shape))
-        and all(n and -(-length // _block(length, n)) == n for n, length in zip(scale.shape, codes.shape))
+        and all(
+            n and -(-length // _block(length, n)) == n
+            for n, length in zip(scale.shape, codes.shape, strict=False)
+        )
     )
     return codes.shape if fits else None
 
@@ -87,8 +89,9 @@ def _four_bit_shape(state: StoredTensor, codes: StoredTensor, **rest: StoredTens
         blocks = -(-int(np.prod(shape)) // int(told["blocksize"]))
     except (ValueError, TypeError, KeyError, ZeroDivisionError):  # no JSON, or not this
         return None
-    nested = {"nested_absmax", "nested_map"} <= rest.keys() or rest["absmax"].dtype != "uint8"
-    return shape if codes.size == -(-int(np.prod(shape)) // 2) and rest["absmax"].size == blocks and nested else None
+    is_whole = {"nested_absmax", "nested_map"} <= rest.keys() or rest["absmax"].dtype != "uint8"
+    fits = codes.size == -(-int(np.prod(shape)) // 2) and rest["absmax"].size == blocks
+    return shape if is_whole and fits else None
 
 
 def _four_bit(
@@ -101,7 +104,8 @@ def _four_bit(
         absmax = nested_map[absmax.ravel()] * nested_absmax.ravel()[place] + float(told["nested_offset"])
     octets = codes.ravel()
     values = table[np.stack([octets >> 4, octets & 15], axis=-1).ravel()[: int(np.prod(shape))]]
-    return np.asarray(values * absmax.ravel()[np.arange(values.size) // int(told["blocksize"])]).reshape(shape)
+    values = values * absmax.ravel()[np.arange(values.size) // int(told["blocksize"])]
+    return np.asarray(values.reshape(shape))
 
 
 def _unpacked(words: np.ndarray, bits: int) -> np.ndarray:
@@ -115,40 +119,41 @@ def _unpacked(words: np.ndarray, bits: int) -> np.ndarray:
     return codes
 
 
-def _bits(words: int, codes: int) -> int | None:
-    """How many bits a code has, where so many words hold so many codes."""
-    return next((bits for bits in (2, 3, 4, 8) if WORD * words == bits * codes), None)
+def _words(qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor) -> tuple[int, int] | None:
+    """How many bits a code has, and how many outputs there are, where the zeros fit the scales."""
+    if not len(qweight.shape) == len(qzeros.shape) == len(scales.shape) == 2 or qweight.dtype != "int32":
+        return None
+    groups, outputs = scales.shape
+    fitting = (bits for bits in (2, 3, 4, 8) if qzeros.shape == (groups, bits * outputs / WORD))
+    bits = next(fitting, None)
+    return None if bits is None else (bits, outputs)
 
 
 def _gptq_shape(
     qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor, **order: StoredTensor
 ) -> Shape | None:
-    if not len(qweight.shape) == len(qzeros.shape) == len(scales.shape) == 2 or qweight.dtype != "int32":
-        return None
-    groups, outputs = scales.shape
-    bits = _bits(qzeros.shape[1], outputs)
-    if bits is None or qweight.shape[1] != outputs or qzeros.shape[0] != groups:
-        return None
+    bits, outputs = _words(qweight, qzeros, scales) or (1, 0)
     inputs = WORD * qweight.shape[0] // bits
-    return (outputs, inputs) if not order or order["g_idx"].shape == (inputs,) else None
+    fits = outputs == qweight.shape[1] and (not order or order["g_idx"].shape == (inputs,))
+    return (outputs, inputs) if fits else None
 
 
 def _gptq(
     shape: Shape, qweight: np.ndarray, qzeros: np.ndarray, scales: np.ndarray, g_idx: np.ndarray | None = None
 ) -> np.ndarray:
-    outputs, inputs = shape
+    inputs = shape[1]
     bits = WORD * qweight.shape[0] // inputs
     group = np.arange(inputs) // -(-inputs // len(scales)) if g_idx is None else g_idx.astype(int)
-    zeros = (_unpacked(qzeros, bits) + 1) & (2**bits - 1)
+    zeros = _unpacked(qzeros, bits)
+    if (zeros != 2 ** (bits - 1)).any():  # else it is symmetric, and of the second format, which adds nothing
+        zeros = (zeros + 1) & (2**bits - 1)
     return np.asarray((_unpacked(qweight.T, bits) - zeros.T[:, group]) * scales.T[:, group])
 
 
 def _awq_shape(qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor) -> Shape | None:
-    if not len(qweight.shape) == len(qzeros.shape) == len(scales.shape) == 2 or qweight.dtype != "int32":
-        return None
-    (inputs, words), (groups, outputs) = qweight.shape, scales.shape
-    fits = _bits(words, outputs) == 4 and qzeros.shape == (groups, words) and inputs % groups == 0
-    return (outputs, inputs) if fits else None
+    bits, outputs = _words(qweight, qzeros, scales) or (0, 0)
+    fits = bits == 4 and qweight.shape[1] == qzeros.shape[1] and qweight.shape[0] % scales.shape[0] == 0
+    return (outputs, qweight.shape[0]) if fits else None
 
 
 def _awq(shape: Shape, qweight: np.ndarray, qzeros: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -161,40 +166,7 @@ def _awq(shape: Shape, qweight: np.ndarray, qzeros: np.ndarray, scales: np.ndarr
     return np.asarray(((codes - zeros[group]) * scales[group]).T)
 
 
-def _words_shape(
-    packed: StoredTensor, scale: StoredTensor, size: StoredTensor, **rest: StoredTensor
-) -> Shape | None:
-    if size.shape != (2,) or packed.dtype != "int32" or "zero" in rest:
-        return None
-    outputs, inputs = (int(length) for length in size.read())
-    bits = next((bits for bits in (4, 8, 2) if packed.shape == (outputs, -(-inputs * bits // WORD))), None)
-    fits = bits is not None and len(scale.shape) == 2 and scale.shape[0] == outputs
-    return (outputs, inputs) if fits and inputs % scale.shape[1] == 0 else None
-
-
-def _words(
-    shape: Shape, packed: np.ndarray, scale: np.ndarray, size: np.ndarray, g_idx: np.ndarray | None = None
-) -> np.ndarray:
-    inputs = shape[1]
-    bits = next(bits for bits in (4, 8, 2) if packed.shape[1] == -(-inputs * bits // WORD))
-    group = np.arange(inputs) // (inputs // scale.shape[1]) if g_idx is None else g_idx.astype(int)
-    return np.asarray((_unpacked(packed, bits)[:, :inputs] - 2 ** (bits - 1)) * scale[:, group])
-
-
-def _blocks_shape(blocks: StoredTensor, scales: StoredTensor) -> Shape | None:
-    if blocks.dtype != "uint8" or scales.dtype != "uint8" or blocks.shape != (*scales.shape, 16):
-        return None
-    return (*scales.shape[:-1], scales.shape[-1] * 32)
-
-
-def _blocks(shape: Shape, blocks: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    codes = np.stack([blocks & 15, blocks >> 4], axis=-1).reshape(*scales.shape, 32)
-    values = np.ldexp(np.concatenate([FP4, -FP4])[codes], scales[..., None].astype(np.int32) - 127)
-    return np.asarray(values.reshape(shape))
-
-
 WORDS = {"qweight": "{p}qweight", "qzeros": "{p}qzeros", "scales": "{p}scales"}
-PACKED = {"packed": "{p}weight_packed", "scale": "{p}weight_scale", "size": "{p}weight_shape"}
 STATE = {
     "state": "{p}{x}.quant_state.bitsandbytes__{a}", "codes": "{p}{x}", "absmax": "{p}{x}.absmax",
     "table": "{p}{x}.quant_map",
@@ -211,18 +183,12 @@ CODES = (
     ),
     Rule("4-bit codes of bitsandbytes times their scales", "{p}{x}", STATE, _four_bit_shape, _four_bit,
          optional=NESTED),
-    Rule("GPTQ: (codes − zero − 1) times their scale", "{p}weight", WORDS, _gptq_shape, _gptq,
+    Rule("GPTQ: (codes − zero) times their scale", "{p}weight", WORDS, _gptq_shape, _gptq,
          optional={"g_idx": "{p}g_idx"}),
     Rule("AWQ: (codes − zero) times their scale", "{p}weight", WORDS, _awq_shape, _awq),
-    Rule("packed codes times their scale", "{p}weight", PACKED, _words_shape, _words,
-         optional={"g_idx": "{p}weight_g_idx"}, beside={"zero": "{p}weight_zero_point"}),
-    Rule("MXFP4: codes times powers of two", "{p}{x}", {"blocks": "{p}{x}_blocks", "scales": "{p}{x}_scales"},
-         _blocks_shape, _blocks),
     *(
-        Rule(SCALED, "{p}{x}", {"scale": scale, "codes": codes}, _scaled_shape, _scaled,
+        Rule(SCALED, "{p}{x}", {"scale": scale, "codes": "{p}{x}"}, _scaled_shape, _scaled,
              optional={"zero": "{p}{x}_zero_point"})
-        for scale, codes in (
-            ("{p}{x}_scale_inv", "{p}{x}"), ("{p}{x}_scale", "{p}{x}"), ("{p}{x}._scale", "{p}{x}._data")
-        )
+        for scale in ("{p}{x}_scale_inv", "{p}{x}_scale")
     ),
 )  # fmt: skip

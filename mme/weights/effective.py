@@ -24,18 +24,18 @@ RULES = (*CODES, *PARAMETRISATIONS, *ORIENTATIONS, *ADAPTERS)
 def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     """Return the weights that a network computes with, outputs first.
 
-    What is stored in parts is put together (weight norm, spectral norm, pruning, LoRA), codes are multiplied with
-    their scales, inputs and outputs are put in torch's order, and a stack of experts becomes its layers. A weight
-    that was made says how in its `note`; its parts are no tensors of their own. What takes no part has a reason
-    in `skip`: codes and parts that no rule resolves, tables of indices, second sets of the weights. Where the
-    storage leaves the order of two equal axes open (a transposed convolution without a type, with as many inputs
-    as outputs), outputs are taken to come first.
+    What is stored in parts is put together (weight norm, spectral norm, pruning, LoRA), codes are multiplied
+    with their scales, outputs come first, and a stack of experts becomes its layers. A weight that was made
+    says how in its `note`; its parts are no tensors of their own. What takes no part has a reason in `skip`:
+    codes and parts that no rule resolves, tables of indices, second sets of the weights. What no name, type
+    or bias tells to be stored otherwise is taken outputs first: in a state dict, a transposed convolution
+    with as many inputs as outputs, or without a bias.
 
     Parameters
     ----------
     source : torch.nn.Module, state dict, Checkpoint, mapping of names to arrays, or pairs (name, array)
-        Nothing is read before it is needed, but for the few bytes that tell a shape. A live module stays as it
-        is; of its parametrised weights it is asked itself.
+        Nothing is read before it is needed, but for the few bytes that tell a shape. A live module stays as
+        it is; for its parametrised weights it is asked itself.
     which : str, optional
         The second set of weights to take in place of the plain one, such as ``"model_ema"``.
 
@@ -66,7 +66,8 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     for rule in RULES:
         rule.apply(tensors, places)
     parts = given.parts | scales.keys()
-    made = with_reasons({name: each for name, each in tensors.items() if name not in parts or each.note})
+    kept = {name: tensor for name, tensor in tensors.items() if name not in parts or tensor.note}
+    made = with_reasons(kept, has_scales=any("scale" in name for name in stored))
     done = {tensor.name: tensor for tensor in given.tensors if tensor.effective}
     ordered = sorted((made | done).values(), key=lambda tensor: places[tensor.name])
     layers = {
@@ -74,4 +75,5 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
         for tensor in ordered
         for layer in ((tensor,) if tensor.effective else experts(tensor, made))
     }
-    return Checkpoint(given.name, given.format, with_one_set(layers, which), given.rule)
+    chosen = with_one_set(layers, which) if stored or which is not None else layers.values()
+    return Checkpoint(given.name, given.format, chosen, given.rule)

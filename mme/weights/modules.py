@@ -1,4 +1,4 @@
-"""What only a live torch module tells: its own parametrised weights, its groups, the scales of its adapters."""
+"""What only a live torch module tells: its parametrised weights, groups, and the scales of its adapters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_module(source: Any) -> bool:
 
 
 def module_facts(modules: Mapping[str, Any]) -> tuple[list[StoredTensor], dict[str, float]]:
-    """Return the groups of transposed convolutions, as tensors, and the scales of LoRA adapters by their paths."""
+    """Return the groups of transposed convolutions, as tensors, and the scales of LoRA adapters by path."""
     facts, scales = [], {}
     for path, module in modules.items():
         if getattr(module, "transposed", False):

@@ -15,21 +15,17 @@ PARAMETRISED = re.compile(r"(?:.*\.)?parametrizations\.[^.]+\..+")
 SCALE = re.compile(r"(.*?)(?:_scales?|_scale_inv|_scale_\d|_zero_point|_zeros|\._scale|\.scales|\.qzeros)")
 CODED = ("", "_packed", "_blocks", "._data", ".qweight")  # what follows the stem of a scale's name
 PACKED = re.compile(r"(?:.*\.)?(?:qweight|qzeros|\w+_packed)")
-UNRESOLVED = (
-    "part of a parametrisation that the file does not tell; give the live network, or save it after "
-    "torch.nn.utils.parametrize.remove_parametrizations"
-)
+UNRESOLVED = "part of a parametrisation that no rule resolves; give the live network"
 INTEGERS = ("int16", "int32", "int64", "uint16", "uint32", "uint64")
 
 
-def with_reasons(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
+def with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[str, StoredTensor]:
     """Return the tensors, those that take no part in the network with the reason.
 
-    Numbers of 8 bits are codes. Floats of 8 bits are weights where the network stores no scale at all, for then
-    they are what a plain cast leaves.
+    Integers of 8 bits are codes. Floats of 8 bits are weights where the network stores no scale at all, for
+    then they are what a plain cast leaves.
     """
     adapted = {match["p"] for match in map(FACTOR.fullmatch, tensors) if match}
-    is_scaled = any("scale" in name for name in tensors)
 
     def reason(tensor: StoredTensor) -> str:
         name, dtype = tensor.name, tensor.dtype
@@ -46,7 +42,7 @@ def with_reasons(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]
             return "a scale of codes that no rule resolves"
         if PACKED.fullmatch(name) and "int" in dtype:
             return f"packed codes ({dtype}) that no rule resolves"
-        if dtype in ("int8", "uint8") or (dtype.startswith("float8") and is_scaled):
+        if dtype in ("int8", "uint8") or (dtype.startswith("float8") and has_scales):
             return f"{dtype} codes without a known scale"
         return f"an index table ({dtype})" if dtype in INTEGERS else tensor.skip
 

@@ -1,9 +1,9 @@
 """Second sets of a network's weights, such as their moving average: one set counts.
 
-A second set lies below a part of a name that has one of the words ema, swa, teacher, momentum or averag… in it
-(`model_ema.`, `momentum_encoder.`, `averaged_model.module.`), and below another prefix, or none, lie weights of
-the same names and sizes: each of its weights there, and each weight there in it. Two equal branches of other
-names, such as `encoder_q` and `encoder_k`, are one network.
+A second set lies below a part of a name that has one of the words ema, swa, teacher, momentum or averag… in
+it (`model_ema.`, `momentum_encoder.`, `averaged_model.module.`), and below another prefix, or none, lie
+weights of the same names and sizes: each of its weights there, and each weight there in it. Two equal
+branches of other names, such as `encoder_q` and `encoder_k`, are one network.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def with_one_set(tensors: Mapping[str, StoredTensor], which: Any = None) -> list
     if which is not None:
         names = [pair.second.removesuffix(".") for pair in pairs]
         if not names:
-            raise InputError(f"which must be None, for there is one set of weights, but it is {shown(which)}.")
+            raise InputError(
+                f"which must be None, for there is no second set of weights, but it is {shown(which)}."
+            )
         which = choice("which", which, names) + "."
     chosen = next((pair for pair in pairs if pair.second == which), None)
 
@@ -77,7 +79,7 @@ def _second_prefix(name: str) -> str:
 
 
 def _plain_prefix(prefix: str, own: Mapping[str, int], plain: Mapping[str, int]) -> str | None:
-    """Return the prefix below which the same weights lie; names count without dots, as some copies lack them."""
+    """Return the prefix below which the same weights lie; dots do not count, for some copies lack them."""
     short = {name.removeprefix(prefix).removeprefix("module.").replace(".", ""): n for name, n in own.items()}
     first = next(iter(short))
     for name in plain:

@@ -51,13 +51,14 @@ def listed(source: Any) -> Source:
     tensors = [_stored(name, value) for name, value in _pairs(source)]
     names = {tensor.name for tensor in tensors}
     if len(names) < len(tensors):
-        raise InputError("source must give every tensor a name of its own, but it gives two of them one name.")
+        raise InputError("source must give every tensor its own name, but it gives two of them one name.")
     return Source("network", "arrays", tensors)
 
 
 def _pairs(source: Any) -> list[tuple[str, Any]]:
     try:
-        return [(str(name), value) for name, value in (source.items() if isinstance(source, Mapping) else source)]
+        pairs = source.items() if isinstance(source, Mapping) else source
+        return [(str(name), value) for name, value in pairs]
     except (TypeError, ValueError):
         described = f"of type {type(source).__name__}"
         if isinstance(source, type):
@@ -86,7 +87,7 @@ def _of_module(module: Any) -> Source:
     parameters = tensors(module.named_parameters())
     parts = tensors(module.named_buffers()) | {fact.name: fact for fact in facts}
     if any(parameter.dtype in ("int8", "uint8") for parameter in parameters.values()):
-        parts = tensors(module.state_dict().items()) | parts  # where bitsandbytes puts the scales of its codes
+        parts = tensors(module.state_dict().items()) | parts  # where bitsandbytes puts its scales
     parts = {name: part for name, part in parts.items() if name not in parameters}
     found = [*parameters.values(), *parts.values()]
     found = [tensor for tensor in found if not tensor.name.startswith(made_of)]
@@ -107,8 +108,8 @@ def _stored(name: str, value: Any) -> StoredTensor:
         kind = type(value).__name__
         return StoredTensor(name, (), kind, read, skip=f"not an array but {kind}")
     dtype = getattr(value.dtype, "name", str(value.dtype).removeprefix("torch."))
-    if isinstance(value, np.ndarray) and value.dtype == np.int_:  # typed by hand: numbers, neither codes nor indices
-        dtype = "float64"
+    if isinstance(value, np.ndarray) and value.dtype == np.int_:
+        dtype = "float64"  # typed by hand: numbers, neither codes nor indices
     return StoredTensor(name, tuple(map(int, value.shape)), dtype, read, location=_location(value))
 
 

@@ -37,7 +37,7 @@ class StoredTensor:
         How the weight was made from what is stored, such as ``"weight norm: g v/‖v‖"``; empty where it is
         stored as it is.
     effective : bool
-        Whether it is what the network computes with, outputs first: no rule of `mme.weights` is applied again.
+        Whether it is what the network computes with, outputs first: no rule is applied to it again.
 
     Examples
     --------
