@@ -42,9 +42,9 @@ def is_network(folder: Path) -> bool:
 def read_folder(path: Path) -> Checkpoint:
     """Open a folder that holds one network, with the tensors as they are stored; its name is the folder's."""
     names, called = _names(path), path.resolve().name
-    if indices := sorted(filter(INDEX.fullmatch, names), key=_unusual):
-        tensors = _sharded(path, path / indices[0])
-        return Checkpoint(called, "safetensors" if ".safetensors." in indices[0] else "torch", tensors)
+    if index := next(filter(INDEX.fullmatch, names), ""):  # several are of the same weights
+        tensors = _sharded(path, path / index)
+        return Checkpoint(called, "safetensors" if ".safetensors." in index else "torch", tensors)
     if file := _single(names):
         stored = read_file(path / file)
         scale = _lora_scale(path / "adapter_config.json") if file in ADAPTER else None
@@ -68,12 +68,6 @@ def _single(names: list[str]) -> str:
     alone = SINGLE if "config.json" in names or any(map(OF_TRAINERS.fullmatch, names)) else ()
     adapter = ADAPTER if "adapter_config.json" in names else ()
     return next((name for name in alone + adapter if name in names), "")
-
-
-def _unusual(index: str) -> int:
-    """Where there are several indices, they hold the same weights: the usual names come first."""
-    usual = [f"{name}.index.json" for name in SINGLE]
-    return usual.index(index) if index in usual else len(usual)
 
 
 def _sharded(folder: Path, index: Path) -> list[StoredTensor]:

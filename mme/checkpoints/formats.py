@@ -16,28 +16,20 @@ from mme.checkpoints.torch_files import read_torch
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint
 
-__all__ = ["ENDINGS", "format_of", "read_file"]
+__all__ = ["ENDINGS", "FORMATS", "format_of", "read_file"]
 
-ENDINGS: dict[str, tuple[str, ...]] = {
-    "torch": (".pt", ".pth", ".ckpt", ".bin", ".th", ".pth.tar"),
-    "safetensors": (".safetensors",),
-    "ONNX": (".onnx",),
-    "Keras": (".keras",),
-    "HDF5": (".h5", ".hdf5"),
-    "npz": (".npz",),
-    "npy": (".npy",),
+FORMATS: dict[str, tuple[Callable[[Path], Checkpoint], str]] = {
+    "torch": (read_torch, ".pt .pth .ckpt .bin .th .pth.tar"),
+    "safetensors": (read_safetensors, ".safetensors"),
+    "ONNX": (read_onnx, ".onnx"),
+    "Keras": (read_keras, ".keras"),
+    "HDF5": (read_keras, ".h5 .hdf5"),
+    "npz": (read_npz, ".npz"),
+    "npy": (read_npy, ".npy"),
 }
-"""The formats that are read, and how such files are usually called."""
+"""The formats that are read, their readers, and how such files usually end."""
 
-READERS: dict[str, Callable[[Path], Checkpoint]] = {
-    "torch": read_torch,
-    "safetensors": read_safetensors,
-    "ONNX": read_onnx,
-    "Keras": read_keras,
-    "HDF5": read_keras,
-    "npz": read_npz,
-    "npy": read_npy,
-}
+ENDINGS = tuple(ending for _, endings in FORMATS.values() for ending in endings.split())
 SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", b"\x93NUMPY": "npy"}
 TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a pickle of torch's magic number
 # An ONNX model begins with its version and a further field; protobuf has no signature.
@@ -57,11 +49,11 @@ def read_file(path: Path) -> Checkpoint:
         raise InputError(f"there is no file or folder {path}.")
     if not path.is_file():
         raise InputError(f"{path} is neither a file nor a folder.")
-    return READERS[format_of(path)](path)
+    return FORMATS[format_of(path)][0](path)
 
 
 def format_of(path: Path) -> str:
-    """Tell the format of a file, a key of `ENDINGS`, by its first bytes; NoNetwork says what else it is."""
+    """Tell the format of a file, a key of `FORMATS`, by its first bytes; NoNetwork says what else it is."""
     with refuse_damage(path, "file"), path.open("rb") as file:
         start = file.read(512)
     if start.startswith(b"PK\x03\x04"):
@@ -86,7 +78,7 @@ def format_of(path: Path) -> str:
         raise NoNetwork(f"{path} holds text and no weights; it may be a page that was saved in its place.")
     if path.suffix.lower() == ".onnx":
         return "ONNX"
-    raise NoNetwork(f"{path} is of no format that is read; those are {', '.join(ENDINGS)}.")
+    raise NoNetwork(f"{path} is of no format that is read; those are {', '.join(FORMATS)}.")
 
 
 def _format_of_zip(path: Path) -> str:

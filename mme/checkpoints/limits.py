@@ -37,8 +37,8 @@ def require_stored(
     allowed = max(RATIO * stored_bytes, ALWAYS_ALLOWED) if compressed else stored_bytes
     if not 0 <= claimed_bytes <= min(allowed, LARGEST) or stored_bytes < 0:
         raise InputError(
-            f"{path} is damaged or hostile: {name!r} claims {min(claimed_bytes, 10**18):,} bytes, but the "
-            f"file has {stored_bytes:,} for it."
+            f"{path} is damaged or hostile: {name!r} claims {_in_words(claimed_bytes)}, but the file has "
+            f"{_in_words(stored_bytes)} for it."
         )
 
 
@@ -68,3 +68,12 @@ def _damaged(path: Path | str, kind: str, error: Exception) -> InputError:
     return InputError(
         f"{path} is no readable {kind} ({said or type(error).__name__}): it is damaged or incomplete."
     )
+
+
+def _in_words(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    if size >= 10**15:
+        return "more than 1000 TB"
+    power = (len(str(size)) - 1) // 3
+    return f"{size / 1000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"

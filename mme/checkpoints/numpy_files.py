@@ -43,10 +43,9 @@ def read_npz(path: Path) -> Checkpoint:
 
 def read_npy(path: Path) -> Checkpoint:
     """Open one array, as `numpy.save` writes it; its name is the file's stem."""
-    with refuse_damage(path, "npy file"):
-        with path.open("rb") as file:
-            shape, dtype, header = _header(file)
-        require_stored(path.stem, path, _bytes(shape, dtype), path.stat().st_size - header)
+    with refuse_damage(path, "npy file"), path.open("rb") as file:
+        shape, dtype, claimed = _header(file)
+        require_stored(path.stem, path, claimed, path.stat().st_size - file.tell())
     return Checkpoint(path.stem, "npy", [_tensor(path, path.stem, shape, dtype, lambda: path.open("rb"))])
 
 
@@ -57,8 +56,8 @@ def _from_member(
     if member.compress_type not in METHODS or member.flag_bits & 1:
         raise InputError(f"{path} holds {name!r} encrypted or compressed as numpy never does.")
     with archive().open(member) as file:
-        shape, dtype, header = _header(file)
-    claimed = _bytes(shape, dtype)
+        shape, dtype, claimed = _header(file)
+        header = file.tell()
     stored = min(member.compress_size, path.stat().st_size - member.header_offset)
     if is_plain := member.compress_type == zipfile.ZIP_STORED:
         stored -= header
@@ -89,13 +88,9 @@ def _tensor(
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Read an array's shape and type, and how many bytes they took, but none of its numbers."""
+    """Read an array's shape and type, and how many bytes it claims, but none of its numbers."""
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f"an array of npy version {version}, which holds no plain numbers")
     shape, _, dtype = HEADERS[version](file)
-    return shape, dtype, file.tell()
-
-
-def _bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    return math.prod(shape) * dtype.itemsize if all(length >= 0 for length in shape) else -1
+    return shape, dtype, math.prod(shape) * dtype.itemsize if min(shape, default=0) >= 0 else -1

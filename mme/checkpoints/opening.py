@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mme.checkpoints.folders import OF_TRAINERS, PARTS, is_network, read_folder
-from mme.checkpoints.formats import ENDINGS, format_of, read_file
+from mme.checkpoints.formats import ENDINGS, FORMATS, format_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
 from mme.errors import InputError
 from mme.weights.effective import effective_weights
@@ -17,7 +17,7 @@ __all__ = ["Found", "checkpoints_in", "open_checkpoint", "search"]
 
 MOST_FILES = 100_000
 # A file of such a name should be a network: if it is none, that is said when it is opened.
-PROMISING = tuple(ending for endings in ENDINGS.values() for ending in endings if ending != ".bin")
+PROMISING = tuple(ending for ending in ENDINGS if ending != ".bin")
 
 
 def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
@@ -55,7 +55,10 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
     path = Path(path)
     with refuse_damage(path, "checkpoint"):
         stored = read_folder(path) if path.is_dir() else read_file(path)
-    return effective_weights(stored, which=which)
+    weights = effective_weights(stored, which=which)
+    if all(len(tensor.shape) < 2 for tensor in weights.values()):
+        raise NoNetwork(f"{path} holds no weight tensor of two or more axes, so no layer.")
+    return weights
 
 
 def checkpoints_in(folder: Path | str) -> list[Path]:
@@ -90,7 +93,7 @@ def checkpoints_in(folder: Path | str) -> list[Path]:
     if not found.networks:
         raise InputError(
             f"{folder} holds no checkpoint, and {len(found.passed_over)} other files; the formats that are "
-            f"read are {', '.join(ENDINGS)}."
+            f"read are {', '.join(FORMATS)}."
         )
     return found.networks
 

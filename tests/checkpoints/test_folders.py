@@ -110,7 +110,7 @@ def test_shards_may_be_links(folder: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_folder(folder)["a.weight"].read(), ARRAYS["a.weight"])
 
 
-def test_the_usual_index_is_preferred(folder: Path) -> None:
+def test_of_several_indices_the_first_counts(folder: Path) -> None:
     write_index(folder, {"z": "missing.bin"}, "pytorch_model.bin.index.json")
     assert set(read_folder(folder)) == set(ARRAYS)
     (folder / "pytorch_model.bin.index.json").unlink()

@@ -11,7 +11,7 @@ from mme.errors import InputError
 def test_plain_numbers_take_what_is_there() -> None:
     require_stored("w", "net", 4096, 4096)
     require_stored("w", "net", 0, 0)
-    with pytest.raises(InputError, match=r"'w' claims 4,097 bytes, but the file has 4,096 for it"):
+    with pytest.raises(InputError, match=r"'w' claims 4\.1 kB, but the file has 4\.1 kB for it"):
         require_stored("w", "net", 4097, 4096)
 
 
@@ -28,6 +28,15 @@ def test_compressed_numbers_may_take_more() -> None:
 def test_impossible_sizes_are_refused(claimed: int) -> None:
     with pytest.raises(InputError, match="damaged or hostile"):
         require_stored("w", "net", claimed, 10**500)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "words"),
+    [(999, "999 bytes"), (10**6, "1.0 MB"), (10**14, "100.0 TB"), (10**99, "more than"), (-4, "-4 bytes")],
+)
+def test_sizes_are_told_in_words(claimed: int, words: str) -> None:
+    with pytest.raises(InputError, match=f"claims {words}"):
+        require_stored("w", "net", claimed, 1)
 
 
 @pytest.mark.parametrize(

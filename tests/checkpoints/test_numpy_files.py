@@ -126,7 +126,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
         for _ in range(size // 2**20):
             member.write(bytes(2**20))
     assert path.stat().st_size < size / 900
-    with pytest.raises(InputError, match=r"'fc' claims 134,217,728 bytes, but the file has 1\d\d,\d+ for it"):
+    with pytest.raises(InputError, match=r"'fc' claims 134\.2 MB, but the file has 1\d\d\.\d kB for it"):
         read_npz(path)
 
 
@@ -145,7 +145,7 @@ def test_an_entry_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     assert claimed > 2**32
     path.write_bytes(whole.replace(struct.pack("<I", 228), struct.pack("<I", 2**32 - 2)))
-    with pytest.raises(InputError, match="claims 1,099,511,627,776 bytes"):
+    with pytest.raises(InputError, match=r"claims 1\.1 TB"):
         read_npz(path)
 
 

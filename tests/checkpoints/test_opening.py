@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from mme.checkpoints import checkpoints_in, open_checkpoint
 from mme.checkpoints.formats import ENDINGS
+from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import search
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
@@ -91,7 +92,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
         checkpoints_in(tmp_path / "nets")
 
 
-@pytest.mark.parametrize("ending", [ending for endings in ENDINGS.values() for ending in endings] + [""])
+@pytest.mark.parametrize("ending", [*ENDINGS, ""])
 def test_what_is_no_network_says_what_it_is(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"net{ending}"
     contents = {
@@ -171,6 +172,12 @@ def test_a_trainers_run_is_its_checkpoints_in_order(tmp_path: Path) -> None:
     assert [path.name for path in found.networks] == ["checkpoint-500", "checkpoint-1000"]
     assert len(found.passed_over) == 10
     assert open_checkpoint(found.networks[0]).name == "checkpoint-500"
+
+
+def test_vectors_are_no_network(tmp_path: Path) -> None:
+    np.savez(tmp_path / "losses.npz", train=np.ones(9))
+    with pytest.raises(NoNetwork, match="no weight tensor of two or more axes"):
+        open_checkpoint(*checkpoints_in(tmp_path))
 
 
 def test_a_folder_that_is_one_network_counts_once(folder: Path) -> None:
