@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from mme.checkpoints.formats import ENDINGS
 from mme.checkpoints.hubs import HUBS, is_hub_name, open_hub
+from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import checkpoints_in, open_checkpoint
 from mme.cli.app import complain
 from mme.errors import InputError
@@ -17,8 +19,8 @@ from mme.weights.stored import Checkpoint
 __all__ = ["Net", "Nets", "open_net", "open_nets"]
 
 WHAT = (
-    "A checkpoint (.pt, .pth, .safetensors, .onnx, .h5, .keras, .npz), a sharded folder, or "
-    + ", ".join(f"{hub}:NAME" for hub in HUBS)
+    f"A checkpoint of any name (usually {', '.join(ENDINGS)}), "
+    "a folder of shards or of an adapter, or " + ", ".join(f"{hub}:NAME" for hub in HUBS)
     + "; @untrained after a name asks for initial weights."
 )
 Net = Annotated[str, typer.Argument(metavar="NET", help=WHAT)]
@@ -72,7 +74,7 @@ def open_nets(names: Iterable[str], *, seed: int) -> tuple[dict[str, Checkpoint]
                 if len(inside) == 1:
                     raise
                 complain(error)
-                complete = False
+                complete = complete and isinstance(error, NoNetwork)
     if not found:
         raise InputError(f"there is no checkpoint that can be read in {', '.join(names)}.")
     short = [checkpoint.name for _, checkpoint in found]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.checkpoints.modules import known
+from mme.checkpoints.libraries import known
 from mme.checkpoints.torchvision_hub import open_torchvision
 from mme.comparison.compare import conjugate_of, difference_of
 from mme.comparison.options import Options

@@ -1,8 +1,7 @@
-"""No file may claim more than it can hold; kernels stored outputs last are known by their names."""
+"""No file may claim more than it can hold."""
 
 import errno
 
-import numpy as np
 import pytest
 
 from mme.checkpoints.limits import ALWAYS_ALLOWED, LARGEST, RATIO, refuse_damage, require_stored
@@ -31,15 +30,13 @@ def test_impossible_sizes_are_refused(claimed: int) -> None:
         require_stored("w", "net", claimed, 10**500)
 
 
-def test_sizes_are_told_in_words() -> None:
-    for claimed, words in (
-        (999, "999 bytes"),
-        (10**6, "1.0 MB"),
-        (10**14, "100.0 TB"),
-        (10**99, "more than"),
-    ):
-        with pytest.raises(InputError, match=f"claims {words}"):
-            require_stored("w", "net", claimed, 1)
+@pytest.mark.parametrize(
+    ("claimed", "words"),
+    [(999, "999 bytes"), (10**6, "1.0 MB"), (10**14, "100.0 TB"), (10**99, "more than"), (-4, "-4 bytes")],
+)
+def test_sizes_are_told_in_words(claimed: int, words: str) -> None:
+    with pytest.raises(InputError, match=f"claims {words}"):
+        require_stored("w", "net", claimed, 1)
 
 
 @pytest.mark.parametrize(
