@@ -9,7 +9,6 @@ from torch import from_numpy, nn
 from torch.nn.functional import conv_transpose2d
 
 from mme.checkpoints.onnx_files import read_onnx
-from mme.checkpoints.onnx_records import read_model
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 
