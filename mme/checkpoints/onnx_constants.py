@@ -18,9 +18,13 @@ from mme.weights.stored import StoredTensor
 __all__ = ["FOLDED", "Constant", "NotFoldedError", "evaluated", "stored_tensor"]
 
 # What a weight may pass on its way to its layer: cheap operators, whose shapes ONNX infers beforehand.
-FOLDED = frozenset(
-    ["Abs", "Add", "Cast", "CastLike", "Clip", "Concat", "DequantizeLinear", "Div", "Exp", "Flatten", "Gather", "Identity", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Pow", "QuantizeLinear", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare", "Reshape", "Round", "Shape", "Sigmoid", "Sign", "Slice", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where"]
-)
+FOLDED = {
+    "Abs", "Add", "Cast", "CastLike", "Clip", "Concat", "DequantizeLinear", "Div", "Exp", "Flatten",
+    "Gather", "Identity", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Pow", "QuantizeLinear",
+    "Reciprocal", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum",
+    "ReduceSumSquare", "Reshape", "Round", "Shape", "Sigmoid", "Sign", "Slice", "Softplus", "Split", "Sqrt",
+    "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
+}  # fmt: skip
 SMALL = 64  # numbers; so short a constant may be a shape, which inference has to know
 
 

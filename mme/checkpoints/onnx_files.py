@@ -73,6 +73,7 @@ class _Network:
         self.room: float = ALWAYS_ALLOWED  # bytes that may still be computed
         self.stored: list[StoredTensor] = []
         self.names: set[str] = set()
+        self.within: set[StoredTensor] = set()  # shapes and factors that nodes hold, which are no parameters
         self.layers: dict[StoredTensor, dict[Constant | None, list[StoredTensor]]] = {}
         self.reasons: dict[StoredTensor, str] = {}
         self.users: dict[StoredTensor, set[str]] = defaultdict(set)
@@ -121,7 +122,7 @@ class _Network:
             if stored in self.layers:
                 for tensors in self.layers[stored].values():
                     yield from tensors
-            else:
+            elif stored not in self.within:
                 users = ", ".join(sorted(self.users[stored]))
                 unread = f"an input of {users}, which is not read as a layer" if users else "no node uses it"
                 reason = self.reasons.get(stored, unread) if len(stored.shape) > 1 else ""
@@ -152,7 +153,10 @@ class _Network:
             value = helper.get_attribute_value(node.attribute[0])
             if isinstance(value, int | float | list):  # by value_int, value_floats, …
                 value = numpy_helper.from_array(np.array(value))
-            return None if isinstance(value, bytes) else self._store(value, output)
+            constant = None if isinstance(value, bytes) else self._store(value, output)
+            if constant is not None and constant.stored is not None and len(constant.stored.shape) < 2:
+                self.within.add(constant.stored)
+            return constant
         is_computed = any(name and not given for name, given in zip(node.input, inputs, strict=True))
         if node.op_type not in FOLDED or is_computed or not any(inputs):
             return None
