@@ -82,7 +82,9 @@ def evaluated(
             if one.size > SMALL
         ]
         graph = helper.make_graph([node], "node", large, [helper.make_empty_tensor_value_info(output)], small)
-        versions = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+        # The evaluator knows quantisation from version 19 on, which reads the older forms the same way.
+        oldest = 21 if node.op_type in ("QuantizeLinear", "DequantizeLinear") else 0
+        versions = [helper.make_opsetid(domain, max(version, oldest)) for domain, version in opsets.items()]
         model = helper.make_model(graph, opset_imports=versions)
         inferred = shape_inference.infer_shapes(model, strict_mode=True).graph.output[0].type.tensor_type
         lengths = [dim.dim_value if dim.HasField("dim_value") else math.inf for dim in inferred.shape.dim]

@@ -34,6 +34,7 @@ OPERANDS: dict[str, tuple[Operand, ...]] = {
     "QLinearMatMul": (Operand("right", 3, 4, 5), Operand("left", 0, 1, 2)),
     "MatMulInteger": (Operand("right", 1, AFTER, 3), Operand("left", 0, AFTER, 2)),
     "MatMulIntegerToFloat": (Operand("right", 1, 3, 5), Operand("left", 0, 2, 4)),
+    "QGemm": (Operand("right", 3, 4, 5),),
     "DynamicQuantizeMatMul": (Operand("right", 1, 2, 3),),
     "Gather": (Operand("table", 0),),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), GATES),

@@ -358,6 +358,15 @@ def test_numbers_of_every_type_are_read(reading, name):
         assert tensor.read().dtype.isbuiltin
 
 
+def test_older_models_are_quantised_too(tmp_path):
+    nodes = [node("DequantizeLinear", "w", "s", output="v", axis=0), node("MatMul", "v", "x")]
+    model = model_of(nodes, {"w": np.arange(6, dtype=np.int8).reshape(2, 3), "s": np.float32([1, 2])})
+    model.opset_import[0].version = 13
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    np.testing.assert_array_equal(read_onnx(path)["w"].read(), [[0, 1, 2], [6, 8, 10]])
+
+
 @pytest.mark.parametrize("name", ["INT4", "UINT4", "INT8", "UINT16"])
 def test_short_whole_numbers_are_read_by_their_scale(reading, name):
     dtype = helper.tensor_dtype_to_np_dtype(getattr(TensorProto, name))
