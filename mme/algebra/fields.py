@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Integral
 
 from mme.algebra.haar import Sampling
 from mme.algebra.lie import LieGroup
+from mme.arguments import shown
 from mme.errors import InputError
 
 __all__ = ["C", "Field", "H", "R", "field"]
@@ -27,7 +28,7 @@ C = Field(name="C", beta=2, group_name="U")
 H = Field(name="H", beta=4, group_name="Sp")
 
 
-def field(which: Any) -> Field:
+def field(which: str | int | Field) -> Field:
     """The field with a name or a beta.
 
     Parameters
@@ -50,8 +51,8 @@ def field(which: Any) -> Field:
     """
     if isinstance(which, Field):
         return which
-    if not isinstance(which, bool):
+    if not isinstance(which, bool) and isinstance(which, str | Integral):
         for known in (R, C, H):
             if which in (known.name, known.beta):
                 return known
-    raise InputError(f'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is {which!r}.')
+    raise InputError(f'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is {shown(which)}.')

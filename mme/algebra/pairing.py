@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.structure import Structure
+from mme.arguments import any_array, finite_array, number
+from mme.errors import InputError
 
 __all__ = ["Pairing"]
 
@@ -41,7 +43,7 @@ class Pairing(Structure):
         array([[1.-0.j],
                [0.-2.j]])
         """
-        xp, (a,) = _namespace(a)
+        xp, (a,) = _namespace(a=a)
         self._sides(a)
         a = xp.matrix_transpose(a)
         return a if self.beta == 1 else xp.conj(a)
@@ -75,7 +77,7 @@ class Pairing(Structure):
         >>> float(C.pairing(C.identity(3), C.identity(3))), float(H.pairing(H.identity(3), H.identity(3)))
         (3.0, 3.0)
         """
-        xp, (a, b) = _namespace(a, b)
+        xp, (a, b) = _namespace(a=a, b=b)
         self._sides(a, b, names="ab")
         product = xp.conj(a) * b if self.beta > 1 else a * b
         if xp.isdtype(product.dtype, "complex floating"):
@@ -100,7 +102,8 @@ class Pairing(Structure):
         >>> float(R.norm(np.array([[3e300, 4e300]])))
         5e+300
         """
-        xp, (a,) = _namespace(a)
+        xp, (a,) = _namespace(a=a)
+        self._sides(a)
         largest = xp.max(xp.abs(a), axis=(-2, -1), keepdims=True)
         scale = largest + xp.finfo(largest.dtype).smallest_normal
         scaled = a / scale
@@ -130,7 +133,7 @@ class Pairing(Structure):
         array([[1., 0.],
                [0., 1.]])
         """
-        absolute = np.asarray(np.abs(np.asarray(a)))
+        absolute = np.asarray(np.abs(finite_array("a", a)))
         n, m = self._sides(absolute)
         if self.side == 1:
             return absolute
@@ -157,9 +160,10 @@ class Pairing(Structure):
         >>> H.is_unitary(H.haar(3, rng=1)), R.is_unitary([[1, 1], [0, 1]])
         (True, False)
         """
-        a = np.asarray(a)
+        a, tolerance = finite_array("a", a), number("tolerance", tolerance, 0)
         self.order(a)
-        defect = np.max(np.abs(self.adjoint(a) @ a - np.eye(a.shape[-1])), axis=(-2, -1))
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN is no smaller than the tolerance
+            defect = np.max(np.abs(self.adjoint(a) @ a - np.eye(a.shape[-1])), axis=(-2, -1), initial=0.0)
         if self.beta == 4:
             defect = np.maximum(defect, quaternion.deviation(a))
         elif self.beta == 1:
@@ -168,7 +172,10 @@ class Pairing(Structure):
         return good if good.ndim else bool(good)
 
 
-def _namespace(*arrays: Any) -> tuple[Any, list[Any]]:
+def _namespace(**arrays: Any) -> tuple[Any, list[Any]]:
     """The array API namespace of the arrays; lists become NumPy arrays."""
-    ready = [a if array_api_compat.is_array_api_obj(a) else np.asarray(a) for a in arrays]
-    return array_api_compat.array_namespace(*ready), ready
+    ready = [any_array(name, a, finite=False) for name, a in arrays.items()]
+    try:
+        return array_api_compat.array_namespace(*ready), ready
+    except TypeError:
+        raise InputError(f"{' and '.join(arrays)} must be arrays of one library, but they are not.") from None

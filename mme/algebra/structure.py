@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.scaling import by_largest_entry
-from mme.arguments import finite_array, integer
+from mme.arguments import affordable, any_array, finite_array, flag, integer, real_array
 from mme.errors import InputError
 
 __all__ = ["Structure"]
 
 Array = NDArray[Any]
+
+KINDS = (("R", 1, "O"), ("C", 2, "U"), ("H", 4, "Sp"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +42,10 @@ class Structure:
     name: str
     beta: int
     group_name: str
+
+    def __post_init__(self) -> None:
+        if (self.name, self.beta, self.group_name) not in KINDS:
+            raise InputError("name, beta and group_name must be those of R, C or H, which mme.algebra has.")
 
     def __repr__(self) -> str:
         return f"<Field {self.name}: beta = {self.beta}, unitary group {self.group_name}(d)>"
@@ -102,17 +108,13 @@ class Structure:
     def order(self, a: Any) -> int:
         """The order d of square matrices given as an array.
 
-        Raises
-        ------
-        InputError
-            If the array is not (a batch of) square matrices, or its side is odd over H.
-
         Examples
         --------
         >>> from mme.algebra import H
         >>> H.order(H.identity(3))
         3
         """
+        a = any_array("a", a, finite=False)
         rows, columns = self._sides(a)
         if rows != columns:
             raise InputError(f"a must be square, but its shape is {tuple(np.shape(a))}.")
@@ -142,6 +144,7 @@ class Structure:
         >>> H.identity(2).shape
         (4, 4)
         """
+        affordable("d", self.side * self.size(d) ** 2)
         return np.eye(self.size(d), dtype=self.dtype)
 
     def diagonal(self, x: ArrayLike) -> Array:
@@ -162,9 +165,10 @@ class Structure:
         array([[2., 0.],
                [0., 1.]])
         """
-        x = np.asarray(x, dtype=float)
-        if x.ndim < 1:
+        x = real_array("x", x).astype(float)
+        if x.ndim < 1 or x.shape[-1] < 1:
             raise InputError(f"x must have shape (..., d), but its shape is {x.shape}.")
+        affordable("x", self.side**3 * x.size * x.shape[-1])
         x = np.concatenate([x] * self.side, axis=-1)
         return np.asarray(x[..., :, None] * np.eye(x.shape[-1]), dtype=self.dtype)
 
@@ -194,8 +198,8 @@ class Structure:
         >>> bool((i @ j == k).all())
         True
         """
-        x = np.asarray(x, dtype=float)
-        if x.ndim < 3 or x.shape[-1] != self.beta:
+        x = real_array("x", x).astype(float)
+        if x.ndim < 3 or x.shape[-1] != self.beta or 0 in x.shape[-3:]:
             raise InputError(
                 f"x must have shape (..., n, m, {self.beta}), components over {self.name}, "
                 f"but its shape is {x.shape}."
@@ -263,7 +267,7 @@ class Structure:
         """
         given = finite_array(name, a)
         n, m = self._sides(given, names=(name,))
-        if square and n != m:
+        if flag("square", square) and n != m:
             raise InputError(f"{name} must be square, but its shape is {given.shape}.")
         if n == 0 or m == 0:
             raise InputError(
