@@ -15,8 +15,10 @@ from mme.errors import InputError
 __all__ = [
     "affordable",
     "any_array",
+    "arrays",
     "batch_shape",
     "choice",
+    "common_batch",
     "finite_array",
     "flag",
     "generator",
@@ -280,3 +282,39 @@ def any_array(name: str, value: Any, *, finite: bool = True, real: bool = False)
     if not is_finite:
         raise InputError(f"{name} must be finite, but an entry is NaN or infinite.")
     return value
+
+
+def arrays(*, finite: bool = True, real: bool = False, **given: Any) -> tuple[Any, list[Any]]:
+    """Return the array API namespace of several arrays, and each as `any_array` does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> arrays(a=torch.ones(2), b=np.ones(2))
+    Traceback (most recent call last):
+    mme.errors.InputError: a and b must be arrays of one library, but they are not.
+    """
+    ready = [any_array(name, value, finite=finite, real=real) for name, value in given.items()]
+    if any(not isinstance(array, np.ndarray | np.generic) for array in ready):  # numbers go with any library
+        pairs = zip(ready, given.values(), strict=True)
+        ready = [value if isinstance(value, int | float) else array for array, value in pairs]
+    try:
+        return array_namespace(*ready), ready
+    except TypeError:
+        raise InputError(f"{' and '.join(given)} must be arrays of one library, but they are not.") from None
+
+
+def common_batch(names: str, *shapes: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape that leading axes have together.
+
+    Examples
+    --------
+    >>> common_batch("a and b", (2,), (3,))
+    Traceback (most recent call last):
+    mme.errors.InputError: a and b must have leading axes that broadcast, but they are (2,), (3,).
+    """
+    try:
+        return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+    except ValueError:
+        listed = ", ".join(str(tuple(shape)) for shape in shapes)
+        raise InputError(f"{names} must have leading axes that broadcast, but they are {listed}.") from None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.structure import Structure
-from mme.arguments import any_array, finite_array, number
-from mme.errors import InputError
+from mme.arguments import arrays, common_batch, finite_array, number
 
 __all__ = ["Pairing"]
 
@@ -43,7 +41,7 @@ class Pairing(Structure):
         array([[1.-0.j],
                [0.-2.j]])
         """
-        xp, (a,) = _namespace(a=a)
+        xp, (a,) = arrays(a=a, finite=False)
         self._sides(a)
         a = xp.matrix_transpose(a)
         return a if self.beta == 1 else xp.conj(a)
@@ -77,8 +75,9 @@ class Pairing(Structure):
         >>> float(C.pairing(C.identity(3), C.identity(3))), float(H.pairing(H.identity(3), H.identity(3)))
         (3.0, 3.0)
         """
-        xp, (a, b) = _namespace(a=a, b=b)
+        xp, (a, b) = arrays(a=a, b=b, finite=False)
         self._sides(a, b, names="ab")
+        common_batch("a and b", a.shape[:-2], b.shape[:-2])
         product = xp.conj(a) * b if self.beta > 1 else a * b
         if xp.isdtype(product.dtype, "complex floating"):
             product = xp.real(product)
@@ -102,7 +101,7 @@ class Pairing(Structure):
         >>> float(R.norm(np.array([[3e300, 4e300]])))
         5e+300
         """
-        xp, (a,) = _namespace(a=a)
+        xp, (a,) = arrays(a=a, finite=False)
         self._sides(a)
         largest = xp.max(xp.abs(a), axis=(-2, -1), keepdims=True)
         scale = largest + xp.finfo(largest.dtype).smallest_normal
@@ -170,12 +169,3 @@ class Pairing(Structure):
             defect = np.maximum(defect, np.max(np.abs(a.imag), axis=(-2, -1)))
         good = np.asarray(defect <= tolerance)
         return good if good.ndim else bool(good)
-
-
-def _namespace(**arrays: Any) -> tuple[Any, list[Any]]:
-    """The array API namespace of the arrays; lists become NumPy arrays."""
-    ready = [any_array(name, a, finite=False) for name, a in arrays.items()]
-    try:
-        return array_api_compat.array_namespace(*ready), ready
-    except TypeError:
-        raise InputError(f"{' and '.join(arrays)} must be arrays of one library, but they are not.") from None

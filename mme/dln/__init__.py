@@ -10,8 +10,6 @@ from mme.dln.balance import (
     balance_violation,
     balanced_lift,
     centre,
-    frames,
-    nearest_balanced,
     require_balanced,
 )
 from mme.dln.beta_ensembles import beta_hermite
@@ -23,10 +21,9 @@ from mme.dln.chebyshev import (
     log_chebyshev,
     tridiagonal_determinants,
 )
+from mme.dln.derivatives import entropy_gradient, entropy_hessian
 from mme.dln.entropy import (
     entropy,
-    entropy_gradient,
-    entropy_hessian,
     infinite_depth_entropy,
     log_vandermonde_ratio,
     orbit_volume,
@@ -34,7 +31,6 @@ from mme.dln.entropy import (
 )
 from mme.dln.gram import gram_matrix, log_jacobian, pushed_forward_basis
 from mme.dln.kernels import ExtrapolatedVolume, kernel, orbit_volume_from_kernel
-from mme.dln.layers import end_to_end, stack_layers
 from mme.dln.metric import (
     dln_metric,
     entropy_from_metric,
@@ -44,6 +40,8 @@ from mme.dln.metric import (
 )
 from mme.dln.monte_carlo import VolumeEstimate, ball_count_volume, group_volume_mc, orbit_volume_mc
 from mme.dln.orbit import orbit_dimension, orbit_map, orbit_map_differential
+from mme.dln.procrustes import frames, nearest_balanced
+from mme.dln.product import end_to_end, stack_layers
 from mme.dln.terms import EntropyTerms, entropy_terms
 
 __all__ = [

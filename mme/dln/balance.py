@@ -8,8 +8,9 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
+from mme.arguments import affordable, common_batch, finite_array, generator
 from mme.dln.arguments import validate_depth
-from mme.dln.layers import end_to_end, stack_layers
+from mme.dln.product import stack_layers
 from mme.errors import InputError
 
 __all__ = [
@@ -19,13 +20,10 @@ __all__ = [
     "balance_violation",
     "balanced_lift",
     "centre",
-    "frames",
-    "nearest_balanced",
     "require_balanced",
 ]
 
 BALANCE_TOLERANCE = 1e-8  # relative to the largest layer, squared
-PROCRUSTES_TOLERANCE = 1e-13
 
 
 def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
@@ -132,7 +130,8 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
            [0., 1.]])
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    U, sigma, V = scalars.svd(_square(matrix, scalars))
+    U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
+    affordable("depth", depth * U.size * U.itemsize // 8)
     root = scalars.diagonal(sigma ** (1 / depth))
     layers = np.stack([root] * depth, axis=-3)
     layers[..., 0, :, :] = layers[..., 0, :, :] @ scalars.adjoint(V)
@@ -170,15 +169,18 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     array([-2., -3.])
     """
     scalars, stacked = field_of(field), stack_layers(layers, field)
-    Q = _unitary(frames, scalars, "frames") if stacked.shape[-3] > 1 else np.zeros((0, *stacked.shape[-2:]))
+    Q = finite_array("frames", frames)
+    if Q.size:
+        Q = _unitary(Q, scalars, "frames")
+    elif stacked.shape[-3] == 1:
+        Q = np.zeros((0, *stacked.shape[-2:]))
     if Q.ndim < 3 or Q.shape[-3] != stacked.shape[-3] - 1 or Q.shape[-1] != stacked.shape[-1]:
         raise InputError(
             f"frames must be {stacked.shape[-3] - 1} unitary matrices of the layers' size for "
             f"{stacked.shape[-3]} layers, but frames have shape {Q.shape} and layers {stacked.shape}."
         )
-    moved = np.array(
-        np.broadcast_to(stacked, np.broadcast_shapes(Q.shape[:-3], stacked.shape[:-3]) + stacked.shape[-3:])
-    )
+    batch = common_batch("frames and layers", Q.shape[:-3], stacked.shape[:-3])
+    moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., :-1, :, :] = Q @ moved[..., :-1, :, :]
     moved[..., 1:, :, :] = moved[..., 1:, :, :] @ scalars.adjoint(Q)
     return moved
@@ -204,6 +206,7 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
 
     Examples
     --------
+    >>> from mme.dln import end_to_end
     >>> end_to_end(act_on_endpoints(-np.eye(2), np.eye(2), [np.eye(2), np.eye(2)]))
     array([[-1.,  0.],
            [ 0., -1.]])
@@ -216,60 +219,11 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
             raise InputError(
                 f"{name} must have the layers' size, but its shape is {each.shape}, theirs {stacked.shape}."
             )
-    batch = np.broadcast_shapes(L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
+    batch = common_batch("left, right and layers", L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
     moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
     moved[..., -1, :, :] = L @ moved[..., -1, :, :]
     return moved
-
-
-def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -> np.ndarray:
-    """Recover the frames Q_1, …, Q_{N−1} with W = Q·W_X^c from balanced layers of an invertible X.
-
-    W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where
-    singular values coincide; a singular value decomposition of each layer would not be.
-
-    Parameters
-    ----------
-    layers : array_like, shape (..., N, d, d)
-        Balanced, with an invertible product.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-    matrix : array_like, shape (..., d, d), optional
-        X, whose singular value decomposition makes the centre; the layers' product by default. Give it where
-        singular values coincide: there rounding in the product changes the decomposition, and so the frames.
-
-    Returns
-    -------
-    ndarray, shape (..., N − 1, d, d)
-
-    Raises
-    ------
-    InputError
-        If the layers are not balanced (it says by how much), or their product is singular or not `matrix`.
-
-    References
-    ----------
-    Entropy formula, Lemma 3.1 and Proposition 2.2.
-
-    Examples
-    --------
-    >>> rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
-    >>> layers = act([rotation], centre(np.diag([4.0, 1.0]), depth=2))
-    >>> bool(np.allclose(frames(layers), [rotation]))
-    True
-    """
-    scalars, stacked = field_of(field), require_balanced(layers, field)
-    product = end_to_end(stacked, scalars)
-    X = product if matrix is None else _square(matrix, scalars)
-    _, sigma, V = scalars.svd(X)
-    distance = float(np.max(scalars.norm(product - X) / scalars.norm(X)))
-    if distance > BALANCE_TOLERANCE:
-        raise InputError(
-            f"matrix must be the layers' product, but differs from it by {distance:.3g} of its size."
-        )
-    if np.any(sigma[..., -1] <= np.finfo(float).eps * sigma[..., 0]):
-        raise InputError("the layers' product must be invertible to have unique frames, but it is singular.")
-    return _polar_frames(stacked, V, scalars)
 
 
 def balanced_lift(
@@ -292,86 +246,18 @@ def balanced_lift(
 
     Examples
     --------
+    >>> from mme.dln import end_to_end
     >>> X = np.array([[1.0, 2.0], [3.0, 4.0]])
     >>> layers = balanced_lift(X, depth=4, rng=0)
     >>> bool(np.allclose(end_to_end(layers), X)), bool(balance_violation(layers) < 1e-12)
     (True, True)
     """
-    scalars = field_of(field)
+    scalars, rng = field_of(field), generator(rng)
     middle = centre(matrix, depth=depth, field=scalars)
-    if depth == 1:
-        return middle
-    d = scalars.order(middle)
-    batch = middle.shape[:-3]
-    Q = scalars.haar(d, size=(*batch, depth - 1), rng=np.random.default_rng(rng))
-    return act(Q, middle, scalars)
-
-
-def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: int = 1000) -> np.ndarray:
-    """Return a balanced factorisation of the same end-to-end matrix near to given layers.
-
-    It starts from the polar factors that `frames` would take. Then the frames are improved in turn, each by
-    the polar factor that brings the layers on both sides of it nearest (Procrustes), until nothing moves: the
-    distance never grows, and the result is a local minimum.
-
-    Parameters
-    ----------
-    layers : array_like, shape (..., N, d, d)
-        Any layers.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-    max_steps : int
-        Sweeps at most.
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
-
-    Raises
-    ------
-    InputError
-        If the sweeps do not settle within `max_steps`.
-
-    Examples
-    --------
-    >>> near = nearest_balanced([[[1.0]], [[4.0]]])
-    >>> near[:, 0, 0]
-    array([2., 2.])
-    """
-    scalars, stacked = field_of(field), stack_layers(layers, field)
-    N = stacked.shape[-3]
+    *batch, N, _, _ = middle.shape
     if N == 1:
-        return stacked
-    product = end_to_end(stacked, scalars)
-    middle = centre(product, depth=N, field=scalars)
-    Q = _polar_frames(stacked, scalars.svd(product).V, scalars)
-    # |Q·C − W|² falls most when Q_p follows the polar factor of W_p Q_{p−1} C_p* + W_{p+1}* Q_{p+1} C_{p+1}.
-    for _ in range(max_steps):
-        before = Q.copy()
-        for p in range(N - 1):
-            below = stacked[..., p, :, :] @ (
-                Q[..., p - 1, :, :] if p else scalars.identity(scalars.order(stacked))
-            )
-            above = scalars.adjoint(stacked[..., p + 1, :, :])
-            if p + 2 < N:
-                above = above @ Q[..., p + 1, :, :]
-            pull = below @ scalars.adjoint(middle[..., p, :, :]) + above @ middle[..., p + 1, :, :]
-            Q[..., p, :, :] = scalars.polar(pull)
-        if np.max(np.abs(Q - before)) < PROCRUSTES_TOLERANCE * N:
-            return act(Q, middle, scalars)
-    raise InputError(f"nearest_balanced did not settle within max_steps={max_steps}; allow more steps.")
-
-
-def _polar_frames(stacked: np.ndarray, V: np.ndarray, scalars: Field) -> np.ndarray:
-    """Q_1 = polar(W_1 V), Q_p = polar(W_p Q_{p−1})."""
-    found = np.zeros((*stacked.shape[:-3], stacked.shape[-3] - 1, *stacked.shape[-2:]), scalars.dtype)
-    frame = V
-    for p in range(stacked.shape[-3] - 1):
-        frame = found[..., p, :, :] = scalars.polar(stacked[..., p, :, :] @ frame)
-    return found
-
-
-def _square(matrix: Any, scalars: Field) -> np.ndarray:
-    return scalars.validate(matrix, name="matrix")
+        return middle
+    return act(scalars.haar(scalars.order(middle), (*batch, N - 1), rng), middle, scalars)
 
 
 def _unitary(matrices: Any, scalars: Field, name: str) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import affordable, common_batch, integer, real_array
+from mme.dln.arguments import measured_singular_values, validate_depth
 from mme.dln.chebyshev import log_block_determinant
 
 __all__ = ["block_pairs", "gram_blocks", "log_gram_determinant", "path_adjacency", "tridiagonal_block"]
@@ -24,6 +26,8 @@ def path_adjacency(n: int) -> np.ndarray:
            [1., 0., 1.],
            [0., 1., 0.]])
     """
+    n = integer("n", n, 0)
+    affordable("n", n**2)
     return np.eye(n, k=1) + np.eye(n, k=-1)
 
 
@@ -50,26 +54,14 @@ def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
     array([[ 5., -2.],
            [-2.,  5.]])
     """
-    a, b = (np.asarray(each, dtype=np.float64)[..., None, None] for each in (a, b))
+    n, a, b = integer("n", n, 0), real_array("a", a).astype(float), real_array("b", b).astype(float)
+    affordable("n", math.prod(common_batch("a and b", a.shape, b.shape)) * n**2)
+    a, b = a[..., None, None], b[..., None, None]
     return np.asarray((a**2 + b**2) * np.eye(n) - a * b * path_adjacency(n))
 
 
 def block_pairs(d: int, field: str | int | Field = "R") -> np.ndarray:
-    """Return the pair (k, l) of each basis element of the Lie algebra, k = l for the diagonal ones.
-
-    Parameters
-    ----------
-    d : int
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    ndarray of int, shape (D, 2)
-        In the order of `Field.lie_basis`: β times each k < l, then β − 1 times each k = l.
-
-    References
-    ----------
-    Entropy formula, (4.2), (4.3).
+    """Return the pair (k, l) of each basis element, in the order of `Field.lie_basis`, shape (D, 2).
 
     Examples
     --------
@@ -106,8 +98,10 @@ def gram_blocks(singular_values: Any, *, depth: int, field: str | int | Field = 
     >>> gram_blocks([4.0, 1.0], depth=2, field="C")[:, 0, 0]
     array([5., 5., 8., 2.])
     """
-    roots = _descending(singular_values) ** (1 / validate_depth(depth))
-    k, l = block_pairs(roots.shape[-1], field).T
+    depth, sigma = validate_depth(depth), _descending(measured_singular_values(singular_values))
+    k, l = block_pairs(sigma.shape[-1], field).T
+    roots = sigma ** (1 / depth)
+    affordable("depth", roots[..., 0].size * len(k) * (depth - 1) ** 2)
     return tridiagonal_block(roots[..., k], roots[..., l], depth - 1)
 
 
@@ -133,11 +127,11 @@ def log_gram_determinant(singular_values: Any, *, depth: int, field: str | int |
     400.0
     """
     depth = validate_depth(depth)
-    logarithms = np.log(_descending(validate_singular_values(singular_values, positive=True))) / depth
+    logarithms = np.log(_descending(measured_singular_values(singular_values, positive=True))) / depth
     k, l = block_pairs(logarithms.shape[-1], field).T
     total = log_block_determinant(logarithms[..., k], logarithms[..., l], depth).sum(axis=-1)
     return total if total.ndim else float(total)
 
 
-def _descending(singular_values: Any) -> np.ndarray:
-    return np.sort(np.asarray(validate_singular_values(singular_values)), axis=-1)[..., ::-1]
+def _descending(sigma: np.ndarray) -> np.ndarray:
+    return np.sort(sigma, axis=-1)[..., ::-1]

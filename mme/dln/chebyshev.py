@@ -5,11 +5,14 @@ All functions work for numbers, arrays and, where said, SymPy symbols.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from numbers import Integral, Rational
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
+from mme.arguments import any_array, arrays, common_batch, integer
+from mme.dln.arguments import DEEPEST, validate_depth
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
@@ -20,6 +23,8 @@ __all__ = [
     "log_chebyshev",
     "tridiagonal_determinants",
 ]
+
+MOST_TERMS = 10_000  # of a sum or a recurrence, term by term: exact numbers grow with every term
 
 
 def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
@@ -40,19 +45,15 @@ def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     Raises
     ------
     InputError
-        If n is negative.
+        If n is negative or above 10,000, or floating point overflows.
 
     Examples
     --------
     >>> chebyshev_recurrence(3, 1)
     [1, 2, 3, 4]
     """
-    if n < 0:
-        raise InputError(f"n must be at least 0, but it is {n}.")
-    values = [x**0, 2 * x]
-    while len(values) <= n:
-        values.append(2 * x * values[-1] - values[-2])
-    return values[: n + 1]
+    n, x = integer("n", n, 0, MOST_TERMS), _value("x", x)
+    return _recurrence(n, x**0, 2 * x, 2 * x, 1)
 
 
 def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[Any]:
@@ -74,19 +75,17 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
     Raises
     ------
     InputError
-        If n is negative.
+        If n is negative or above 10,000, or floating point overflows.
 
     Examples
     --------
     >>> tridiagonal_determinants(3, 2, -1)
     [1, 2, 3, 4]
     """
-    if n < 0:
-        raise InputError(f"n must be at least 0, but it is {n}.")
-    values = [diagonal**0, diagonal]
-    while len(values) <= n:
-        values.append(diagonal * values[-1] - off_diagonal**2 * values[-2])
-    return values[: n + 1]
+    n = integer("n", n, 0, MOST_TERMS)
+    t, s = _value("diagonal", diagonal), _value("off_diagonal", off_diagonal)
+    _one_shape("diagonal and off_diagonal", t, s)
+    return _recurrence(n, t**0, t, t, s**2)
 
 
 def block_determinant(a: Any, b: Any, depth: int) -> Any:
@@ -112,10 +111,11 @@ def block_determinant(a: Any, b: Any, depth: int) -> Any:
     >>> block_determinant(2, 1, 3)  # (2⁶ − 1)/(2² − 1)
     21
     """
-    if depth < 1:
-        raise InputError(f"depth must be an integer of at least 1, but it is {depth!r}.")
-    terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
-    return sum(terms[1:], terms[0])
+    depth, a, b = integer("depth", depth, 1, MOST_TERMS), _value("a", a), _value("b", b)
+    _one_shape("a and b", a, b)
+    with np.errstate(over="ignore", invalid="ignore"):
+        terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
+        return _in_range([sum(terms[1:], terms[0])])[0]
 
 
 def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
@@ -145,6 +145,9 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     >>> float(np.exp(log_block_determinant(zero, zero, 5)).round(9))  # N a^{2(N−1)} at a = b = 1
     5.0
     """
+    depth = validate_depth(depth)
+    _, (log_a, log_b) = arrays(log_a=log_a, log_b=log_b, real=True, finite=False)
+    _one_shape("log_a and log_b", log_a, log_b)
     u = log_a - log_b
     return (depth - 1) * (log_a + log_b) + float(np.log(depth)) + log_sinhc(depth * u) - log_sinhc(u)
 
@@ -173,8 +176,40 @@ def log_chebyshev(n: int, x: Any) -> Any:
     >>> float(np.exp(log_chebyshev(3, np.asarray(1.5))).round(9))  # 8x³ − 4x
     21.0
     """
-    xp = array_namespace(x)
-    if n < 0 or not bool(xp.all(x >= 1)):
-        raise InputError("log_chebyshev needs a degree n ≥ 0 and arguments x ≥ 1.")
+    n = integer("n", n, 0, DEEPEST - 1)
+    xp, (x,) = arrays(x=x, real=True)
+    if not bool(xp.all(x >= 1)):
+        raise InputError("x must be at least 1 in every entry, but one is less.")
     u = xp.acosh(x)
     return float(np.log(n + 1)) + log_sinhc((n + 1) * u) - log_sinhc(u)
+
+
+def _recurrence(n: int, first: Any, second: Any, factor: Any, square: Any) -> list[Any]:
+    """V_0, …, V_n with V_{m+1} = factor V_m − square V_{m−1}."""
+    values = [first, second]
+    with np.errstate(over="ignore", invalid="ignore"):
+        while len(values) <= n:
+            values.append(factor * values[-1] - square * values[-2])
+    return _in_range(values[: n + 1])
+
+
+def _value(name: str, value: Any) -> Any:
+    """Expressions and exact numbers as they are, anything else as an array of floating-point numbers."""
+    if hasattr(value, "as_expr"):  # SymPy's
+        return value
+    if not isinstance(value, bool) and isinstance(value, Rational):
+        return int(value) if isinstance(value, Integral) else value
+    array = any_array(name, value)
+    is_integer = isinstance(array, np.ndarray) and array.dtype.kind in "iu"  # NumPy's wrap round
+    return array.astype(float) if is_integer else array
+
+
+def _one_shape(names: str, *values: Any) -> None:
+    common_batch(names, *(value.shape for value in values if hasattr(value, "shape")))
+
+
+def _in_range(values: list[Any]) -> list[Any]:
+    arrays: Iterable[Any] = (value for value in values if isinstance(value, np.ndarray | np.generic))
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InputError("x, a and b must be smaller, or n and depth, for floating point, which overflows.")
+    return values

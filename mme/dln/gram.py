@@ -8,7 +8,8 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import affordable
+from mme.dln.arguments import measured_singular_values, validate_depth
 from mme.dln.orbit import orbit_map_differential
 
 __all__ = ["gram_matrix", "log_jacobian", "pushed_forward_basis"]
@@ -44,8 +45,9 @@ def pushed_forward_basis(
     (4, 2, 3, 2, 2)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
+    sigma = measured_singular_values(singular_values, positive=True, single=True)
     basis = scalars.lie_basis(len(sigma))
+    affordable("depth", (depth - 1) * depth * basis.size * basis.itemsize // 8)
     place = np.eye(depth - 1)[None, :, :, None, None]
     directions = basis[:, None, None] * place
     return orbit_map_differential(scalars.diagonal(np.sort(sigma)[::-1]), directions, scalars, frames=frames)
@@ -79,7 +81,9 @@ def gram_matrix(
     """
     vectors = pushed_forward_basis(singular_values, depth=depth, field=field, frames=frames)
     flat = vectors.reshape(vectors.shape[0] * vectors.shape[1], *vectors.shape[2:])
-    return np.asarray(field_of(field).pairing(flat[:, None], flat[None, :]).sum(axis=-1))
+    affordable("depth", len(flat) ** 2)
+    rows = [field_of(field).pairing(vector, flat).sum(axis=-1) for vector in flat]
+    return np.asarray(rows).reshape(len(flat), len(flat))
 
 
 def log_jacobian(

@@ -8,7 +8,8 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import common_batch, number
+from mme.dln.arguments import measured_singular_values, validate_depth
 from mme.dln.chebyshev import log_block_determinant
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
@@ -47,7 +48,7 @@ def log_metric_eigenvalues(singular_values: Any, *, depth: int | None) -> np.nda
     array([[8., 5.],
            [5., 2.]])
     """
-    x = np.log(np.asarray(validate_singular_values(singular_values, positive=True)))
+    x = np.log(measured_singular_values(singular_values, positive=True))
     rows, columns = x[..., :, None], x[..., None, :]
     if depth is None:
         return np.asarray(rows + columns + log_sinhc(rows - columns))
@@ -98,9 +99,12 @@ def metric_operator(
         raise InputError(
             f"vector must have the size of the matrix, {U.shape[-1]}, but its shape is {Z.shape}."
         )
-    if not np.isfinite(power):
-        raise InputError(f"power must be a finite number, but it is {power!r}.")
-    factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
+    common_batch("matrix and vector", U.shape[:-2], Z.shape[:-2])
+    power = number("power", power)
+    with np.errstate(over="ignore"):
+        factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
+    if not np.isfinite(factors).all():
+        raise InputError(f"power must be smaller for such a matrix, whose eigenvalues overflow at {power:g}.")
     factors = np.tile(factors, (scalars.side, scalars.side))
     inner = factors * (scalars.adjoint(U) @ Z @ V)
     return np.asarray(U @ inner @ scalars.adjoint(V))
@@ -141,6 +145,7 @@ def dln_metric(
         raise InputError(
             f"first must have the size of the matrix, {inverse.shape[-1]}, but its shape is {Z.shape}."
         )
+    common_batch("first and matrix", Z.shape[:-2], inverse.shape[:-2])
     return scalars.pairing(Z, inverse)
 
 
@@ -196,7 +201,7 @@ def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | 
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
+    sigma = measured_singular_values(singular_values, positive=True)
     d, beta = sigma.shape[-1], scalars.beta
     total = (
         (depth - 1) * scalars.log_group_volume(d)

@@ -8,11 +8,12 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
+from mme.arguments import common_batch, finite_array
 from mme.dln.arguments import validate_depth
 from mme.dln.balance import act, centre
 from mme.errors import InputError
 
-__all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential"]
+__all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential", "squared_distance"]
 
 
 def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> int:
@@ -55,9 +56,10 @@ def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.nd
     >>> orbit_map(np.diag([4.0]), [-np.eye(1)])[:, 0, 0]
     array([-2., -2.])
     """
-    if np.ndim(frames) < 3:
-        raise InputError(f"frames must have shape (..., N − 1, d, d), but their shape is {np.shape(frames)}.")
-    return act(frames, centre(matrix, depth=np.shape(frames)[-3] + 1, field=field), field)
+    Q = finite_array("frames", frames)
+    if Q.ndim < 3:
+        raise InputError(f"frames must have shape (..., N − 1, d, d), but their shape is {Q.shape}.")
+    return act(Q, centre(matrix, depth=Q.shape[-3] + 1, field=field), field)
 
 
 def orbit_map_differential(
@@ -109,9 +111,27 @@ def orbit_map_differential(
         raise InputError(
             f"directions must have the size of the matrix, {U.shape[-1]}, but their shape is {a.shape}."
         )
+    common_batch("matrix and directions", U.shape[:-2], a.shape[:-3])
     root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
     none = np.zeros((*a.shape[:-3], 1, *a.shape[-2:]), a.dtype)
     tangent = np.concatenate([a, none], axis=-3) @ root - root @ np.concatenate([none, a], axis=-3)
     tangent[..., 0, :, :] = tangent[..., 0, :, :] @ scalars.adjoint(V)
     tangent[..., -1, :, :] = U @ tangent[..., -1, :, :]
     return tangent if frames is None else act(frames, tangent, scalars)
+
+
+def squared_distance(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
+    """Return |Ψ_Σ(Q) − Ψ_Σ(1)|² = Σ_p |Q_p Λ Q_{p−1}* − Λ|² with Q_0 = Q_N = 1, for frames as arrays.
+
+    Examples
+    --------
+    >>> from mme.algebra import R
+    >>> float(squared_distance(-np.ones((1, 1, 1)), np.array([2.0]), R))  # two layers, from 2 to −2 each
+    32.0
+    """
+    one = np.broadcast_to(field.identity(len(roots)), (*frames.shape[:-3], 1, *frames.shape[-2:]))
+    chain = np.concatenate([one, frames, one], axis=-3)
+    scale = np.concatenate([roots] * field.side)
+    # |Q_p Λ − Λ Q_{p−1}|², entry by entry, without products of matrices
+    gap = chain[..., 1:, :, :] * scale - scale[:, None] * chain[..., :-1, :, :]
+    return np.asarray((np.abs(gap) ** 2).sum(axis=(-3, -2, -1)) / field.side)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.dln.arguments import measured_singular_values, validate_depth
 from mme.dln.entropy import entropy, log_vandermonde_ratio
 from mme.dln.orbit import orbit_dimension
 from mme.result import Result
@@ -73,7 +73,7 @@ def entropy_terms(singular_values: Any, *, depth: int, field: str | int | Field 
     (1.098612, 4)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, single=True))
+    sigma = measured_singular_values(singular_values, single=True)
     d, beta = len(sigma), scalars.beta
     weight = (depth - 1) * (beta - 1) / depth
     dimension = orbit_dimension(d, depth=depth, field=scalars)

@@ -11,6 +11,7 @@ from mme.dln import (
     orbit_map,
     orbit_map_differential,
 )
+from mme.dln.orbit import squared_distance
 from mme.errors import InputError
 
 fields = pytest.mark.parametrize("F", [R, C, H], ids="RCH")
@@ -120,3 +121,14 @@ turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
 def test_bad_input(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+@Fs
+def test_squared_distance_is_that_of_the_layers(F) -> None:
+    roots, depth, rng = np.array([1.6, 0.7]), 4, np.random.default_rng(0)
+    frames = F.haar(2, size=(5, depth - 1), rng=rng)
+    X = F.diagonal(roots**depth)
+    one = np.broadcast_to(F.identity(2), frames.shape[1:])
+    gaps = orbit_map(X, frames, F) - orbit_map(X, one, F)
+    expected = (F.norm(gaps) ** 2).sum(axis=-1)
+    np.testing.assert_allclose(squared_distance(frames, roots, F), expected, rtol=1e-12)
