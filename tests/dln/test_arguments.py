@@ -57,7 +57,7 @@ def test_bad_singular_values(sigma: object, message: str) -> None:
 
 
 def test_ragged_singular_values() -> None:
-    with pytest.raises(InputError, match=r"^singular_values must be an array .* its rows differ in length\.$"):
+    with pytest.raises(InputError, match=r"^singular_values must be an array .* rows differ in length\.$"):
         validate_singular_values([[1.0, 2.0], [1.0]])
 
 

@@ -123,7 +123,7 @@ def test_bad_input(call, message) -> None:
         call()
 
 
-@Fs
+@fields
 def test_squared_distance_is_that_of_the_layers(F) -> None:
     roots, depth, rng = np.array([1.6, 0.7]), 4, np.random.default_rng(0)
     frames = F.haar(2, size=(5, depth - 1), rng=rng)
