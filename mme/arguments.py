@@ -24,6 +24,7 @@ __all__ = [
     "generator",
     "integer",
     "number",
+    "plain_array",
     "real_array",
     "shown",
     "text",
@@ -203,9 +204,9 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
     Traceback (most recent call last):
     mme.errors.InputError: a must be finite, but a[0, 1] is nan.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise InputError(f"{name} must be an array without a mask; fill it first, by its method filled.")
-    array = _as_numpy(name, value)
+    array = plain_array(name, value)
+    if array.dtype == object and all(isinstance(entry, Real) for entry in array.flat):
+        array = _floats(name, array)  # integers beyond 64 bits, and fractions
     if array.dtype.kind not in "iufc":
         given = f"is {shown(value)}" if array.ndim == 0 else f"has dtype {array.dtype}"
         raise InputError(f"{name} must be an array of numbers, but it {given}.")
@@ -217,21 +218,36 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
     return array
 
 
-def _as_numpy(name: str, value: Any) -> NDArray[Any]:
+def plain_array(name: str, value: Any) -> NDArray[Any]:
+    """Return a NumPy array of whatever type, from arrays, lists and torch tensors, without a mask.
+
+    Examples
+    --------
+    >>> plain_array("a", [[1, 2], [3]])
+    Traceback (most recent call last):
+    mme.errors.InputError: a must be an array of numbers, but its rows differ in length.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise InputError(f"{name} must be an array without a mask; fill it first, by its method filled.")
     try:
         if hasattr(value, "detach"):
             tensor = value.detach().cpu().resolve_conj().resolve_neg()
             is_half = tensor.is_floating_point() and tensor.element_size() < 4  # NumPy has no bfloat16
             return np.asarray(tensor.float() if is_half else tensor)
-        array = np.asarray(value)
-        is_exact = array.dtype == object and all(isinstance(entry, Real) for entry in array.flat)
-        return array.astype(np.float64) if is_exact else array  # integers beyond 64 bits, and fractions
+        return np.asarray(value)
     except ValueError:
         raise InputError(f"{name} must be an array of numbers, but its rows differ in length.") from None
-    except (TypeError, RuntimeError, OverflowError, AttributeError):
+    except (TypeError, RuntimeError, AttributeError):
         if isinstance(value, list | tuple) and not all(isinstance(entry, np.ndarray) for entry in value):
-            return _as_numpy(name, [_as_numpy(name, entry) for entry in value])  # tensors one by one
+            return plain_array(name, [plain_array(name, entry) for entry in value])  # tensors one by one
         raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
+
+
+def _floats(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise InputError(f"{name} must be an array of numbers below 1e308, but one is larger.") from None
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:

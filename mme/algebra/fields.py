@@ -28,12 +28,12 @@ C = Field(name="C", beta=2, group_name="U")
 H = Field(name="H", beta=4, group_name="Sp")
 
 
-def field(which: str | int | Field) -> Field:
+def field(field: str | int | Field) -> Field:
     """The field with a name or a beta.
 
     Parameters
     ----------
-    which : str, int or Field
+    field : str, int or Field
         "R", "C" or "H"; or 1, 2 or 4; or a field, which comes back as it is.
 
     Raises
@@ -49,10 +49,10 @@ def field(which: str | int | Field) -> Field:
     Traceback (most recent call last):
     mme.errors.InputError: field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is 'Q'.
     """
-    if isinstance(which, Field):
-        return which
-    if not isinstance(which, bool) and isinstance(which, str | Integral):
+    if isinstance(field, Field):
+        return field
+    if not isinstance(field, bool) and isinstance(field, str | Integral):
         for known in (R, C, H):
-            if which in (known.name, known.beta):
+            if field in (known.name, known.beta):
                 return known
-    raise InputError(f'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is {shown(which)}.')
+    raise InputError(f'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is {shown(field)}.')

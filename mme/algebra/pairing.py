@@ -41,7 +41,7 @@ class Pairing(Structure):
         array([[1.-0.j],
                [0.-2.j]])
         """
-        xp, (a,) = arrays(a=a, finite=False)
+        xp, (a,) = arrays(a=a, finite=False, real=self.beta == 1)
         self._sides(a)
         a = xp.matrix_transpose(a)
         return a if self.beta == 1 else xp.conj(a)
@@ -75,7 +75,7 @@ class Pairing(Structure):
         >>> float(C.pairing(C.identity(3), C.identity(3))), float(H.pairing(H.identity(3), H.identity(3)))
         (3.0, 3.0)
         """
-        xp, (a, b) = arrays(a=a, b=b, finite=False)
+        xp, (a, b) = arrays(a=a, b=b, finite=False, real=self.beta == 1)
         self._sides(a, b, names="ab")
         common_batch("a and b", a.shape[:-2], b.shape[:-2])
         product = xp.conj(a) * b if self.beta > 1 else a * b
@@ -101,7 +101,7 @@ class Pairing(Structure):
         >>> float(R.norm(np.array([[3e300, 4e300]])))
         5e+300
         """
-        xp, (a,) = arrays(a=a, finite=False)
+        xp, (a,) = arrays(a=a, finite=False, real=self.beta == 1)
         self._sides(a)
         largest = xp.max(xp.abs(a), axis=(-2, -1), keepdims=True)
         scale = largest + xp.finfo(largest.dtype).smallest_normal

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.scaling import by_largest_entry
-from mme.arguments import affordable, any_array, finite_array, flag, integer, real_array
+from mme.arguments import affordable, any_array, finite_array, flag, integer, real_array, text
 from mme.errors import InputError
 
 __all__ = ["Structure"]
@@ -44,7 +44,8 @@ class Structure:
     group_name: str
 
     def __post_init__(self) -> None:
-        if (self.name, self.beta, self.group_name) not in KINDS:
+        kind = (text("name", self.name), integer("beta", self.beta), text("group_name", self.group_name))
+        if kind not in KINDS:
             raise InputError("name, beta and group_name must be those of R, C or H, which mme.algebra has.")
 
     def __repr__(self) -> str:
@@ -130,6 +131,10 @@ class Structure:
                 raise InputError(
                     f"{name} must have an even number of rows and of columns, as complex images of "
                     f"quaternionic matrices have, but its shape is {shape}."
+                )
+            if 0 in shape[-2:]:
+                raise InputError(
+                    f"{name} must have at least one row and one column, but its shape is {shape}."
                 )
         if len({shape[-2:] for shape in shapes}) > 1:
             raise InputError(f"{' and '.join(names)} must be matrices of one shape, but they have {shapes}.")
@@ -269,10 +274,6 @@ class Structure:
         n, m = self._sides(given, names=(name,))
         if flag("square", square) and n != m:
             raise InputError(f"{name} must be square, but its shape is {given.shape}.")
-        if n == 0 or m == 0:
-            raise InputError(
-                f"{name} must have at least one row and one column, but its shape is {given.shape}."
-            )
         if self.beta == 1 and np.iscomplexobj(given):
             raise InputError(f"{name} must be real to be a matrix over R, but its type is {given.dtype}.")
         array = given.astype(self.dtype)

@@ -6,12 +6,13 @@ All functions work for numbers, arrays and, where said, SymPy symbols.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral, Rational
+from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from mme.arguments import any_array, arrays, common_batch, integer
+from mme.arguments import arrays, common_batch, integer
 from mme.dln.arguments import DEEPEST, validate_depth
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
@@ -52,7 +53,7 @@ def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     >>> chebyshev_recurrence(3, 1)
     [1, 2, 3, 4]
     """
-    n, x = integer("n", n, 0, MOST_TERMS), _value("x", x)
+    n, (x,) = integer("n", n, 0, MOST_TERMS), _values(x=x)
     return _recurrence(n, x**0, 2 * x, 2 * x, 1)
 
 
@@ -83,8 +84,7 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
     [1, 2, 3, 4]
     """
     n = integer("n", n, 0, MOST_TERMS)
-    t, s = _value("diagonal", diagonal), _value("off_diagonal", off_diagonal)
-    _one_shape("diagonal and off_diagonal", t, s)
+    t, s = _values(diagonal=diagonal, off_diagonal=off_diagonal)
     return _recurrence(n, t**0, t, t, s**2)
 
 
@@ -111,8 +111,7 @@ def block_determinant(a: Any, b: Any, depth: int) -> Any:
     >>> block_determinant(2, 1, 3)  # (2⁶ − 1)/(2² − 1)
     21
     """
-    depth, a, b = integer("depth", depth, 1, MOST_TERMS), _value("a", a), _value("b", b)
-    _one_shape("a and b", a, b)
+    depth, (a, b) = integer("depth", depth, 1, MOST_TERMS), _values(a=a, b=b)
     with np.errstate(over="ignore", invalid="ignore"):
         terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
         return _in_range([sum(terms[1:], terms[0])])[0]
@@ -147,7 +146,7 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     """
     depth = validate_depth(depth)
     _, (log_a, log_b) = arrays(log_a=log_a, log_b=log_b, real=True, finite=False)
-    _one_shape("log_a and log_b", log_a, log_b)
+    common_batch("log_a and log_b", np.shape(log_a), np.shape(log_b))
     u = log_a - log_b
     return (depth - 1) * (log_a + log_b) + float(np.log(depth)) + log_sinhc(depth * u) - log_sinhc(u)
 
@@ -193,19 +192,24 @@ def _recurrence(n: int, first: Any, second: Any, factor: Any, square: Any) -> li
     return _in_range(values[: n + 1])
 
 
-def _value(name: str, value: Any) -> Any:
-    """Expressions and exact numbers as they are, anything else as an array of floating-point numbers."""
-    if hasattr(value, "as_expr"):  # SymPy's
-        return value
-    if not isinstance(value, bool) and isinstance(value, Rational):
-        return int(value) if isinstance(value, Integral) else value
-    array = any_array(name, value)
-    is_integer = isinstance(array, np.ndarray) and array.dtype.kind in "iu"  # NumPy's wrap round
-    return array.astype(float) if is_integer else array
+def _values(**given: Any) -> list[Any]:
+    """Expressions and exact numbers as they are, anything else as arrays of floating-point numbers."""
+    found = {name: _exact(value) for name, value in given.items()}
+    rest = {name: given[name] for name, value in found.items() if value is None}
+    if rest:
+        _, ready = arrays(**rest)
+        common_batch(" and ".join(rest), *(np.shape(array) for array in ready))
+        # NumPy's integers wrap round.
+        is_whole = [isinstance(array, np.ndarray) and array.dtype.kind in "iu" for array in ready]
+        ready = [array * 1.0 if whole else array for array, whole in zip(ready, is_whole, strict=True)]
+        found |= dict(zip(rest, ready, strict=True))
+    return list(found.values())
 
 
-def _one_shape(names: str, *values: Any) -> None:
-    common_batch(names, *(value.shape for value in values if hasattr(value, "shape")))
+def _exact(value: Any) -> Any:
+    if not isinstance(value, bool) and isinstance(value, Integral) and not hasattr(value, "as_expr"):
+        return int(value)
+    return value if hasattr(value, "as_expr") or isinstance(value, Fraction) else None
 
 
 def _in_range(values: list[Any]) -> list[Any]:

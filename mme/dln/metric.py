@@ -92,15 +92,9 @@ def metric_operator(
     array([[8., 5.],
            [5., 2.]])
     """
-    scalars = field_of(field)
+    scalars, power = field_of(field), number("power", power)
     U, sigma, V = _invertible_svd(matrix, scalars)
-    Z = scalars.validate(vector, name="vector")
-    if Z.shape[-1] != U.shape[-1]:
-        raise InputError(
-            f"vector must have the size of the matrix, {U.shape[-1]}, but its shape is {Z.shape}."
-        )
-    common_batch("matrix and vector", U.shape[:-2], Z.shape[:-2])
-    power = number("power", power)
+    Z = _of_size(vector, "vector", U, scalars)
     with np.errstate(over="ignore"):
         factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
     if not np.isfinite(factors).all():
@@ -138,15 +132,12 @@ def dln_metric(
     >>> float(dln_metric(np.diag([4.0, 1.0]), np.eye(2), np.eye(2), depth=2))  # 1/8 + 1/2
     0.625
     """
-    inverse = metric_operator(matrix, second, depth=depth, field=field, power=-1)
     scalars = field_of(field)
-    Z = scalars.validate(first, name="first")
-    if Z.shape[-1] != inverse.shape[-1]:
-        raise InputError(
-            f"first must have the size of the matrix, {inverse.shape[-1]}, but its shape is {Z.shape}."
-        )
-    common_batch("first and matrix", Z.shape[:-2], inverse.shape[:-2])
-    return scalars.pairing(Z, inverse)
+    X = scalars.validate(matrix, name="matrix")
+    inverse = metric_operator(
+        X, _of_size(second, "second", X, scalars), depth=depth, field=scalars, power=-1
+    )
+    return scalars.pairing(_of_size(first, "first", inverse, scalars), inverse)
 
 
 def log_metric_determinant(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> Any:
@@ -210,6 +201,16 @@ def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | 
         + log_metric_determinant(sigma, depth=depth, field=scalars) / 4
     )
     return total if np.ndim(total) else float(total)
+
+
+def _of_size(vector: Any, name: str, matrix: np.ndarray, scalars: Field) -> np.ndarray:
+    Z = scalars.validate(vector, name=name)
+    if Z.shape[-1] != matrix.shape[-1]:
+        raise InputError(
+            f"{name} must have the size of the matrix, {matrix.shape[-1]}, but its shape is {Z.shape}."
+        )
+    common_batch(f"matrix and {name}", matrix.shape[:-2], Z.shape[:-2])
+    return Z
 
 
 def _invertible_svd(matrix: Any, scalars: Field) -> Any:

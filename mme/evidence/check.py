@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from mme.arguments import shown, text
 from mme.errors import InputError
 from mme.evidence import certified, numeric, proved, statistical
 from mme.evidence.page import show
@@ -61,7 +62,7 @@ class Check:
         >>> check("proposition-5.2", "for two layers").proved((a**4 - b**4) / (a**2 - b**2), a**2 + b**2)
         <✓ Proposition 5.2 · proved · for two layers — the difference reduces to 0 for symbolic a, b>
         """
-        return self._record("proved", proved.reduce_to_zero(left, right, over))
+        return self._record("proved", proved.reduce_to_zero(left, right, text("over", over)))
 
     def certified(self, left: Any, right: Any, *, tolerance: float = 1e-15, over: str = "") -> Evidence:
         """Check with rigorous error bounds that both sides agree to within ``tolerance``.
@@ -90,7 +91,7 @@ class Check:
             If the balls do not overlap, are not finite, or are too wide for the tolerance.
         InputError
             If a side holds something without an error bound, such as a float.
-        ModuleNotFoundError
+        MissingExtra
             If python-flint is not installed.
 
         Examples
@@ -99,7 +100,7 @@ class Check:
         >>> check("haar-trace", "√8 = 2√2").certified(arb(8).sqrt(), 2 * arb(2).sqrt(), tolerance=1e-14)
         <✓ Haar trace · certified · √8 = 2√2 — the two sides differ by at most ... (tolerance 1e-14)>
         """
-        return self._record("certified", certified.enclose(left, right, tolerance, over))
+        return self._record("certified", certified.enclose(left, right, tolerance, text("over", over)))
 
     def numeric(
         self,
@@ -142,7 +143,7 @@ class Check:
         >>> check("definition-5", "the cumulative CSD ends at zero").numeric([0.0, 3e-15], 0, atol=1e-12)
         <✓ Definition 5 · numeric · the cumulative CSD ends at zero — largest error 3e-15 (tolerance 1e-12)>
         """
-        return self._record("numeric", numeric.compare(computed, formula, rtol, atol, over))
+        return self._record("numeric", numeric.compare(computed, formula, rtol, atol, text("over", over)))
 
     def statistical(
         self,
@@ -229,7 +230,7 @@ def check(statement: str, claim: str = "") -> Check:
     ('numeric', True)
     """
     if not (isinstance(statement, str) and IDENTIFIER.fullmatch(statement)):
-        raise InputError(f"statement must be an id in lower case such as 'definition-5', not {statement!r}.")
-    if not isinstance(claim, str):
-        raise InputError(f"claim must be a sentence in words, not {type(claim).__name__}.")
-    return Check(statement, claim.strip())
+        raise InputError(
+            f"statement must be an id in lower case such as 'definition-5', but it is {shown(statement)}."
+        )
+    return Check(statement, text("claim", claim).strip())
