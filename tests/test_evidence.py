@@ -24,6 +24,7 @@ from nbclient import NotebookClient
 from mme import InputError
 from mme.evidence import LEVELS, MIME_TYPE, CheckFailed, Evidence, check, records, spoken
 from mme.evidence.page import html
+from mme.extras import MissingExtra
 
 flint = pytest.importorskip("flint")
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.pairing import Pairing
-from mme.algebra.scaling import by_largest_entry
+from mme.algebra.structure import by_largest_entry
 from mme.arguments import integer
 from mme.errors import InputError
 

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
-from mme.algebra.scaling import by_largest_entry
 from mme.arguments import affordable, any_array, finite_array, flag, integer, real_array, text
 from mme.errors import InputError
 
-__all__ = ["Structure"]
+__all__ = ["Structure", "by_largest_entry"]
 
 Array = NDArray[Any]
 
@@ -291,3 +290,9 @@ class Structure:
 def _rounding(a: Array) -> float:
     """A relative deviation that rounding can explain, half the digits of the type."""
     return float(np.sqrt(np.finfo(a.dtype).eps)) if a.dtype.kind in "fc" else 1e-8
+
+
+def by_largest_entry(a: Array) -> Array:
+    """Each matrix over its largest absolute entry, so that tolerances are relative; zero stays zero."""
+    largest = np.max(np.abs(a), axis=(-2, -1), keepdims=True)
+    return np.asarray(a / (largest + np.finfo(largest.dtype).smallest_normal))

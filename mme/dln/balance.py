@@ -9,7 +9,7 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, common_batch, finite_array, generator
-from mme.dln.arguments import validate_depth
+from mme.dln.singular_values import validate_depth
 from mme.dln.product import stack_layers
 from mme.errors import InputError
 

@@ -10,7 +10,7 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, common_batch, integer, real_array
-from mme.dln.arguments import measured_singular_values, validate_depth
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.chebyshev import log_block_determinant
 
 __all__ = ["block_pairs", "gram_blocks", "log_gram_determinant", "path_adjacency", "tridiagonal_block"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import arrays, common_batch, integer
-from mme.dln.arguments import DEEPEST, validate_depth
+from mme.dln.singular_values import DEEPEST, validate_depth
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 

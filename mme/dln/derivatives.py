@@ -8,7 +8,7 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import measured_singular_values, validate_depth
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.sinhc import log_sinhc_first, log_sinhc_second
 
 __all__ = ["entropy_gradient", "entropy_hessian"]

@@ -18,7 +18,7 @@ from array_api_compat import array_namespace, is_torch_array
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import flag
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.dln.singular_values import validate_depth, validate_singular_values
 from mme.dln.chebyshev import log_block_determinant
 from mme.dln.sinhc import log_sinhc
 

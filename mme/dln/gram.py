@@ -9,7 +9,7 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable
-from mme.dln.arguments import measured_singular_values, validate_depth
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.orbit import orbit_map_differential
 
 __all__ = ["gram_matrix", "log_jacobian", "pushed_forward_basis"]

@@ -16,7 +16,7 @@ from scipy.special import ive, logsumexp
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import integer, number
-from mme.dln.arguments import measured_singular_values, validate_depth
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.orbit import orbit_dimension
 from mme.errors import InputError
 from mme.result import Result

@@ -9,7 +9,7 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, number
-from mme.dln.arguments import measured_singular_values, validate_depth
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.chebyshev import log_block_determinant
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError

@@ -15,7 +15,7 @@ from scipy.special import gammaln, logsumexp
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, flag, generator, integer, number
-from mme.dln.arguments import measured_singular_values, validate_depth
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.importance import (
     Target,
     cayley_log_density,

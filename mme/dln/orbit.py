@@ -9,7 +9,7 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, finite_array
-from mme.dln.arguments import validate_depth
+from mme.dln.singular_values import validate_depth
 from mme.dln.balance import act, centre
 from mme.errors import InputError
 

@@ -14,7 +14,7 @@ import sympy as sp
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, integer, shown
-from mme.dln.arguments import validate_depth
+from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
 __all__ = ["root_symbols", "symbolic_block", "symbolic_gram_matrix", "symbolic_metric_matrix"]

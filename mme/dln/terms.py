@@ -9,7 +9,7 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import measured_singular_values, validate_depth
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.entropy import entropy, log_vandermonde_ratio
 from mme.dln.orbit import orbit_dimension
 from mme.result import Result

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mme.dln.arguments import measured_singular_values, validate_depth, validate_singular_values
+from mme.dln.singular_values import measured_singular_values, validate_depth, validate_singular_values
 from mme.errors import InputError
 
 
