@@ -162,7 +162,8 @@ class Pairing(Structure):
         a, tolerance = finite_array("a", a), number("tolerance", tolerance, 0)
         self.order(a)
         with np.errstate(over="ignore", invalid="ignore"):  # NaN is no smaller than the tolerance
-            defect = np.max(np.abs(self.adjoint(a) @ a - np.eye(a.shape[-1])), axis=(-2, -1), initial=0.0)
+            product = np.swapaxes(a.conj(), -1, -2) @ a
+            defect = np.max(np.abs(product - np.eye(a.shape[-1])), axis=(-2, -1))
         if self.beta == 4:
             defect = np.maximum(defect, quaternion.deviation(a))
         elif self.beta == 1:

@@ -9,8 +9,8 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, common_batch, finite_array, generator
+from mme.dln.product import of_size, stack_layers
 from mme.dln.singular_values import validate_depth
-from mme.dln.product import stack_layers
 from mme.errors import InputError
 
 __all__ = [
@@ -29,19 +29,12 @@ BALANCE_TOLERANCE = 1e-8  # relative to the largest layer, squared
 def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return W_{p+1}* W_{p+1} − W_p W_p* for p = 1, …, N − 1; balanced layers make them vanish.
 
-    Parameters
-    ----------
-    layers : array_like, shape (..., N, d, d)
-        W_1 at index 0.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    The arguments are those of `stack_layers`.
+    Source: entropy formula, Section 2, the balanced variety.
 
     Returns
     -------
     ndarray, shape (..., N − 1, d, d)
-
-    References
-    ----------
-    Entropy formula, Section 2, the balanced variety.
 
     Examples
     --------
@@ -55,11 +48,6 @@ def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
 
 def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
     """Return the size of the balance defects, (Σ_p |W_{p+1}* W_{p+1} − W_p W_p*|²)^{1/2} in the trace norm.
-
-    Parameters
-    ----------
-    layers, field
-        As in `balance_defects`.
 
     Returns
     -------
@@ -106,6 +94,8 @@ def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
 def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.ndarray:
     """Return the balanced factorisation (UΛ, Λ, …, Λ, ΛV*) of X = UΣV*, with Λ = Σ^{1/N}.
 
+    Source: entropy formula, Section 2, the centre W_X^c.
+
     Parameters
     ----------
     matrix : array_like, shape (..., d, d)
@@ -118,10 +108,6 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
     -------
     ndarray, shape (..., N, d, d)
         W_1 = ΛV* at index 0; X itself for N = 1.
-
-    References
-    ----------
-    Entropy formula, Section 2, the centre W_X^c.
 
     Examples
     --------
@@ -142,13 +128,14 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
 def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return Q·W = (W_N Q_{N−1}*, …, Q_2 W_2 Q_1*, Q_1 W_1), the action of G^{N−1} between the layers.
 
+    Source: entropy formula, (2.3).
+
     Parameters
     ----------
     frames : array_like, shape (..., N − 1, d, d)
         Q_1, …, Q_{N−1}, unitary over the field; Q_1 at index 0.
-    layers : array_like, shape (..., N, d, d)
-        W_1 at index 0.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    layers, field
+        As in `stack_layers`.
 
     Returns
     -------
@@ -159,26 +146,16 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     InputError
         If there are not N − 1 frames, or one is not unitary.
 
-    References
-    ----------
-    Entropy formula, (2.3).
-
     Examples
     --------
     >>> act([-np.eye(1)], [[[2.0]], [[3.0]]])[:, 0, 0]
     array([-2., -3.])
     """
     scalars, stacked = field_of(field), stack_layers(layers, field)
-    Q = finite_array("frames", frames)
-    if Q.size:
-        Q = _unitary(Q, scalars, "frames")
-    elif stacked.shape[-3] == 1:
-        Q = np.zeros((0, *stacked.shape[-2:]))
-    if Q.ndim < 3 or Q.shape[-3] != stacked.shape[-3] - 1 or Q.shape[-1] != stacked.shape[-1]:
-        raise InputError(
-            f"frames must be {stacked.shape[-3] - 1} unitary matrices of the layers' size for "
-            f"{stacked.shape[-3]} layers, but frames have shape {Q.shape} and layers {stacked.shape}."
-        )
+    N, Q = stacked.shape[-3], finite_array("frames", frames)
+    Q = _unitary(stacked.shape[-1], Q, "frames", scalars) if Q.size else Q.reshape(0, *stacked.shape[-2:])
+    if Q.ndim < 3 or Q.shape[-3] != N - 1:
+        raise InputError(f"frames must be {N - 1} matrices for {N} layers, but their shape is {Q.shape}.")
     batch = common_batch("frames and layers", Q.shape[:-3], stacked.shape[:-3])
     moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., :-1, :, :] = Q @ moved[..., :-1, :, :]
@@ -189,20 +166,18 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
 def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return (L, R)·W = (L W_N, W_{N−1}, …, W_2, W_1 R*), which maps O_X isometrically onto O_{LXR*}.
 
+    Source: entropy formula, (2.4) and Proposition 2.1.
+
     Parameters
     ----------
     left, right : array_like, shape (..., d, d)
         L and R, unitary over the field.
-    layers : array_like, shape (..., N, d, d)
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    layers, field
+        As in `stack_layers`.
 
     Returns
     -------
     ndarray, shape (..., N, d, d)
-
-    References
-    ----------
-    Entropy formula, (2.4) and Proposition 2.1.
 
     Examples
     --------
@@ -211,14 +186,9 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
     array([[-1.,  0.],
            [ 0., -1.]])
     """
-    scalars = field_of(field)
-    L, R = (_unitary(each, scalars, name) for each, name in ((left, "left"), (right, "right")))
-    stacked = stack_layers(layers, field)
-    for name, each in (("left", L), ("right", R)):
-        if each.shape[-1] != stacked.shape[-1]:
-            raise InputError(
-                f"{name} must have the layers' size, but its shape is {each.shape}, theirs {stacked.shape}."
-            )
+    scalars, stacked = field_of(field), stack_layers(layers, field)
+    L = _unitary(stacked.shape[-1], left, "left", scalars)
+    R = _unitary(stacked.shape[-1], right, "right", scalars)
     batch = common_batch("left, right and layers", L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
     moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
@@ -233,11 +203,8 @@ def balanced_lift(
 
     Parameters
     ----------
-    matrix : array_like, shape (..., d, d)
-        X; where it is singular the factorisations are still balanced, but the orbit is smaller.
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    matrix, depth, field
+        As in `centre`; where X is singular the orbit is smaller.
     rng : int or numpy.random.Generator, optional
 
     Returns
@@ -260,8 +227,8 @@ def balanced_lift(
     return act(scalars.haar(scalars.order(middle), (*batch, N - 1), rng), middle, scalars)
 
 
-def _unitary(matrices: Any, scalars: Field, name: str) -> np.ndarray:
-    Q = scalars.validate(matrices, name=name)
+def _unitary(side: int, matrices: Any, name: str, scalars: Field) -> np.ndarray:
+    Q = of_size(side, matrices, name, scalars)
     if not np.all(scalars.is_unitary(Q)):
         raise InputError(f"{name} must be unitary over {scalars.name}, Q* Q = 1, but at least one is not.")
     return Q

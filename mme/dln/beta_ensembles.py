@@ -18,6 +18,8 @@ def beta_hermite(
     diagonal and χ_{β(n−1)}/√2, …, χ_β/√2 beside it; for β = 1, 2, 4 it has the eigenvalues of
     `Field.gaussian_hermitian` in law.
 
+    Source: Dumitriu and Edelman, Matrix models for beta ensembles (2002).
+
     Parameters
     ----------
     n : int
@@ -32,15 +34,6 @@ def beta_hermite(
     -------
     ndarray, shape (size, n)
         Ascending.
-
-    Raises
-    ------
-    InputError
-        If β is not a positive finite number or n is below 1.
-
-    References
-    ----------
-    Dumitriu and Edelman, Matrix models for beta ensembles (2002).
 
     Examples
     --------

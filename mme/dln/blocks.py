@@ -10,8 +10,8 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, common_batch, integer, real_array
-from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.chebyshev import log_block_determinant
+from mme.dln.singular_values import measured_singular_values, validate_depth
 
 __all__ = ["block_pairs", "gram_blocks", "log_gram_determinant", "path_adjacency", "tridiagonal_block"]
 
@@ -34,6 +34,8 @@ def path_adjacency(n: int) -> np.ndarray:
 def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
     """Return M_n(a, b) = (a² + b²) I − ab J_n.
 
+    Source: entropy formula, (4.8).
+
     Parameters
     ----------
     a, b : array_like, shape (...,)
@@ -43,10 +45,6 @@ def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape (..., n, n)
-
-    References
-    ----------
-    Entropy formula, (4.8).
 
     Examples
     --------
@@ -77,21 +75,13 @@ def block_pairs(d: int, field: str | int | Field = "R") -> np.ndarray:
 def gram_blocks(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> np.ndarray:
     """Return the blocks M_{N−1}(λ_k, λ_l) of the Gram matrix, one for each basis element of the Lie algebra.
 
-    Parameters
-    ----------
-    singular_values : array_like, shape (..., d)
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    The arguments are those of `entropy`.
+    Source: entropy formula, Proposition 4.3.
 
     Returns
     -------
     ndarray, shape (..., D, N − 1, N − 1)
         Singular values in descending order, pairs in that of `block_pairs`.
-
-    References
-    ----------
-    Entropy formula, Proposition 4.3.
 
     Examples
     --------
@@ -108,18 +98,12 @@ def gram_blocks(singular_values: Any, *, depth: int, field: str | int | Field = 
 def log_gram_determinant(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
     """Return log det 𝒢 = Σ over the blocks of log det M_{N−1}(λ_k, λ_l), for any depth.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `gram_blocks`; positive.
+    The arguments are those of `gram_blocks`; positive.
+    Source: entropy formula, (4.9) and Corollary 5.3, (5.4).
 
     Returns
     -------
     float or ndarray, shape (...,)
-
-    References
-    ----------
-    Entropy formula, (4.9) and Corollary 5.3, (5.4).
 
     Examples
     --------

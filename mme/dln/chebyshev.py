@@ -31,17 +31,7 @@ MOST_TERMS = 10_000  # of a sum or a recurrence, term by term: exact numbers gro
 def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     """Return U_0(x), …, U_n(x), Chebyshev's polynomials of the second kind, by their recurrence.
 
-    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}.
-
-    Parameters
-    ----------
-    n : int
-        Degree, at least 0.
-    x : number, array or SymPy expression
-
-    Returns
-    -------
-    list of n + 1 values like x
+    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}, for numbers, arrays and SymPy expressions.
 
     Raises
     ------
@@ -61,17 +51,7 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
     """Return det T_0, …, det T_n for tridiagonal matrices with constant diagonals.
 
     By expansion along the last row, D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1} for diagonal t and
-    off-diagonals s (Lemma 5.1's recurrence).
-
-    Parameters
-    ----------
-    n : int
-        Order, at least 0.
-    diagonal, off_diagonal : number, array or SymPy expression
-
-    Returns
-    -------
-    list of n + 1 values
+    off-diagonals s (Lemma 5.1's recurrence), numbers, arrays or SymPy expressions.
 
     Raises
     ------
@@ -91,6 +71,8 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
 def block_determinant(a: Any, b: Any, depth: int) -> Any:
     """Return det M_{N−1}(a, b) = Σ_{p=0}^{N−1} a^{2(N−1−p)} b^{2p}, the polynomial of (5.1).
 
+    Source: entropy formula, Proposition 5.2, (5.1).
+
     Parameters
     ----------
     a, b : number, array or SymPy expression
@@ -101,10 +83,6 @@ def block_determinant(a: Any, b: Any, depth: int) -> Any:
     -------
     value like a and b
         N terms are added, so this is for moderate depth; `log_block_determinant` is for any.
-
-    References
-    ----------
-    Entropy formula, Proposition 5.2, (5.1).
 
     Examples
     --------
@@ -123,6 +101,8 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     With u = log a − log b the quotient is (ab)^{N−1} sinh(N u)/sinh u, so its logarithm is
     (N − 1)(log a + log b) + log N + h(N u) − h(u), which is (5.3) at u = 0.
 
+    Source: entropy formula, Proposition 5.2, (5.2) and (5.3).
+
     Parameters
     ----------
     log_a, log_b : array
@@ -133,10 +113,6 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     Returns
     -------
     array
-
-    References
-    ----------
-    Entropy formula, Proposition 5.2, (5.2) and (5.3).
 
     Examples
     --------
@@ -153,22 +129,6 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
 
 def log_chebyshev(n: int, x: Any) -> Any:
     """Return log U_n(x) for x ≥ 1 and any degree: U_n(cosh u) = sinh((n+1) u)/sinh u.
-
-    Parameters
-    ----------
-    n : int
-        Degree, at least 0.
-    x : array
-        At least 1.
-
-    Returns
-    -------
-    array
-
-    Raises
-    ------
-    InputError
-        If n is negative or some x is below 1.
 
     Examples
     --------

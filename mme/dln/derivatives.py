@@ -31,11 +31,6 @@ def entropy_gradient(
     -------
     ndarray, shape (..., d)
 
-    Raises
-    ------
-    InputError
-        As in `entropy`, and if a singular value is 0.
-
     Examples
     --------
     >>> entropy_gradient([2.0], depth=2, field="C")  # S = ½ log 2 + ½ log σ + log 2π
@@ -48,19 +43,11 @@ def entropy_gradient(
 def entropy_hessian(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> np.ndarray:
     """Return ∂²S/∂σ_k∂σ_l.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `entropy_gradient`.
+    The arguments are those of `entropy_gradient`.
 
     Returns
     -------
     ndarray, shape (..., d, d)
-
-    Raises
-    ------
-    InputError
-        As in `entropy_gradient`.
 
     Examples
     --------

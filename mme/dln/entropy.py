@@ -18,8 +18,8 @@ from array_api_compat import array_namespace, is_torch_array
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import flag
-from mme.dln.singular_values import validate_depth, validate_singular_values
 from mme.dln.chebyshev import log_block_determinant
+from mme.dln.singular_values import validate_depth, validate_singular_values
 from mme.dln.sinhc import log_sinhc
 
 __all__ = [
@@ -34,6 +34,8 @@ __all__ = [
 def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     """Return log van(Σ²)/van(Λ²) = Σ_{k<l} log (σ_k² − σ_l²)/(λ_k² − λ_l²) with λ = σ^{1/N}.
 
+    Source: entropy formula, (1.1)–(1.3).
+
     Parameters
     ----------
     singular_values : array_like or torch tensor, shape (..., d)
@@ -45,10 +47,6 @@ def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     -------
     float or array, shape (...,)
         −∞ where two singular values vanish and N > 1.
-
-    References
-    ----------
-    Entropy formula, (1.1)–(1.3).
 
     Examples
     --------
@@ -66,6 +64,8 @@ def entropy(
     singular_values: Any, *, depth: int, field: str | int | Field = "R", group_volume: bool = True
 ) -> Any:
     """Return S(X) = log vol(O_X), the entropy of the balanced factorisations of X in N layers.
+
+    Source: entropy formula, Theorem 1.1, (1.2).
 
     Parameters
     ----------
@@ -89,10 +89,6 @@ def entropy(
     InputError
         If a singular value is negative or not finite, the depth is not an integer ≥ 1, or the field unknown.
 
-    References
-    ----------
-    Entropy formula, Theorem 1.1, (1.2).
-
     Examples
     --------
     >>> round(entropy([2.0, 1.0], depth=2, field="R"), 6)  # log(4√2π) + ½ log 3
@@ -115,19 +111,13 @@ def entropy(
 def orbit_volume(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
     """Return vol(O_X) = e^S, the volume of the balanced factorisations of X.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `entropy`.
+    The arguments are those of `entropy`.
+    Source: entropy formula, Theorem 1.1, (1.1).
 
     Returns
     -------
     float or array, shape (...,)
         Infinite where it exceeds the range of floating point; `entropy` does not.
-
-    References
-    ----------
-    Entropy formula, Theorem 1.1, (1.1).
 
     Examples
     --------
@@ -143,18 +133,12 @@ def orbit_volume(singular_values: Any, *, depth: int, field: str | int | Field =
 def renormalised_entropy(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
     """Return S_N − (N − 1) log c − (D/2) log N, which converges as the depth grows.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `entropy`.
+    The arguments are those of `entropy`.
+    Source: entropy formula, Remark 1.4.
 
     Returns
     -------
     float or array, shape (...,)
-
-    References
-    ----------
-    Entropy formula, Remark 1.4.
 
     Examples
     --------
@@ -170,19 +154,13 @@ def infinite_depth_entropy(singular_values: Any, *, field: str | int | Field = "
 
     `renormalised_entropy` converges to it.
 
-    Parameters
-    ----------
-    singular_values, field
-        As in `entropy`.
+    The arguments are those of `entropy`.
+    Source: entropy formula, Remark 1.4.
 
     Returns
     -------
     float or array, shape (...,)
         −∞ at singular X, except for d = β = 1.
-
-    References
-    ----------
-    Entropy formula, Remark 1.4.
 
     Examples
     --------

@@ -9,8 +9,8 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable
-from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.orbit import orbit_map_differential
+from mme.dln.singular_values import measured_singular_values, validate_depth
 
 __all__ = ["gram_matrix", "log_jacobian", "pushed_forward_basis"]
 
@@ -20,13 +20,14 @@ def pushed_forward_basis(
 ) -> np.ndarray:
     """Return the tangent vectors V_{kl}^{ε,p} = dΨ(A_{kl}^{ε,(p)}) and V_k^{ε,p} = dΨ(D_k^{ε,(p)}) of O_Σ.
 
+    Source: entropy formula, (4.4).
+
     Parameters
     ----------
     singular_values : array_like, shape (d,)
         Positive.
-    depth : int
-        N ≥ 2.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    depth, field
+        As in `entropy`.
     frames : array_like, shape (N − 1, d, d), optional
         Q, where the tangent vectors are taken; the identity by default.
 
@@ -34,10 +35,6 @@ def pushed_forward_basis(
     -------
     ndarray, shape (D, N − 1, N, d, d)
         First the Lie algebra's basis in the order of `Field.lie_basis`, then p, then the layers.
-
-    References
-    ----------
-    Entropy formula, (4.4).
 
     Examples
     --------
@@ -58,20 +55,13 @@ def gram_matrix(
 ) -> np.ndarray:
     """Return the Gram matrix 𝒢 of the pushed-forward basis in the trace pairing, by pairing all with all.
 
-    Parameters
-    ----------
-    singular_values, depth, field, frames
-        As in `pushed_forward_basis`.
+    Source: entropy formula, Lemma 4.2 and Proposition 4.3.
 
     Returns
     -------
     ndarray, shape ((N − 1) D, (N − 1) D)
         The index runs over the Lie algebra's basis first and over p second, so the blocks of Proposition 4.3
         stand along the diagonal.
-
-    References
-    ----------
-    Entropy formula, Lemma 4.2 and Proposition 4.3.
 
     Examples
     --------
@@ -91,18 +81,7 @@ def log_jacobian(
 ) -> float:
     """Return log √det 𝒢 from the full Gram matrix, the logarithm of the Jacobian of Ψ_Σ.
 
-    Parameters
-    ----------
-    singular_values, depth, field, frames
-        As in `pushed_forward_basis`.
-
-    Returns
-    -------
-    float
-
-    References
-    ----------
-    Entropy formula, Proposition 5.4, (5.5).
+    Source: entropy formula, Proposition 5.4, (5.5).
 
     Examples
     --------

@@ -16,8 +16,8 @@ from scipy.special import ive, logsumexp
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import integer, number
-from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.orbit import orbit_dimension
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.errors import InputError
 from mme.result import Result
 
@@ -61,13 +61,8 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Fie
         Positive; distinct for N = 2 over C.
     t : float
         Positive.
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    float
+    depth, field
+        As in `entropy`.
 
     Raises
     ------
@@ -110,10 +105,6 @@ def orbit_volume_from_kernel(
         As in `kernel`.
     levels : int
         How many values of t.
-
-    Returns
-    -------
-    ExtrapolatedVolume
 
     Examples
     --------

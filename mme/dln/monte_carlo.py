@@ -15,7 +15,6 @@ from scipy.special import gammaln, logsumexp
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, flag, generator, integer, number
-from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.importance import (
     Target,
     cayley_log_density,
@@ -26,6 +25,7 @@ from mme.dln.importance import (
     normals,
 )
 from mme.dln.orbit import orbit_dimension, squared_distance
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.errors import InputError
 from mme.progress import tracked
 from mme.result import Result
@@ -86,18 +86,13 @@ def orbit_volume_mc(
     ----------
     singular_values : array_like, shape (d,)
         Positive, in any order; equal ones are allowed.
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    depth, field
+        As in `entropy`.
     rng : int or numpy.random.Generator, optional
     samples : int
         Sobol points in all, at least 256; each is used with its mirror image.
     progress : bool
         Show progress on a terminal.
-
-    Returns
-    -------
-    VolumeEstimate
 
     Raises
     ------
@@ -240,8 +235,8 @@ def group_volume_mc(
     Parameters
     ----------
     d : int
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-    rng : int or numpy.random.Generator, optional
+    field, rng
+        As in `orbit_volume_mc`.
     samples : int
         Draws on each side.
     concentration : float, optional

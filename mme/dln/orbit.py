@@ -9,8 +9,9 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, finite_array
-from mme.dln.singular_values import validate_depth
 from mme.dln.balance import act, centre
+from mme.dln.product import of_size
+from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
 __all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential", "squared_distance"]
@@ -30,6 +31,8 @@ def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> in
 def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return Ψ_X(Q) = Q·W_X^c = (UΛQ_{N−1}*, Q_{N−1}ΛQ_{N−2}*, …, Q_1ΛV*).
 
+    Source: entropy formula, (2.5) and Proposition 2.2.
+
     Parameters
     ----------
     matrix : array_like, shape (..., d, d)
@@ -46,10 +49,6 @@ def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.nd
     ------
     InputError
         If X is not square, or the frames are not unitary matrices of its size.
-
-    References
-    ----------
-    Entropy formula, (2.5) and Proposition 2.2.
 
     Examples
     --------
@@ -71,15 +70,14 @@ def orbit_map_differential(
     right for q = 1. At Q the direction is the tangent vector (Q_p a_p), and the value Q·dΨ_X|_1(a), since
     Ψ_X(QR) = Q·Ψ_X(R) and the action is linear in the layers.
 
+    Source: entropy formula, (3.1); Corollary 3.3, (3.2) at X = Σ.
+
     Parameters
     ----------
-    matrix : array_like, shape (..., d, d)
-        X = UΣV*.
+    matrix, field, frames
+        As in `orbit_map`; the frames are the identity by default.
     directions : array_like, shape (..., N − 1, d, d)
         a_1, …, a_{N−1}, skew-Hermitian.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-    frames : array_like, shape (..., N − 1, d, d), optional
-        Q; the identity by default.
 
     Returns
     -------
@@ -89,10 +87,6 @@ def orbit_map_differential(
     ------
     InputError
         If a direction is not skew-Hermitian, or X is not a square matrix of the same size.
-
-    References
-    ----------
-    Entropy formula, (3.1); Corollary 3.3, (3.2) at X = Σ.
 
     Examples
     --------
@@ -106,11 +100,7 @@ def orbit_map_differential(
     if a.ndim < 3:
         raise InputError(f"directions must have shape (..., N − 1, d, d), but their shape is {a.shape}.")
     depth = a.shape[-3] + 1
-    U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
-    if U.shape[-1] != a.shape[-1]:
-        raise InputError(
-            f"directions must have the size of the matrix, {U.shape[-1]}, but their shape is {a.shape}."
-        )
+    U, sigma, V = scalars.svd(of_size(a.shape[-1], matrix, "matrix", scalars))
     common_batch("matrix and directions", U.shape[:-2], a.shape[:-3])
     root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
     none = np.zeros((*a.shape[:-3], 1, *a.shape[-2:]), a.dtype)

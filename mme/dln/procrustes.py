@@ -10,7 +10,7 @@ from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, integer
 from mme.dln.balance import BALANCE_TOLERANCE, act, centre, require_balanced
-from mme.dln.product import end_to_end, stack_layers
+from mme.dln.product import end_to_end, of_size, stack_layers
 from mme.errors import InputError
 
 __all__ = ["frames", "nearest_balanced"]
@@ -24,11 +24,12 @@ def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -
     W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where
     singular values coincide; a singular value decomposition of each layer would not be.
 
+    Source: entropy formula, Lemma 3.1 and Proposition 2.2.
+
     Parameters
     ----------
-    layers : array_like, shape (..., N, d, d)
-        Balanced, with an invertible product.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    layers, field
+        As in `stack_layers`; balanced, with an invertible product.
     matrix : array_like, shape (..., d, d), optional
         X, whose singular value decomposition makes the centre; the layers' product by default. Give it where
         singular values coincide: there rounding in the product changes the decomposition, and so the frames.
@@ -42,10 +43,6 @@ def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -
     InputError
         If the layers are not balanced (it says by how much), or their product is singular or not `matrix`.
 
-    References
-    ----------
-    Entropy formula, Lemma 3.1 and Proposition 2.2.
-
     Examples
     --------
     >>> rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
@@ -55,9 +52,7 @@ def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -
     """
     scalars, stacked = field_of(field), require_balanced(layers, field)
     product = end_to_end(stacked, scalars)
-    X = product if matrix is None else scalars.validate(matrix, name="matrix")
-    if X.shape[-2:] != product.shape[-2:]:
-        raise InputError(f"matrix must have the layers' size, but its shape is {X.shape}.")
+    X = product if matrix is None else of_size(product.shape[-1], matrix, "matrix", scalars)
     common_batch("matrix and layers", X.shape[:-2], product.shape[:-2])
     _, sigma, V = scalars.svd(X)
     if np.any(sigma[..., -1] <= np.finfo(float).eps * sigma[..., 0]):
@@ -79,9 +74,8 @@ def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: 
 
     Parameters
     ----------
-    layers : array_like, shape (..., N, d, d)
-        Any layers.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    layers, field
+        As in `stack_layers`.
     max_steps : int
         Sweeps at most.
 

@@ -11,7 +11,7 @@ from mme.algebra import field as field_of
 from mme.arguments import common_batch, finite_array
 from mme.errors import InputError
 
-__all__ = ["end_to_end", "stack_layers"]
+__all__ = ["end_to_end", "of_size", "stack_layers"]
 
 
 def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
@@ -48,6 +48,14 @@ def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     return stacked
 
 
+def of_size(side: int, matrices: Any, name: str, scalars: Field) -> np.ndarray:
+    """Return square matrices over the field whose arrays have this side."""
+    array = scalars.validate(matrices, name=name)
+    if array.shape[-1] != side:
+        raise InputError(f"{name} must have the others' size, {side}, but the shape is {array.shape}.")
+    return array
+
+
 def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
     shapes = [matrix.shape for matrix in matrices]
     if len({shape[-2:] for shape in shapes}) > 1:
@@ -64,18 +72,12 @@ def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
 def end_to_end(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1.
 
-    Parameters
-    ----------
-    layers, field
-        As in `stack_layers`.
+    The arguments are those of `stack_layers`.
+    Source: entropy formula, Section 1.
 
     Returns
     -------
     ndarray, shape (..., d, d)
-
-    References
-    ----------
-    Entropy formula, Section 1.
 
     Examples
     --------

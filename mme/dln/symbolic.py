@@ -38,19 +38,7 @@ def root_symbols(d: int) -> tuple[sp.Symbol, ...]:
 def symbolic_block(a: Any, b: Any, n: int) -> sp.Matrix:
     """Return M_n(a, b) = (a² + b²) I − ab J_n as a SymPy matrix.
 
-    Parameters
-    ----------
-    a, b : SymPy expressions
-    n : int
-        Order.
-
-    Returns
-    -------
-    sympy.Matrix, shape (n, n)
-
-    References
-    ----------
-    Entropy formula, (4.8).
+    Source: entropy formula, (4.8).
 
     Examples
     --------
@@ -70,6 +58,8 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
 
     Λ is real, so Λ and the Lie algebra's basis multiply component by component over F.
 
+    Source: entropy formula, (4.4), Lemma 4.2 and Proposition 4.3.
+
     Parameters
     ----------
     roots : sequence of d SymPy expressions
@@ -82,10 +72,6 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
     -------
     sympy.Matrix, shape ((N − 1) D, (N − 1) D)
         In the order of `mme.dln.gram_matrix`.
-
-    References
-    ----------
-    Entropy formula, (4.4), Lemma 4.2 and Proposition 4.3.
 
     Examples
     --------
@@ -108,21 +94,12 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
 def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
     """Return the matrix of Z ↦ A_{N,Σ}(Z) = Σ_p Λ^{2(N−p)} Z Λ^{2(p−1)} on the real basis ε E_kl of M_d(F).
 
-    Parameters
-    ----------
-    roots : sequence of d SymPy expressions
-        λ_1, …, λ_d.
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    The arguments are those of `symbolic_gram_matrix`.
+    Source: entropy formula, Section 1.2 and Lemma 5.5.
 
     Returns
     -------
     sympy.Matrix, shape (β d², β d²)
-
-    References
-    ----------
-    Entropy formula, Section 1.2 and Lemma 5.5.
 
     Examples
     --------

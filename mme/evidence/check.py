@@ -21,8 +21,9 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*")
 class Check:
     """A claim that waits for one of its four methods; each is a level of strength.
 
-    Every method returns the `Evidence` when the claim holds, and shows its line in a notebook;
-    it raises `CheckFailed` when the claim does not hold.
+    Every method returns the `Evidence` when the claim holds, and shows its line in a notebook; it raises
+    `CheckFailed` when the claim does not hold, there is nothing to compare, or something is not finite, and
+    `InputError` where an argument cannot be used.
     """
 
     statement: str
@@ -47,13 +48,6 @@ class Check:
         -------
         Evidence
             With the number of ``entries``, the ``symbols`` and the ``reductions`` that were needed.
-
-        Raises
-        ------
-        CheckFailed
-            If the difference is not zero, or if SymPy cannot reduce it; the message says which.
-        InputError
-            If a side is not exact: floating-point numbers, booleans, text.
 
         Examples
         --------
@@ -84,15 +78,6 @@ class Check:
         -------
         Evidence
             With the ``largest_difference`` that is possible and the ``largest_radius`` of a ball.
-
-        Raises
-        ------
-        CheckFailed
-            If the balls do not overlap, are not finite, or are too wide for the tolerance.
-        InputError
-            If a side holds something without an error bound, such as a float.
-        MissingExtra
-            If python-flint is not installed.
 
         Examples
         --------
@@ -129,14 +114,6 @@ class Check:
         -------
         Evidence
             With the ``largest_error`` (relative to what is allowed there) and its ``tolerance``.
-
-        Raises
-        ------
-        CheckFailed
-            If an entry is too far off; if something is infinite or not a number; if shapes differ; if there
-            is nothing to compare.
-        InputError
-            If a side is not an array of numbers, or a tolerance is negative or not finite.
 
         Examples
         --------
@@ -179,13 +156,6 @@ class Check:
             With ``estimate``, ``expected``, ``standard_error`` and ``z`` of the worst entry, the number of
             entries ``compared``, ``sample_size`` and ``seed``.
 
-        Raises
-        ------
-        CheckFailed
-            If some |z| is above the tolerance; if something is infinite or not a number; if shapes differ.
-        InputError
-            With fewer than 30 draws, draws that do not vary, or a standard error that is not positive.
-
         Examples
         --------
         >>> import numpy as np
@@ -212,16 +182,6 @@ def check(statement: str, claim: str = "") -> Check:
         Its id in the ledger, such as ``"definition-5"`` or ``"lemma-5.1"``.
     claim : str
         What is checked, in a few words.
-
-    Returns
-    -------
-    Check
-        With the methods `proved`, `certified`, `numeric` and `statistical`.
-
-    Raises
-    ------
-    InputError
-        If ``statement`` is not an id, or ``claim`` is not text.
 
     Examples
     --------

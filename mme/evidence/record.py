@@ -74,13 +74,7 @@ class Evidence:
         return f"<{self}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON knows it.
-
-        Returns
-        -------
-        dict
-            The attributes, and the ``version`` of this layout. Numbers that JSON lacks become strings.
-        """
+        """Return the attributes as JSON knows them, and the ``version`` of this layout."""
         return {
             "version": SCHEMA_VERSION,
             "statement": self.statement,
@@ -94,13 +88,7 @@ class Evidence:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:
-        """Read a record back.
-
-        Raises
-        ------
-        InputError
-            If the entry is of another version, or lacks a field, or has an unknown level.
-        """
+        """Read a record back; one of another version, without a field or of an unknown level is refused."""
         version = entry.get("version") if isinstance(entry, Mapping) else None
         if version != SCHEMA_VERSION:
             raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {shown(version)}.")

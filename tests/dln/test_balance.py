@@ -138,12 +138,12 @@ X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)
         (lambda: centre(X, depth=2, field="Q"), "field must be"),
         (lambda: centre(np.diag([1.0, 1, 1, 2]), depth=2, field="H"), "miss that by 0.5 times"),
         (lambda: balanced_lift(np.ones((2, 3)), depth=2), "matrix must be square"),
-        (lambda: act([one], W), "frames must be 2 unitary matrices"),
-        (lambda: act(np.eye(3)[None].repeat(2, 0), W), "of the layers' size"),
+        (lambda: act([one], W), "frames must be 2 matrices for 3 layers"),
+        (lambda: act(np.eye(3)[None].repeat(2, 0), W), "frames must have the others' size, 2"),
         (lambda: act([one, 2 * one], W), "frames must be unitary over R"),
         (lambda: act_on_endpoints(2 * one, one, W), "left must be unitary"),
         (lambda: act_on_endpoints(one, 2 * one, W), "right must be unitary"),
-        (lambda: act_on_endpoints(one, np.eye(3), W), "right must have the layers' size"),
+        (lambda: act_on_endpoints(one, np.eye(3), W), "right must have the others' size"),
     ],
 )
 def test_bad_input(call, message) -> None:

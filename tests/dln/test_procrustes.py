@@ -67,5 +67,5 @@ def test_bad_input() -> None:
         frames(centre(np.diag([1.0, 0.0]), depth=3))
     with pytest.raises(InputError, match=r"max_steps must be more for these layers, .* within 1"):
         nearest_balanced(np.random.default_rng(1).normal(size=(3, 2, 2)), max_steps=1)
-    with pytest.raises(InputError, match="matrix must have the layers' size"):
+    with pytest.raises(InputError, match="matrix must have the others' size"):
         frames(centre(np.eye(2), depth=3), matrix=np.eye(3))
