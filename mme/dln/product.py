@@ -1,17 +1,17 @@
-"""Parameters W = (W_N, …, W_1) of a deep linear network as one array, W_1 first."""
+"""Parameters W = (W_N, …, W_1) of a deep linear network as one array, W_1 first, and their product."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
+from mme.arguments import common_batch, finite_array
 from mme.errors import InputError
 
-__all__ = ["end_to_end", "stack_layers"]
+__all__ = ["end_to_end", "of_size", "stack_layers"]
 
 
 def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
@@ -20,7 +20,7 @@ def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     Parameters
     ----------
     layers : array_like, shape (..., N, d, d), or sequence of N arrays of shape (..., d, d)
-        W_1, …, W_N; over H complex images of size 2d.
+        W_1, …, W_N; over H complex images of size 2d. Gradients are left behind.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
 
     Returns
@@ -38,19 +38,8 @@ def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     (2, 2, 2)
     """
     scalars = field_of(field)
-    if isinstance(layers, Sequence) and len(layers):
-        shapes = [np.shape(layer) for layer in layers]
-        if len({shape[-2:] for shape in shapes}) > 1:
-            listed = ", ".join("×".join(map(str, shape)) for shape in shapes)
-            raise InputError(
-                f"layers must be square matrices of one size, but they are {listed} and do not multiply."
-            )
-        try:
-            layers = np.stack(np.broadcast_arrays(*layers), axis=-3)
-        except ValueError as problem:
-            raise InputError(
-                f"layers must have leading axes that broadcast, but their shapes are {shapes}."
-            ) from problem
+    if isinstance(layers, list | tuple) and layers:
+        layers = _one_array([finite_array("layers", layer) for layer in layers])
     stacked = scalars.validate(layers, name="layers")
     if stacked.ndim < 3 or stacked.shape[-3] < 1:
         raise InputError(
@@ -59,22 +48,36 @@ def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     return stacked
 
 
+def of_size(side: int, matrices: Any, name: str, scalars: Field) -> np.ndarray:
+    """Return square matrices over the field whose arrays have this side."""
+    array = scalars.validate(matrices, name=name)
+    if array.shape[-1] != side:
+        raise InputError(f"{name} must have the others' size, {side}, but the shape is {array.shape}.")
+    return array
+
+
+def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
+    shapes = [matrix.shape for matrix in matrices]
+    if len({shape[-2:] for shape in shapes}) > 1:
+        listed = ", ".join("×".join(map(str, shape)) for shape in shapes[:6])
+        raise InputError(
+            f"layers must be square matrices of one size, but they are {listed} and do not multiply."
+        )
+    if len(shapes[0]) < 2:
+        return np.asarray(matrices)
+    batch = common_batch("layers", *(shape[:-2] for shape in shapes))
+    return np.stack([np.broadcast_to(matrix, batch + matrix.shape[-2:]) for matrix in matrices], axis=-3)
+
+
 def end_to_end(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1.
 
-    Parameters
-    ----------
-    layers : array_like, shape (..., N, d, d)
-        W_1 at index 0.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    The arguments are those of `stack_layers`.
+    Source: entropy formula, Section 1.
 
     Returns
     -------
     ndarray, shape (..., d, d)
-
-    References
-    ----------
-    Entropy formula, Section 1.
 
     Examples
     --------
