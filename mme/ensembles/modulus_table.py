@@ -1,13 +1,7 @@
-"""Quantiles of the spectrum of |U| for small orders, sampled once per order and kept in the user's cache.
-
-The folder is the user's cache directory for `mme`, or the one that the environment variable ``MME_CACHE``
-names. A file appears whole or not at all. One that cannot be read, or holds something else, is made again.
-"""
+"""Quantiles of the spectrum of |U| for small orders, sampled once per order and kept in the user's cache."""
 
 from __future__ import annotations
 
-import io
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,15 +10,15 @@ import numpy as np
 from mme.algebra import C
 from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
-from mme.storage import cache_folder, write_whole
+from mme.store import Store, cache_folder, key_of
 
 __all__ = ["LARGEST_ORDER", "modulus_quantiles"]
 
+KIND = "modulus-2"  # raise it when a table would come out differently
 LARGEST_ORDER = 64  # sampling takes half a minute there, and longer above
 EIGENVALUES = 400_000  # in a table: its distribution function errs by about 0.001
 PROBABILITIES = np.linspace(0, 1, 4097)
 SEED = 20_200_613
-VERSION = 1  # raise it when a table would come out differently
 BATCH_ENTRIES = 1 << 20
 
 
@@ -57,12 +51,12 @@ def modulus_quantiles(order: int, part: str = "real") -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def _table(order: int, folder: Path) -> np.ndarray:
-    path = folder / f"modulus-spectrum-v{VERSION}-order{order}.npz"
-    table = _read(path)
+    store = Store(KIND, folder=folder / KIND)
+    key = key_of(str(order), str(EIGENVALUES))
+    table = store.get(key)
     if table is None:
         table = _sample(order)
-        with suppress(OSError):  # where nothing can be kept, the table lives as long as the process
-            _write(path, table)
+        store.put(key, table)  # where nothing can be kept, the table lives as long as the process
     table.setflags(write=False)
     return table
 
@@ -76,19 +70,3 @@ def _sample(order: int) -> np.ndarray:
         for part in PARTS:
             found[part].append(eigenvalues(moduli, part).ravel())
     return np.stack([np.quantile(np.concatenate(found[part]), PROBABILITIES) for part in PARTS])
-
-
-def _read(path: Path) -> np.ndarray | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            table = np.asarray(archive["quantiles"])
-    except Exception:  # a damaged archive fails in more ways than NumPy documents
-        return None
-    fits = table.shape == (len(PARTS), len(PROBABILITIES)) and table.dtype == np.float64
-    return table if fits and np.isfinite(table).all() and (np.diff(table) >= 0).all() else None
-
-
-def _write(path: Path, table: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, quantiles=table)
-    write_whole(path, buffer.getvalue())

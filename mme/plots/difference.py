@@ -34,7 +34,7 @@ def csd(difference: CircularSpectralDifference, *, until: float | None = None, l
     Examples
     --------
     >>> from mme.ensembles import circular_spectral_difference
-    >>> drawn = csd(circular_spectral_difference({"fc": np.eye(40)}, rng=1, bins=100))
+    >>> drawn = csd(circular_spectral_difference({"fc": np.eye(40)}, "sampled", rng=1, bins=100))
     """
     upper, lower = figure(None, size=(7.0, 4.6), panels=(2, 1), sharex=True)
     sums = np.cumsum(difference.differences, axis=1) * difference.width
@@ -69,7 +69,7 @@ def cumulative_sums(panels: Mapping[str, Mapping[str, CircularSpectralDifference
     Examples
     --------
     >>> from mme.ensembles import circular_spectral_difference
-    >>> one = circular_spectral_difference({"fc": 2 * np.eye(40)}, rng=1)
+    >>> one = circular_spectral_difference({"fc": 2 * np.eye(40)}, "sampled", rng=1)
     >>> drawn = cumulative_sums({"in the window": {"identity": one}})
     """
     axes = figure(None, size=(7.4, 3.2), panels=(1, len(panels)), squeeze=False, sharey=True)[0]
@@ -108,7 +108,7 @@ def variance_by_draw(
     Examples
     --------
     >>> from mme.ensembles import circular_spectral_difference
-    >>> drawn = variance_by_draw(circular_spectral_difference({"fc": np.eye(40)}, rng=1, draws=8))
+    >>> drawn = variance_by_draw(circular_spectral_difference({"fc": np.eye(40)}, "sampled", rng=1, draws=8))
     """
     ax = figure(ax, size=(6.6, 2.4))
     # Dots of one row would hide each other, so each stands a little above or below.

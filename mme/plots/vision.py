@@ -54,12 +54,12 @@ def cumulative_differences(
     Examples
     --------
     >>> import numpy as np
-    >>> from mme.comparison import spectra, vision
-    >>> from mme.ensembles import circular_spectral_difference
+    >>> from mme.comparison import vision
+    >>> from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble
     >>> net = {"fc": np.diag([1.0, 2.0])}
     >>> csd = circular_spectral_difference(net, "deterministic")
-    >>> printed, spectrum = vision.PAPER["resnet18"], spectra.network_spectrum(net)
-    >>> rows = [vision.VisionRow("resnet18", printed, spectrum, (csd,))]
+    >>> printed, ensemble = vision.PAPER["resnet18"], layer_matrix_ensemble(net)
+    >>> rows = [vision.VisionRow("resnet18", printed, ensemble, (csd,))]
     >>> drawn = cumulative_differences(rows)
     """
     rows = list(rows)
@@ -96,12 +96,12 @@ def fluctuations(rows: Iterable[VisionRow], *, linear: float = 0.01, until: floa
     Examples
     --------
     >>> import numpy as np
-    >>> from mme.comparison import spectra, vision
-    >>> from mme.ensembles import circular_spectral_difference
+    >>> from mme.comparison import vision
+    >>> from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble
     >>> net = {"fc": np.diag([1.0, 2.0])}
     >>> csd = circular_spectral_difference(net, "deterministic")
-    >>> printed, spectrum = vision.PAPER["resnet18"], spectra.network_spectrum(net)
-    >>> rows = [vision.VisionRow("resnet18", printed, spectrum, (csd,))]
+    >>> printed, ensemble = vision.PAPER["resnet18"], layer_matrix_ensemble(net)
+    >>> rows = [vision.VisionRow("resnet18", printed, ensemble, (csd,))]
     >>> drawn = fluctuations(rows, until=3)
     """
     rows = list(rows)
@@ -138,12 +138,12 @@ def table_beside_measurements(readings: Mapping[str, Sequence[VisionRow]]) -> Fi
     Examples
     --------
     >>> import numpy as np
-    >>> from mme.comparison import spectra, vision
-    >>> from mme.ensembles import circular_spectral_difference
+    >>> from mme.comparison import vision
+    >>> from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble
     >>> net = {"fc": np.diag([1.0, 2.0])}
-    >>> csd = circular_spectral_difference(net, rng=1)
-    >>> printed, spectrum = vision.PAPER["resnet18"], spectra.network_spectrum(net)
-    >>> rows = [vision.VisionRow("resnet18", printed, spectrum, (csd,))]
+    >>> csd = circular_spectral_difference(net, "sampled", rng=1)
+    >>> printed, ensemble = vision.PAPER["resnet18"], layer_matrix_ensemble(net)
+    >>> rows = [vision.VisionRow("resnet18", printed, ensemble, (csd,))]
     >>> drawn = table_beside_measurements({"real parts": rows})
     """
     names = [row.name for row in next(iter(readings.values()))]

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from mme.arguments import choice
+from mme.arguments import choice, number
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
-from mme.ensembles.equivalence import default_delta, validate_delta
+from mme.ensembles.equivalence import default_delta
 from mme.ensembles.layers import layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
@@ -254,7 +254,7 @@ def stopping(
     if not steps:
         raise InputError("steps must hold at least the network itself, but there is none.")
     if delta is not None:
-        delta = validate_delta(delta)
+        delta = number("delta", delta, 0)
     start = steps[0]
     equivalent = [
         abs(step.moved_from(start, zeros)) <= (step.delta(start, zeros) if delta is None else delta)
