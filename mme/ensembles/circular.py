@@ -26,6 +26,7 @@ __all__ = [
     "moduli_of",
     "refuse_beyond_memory",
     "unitary_order",
+    "validate_order",
     "validate_orders",
 ]
 
@@ -156,6 +157,13 @@ def hermitian_eigenvectors(field: Field, order: int, size: int, rng: np.random.G
     return np.asarray(sum(turned))
 
 
+def validate_order(name: str, order: Any) -> int:
+    """Return one order as an integer of at least 2."""
+    if integer(name, order, 2) > LARGEST_ORDER:
+        raise InputError(f"{name} must be at most {LARGEST_ORDER:.0e}, but it is {shown(order)}.")
+    return int(order)
+
+
 def validate_orders(orders: Any) -> tuple[int, ...]:
     """Return the orders as integers of at least 2.
 
@@ -173,7 +181,7 @@ def validate_orders(orders: Any) -> tuple[int, ...]:
     if not listed or len(listed) > MOST_MATRICES:
         held = "more" if listed else "none"
         raise InputError(f"orders must hold 1 to {MOST_MATRICES} integers of at least 2, but holds {held}.")
-    return tuple(integer(f"orders[{index}]", order, 2, LARGEST_ORDER) for index, order in enumerate(listed))
+    return tuple(validate_order(f"orders[{index}]", order) for index, order in enumerate(listed))
 
 
 def batch_sizes(order: int, draws: int) -> list[int]:

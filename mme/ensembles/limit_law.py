@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from mme.arguments import choice, integer, shown
-from mme.ensembles.circular import LARGEST_ORDER, validate_orders
+from mme.arguments import choice, shown
+from mme.ensembles.circular import validate_order, validate_orders
 from mme.ensembles.ginibre import expected_eigenvalues
 from mme.ensembles.mixed import PARTS
 from mme.ensembles.modulus_moments import (
@@ -211,7 +211,7 @@ def modulus_distribution(order: int, x: ArrayLike, part: str = "real", method: s
     >>> modulus_distribution(64, [0, 1, 10]).round(4)
     array([0.4922, 0.9844, 1.    ])
     """
-    order = integer("order", order, 2, LARGEST_ORDER)
+    order = validate_order("order", order)
     part, method = choice("part", part, PARTS), choice("method", method, METHODS)
     points = _points("x", x)
     if method == "auto":

@@ -55,15 +55,15 @@ def compute_eigenvalues(
 def _groups(layers: Sequence[Layer]) -> Iterator[Group]:
     """Split the layers: a large one alone, small ones in runs of a few megabytes."""
     run: Group = []
+    size = 0
     for layer in layers:
+        added = _size([layer])
         is_large = min(layer.order, layer.columns) >= ALONE
-        if run and (is_large or _size(run) + _size([layer]) > GROUP_BYTES):
+        if run and (is_large or size + added > GROUP_BYTES):
             yield run
-            run = []
+            run, size = [], 0
         run.append(layer)
-        if is_large:
-            yield run
-            run = []
+        size += GROUP_BYTES if is_large else added
     if run:
         yield run
 

@@ -326,7 +326,7 @@ def test_size_of_batches_changes_nothing(
 @pytest.mark.parametrize("order", [4, 30])
 def test_a_batch_is_single_draws(ensemble: str, construction: str, order: int) -> None:
     rng = np.random.default_rng(21)
-    options: dict[str, Any] = {"ensemble": ensemble, "construction": construction}
+    options: dict[str, Any] = {"circular": ensemble, "construction": construction}
     singles = [circular_mixed_ensemble([order], rng=rng, **options) for _ in range(3)]
     batch = circular_mixed_ensemble([order], rng=21, draws=3, **options)
     for name in ("unitaries", "matrices"):
@@ -401,15 +401,15 @@ def test_names_of_the_constructions(ensemble: str) -> None:
 @pytest.mark.parametrize(
     ("orders", "message"),
     [
-        ([4, 1], r"orders must be integers of at least 2, but orders\[1\] is 1"),
-        ([0], r"orders\[0\] is 0"),
-        ([-3], r"orders\[0\] is -3"),
-        ([2, 3.5], r"orders\[1\] is 3\.5"),
-        ([3.0], r"orders\[0\] is 3\.0"),
-        ([True], r"orders\[0\] is True"),
-        (["8"], r"orders\[0\] is '8'"),
-        ([None], r"orders\[0\] is None"),
-        ([], "at least one integer of at least 2, but it is empty"),
+        ([4, 1], r"orders\[1\] must be an integer of at least 2, but it is 1\."),
+        ([0], r"orders\[0\] must be an integer of at least 2, but it is 0\."),
+        ([-3], r"orders\[0\] must be an integer of at least 2, but it is -3\."),
+        ([2, 3.5], r"orders\[1\] must be an integer of at least 2, but it is 3\.5\."),
+        ([3.0], r"orders\[0\] must be an integer of at least 2, but it is 3\.0\."),
+        ([True], r"orders\[0\] must be an integer of at least 2, but it is True\."),
+        (["8"], r"orders\[0\] must be an integer of at least 2, but it is '8'\."),
+        ([None], r"orders\[0\] must be an integer of at least 2, but it is None\."),
+        ([], "integers of at least 2, but holds none"),
         (7, "orders must be a list of integers of at least 2, but it is 7"),
     ],
 )
@@ -421,11 +421,11 @@ def test_bad_orders(make: Any, orders: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ensemble": "GUE"}, "ensemble must be one of 'CUE', 'COE', 'CSE', 'O', 'U', 'Sp', but it is 'GUE'"),
+        ({"circular": "GUE"}, "circular must be one of 'CUE', 'COE', 'CSE', 'O', 'U', 'Sp', but it is 'GUE'"),
         ({"construction": "qr"}, "construction must be one of 'eigenvectors', 'haar', but it is 'qr'"),
-        ({"draws": 0}, "draws must be an integer of at least 1, but it is 0"),
-        ({"draws": 2.0}, "draws must be an integer of at least 1, but it is 2.0"),
-        ({"draws": True}, "draws must be an integer of at least 1, but it is True"),
+        ({"draws": 0}, "draws must be an integer from 1 to 1000000, but it is 0"),
+        ({"draws": 2.0}, "draws must be an integer from 1 to 1000000, but it is 2.0"),
+        ({"draws": True}, "draws must be an integer from 1 to 1000000, but it is True"),
         ({"rng": "today"}, "rng must be None, a non-negative integer or a NumPy generator"),
     ],
 )
