@@ -11,9 +11,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from mme import plots
-from mme.comparison.spectra import network_spectrum
 from mme.comparison.vision import PAPER, VisionRow
-from mme.ensembles import circular_spectral_difference
+from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.plots.style import BLUE, GREEN, ORANGE
 
@@ -21,8 +20,8 @@ from mme.plots.style import BLUE, GREEN, ORANGE
 def row(name: str, trained: bool = False, **conjugate: Any) -> VisionRow:
     rng = np.random.default_rng(sum(map(ord, name)))
     nets = [{"fc": scale * rng.normal(size=(40, 60)) / 8} for scale in (1, 1.5)]
-    new, old = (circular_spectral_difference(net, rng=1, **conjugate) for net in nets)
-    spectrum = network_spectrum(nets[0 if trained else 1])
+    new, old = (circular_spectral_difference(net, **({"conjugate": "sampled", "rng": 1} | conjugate)) for net in nets)
+    spectrum = layer_matrix_ensemble(nets[0 if trained else 1])
     return VisionRow(name, PAPER[name], spectrum, (old,), new if trained else None)
 
 
@@ -107,7 +106,7 @@ def test_the_table_has_the_printed_value_in_the_row_of_the_measured_one() -> Non
 def test_bars_are_standard_errors() -> None:
     differences, edges = np.array([[1.0, -1.0], [2.0, -2.0], [4.0, -4.0]]), np.array([0.0, 3.0, 6.0])
     csd = CircularSpectralDifference(differences, edges, (10.0, np.inf))
-    one = VisionRow("vgg11", PAPER["vgg11"], row("vgg11").spectrum, (csd,), csd)
+    one = VisionRow("vgg11", PAPER["vgg11"], row("vgg11").ensemble, (csd,), csd)
     (ax,) = plots.table_beside_measurements({"one": [one]}).axes
     bars = [piece for piece in ax.collections if isinstance(piece, LineCollection)]
     error = np.std([1, 4, 16], ddof=1) / np.sqrt(3)
@@ -122,7 +121,7 @@ def test_a_law_has_bars_as_long_as_the_floor() -> None:
     (ax,) = plots.table_beside_measurements({"one": [one]}).axes
     (bar,) = [piece for piece in ax.collections if isinstance(piece, LineCollection)]
     ((left, _), (right, _)) = bar.get_segments()[0]
-    inside = (one.spectrum.eigenvalues <= 6).sum()
+    inside = (one.ensemble.eigenvalues <= 6).sum()
     assert right - left == pytest.approx(2 * 1000 / 36 / inside)
 
 
