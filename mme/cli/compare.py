@@ -117,7 +117,8 @@ def compare(
         print_json(found.to_dict())
     elif as_csv:
         classes = {name: number for number, each in enumerate(found.classes.classes, 1) for name in each}
-        print_csv([each.to_dict() | {"class": classes[each.name]} for each in measured])
+        lines = [each.to_dict() | {"class": classes[each.name]} for each in measured]
+        print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
     else:
         _show(found)
     if plot is not None:

@@ -21,6 +21,8 @@ from mme.result import Result
 from mme.store import Store
 from mme.weights.stored import Checkpoint, StoredTensor
 
+NO_MATRIX = ("one axis", "a single number")  # biases and the like, which no option brings in
+
 __all__ = ["Measurement", "difference_of", "measure", "validate_options"]
 
 
@@ -76,7 +78,7 @@ class Measurement(Result):
             "inside_window": self.inside,
             "inside_window_nonzero": self.inside_nonzero,
             "layers": len(orders),
-            "left_out": dict(self.ensemble.skipped),
+            "left_out": {name: why for name, why in self.ensemble.skipped if why not in NO_MATRIX},
             "eigenvalues": sum(orders),
             "structural_zeros": self.ensemble.structural_zeros,
             "largest_order": max(orders),

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 
-from mme.weights import Checkpoint, StoredTensor
 from mme.comparison import Options, compare, measure
 from mme.ensembles import (
     circular_spectral_difference,
@@ -17,6 +16,7 @@ from mme.ensembles import (
     layer_matrix_ensemble,
 )
 from mme.errors import InputError
+from mme.weights import Checkpoint, StoredTensor
 
 
 def weights(seed: int, scale: float = 1.0) -> dict[str, np.ndarray]:

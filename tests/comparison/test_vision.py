@@ -9,12 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mme.weights import Checkpoint, StoredTensor  # noqa: E402
 from mme.comparison import FIGURES, PAPER, Options, vision, vision_rows  # noqa: E402
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
 from mme.networks import import_torchvision  # noqa: E402
 from mme.store import Store  # noqa: E402
+from mme.weights import Checkpoint, StoredTensor  # noqa: E402
 
 LAW = Options(dtype="float32")
 

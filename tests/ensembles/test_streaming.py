@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mme.weights import Checkpoint, StoredTensor
 from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, streaming
 from mme.ensembles.parallel import validate_jobs
 from mme.errors import InputError
 from mme.store import Store
+from mme.weights import Checkpoint, StoredTensor
 
 SHAPES = {
     "a": (20, 30), "big": (300, 2, 150), "b": (20, 30), "b.bias": (20,), "tall": (40, 7),

@@ -20,7 +20,8 @@ from mme.plots.style import BLUE, GREEN, ORANGE
 def row(name: str, trained: bool = False, **conjugate: Any) -> VisionRow:
     rng = np.random.default_rng(sum(map(ord, name)))
     nets = [{"fc": scale * rng.normal(size=(40, 60)) / 8} for scale in (1, 1.5)]
-    new, old = (circular_spectral_difference(net, **({"conjugate": "sampled", "rng": 1} | conjugate)) for net in nets)
+    chosen = {"conjugate": "sampled", "rng": 1} | conjugate
+    new, old = (circular_spectral_difference(net, **chosen) for net in nets)
     spectrum = layer_matrix_ensemble(nets[0 if trained else 1])
     return VisionRow(name, PAPER[name], spectrum, (old,), new if trained else None)
 
