@@ -11,5 +11,5 @@ class InputError(ValueError):
     >>> from mme.ensembles import circular_mixed_ensemble
     >>> circular_mixed_ensemble([1, 4])
     Traceback (most recent call last):
-    mme.errors.InputError: orders must be integers of at least 2, but orders[0] is 1.
+    mme.errors.InputError: orders[0] must be an integer of at least 2, but it is 1.
     """

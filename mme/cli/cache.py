@@ -10,9 +10,8 @@ import typer
 
 from mme.cli.app import app, one_sentence
 from mme.cli.output import console, print_json, table
-from mme.comparison.store import SpectrumStore
 from mme.errors import InputError
-from mme.store import cache_folder
+from mme.store import Store, cache_folder
 
 __all__ = ["cache_app"]
 
@@ -30,7 +29,7 @@ def show(
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
         return
-    folder, store = cache_folder(), SpectrumStore()
+    folder, store = cache_folder(), Store("spectra-2")
     others = [path for path in folder.rglob("*") if store.folder not in path.parents and path.is_file()]
     record = {
         "folder": str(folder),
@@ -59,7 +58,7 @@ def clear(
     ] = 0.0,
 ) -> None:
     """Delete the kept spectra."""
-    store = SpectrumStore()
+    store = Store("spectra-2")
     try:
         deleted = store.clear(older_than * DAY)
     except OSError as error:

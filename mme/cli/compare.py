@@ -9,7 +9,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from mme.arguments import choice
+from mme.arguments import choice, number
 from mme.cli.app import PARTLY, app, complain, one_sentence
 from mme.cli.nets import Nets, open_nets
 from mme.cli.output import (
@@ -25,11 +25,12 @@ from mme.cli.output import (
     with_error,
 )  # fmt: skip
 from mme.cli.settings import measuring
-from mme.comparison.compare import Comparison, Measurement, grouped, measure
+from mme.comparison.compare import Comparison, grouped
+from mme.comparison.measurement import Measurement, measure
 from mme.comparison.options import Options
-from mme.comparison.store import SpectrumStore
-from mme.ensembles.equivalence import LINKAGES, validate_delta
+from mme.ensembles.equivalence import LINKAGES
 from mme.errors import InputError
+from mme.store import Store
 from mme.weights.untrained import RULES
 
 __all__ = ["compare"]
@@ -73,7 +74,7 @@ def compare(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     *,
     options: Options,
-    store: SpectrumStore,
+    store: Store,
     jobs: int,
 ) -> None:
     """Compare networks by the variance of their circular spectral differences, and sort them into classes.
@@ -89,14 +90,13 @@ def compare(
     choice("linkage", linkage, LINKAGES)
     choice("control", control, ("auto", "none", *RULES))
     if delta is not None:
-        delta = validate_delta(delta)
+        delta = number("delta", delta, 0)
     elif options.conjugate == "sampled" and options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    opened, complete = open_nets(nets, seed=options.seed)
+    opened, complete = open_nets(nets, seed=options.rng)
     rule = None if control == "none" else control
     work: dict[str, Any] = {
         "control": rule,
-        "control_seed": options.seed,
         "store": store,
         "jobs": jobs,
         "progress": True,
@@ -117,7 +117,8 @@ def compare(
         print_json(found.to_dict())
     elif as_csv:
         classes = {name: number for number, each in enumerate(found.classes.classes, 1) for name in each}
-        print_csv([each.to_dict() | {"class": classes[each.name]} for each in measured])
+        lines = [each.to_dict() | {"class": classes[each.name]} for each in measured]
+        print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
     else:
         _show(found)
     if plot is not None:
@@ -132,7 +133,7 @@ def _show(found: Comparison) -> None:
     screen = console()
     rows = []
     for each in found.measurements:
-        csd, control, orders = each.csd, each.control, each.spectrum.orders
+        csd, control, orders = each.csd, each.control, each.ensemble.orders
         rows.append((
             each.name,
             with_error(csd.variance, csd.standard_error),
@@ -141,7 +142,7 @@ def _show(found: Comparison) -> None:
             f"{csd.noise_floor:.3f}",
             str(len(orders)),
             str(sum(orders)),
-            f"{each.spectrum.structural_zeros / sum(orders):.1%}",
+            f"{each.ensemble.structural_zeros / sum(orders):.1%}",
         ))  # fmt: skip
     columns = (
         "network",
@@ -161,8 +162,8 @@ def _show(found: Comparison) -> None:
             "names it."
         )
         screen.print(sentence(about))
-    for number, members in enumerate(found.classes.classes, 1):
-        screen.print(sentence(f"class {number}: {', '.join(members)}"))
+    for place, members in enumerate(found.classes.classes, 1):
+        screen.print(sentence(f"class {place}: {', '.join(members)}"))
     if 1 < len(found.measurements) <= PAIRS_SHOWN:
         screen.print("\nDifferences of Var(CSD); = marks pairs within delta")
         screen.print(_pairs(found))

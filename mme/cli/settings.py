@@ -11,13 +11,13 @@ import typer
 
 from mme.cli.app import complain
 from mme.comparison.options import Options
-from mme.comparison.spectra import validate_jobs
-from mme.comparison.store import SpectrumStore
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES
 from mme.ensembles.conjugate import CONJUGATES
 from mme.ensembles.density import NORMALISATIONS, ZERO_POLICIES
 from mme.ensembles.mixed import PARTS
+from mme.ensembles.parallel import validate_jobs
 from mme.ensembles.spectrum import POOLINGS
+from mme.store import Store
 
 __all__ = ["measuring"]
 
@@ -39,10 +39,10 @@ SHARED: tuple[tuple[str, Any, str, str, dict[str, Any]], ...] = (
     ("types", list[str], "Take only layers of this type: Conv2d, Linear, …; may be repeated.", LAYERS,
      {"metavar": "TYPE"}),
     ("dtype", str, "Precision of the eigenvalues.", LAYERS, _among(("float64", "float32"))),
-    ("conjugate", str, "Draw the circular ensemble, or take its expected density (no draws, no error).",
+    ("conjugate", str, "Take the expected density of the circular ensemble, or draw it as the paper does.",
      CIRCULAR, _among(CONJUGATES)),
     ("draws", int, "How often the circular ensemble is drawn.", CIRCULAR, {}),
-    ("seed", int, "Seed of the draws and of untrained weights.", CIRCULAR, {}),
+    ("rng", int, "Seed of the draws and of untrained weights.", CIRCULAR, {}),
     ("circular", str, "Which circular ensemble.", CIRCULAR, _among(ENSEMBLES)),
     ("construction", str, "How unitary matrices are drawn: the paper's eigenvectors, or QR, equal in law.",
      CIRCULAR, _among(CONSTRUCTIONS)),
@@ -85,7 +85,7 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
         def with_options(**given: Any) -> None:
             shared: dict[str, Any] = {name: given.pop(name) for name, *_ in SHARED}
             jobs = validate_jobs(shared.pop("jobs"))
-            store = SpectrumStore(enabled=shared.pop("cache"))
+            store = Store("spectra-2", enabled=shared.pop("cache"))
             for pattern in ("include", "exclude", "types"):
                 shared[pattern] = tuple(shared[pattern] or ()) or None
             options = Options(**shared)
@@ -108,7 +108,7 @@ def _parameter(
     name: str, kind: Any, words: str, panel: str, more: dict[str, Any], default: Any
 ) -> inspect.Parameter:
     optional = default is None
-    flag = "--cache/--no-cache" if name == "cache" else f"--{name}"
+    flag = {"cache": "--cache/--no-cache", "rng": "--seed"}.get(name, f"--{name}")
     option = typer.Option(flag, help=words, rich_help_panel=panel, show_default=not optional, **more)
     annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -24,13 +24,13 @@ from mme.cli.output import (
 )  # fmt: skip
 from mme.cli.picture import density_picture
 from mme.cli.settings import measuring
-from mme.comparison.compare import conjugate_of
 from mme.comparison.options import Options
-from mme.comparison.spectra import NetworkSpectrum, network_spectrum
-from mme.comparison.store import SpectrumStore
+from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, spectral_density
+from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
+from mme.store import Store
 
 __all__ = ["spectrum"]
 
@@ -52,7 +52,7 @@ def spectrum(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     *,
     options: Options,
-    store: SpectrumStore,
+    store: Store,
     jobs: int,
 ) -> None:
     """Show the layers of a network, and the density of all their eigenvalues together.
@@ -65,9 +65,10 @@ def spectrum(
     one_form(as_json, as_csv)
     plot = checked_file("--plot", plot, FIGURE_FORMATS)
     out = checked_file("--out", out, (".npz",))
-    opened = open_net(net, seed=options.seed)
+    opened = open_net(net, seed=options.rng)
     try:
-        found = network_spectrum(opened, **options.selection, store=store, jobs=jobs, progress=True)
+        found = layer_matrix_ensemble(opened, **options.selection)
+        found.measured(device=options.device, store=store, jobs=jobs, progress=True)
     except InputError as error:
         raise InputError(f"{net}: {error}") from None
     pooled = pooled_spectrum(found, pooling=options.pooling)
@@ -82,7 +83,8 @@ def spectrum(
     if plot is None and out is None:
         return
     conjugate = spectral_density(
-        conjugate_of(found.orders, options, store=store, jobs=jobs, progress=True), **options.density
+        conjugate_spectrum(found.orders, **options.drawing, store=store, jobs=jobs, progress=True),
+        **options.density,
     )
     if out is not None:
         save_arrays(out, _arrays(found, density, conjugate))
@@ -92,7 +94,7 @@ def spectrum(
         save_figure(plot, plots.network_density(density, conjugate, name=opened.name))
 
 
-def _show(found: NetworkSpectrum, density: SpectralDensity, format: str) -> None:
+def _show(found: LayerMatrixEnsemble, density: SpectralDensity, format: str) -> None:
     screen = console()
     rows = [
         (layer.name, "×".join(map(str, layer.shape)), str(layer.order), str(layer.columns), str(layer.rank),
@@ -116,13 +118,13 @@ def _show(found: NetworkSpectrum, density: SpectralDensity, format: str) -> None
 
 
 def _arrays(
-    found: NetworkSpectrum, density: SpectralDensity, conjugate: SpectralDensity
+    found: LayerMatrixEnsemble, density: SpectralDensity, conjugate: SpectralDensity
 ) -> dict[str, object]:
-    layers = list(found.layers)
+    layers = found.layers
     return {
         "eigenvalues": found.eigenvalues,
-        "layer_names": np.array(found.names),
-        "layer_shapes": np.array(["x".join(map(str, shape)) for shape in found.shapes]),
+        "layer_names": np.array([layer.name for layer in layers]),
+        "layer_shapes": np.array(["x".join(map(str, layer.shape)) for layer in layers]),
         "orders": np.array(found.orders),
         "columns": np.array([layer.columns for layer in layers]),
         "ranks": np.array([layer.rank for layer in layers]),

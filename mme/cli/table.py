@@ -21,9 +21,9 @@ from mme.cli.output import (
 )
 from mme.cli.settings import measuring
 from mme.comparison.options import Options
-from mme.comparison.store import SpectrumStore
 from mme.comparison.vision import FIGURES, PAPER, VisionRow, vision_rows
 from mme.errors import InputError
+from mme.store import Store
 
 __all__ = ["table_one"]
 
@@ -51,7 +51,7 @@ def table_one(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     *,
     options: Options,
-    store: SpectrumStore,
+    store: Store,
     jobs: int,
 ) -> None:
     """Make the paper's Table I: VGG 11-19, ResNet 18-152 and DenseNet 121-201, trained and untrained.
@@ -61,7 +61,7 @@ def table_one(
     once. An interrupted run goes on where it stopped. Networks that share shapes share the draws of untrained
     weights, so VGG with and without batch normalisation have the same control.
 
-    Examples: mme table --untrained --conjugate deterministic; mme table --only resnet18 --only resnet50
+    Examples: mme table --untrained; mme table --only resnet18 --only resnet50
     """  # fmt: skip
     one_form(as_json, as_csv)
     if figures is not None:
@@ -95,14 +95,14 @@ def _show(rows: list[VisionRow]) -> None:
     )  # fmt: skip
     lines = []
     for row in rows:
-        trained, orders = row.trained, row.spectrum.orders
+        trained, orders = row.trained, row.ensemble.orders
         lines.append((
             row.name,
             f"{row.printed.variance:.2f}",
             with_error(trained.variance, trained.standard_error) if trained else "–",
             with_error(row.untrained_variance, row.untrained_standard_error),
             f"{row.untrained[0].noise_floor:.3f}",
-            f"{row.spectrum.structural_zeros / sum(orders):.1%}",
+            f"{row.ensemble.structural_zeros / sum(orders):.1%}",
             f"{row.printed.top1_error:.2f}",
             f"{row.printed.top5_error:.2f}",
         ))  # fmt: skip

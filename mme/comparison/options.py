@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mme.arguments import choice
-from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES
-from mme.ensembles.conjugate import CONJUGATES
+from mme.arguments import choice, integer, number
+from mme.ensembles.circular import MOST_DRAWS
+from mme.ensembles.conjugate import DRAWS, validate_conjugate
 from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, bin_edges
+from mme.ensembles.layers import DTYPES
 from mme.ensembles.mixed import PARTS
-from mme.ensembles.spectrum import POOLINGS
-from mme.errors import InputError
 from mme.result import Result
 
 __all__ = ["Options"]
@@ -25,13 +24,15 @@ class Options(Result):
     Attributes
     ----------
     include, exclude, types, dtype
-        As in `layer_matrix_ensemble`.
+        As in `layer_matrix_ensemble`; `dtype` is that of a sampled conjugate too.
     device : str
-        As in `network_spectrum`.
-    conjugate : {"sampled", "deterministic"}
-        Draw the circular ensemble, or take its expected density.
-    draws, seed : int
-        How often it is drawn, and from which seed.
+        As in `LayerMatrixEnsemble.measured`.
+    conjugate : {"deterministic", "sampled"}
+        Take the expected density of the circular ensemble, or draw it.
+    draws : int
+        How often it is drawn.
+    rng : int
+        Seed of the draws and of untrained weights.
     circular, construction : str
         As in `circular_spectral_difference`. The paper's eigenvectors and QR are equal in law; QR is faster.
     part, pooling, window, bins, zeros, normalise, bandwidth
@@ -53,9 +54,9 @@ class Options(Result):
     types: tuple[str, ...] | None = None
     dtype: str = "float64"
     device: str = "cpu"
-    conjugate: str = "sampled"
-    draws: int = 5
-    seed: int = 0
+    conjugate: str = "deterministic"
+    draws: int = DRAWS
+    rng: int = 0
     circular: str = "CUE"
     construction: str = "haar"
     part: str = "real"
@@ -67,38 +68,34 @@ class Options(Result):
     bandwidth: float | None = None
 
     def __post_init__(self) -> None:
+        validate_conjugate(self.conjugate, self.circular, self.construction, self.pooling)
         allowed: dict[str, Iterable[str]] = {
-            "dtype": ("float64", "float32"),
-            "conjugate": CONJUGATES,
-            "circular": ENSEMBLES,
-            "construction": CONSTRUCTIONS,
-            "part": PARTS,
-            "pooling": POOLINGS,
-            "zeros": ZERO_POLICIES,
-            "normalise": NORMALISATIONS,
-        }
+            "dtype": DTYPES, "part": PARTS, "zeros": ZERO_POLICIES, "normalise": NORMALISATIONS,
+        }  # fmt: skip
         for name, names in allowed.items():
-            choice(name, getattr(self, name), tuple(names))
-        for name, least in (("draws", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"{name} must be an integer of at least {least}, but it is {value!r}.")
+            choice(name, getattr(self, name), names)
+        integer("draws", self.draws, 1, MOST_DRAWS)
+        integer("rng", self.rng, 0)
         bin_edges(self.window, self.bins)
-        if self.conjugate == "deterministic" and (
-            self.circular not in ("CUE", "U") or self.pooling != "plain"
-        ):
-            raise InputError(
-                "conjugate='deterministic' is known for the CUE with plain pooling only; use 'sampled' here."
-            )
+        if self.bandwidth is not None:
+            number("bandwidth", self.bandwidth, above=0)
+
+    def _chosen(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
 
     @property
     def selection(self) -> dict[str, Any]:
-        """What decides the spectra of the layers."""
-        names = ("include", "exclude", "types", "dtype", "device")
-        return {name: getattr(self, name) for name in names}
+        """What decides which layers are measured."""
+        return self._chosen("include", "exclude", "types", "dtype")
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """What decides the conjugate ensemble, given the orders."""
+        return self._chosen(
+            "conjugate", "draws", "rng", "circular", "construction", "part", "pooling", "dtype"
+        )
 
     @property
     def density(self) -> dict[str, Any]:
         """What decides a density, given its spectrum."""
-        names = ("window", "bins", "zeros", "normalise", "bandwidth")
-        return {name: getattr(self, name) for name in names}
+        return self._chosen("window", "bins", "zeros", "normalise", "bandwidth")

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mme.arguments import integer
 from mme.checkpoints.libraries import known
 from mme.checkpoints.torchvision_hub import open_torchvision
-from mme.comparison.compare import conjugate_of, difference_of
+from mme.comparison.measurement import difference_of
 from mme.comparison.options import Options
-from mme.comparison.spectra import NetworkSpectrum, network_spectrum
-from mme.comparison.store import SpectrumStore
+from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference
-from mme.ensembles.spectrum import pooled_spectrum
-from mme.errors import InputError
+from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.result import Result
+from mme.store import Store
 
 __all__ = ["FIGURES", "PAPER", "Printed", "VisionRow", "vision_rows"]
 
@@ -79,7 +79,7 @@ class VisionRow(Result):
     name : str
     printed : Printed
         What the paper prints.
-    spectrum : NetworkSpectrum
+    ensemble : LayerMatrixEnsemble
         Of the trained network where it was measured, otherwise of the first untrained control.
     untrained : tuple of CircularSpectralDifference
         Of initial weights, one for each seed.
@@ -89,7 +89,7 @@ class VisionRow(Result):
 
     name: str
     printed: Printed
-    spectrum: NetworkSpectrum
+    ensemble: LayerMatrixEnsemble
     untrained: tuple[CircularSpectralDifference, ...]
     trained: CircularSpectralDifference | None = None
 
@@ -112,7 +112,7 @@ class VisionRow(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of the table tells."""
-        orders = self.spectrum.orders
+        orders = self.ensemble.orders
         trained = self.trained
         return {
             "name": self.name,
@@ -126,7 +126,7 @@ class VisionRow(Result):
             "top5_error": self.printed.top5_error,
             "layers": len(orders),
             "eigenvalues": sum(orders),
-            "structural_zeros": self.spectrum.structural_zeros,
+            "structural_zeros": self.ensemble.structural_zeros,
         }
 
 
@@ -136,7 +136,7 @@ def vision_rows(
     *,
     trained: bool = True,
     seeds: int = 1,
-    store: SpectrumStore | None = None,
+    store: Store | None = None,
     jobs: int | None = None,
     progress: bool = False,
 ) -> Iterator[VisionRow]:
@@ -153,7 +153,7 @@ def vision_rows(
     seeds : int
         How many untrained controls are drawn for each network.
     store, jobs, progress
-        As in `network_spectrum`.
+        As in `LayerMatrixEnsemble.measured`.
 
     Yields
     ------
@@ -166,27 +166,26 @@ def vision_rows(
 
     Examples
     --------
-    >>> options = Options(conjugate="deterministic", dtype="float32", zeros="half", part="symmetric")
+    >>> options = Options(dtype="float32", zeros="half", part="symmetric")
     >>> row = next(vision_rows(["resnet18"], options, trained=False))
     >>> 0.2 < row.untrained_variance < 0.4, row.printed.variance
     (True, 0.2)
     """
     options = Options(dtype="float32") if options is None else options
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise InputError(f"seeds must be an integer of at least 1, but it is {seeds!r}.")
+    seeds = integer("seeds", seeds, 1)
     chosen = [known("Table I", name, PAPER) for name in (PAPER if names is None else names)]
     work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
     for name in chosen:
         weights = [
-            open_torchvision(name, "untrained", options.seed + number, False) for number in range(seeds)
+            open_torchvision(name, "untrained", options.rng + number, False) for number in range(seeds)
         ]
         if trained:
             weights.append(open_torchvision(name, "", 0, progress))
-        spectra = [network_spectrum(each, **options.selection, **work) for each in weights]
-        conjugate = conjugate_of(spectra[0].orders, options, **work)
-        csds = [
-            difference_of(pooled_spectrum(each, pooling=options.pooling), conjugate, options)
-            for each in spectra
-        ]
-        shown = replace(spectra[-1], name=name)
-        yield VisionRow(name, PAPER[name], shown, tuple(csds[:seeds]), csds[-1] if trained else None)
+        ensembles = [layer_matrix_ensemble(each, name=name, **options.selection) for each in weights]
+        for each in ensembles:
+            each.measured(device=options.device, **work)
+        conjugate = conjugate_spectrum(ensembles[0].orders, **options.drawing, **work)
+        csds = [difference_of(each, conjugate, options) for each in ensembles]
+        yield VisionRow(
+            name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), csds[-1] if trained else None
+        )

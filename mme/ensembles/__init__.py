@@ -7,16 +7,14 @@ from mme.ensembles.calibration import (
     disjoint_differences,
     rejection_rate,
 )
-from mme.ensembles.circular import CircularMixedEnsemble, SampledCircularEnsemble, circular_mixed_ensemble
+from mme.ensembles.circular import CircularMixedEnsemble, circular_mixed_ensemble
+from mme.ensembles.conjugacy import Conjugacy, conjugacy
+from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, spectral_density
 from mme.ensembles.difference import (
     CSD,
     CircularSpectralDifference,
-    Conjugacy,
     circular_spectral_difference,
-    conjugacy,
-    conjugate_spectrum,
-    noise_floor,
     spectral_difference,
 )
 from mme.ensembles.equivalence import (
@@ -29,7 +27,9 @@ from mme.ensembles.equivalence import (
 from mme.ensembles.layers import Layer, LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum, modulus_density
 from mme.ensembles.mixed import MixedMatrixEnsemble
+from mme.ensembles.noise import noise_floor
 from mme.ensembles.rivals import PowerLaw, log_spectral_norm, power_law, power_law_exponent
+from mme.ensembles.sampling import SampledCircularEnsemble, sampling_cost
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "power_law",
     "power_law_exponent",
     "rejection_rate",
+    "sampling_cost",
     "spectral_density",
     "spectral_difference",
 ]

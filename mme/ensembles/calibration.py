@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, inf
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import beta, binom, binomtest
 
-from mme.arguments import finite_array
-from mme.ensembles.equivalence import validate_delta
+from mme.arguments import number, real_array
 from mme.errors import InputError
 from mme.result import Result
 
@@ -232,23 +230,22 @@ def rejection_rate(differences: ArrayLike, delta: float, *, level: float = 0.95)
     values = _finite("differences", differences, least=1)
     if values.min() < 0:
         raise InputError(f"differences must not be negative, but one is {values.min():g}.")
-    delta, level = validate_delta(delta), _share("level", level)
+    delta, level = number("delta", delta, 0), _share("level", level)
     rejected = int((values > delta).sum())
     interval = binomtest(rejected, len(values)).proportion_ci(level, method="exact")
     return RejectionRate(rejected, len(values), float(interval.low), float(interval.high), level)
 
 
 def _finite(name: str, values: ArrayLike, least: int) -> np.ndarray:
-    array = finite_array(name, values)
-    if array.ndim != 1 or len(array) < least or np.iscomplexobj(array):
-        raise InputError(
-            f"{name} must be a sequence of at least {least} real numbers, but their shape is {array.shape} "
-            f"and their type {array.dtype}."
-        )
+    array = real_array(name, values)
+    if array.ndim != 1 or len(array) < least:
+        shape = array.shape
+        raise InputError(f"{name} must be a sequence of at least {least} numbers, but its shape is {shape}.")
     return array.astype(float)
 
 
 def _share(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+    share = number(name, value, above=0)
+    if share >= 1:
         raise InputError(f"{name} must lie between 0 and 1, but it is {value!r}.")
-    return float(value)
+    return share

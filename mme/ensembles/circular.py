@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from mme.algebra import C, Field, H, R
-from mme.arguments import choice, generator
-from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble, eigenvalues
+from mme.arguments import choice, generator, integer, shown
+from mme.ensembles.mixed import MixedMatrixEnsemble
 from mme.errors import InputError
 
 __all__ = [
     "CONSTRUCTIONS",
     "ENSEMBLES",
     "CircularMixedEnsemble",
-    "SampledCircularEnsemble",
+    "batch_sizes",
     "circular_mixed_ensemble",
+    "draw_unitaries",
     "hermitian_eigenvectors",
+    "moduli_of",
+    "refuse_beyond_memory",
+    "unitary_order",
+    "validate_order",
     "validate_orders",
 ]
 
@@ -30,6 +36,8 @@ ENSEMBLES: dict[str, tuple[Field, Field]] = {
 }  # fmt: skip
 CONSTRUCTIONS = ("eigenvectors", "haar")
 BATCH_ENTRIES = 2**22  # entries drawn at a time: 64 MB of complex numbers
+MOST_MATRICES = MOST_DRAWS = 10**6
+LARGEST_ORDER = 10**15
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,12 +53,12 @@ class CircularMixedEnsemble(MixedMatrixEnsemble):
     unitaries : tuple of ndarray
         The unitary matrices, of the same shapes; of order 2 N_l for CSE and Sp, where the rows and columns i
         and N_l + i together hold the 2×2 blocks that are one entry.
-    ensemble, construction : str
+    circular, construction : str
         How they were drawn.
     """
 
     unitaries: tuple[np.ndarray, ...] = ()
-    ensemble: str = "CUE"
+    circular: str = "CUE"
     construction: str = "eigenvectors"
 
 
@@ -58,7 +66,7 @@ def circular_mixed_ensemble(
     orders: Iterable[int],
     *,
     rng: int | np.random.Generator | None = None,
-    ensemble: str = "CUE",
+    circular: str = "CUE",
     construction: str = "eigenvectors",
     draws: int | None = None,
 ) -> CircularMixedEnsemble:
@@ -70,7 +78,7 @@ def circular_mixed_ensemble(
         The orders N_l ≥ 2, for example those of a layer matrix ensemble.
     rng : int or numpy.random.Generator, optional
         Seed or generator.
-    ensemble : {"CUE", "COE", "CSE", "O", "U", "Sp"}
+    circular : {"CUE", "COE", "CSE", "O", "U", "Sp"}
         Dyson's circular ensembles, or Haar measure on O(N), U(N) (the CUE) or Sp(N). For CSE and Sp the
         modulus of an entry is the norm of the quaternion (of the 2×2 block, divided by √2), so orders match
         all the same.
@@ -87,7 +95,8 @@ def circular_mixed_ensemble(
     Raises
     ------
     InputError
-        If an order is not an integer of at least 2, or a name or number of draws is not allowed.
+        If an order is not an integer of at least 2, a name or number of draws is not allowed, or the matrices
+        do not fit in memory.
 
     References
     ----------
@@ -101,69 +110,20 @@ def circular_mixed_ensemble(
     >>> bool(np.allclose((ensemble.matrices[1] ** 2).sum(axis=0), 1))  # the columns of U have length 1
     True
     """
-    sampled = SampledCircularEnsemble(orders, 1 if draws is None else draws, rng, ensemble, construction)
-    unitaries = [np.concatenate(list(batches)) for batches in sampled.unitary_batches()]
+    choice("circular", circular, ENSEMBLES)
+    choice("construction", construction, CONSTRUCTIONS)
+    orders, generated = validate_orders(orders), generator(rng)
+    repeats = 1 if draws is None else integer("draws", draws, 1, MOST_DRAWS)
+    entries = repeats * sum(unitary_order(circular, order) ** 2 for order in orders)
+    refuse_beyond_memory(24 * entries)  # complex unitaries, real moduli
+    unitaries = [
+        np.concatenate([draw_unitaries(circular, construction, order, size, generated) for size in sizes])
+        for order, sizes in ((order, batch_sizes(order, repeats)) for order in orders)
+    ]
     if draws is None:
         unitaries = [unitary[0] for unitary in unitaries]
-    moduli = tuple(_modulus(ensemble, unitary) for unitary in unitaries)
-    return CircularMixedEnsemble(moduli, tuple(unitaries), ensemble, construction)
-
-
-class SampledCircularEnsemble:
-    """A circular mixed ensemble that is drawn, diagonalised and forgotten matrix by matrix.
-
-    With the same seed it has the spectra of `circular_mixed_ensemble`, but needs memory for a few matrices
-    only. Each call of `spectra` draws anew, unless `rng` is a seed.
-
-    Parameters
-    ----------
-    orders, draws, rng, ensemble, construction
-        As in `circular_mixed_ensemble`; `draws` is at least 1.
-    dtype : {"float64", "float32"}
-        Precision of the eigenvalues; the matrices are drawn in double precision.
-
-    Examples
-    --------
-    >>> spectrum = next(SampledCircularEnsemble((3,), draws=2, rng=0).spectra())
-    >>> spectrum.eigenvalues.shape
-    (2, 3)
-    """
-
-    def __init__(
-        self,
-        orders: Iterable[int],
-        draws: int = 1,
-        rng: int | np.random.Generator | None = None,
-        ensemble: str = "CUE",
-        construction: str = "eigenvectors",
-        dtype: str = "float64",
-    ) -> None:
-        choice("dtype", dtype, ("float64", "float32"))
-        choice("ensemble", ensemble, tuple(ENSEMBLES))
-        choice("construction", construction, CONSTRUCTIONS)
-        if not _is_integer(draws) or draws < 1:
-            raise InputError(f"draws must be an integer of at least 1, but it is {draws!r}.")
-        self.orders = validate_orders(orders)
-        self.draws = int(draws)
-        self.rng = rng
-        self.ensemble = ensemble
-        self.construction = construction
-        self.dtype = dtype
-
-    def unitary_batches(self) -> Iterator[Iterator[np.ndarray]]:
-        """Yield for each order its unitaries, in batches along the draws."""
-        rng = generator(self.rng)
-        for order in self.orders:
-            batch = max(1, BATCH_ENTRIES // order**2)
-            sizes = [min(batch, self.draws - start) for start in range(0, self.draws, batch)]
-            yield (_circular(self.ensemble, self.construction, order, size, rng) for size in sizes)
-
-    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
-        """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
-        for batches in self.unitary_batches():
-            moduli = (_modulus(self.ensemble, batch).astype(self.dtype, copy=False) for batch in batches)
-            spectra = [eigenvalues(modulus, part) for modulus in moduli]
-            yield MatrixSpectrum(np.concatenate(spectra))
+    moduli = tuple(moduli_of(circular, unitary) for unitary in unitaries)
+    return CircularMixedEnsemble(moduli, tuple(unitaries), circular, construction)
 
 
 def hermitian_eigenvectors(field: Field, order: int, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -171,18 +131,6 @@ def hermitian_eigenvectors(field: Field, order: int, size: int, rng: np.random.G
 
     Over C this is the paper's construction, H_ij = (a_ij + i b_ij + a_ji − i b_ji)/2 and U = e^{iγ_j} v_j
     column by column. Over R the phases are signs, over H they are unit quaternions.
-
-    Parameters
-    ----------
-    field : Field
-        R, C or H.
-    order, size : int
-        Order of the matrices and how many.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (size, N, N), or (size, 2N, 2N) over H
 
     Examples
     --------
@@ -209,13 +157,15 @@ def hermitian_eigenvectors(field: Field, order: int, size: int, rng: np.random.G
     return np.asarray(sum(turned))
 
 
-def validate_orders(orders: Iterable[int]) -> tuple[int, ...]:
-    """Return the orders as integers of at least 2.
+def validate_order(name: str, order: Any) -> int:
+    """Return one order as an integer of at least 2."""
+    if integer(name, order, 2) > LARGEST_ORDER:
+        raise InputError(f"{name} must be at most {LARGEST_ORDER:.0e}, but it is {shown(order)}.")
+    return int(order)
 
-    Raises
-    ------
-    InputError
-        If there is none, or one is not an integer or below 2.
+
+def validate_orders(orders: Any) -> tuple[int, ...]:
+    """Return the orders as integers of at least 2.
 
     Examples
     --------
@@ -223,38 +173,60 @@ def validate_orders(orders: Iterable[int]) -> tuple[int, ...]:
     (64, 10)
     """
     try:
-        listed = list(orders)
-    except TypeError:
-        raise InputError(f"orders must be a list of integers of at least 2, but it is {orders!r}.") from None
-    if not listed:
-        raise InputError("orders must hold at least one integer of at least 2, but it is empty.")
-    for index, order in enumerate(listed):
-        if not _is_integer(order) or order < 2:
-            raise InputError(f"orders must be integers of at least 2, but orders[{index}] is {order!r}.")
-    return tuple(int(order) for order in listed)
+        listed = list(islice(orders, MOST_MATRICES + 1))
+    except (TypeError, ValueError):
+        raise InputError(
+            f"orders must be a list of integers of at least 2, but it is {shown(orders)}."
+        ) from None
+    if not listed or len(listed) > MOST_MATRICES:
+        held = "more" if listed else "none"
+        raise InputError(f"orders must hold 1 to {MOST_MATRICES} integers of at least 2, but holds {held}.")
+    return tuple(validate_order(f"orders[{index}]", order) for index, order in enumerate(listed))
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+def batch_sizes(order: int, draws: int) -> list[int]:
+    """Return how many matrices of an order are drawn at a time."""
+    batch = max(1, BATCH_ENTRIES // order**2)
+    return [min(batch, draws - start) for start in range(0, draws, batch)]
 
 
-def _circular(
-    ensemble: str, construction: str, order: int, size: int, rng: np.random.Generator
+def unitary_order(circular: str, order: int) -> int:
+    """Return the order of the complex matrix behind |U| of a given order."""
+    return 2 * order if circular in ("CSE", "Sp") else order
+
+
+def refuse_beyond_memory(needed: float) -> None:
+    """Refuse to draw what takes more bytes than this machine has."""
+    try:
+        here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not tell
+        here = 2**36
+    if needed > here:
+        raise InputError(
+            f"orders and draws must fit in memory, but they take {needed / 1e9:.3g} GB of the "
+            f"{here / 1e9:.3g} GB here; use conjugate='deterministic', smaller orders or fewer draws."
+        )
+
+
+def draw_unitaries(
+    circular: str, construction: str, order: int, size: int, rng: np.random.Generator
 ) -> np.ndarray:
-    field = ENSEMBLES[ensemble][0]
-    haar_order = 2 * order if ensemble == "CSE" else order
+    """Draw unitary matrices of a circular ensemble, shape (size, N, N), or (size, 2N, 2N) for CSE and Sp."""
+    field = ENSEMBLES[circular][0]
+    haar_order = 2 * order if circular == "CSE" else order
     if construction == "haar":
         unitary = field.haar(haar_order, size=size, rng=rng)
     else:
         unitary = hermitian_eigenvectors(field, haar_order, size, rng)
-    if ensemble not in _INVOLUTIONS:
+    if circular not in _INVOLUTIONS:
         return unitary
-    return np.asarray(_INVOLUTIONS[ensemble](unitary) @ unitary)
+    return np.asarray(_INVOLUTIONS[circular](unitary) @ unitary)
 
 
-def _modulus(ensemble: str, unitary: np.ndarray) -> np.ndarray:
-    modulus = ENSEMBLES[ensemble][1].modulus(unitary)
-    if ensemble not in _INVOLUTIONS:
+def moduli_of(circular: str, unitary: np.ndarray) -> np.ndarray:
+    """Return |U| entry by entry, shape (..., N, N)."""
+    modulus = ENSEMBLES[circular][1].modulus(unitary)
+    if circular not in _INVOLUTIONS:
         return modulus
     return np.asarray((modulus + _transpose(modulus)) / 2)  # symmetric to the last digit, so real eigenvalues
 

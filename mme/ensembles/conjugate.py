@@ -7,88 +7,94 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice
-from mme.ensembles.circular import SampledCircularEnsemble
+from mme.arguments import choice, generator, integer
+from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, MOST_DRAWS
 from mme.ensembles.density import ExpectedSpectrum, SpectralDensity
 from mme.ensembles.layers import layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum
-from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
+from mme.ensembles.sampling import SampledCircularEnsemble
+from mme.ensembles.spectrum import POOLINGS, PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
+from mme.store import Store
 
-__all__ = ["CONJUGATES", "conjugate_spectrum", "spectrum_of", "two_spectra"]
+__all__ = ["CONJUGATES", "conjugate_spectrum", "spectrum_of", "two_spectra", "validate_conjugate"]
 
-CONJUGATES = ("sampled", "deterministic")
+CONJUGATES = ("deterministic", "sampled")
+DRAWS = 5
 
 
 def conjugate_spectrum(
     orders: Iterable[int],
     *,
-    conjugate: str = "sampled",
-    draws: int = 5,
+    conjugate: str = "deterministic",
+    draws: int = DRAWS,
     rng: int | np.random.Generator | None = None,
     circular: str = "CUE",
-    construction: str = "eigenvectors",
+    construction: str = "haar",
     part: str = "real",
     pooling: str = "plain",
+    dtype: str = "float64",
+    jobs: int | None = None,
+    store: Store | None = None,
+    progress: bool = False,
 ) -> PooledSpectrum | ExpectedSpectrum:
-    """Return the pooled spectrum of the circular mixed ensemble of given orders, drawn or by its law.
+    """Return the pooled spectrum of the circular mixed ensemble of given orders, by its law or drawn.
 
     Parameters
     ----------
     orders : iterable of int
         The orders N_l ≥ 2.
-    conjugate : {"sampled", "deterministic"}
-        Draw the ensemble, or take the expected density of |U| (`mme.ensembles.limit_law`; for the CUE with
-        plain pooling).
+    conjugate : {"deterministic", "sampled"}
+        Take the expected density of |U| (`mme.ensembles.limit_law`; for the CUE with plain pooling), or draw
+        the ensemble as the paper does.
     draws, rng, circular, construction
-        As `draws`, `rng`, `ensemble` and `construction` of `circular_mixed_ensemble`.
+        As in `circular_mixed_ensemble`, for the sampled conjugate.
     part, pooling
         As in `pooled_spectrum`.
+    dtype, jobs, store, progress
+        As in `SampledCircularEnsemble`.
 
     Returns
     -------
-    PooledSpectrum, or DeterministicSpectrum with ``expected_counts(edges)``
+    DeterministicSpectrum with ``expected_counts(edges)``, or PooledSpectrum
 
     Raises
     ------
     InputError
-        If an option is unknown, or the law is not known for it.
+        If an option is unknown, the law is not known for it, or the draws do not fit in memory.
 
     Examples
     --------
-    >>> conjugate_spectrum([4, 9], rng=0, draws=2).eigenvalues.shape
+    >>> conjugate_spectrum([4, 9])
+    DeterministicSpectrum(orders=(4, 9), part='real', method='auto')
+    >>> conjugate_spectrum([4, 9], conjugate="sampled", rng=0, draws=2).eigenvalues.shape
     (2, 13)
     """
+    validate_conjugate(conjugate, circular, construction, pooling)
+    integer("draws", draws, 1, MOST_DRAWS)
+    generator(rng)
+    if conjugate == "deterministic":
+        return deterministic_spectrum(orders, part=part)
+    sampled = SampledCircularEnsemble(
+        orders, draws, rng, circular, construction, dtype, jobs=jobs, store=store, progress=progress
+    )
+    return pooled_spectrum(sampled, part=part, pooling=pooling)
+
+
+def validate_conjugate(conjugate: Any, circular: Any, construction: Any, pooling: Any) -> None:
+    """Refuse names that are unknown, and a law that is not."""
     choice("conjugate", conjugate, CONJUGATES)
-    sampled = SampledCircularEnsemble(orders, draws, rng, circular, construction)
-    if conjugate == "sampled":
-        return pooled_spectrum(sampled, part=part, pooling=pooling)
-    if circular not in ("CUE", "U") or pooling != "plain":
+    choice("circular", circular, ENSEMBLES)
+    choice("construction", construction, CONSTRUCTIONS)
+    choice("pooling", pooling, POOLINGS)
+    if conjugate == "deterministic" and (circular not in ("CUE", "U") or pooling != "plain"):
         raise InputError(
             "conjugate='deterministic' is known for the CUE with plain pooling only; use 'sampled' here."
         )
-    return deterministic_spectrum(sampled.orders, part=part)
 
 
 def spectrum_of(source: Any, part: str = "real", pooling: str = "plain") -> Any:
-    """Pool an ensemble or a network; leave spectra and densities as they are.
-
-    Parameters
-    ----------
-    source : ensemble, PooledSpectrum, spectrum known by its law, SpectralDensity, or a network
-        A network is anything that `layer_matrix_ensemble` takes.
-    part, pooling
-        As in `pooled_spectrum`.
-
-    Returns
-    -------
-    PooledSpectrum, ExpectedSpectrum or SpectralDensity
-
-    Examples
-    --------
-    >>> spectrum_of({"fc": np.diag([1.0, 2.0])}).eigenvalues
-    array([1., 4.])
-    """
+    """Pool an ensemble or a network; leave spectra and densities as they are."""
     if isinstance(source, PooledSpectrum | SpectralDensity | ExpectedSpectrum):
         return source
     is_ensemble = hasattr(source, "spectra") and hasattr(source, "orders")
@@ -101,34 +107,20 @@ def two_spectra(
 ) -> tuple[Any, Any]:
     """Return the spectra of an ensemble and of what it is compared with.
 
-    Parameters
-    ----------
-    ensemble, conjugate, part, pooling
-        As in `circular_spectral_difference`.
-    **drawn
-        `draws`, `rng`, `circular` and `construction` of `conjugate_spectrum`.
-
-    Returns
-    -------
-    (PooledSpectrum, ExpectedSpectrum or SpectralDensity), twice
-
-    Raises
-    ------
-    InputError
-        If an input or option cannot be used, or a conjugate is asked for by name and there are no orders.
-
     Examples
     --------
     >>> two_spectra({"fc": np.eye(4)}, "sampled", rng=0, draws=3)[1]
     PooledSpectrum(4 eigenvalues from ... to ..., 0 structural zeros, 3 draws)
     """
+    if isinstance(conjugate, str):
+        choice("conjugate", conjugate, CONJUGATES)
     first = spectrum_of(ensemble, part, pooling)
     if not isinstance(conjugate, str):
         return first, spectrum_of(conjugate, part, pooling)
     orders = getattr(first, "orders", ())
     if not orders:
         raise InputError(
-            "ensemble must have orders to draw a conjugate ensemble of; "
+            "ensemble must have orders, for they make its conjugate ensemble; "
             "pass a network, an ensemble or a PooledSpectrum with orders."
         )
     return first, conjugate_spectrum(orders, conjugate=conjugate, part=part, pooling=pooling, **drawn)

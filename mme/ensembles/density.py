@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mme.arguments import choice
+from mme.arguments import choice, integer, number, real_array
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 from mme.result import Result
@@ -27,7 +26,8 @@ __all__ = [
 
 WINDOW = (0.0, 6.0)  # the paper's "long positive tail part"
 BINS = 1000
-MOST_BINS = 10**7  # more take gigabytes
+MOST_BINS = 10**7  # more take gigabytes, and so do more numbers in all draws together
+MOST_NUMBERS = 10**8
 ZERO_POLICIES = {"keep": 1.0, "drop": 0.0, "half": 0.5}  # the weight of one structural zero
 NORMALISATIONS = ("window", "positive", "all")
 KERNEL_REACH = 6.0  # in bandwidths; a Gaussian keeps 2e-9 of its mass beyond
@@ -115,13 +115,13 @@ def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:
     >>> bin_edges((0, 6), 3)
     array([0., 2., 4., 6.])
     """
-    try:
-        low, high = (float(end) for end in window)
-    except (TypeError, ValueError):
-        raise InputError(f"window must be two numbers (low, high), but it is {window!r}.") from None
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+    ends = real_array("window", window)
+    if ends.shape != (2,):
+        raise InputError(f"window must be two numbers (low, high), but its shape is {ends.shape}.")
+    low, high = map(float, ends)
+    if low >= high:
         raise InputError(f"window must be two finite numbers with low < high, but it is ({low:g}, {high:g}).")
-    edges = np.linspace(low, high, _number_of_bins(bins) + 1)
+    edges = np.linspace(low, high, integer("bins", bins, 1, MOST_BINS) + 1)
     if not (np.diff(edges) > np.finfo(float).tiny).all():  # narrower ones have no finite height
         raise InputError(
             f"window ({low!r}, {high!r}) is too narrow for {bins} bins in floating point; use fewer bins."
@@ -181,10 +181,13 @@ def spectral_density(
     choice("zeros", zeros, tuple(ZERO_POLICIES))
     choice("normalise", normalise, NORMALISATIONS)
     edges = bin_edges(window, bins)
+    draws = getattr(spectrum, "draws", None) or 1
+    if draws * bins > MOST_NUMBERS:
+        raise InputError(f"bins must be at most {MOST_NUMBERS // draws} for {draws} draws, but it is {bins}.")
     width = edges[1] - edges[0]
     fine, first = edges, 0
     if bandwidth is not None:
-        bandwidth = _bandwidth(bandwidth, edges)
+        bandwidth = number("bandwidth", bandwidth, most=float(edges[-1] - edges[0]), above=0)
         # Eigenvalues beyond the window reach into it through the kernel.
         first = int(np.ceil(KERNEL_REACH * bandwidth / width))
         fine = edges[0] + width * np.arange(-first, len(edges) + first)
@@ -230,23 +233,6 @@ def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
     if spared and 0 <= zero_bin < len(edges) - 1:
         counts[:, zero_bin] -= spared
     return counts if spectrum.eigenvalues.ndim == 2 else counts[0]
-
-
-def _number_of_bins(bins: Any) -> int:
-    if isinstance(bins, bool) or not isinstance(bins, Integral) or int(bins) < 1:
-        raise InputError(f"bins must be an integer of at least 1, but it is {bins!r}.")
-    if int(bins) > MOST_BINS:
-        raise InputError(f"bins must be an integer of at most {MOST_BINS}, but it is {bins}.")
-    return int(bins)
-
-
-def _bandwidth(bandwidth: Any, edges: np.ndarray) -> float:
-    is_number = isinstance(bandwidth, Real) and not isinstance(bandwidth, bool | np.bool_)
-    if not (is_number and 0 < float(bandwidth) <= edges[-1] - edges[0]):
-        raise InputError(
-            f"bandwidth must be positive and no longer than the window, but it is {bandwidth!r}."
-        )
-    return float(bandwidth)
 
 
 def _reach(spectrum: Any) -> str:

@@ -1,17 +1,15 @@
-"""Definition 5: the circular spectral difference, and two criteria of conjugacy."""
+"""Definition 5: the circular spectral difference."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.stats import kstwobign
 
-from mme.ensembles.conjugate import conjugate_spectrum, two_spectra
-from mme.ensembles.density import BINS, WINDOW, ExpectedSpectrum, SpectralDensity, bin_edges, spectral_density
+from mme.ensembles.conjugate import DRAWS, two_spectra
+from mme.ensembles.density import BINS, WINDOW, SpectralDensity, spectral_density
+from mme.ensembles.noise import independent_positions, noise_floor
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 from mme.result import Result
@@ -19,15 +17,9 @@ from mme.result import Result
 __all__ = [
     "CSD",
     "CircularSpectralDifference",
-    "Conjugacy",
     "circular_spectral_difference",
-    "conjugacy",
-    "conjugate_spectrum",
-    "noise_floor",
     "spectral_difference",
 ]
-
-ROUNDING = 1e-9  # what the paper's criterion may miss zero by, in units of probability
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,11 +37,14 @@ class CircularSpectralDifference(Result):
         eigenvalues over `PooledSpectrum.repetition`; infinite for a density known by its law.
     sampled : bool
         Whether a spectrum was drawn at random.
+    inside, inside_nonzero : float, optional
+        The share of the first spectrum that lies in the window: of all its eigenvalues, and of those that are
+        no structural zeros. Nothing outside the window has a part in the numbers here.
 
     Examples
     --------
     >>> layers = {"a": np.diag([1.0, 2.0]), "b": np.eye(3)}
-    >>> csd = circular_spectral_difference(layers, rng=0, draws=4, bins=60)
+    >>> csd = circular_spectral_difference(layers, "sampled", rng=0, draws=4, bins=60)
     >>> csd.difference.shape, csd.variances.shape
     ((60,), (4,))
     """
@@ -58,6 +53,8 @@ class CircularSpectralDifference(Result):
     edges: np.ndarray
     counts: tuple[float, float]
     sampled: bool = True
+    inside: float | None = None
+    inside_nonzero: float | None = None
 
     @property
     def width(self) -> float:
@@ -154,51 +151,14 @@ class CircularSpectralDifference(Result):
     def __repr__(self) -> str:
         error = f" ± {self.standard_error:.2g}" if self.sampled else ""
         draws, bins = self.differences.shape
+        drawn = f"{draws} draws" if self.sampled else "nothing drawn"
         return (
             f"CircularSpectralDifference(Var = {self.variance:.4g}{error}, {bins} bins on "
-            f"[{self.edges[0]:g}, {self.edges[-1]:g}], {draws} draws)"
+            f"[{self.edges[0]:g}, {self.edges[-1]:g}], {drawn})"
         )
 
 
 CSD = CircularSpectralDifference
-
-
-def noise_floor(first: float, second: float, *, window: Any = WINDOW, bins: int = BINS) -> float:
-    """Return the variance over bins that sampling alone gives to the difference of two densities.
-
-    Of n independent eigenvalues a bin of width w holds a binomial number, so its density has variance
-    p (1 - p)/(w² n) for the bin's probability p. Over a window of length R this averages to
-    (1 - Σp²)/(R w n), at most 1/(R w n) whatever the shape of the density, and close to that for narrow bins.
-    The variances of the two densities add up to (1/R)(1/w)(1/n_1 + 1/n_2). Eigenvalues repel, so the spectra
-    of random matrices lie below it.
-
-    Parameters
-    ----------
-    first, second : float
-        Numbers of eigenvalues inside the window; infinite for a density known exactly. Eigenvalues that
-        always share a position, such as the real parts of a conjugate pair, count as one.
-    window, bins
-        As in `spectral_density`.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InputError
-        If a number is not positive.
-
-    Examples
-    --------
-    >>> round(noise_floor(10_000, 10_000), 4)
-    0.0056
-    """
-    if not (_is_number(first) and _is_number(second) and first > 0 and second > 0):
-        raise InputError(f"numbers of eigenvalues must be positive, but they are {first!r} and {second!r}.")
-    edges = bin_edges(window, bins)
-    reach, width = float(edges[-1] - edges[0]), float(edges[1] - edges[0])
-    return (1 / first + 1 / second) / (reach * width)
 
 
 def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> CircularSpectralDifference:
@@ -244,12 +204,12 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
 
 def circular_spectral_difference(
     ensemble: Any,
-    conjugate: Any = "sampled",
+    conjugate: Any = "deterministic",
     *,
-    draws: int = 5,
+    draws: int = DRAWS,
     rng: int | np.random.Generator | None = None,
     circular: str = "CUE",
-    construction: str = "eigenvectors",
+    construction: str = "haar",
     part: str = "real",
     pooling: str = "plain",
     window: Any = WINDOW,
@@ -264,18 +224,20 @@ def circular_spectral_difference(
     ----------
     ensemble : ensemble, PooledSpectrum, SpectralDensity, or a network
         A network is anything that `layer_matrix_ensemble` takes.
-    conjugate : {"sampled", "deterministic"}, or as `ensemble`
-        By default the circular unitary mixed ensemble of the same orders, drawn `draws` times.
+    conjugate : {"deterministic", "sampled"}, or as `ensemble`
+        By default the circular unitary mixed ensemble of the same orders by its law, so that one network has
+        one number; or drawn `draws` times, as the paper does.
     draws, rng, circular, construction, part, pooling
-        As in `conjugate_spectrum`. `part` and `pooling` apply to both spectra, but for layer matrices, whose
-        eigenvalues are real and not negative, `part` makes no difference.
+        As in `conjugate_spectrum`; the first four are for the sampled conjugate. `part` and `pooling` apply
+        to both spectra, but `part` makes no difference to layer matrices, whose eigenvalues are real and not
+        negative.
     window, bins, zeros, normalise, bandwidth
         As in `spectral_density`, for both spectra.
 
     Returns
     -------
     CircularSpectralDifference
-        `variance` is the paper's Var(CSD), averaged over the draws; `standard_error` its error.
+        `variance` is the paper's Var(CSD), averaged over the draws; `standard_error` its error over them.
 
     Raises
     ------
@@ -289,9 +251,12 @@ def circular_spectral_difference(
     Examples
     --------
     >>> network = {"fc1": np.random.default_rng(0).normal(size=(30, 20)) / 5, "fc2": np.eye(10)}
-    >>> csd = circular_spectral_difference(network, rng=0)
-    >>> bool(abs(csd.cumulative[-1]) < 1e-9), csd.standard_error < csd.variance
-    (True, True)
+    >>> csd = circular_spectral_difference(network)
+    >>> csd
+    CircularSpectralDifference(Var = ..., 1000 bins on [0, 6], nothing drawn)
+    >>> drawn = circular_spectral_difference(network, "sampled", draws=10, rng=0)
+    >>> bool(drawn.variance > csd.variance > drawn.variance_without_noise - 3 * drawn.standard_error)
+    True
     """
     spectra = two_spectra(
         ensemble, conjugate, part=part, pooling=pooling,
@@ -306,124 +271,6 @@ def circular_spectral_difference(
         for spectrum in spectra
     )
     csd = spectral_difference(first, second)
-    counts = [_positions(spectrum, count) for spectrum, count in zip(spectra, csd.counts, strict=True)]
-    return replace(csd, counts=(counts[0], counts[1]))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Conjugacy(Result):
-    """Two answers to whether two ensembles are conjugate (Definition 5).
-
-    Attributes
-    ----------
-    cumulative_end : float
-        Where the cumulative CSD, as a probability, ends when both densities are normalised in the window.
-    holds_as_printed : bool
-        The paper's criterion: that this end is zero. It holds for any two spectra.
-    distance : float
-        The largest difference of the two distribution functions in the window, each normalised over its whole
-        positive spectrum: a Kolmogorov distance.
-    tail : float
-        The first ensemble's share of positive spectrum beyond the window, less the second's.
-    tolerance : float
-        What `distance` may be.
-    holds : bool
-        The criterion that can fail: `distance` ≤ `tolerance`.
-    """
-
-    cumulative_end: float
-    holds_as_printed: bool
-    distance: float
-    tail: float
-    tolerance: float
-    holds: bool
-
-    def __repr__(self) -> str:
-        return (
-            f"Conjugacy(as printed: {self.holds_as_printed}; distance {self.distance:.3g} against tolerance "
-            f"{self.tolerance:.3g}: {self.holds}; tail {self.tail:+.3g})"
-        )
-
-
-def conjugacy(
-    ensemble: Any,
-    conjugate: Any = "sampled",
-    *,
-    tolerance: float | None = None,
-    level: float = 0.01,
-    window: Any = WINDOW,
-    bins: int = BINS,
-    zeros: str = "keep",
-    bandwidth: float | None = None,
-    **options: Any,
-) -> Conjugacy:
-    """Test whether two ensembles are conjugate, by the paper's criterion and by one that can fail.
-
-    Parameters
-    ----------
-    ensemble, conjugate
-        As in `circular_spectral_difference`, but no densities: their normalisation is set here.
-    tolerance : float, optional
-        The largest Kolmogorov distance that counts as conjugate. By default the value that independent
-        samples of these sizes from one law exceed with probability `level`.
-    level : float
-        Error rate of the default tolerance.
-    window, bins, zeros, bandwidth
-        As in `spectral_density`. The distance is taken over [0, ε_max], as Definition 5 says: from the window
-        it takes the upper end.
-    **options
-        `draws`, `rng`, `circular`, `construction`, `part` and `pooling` of `circular_spectral_difference`.
-
-    Returns
-    -------
-    Conjugacy
-
-    Raises
-    ------
-    InputError
-        If the tolerance is negative or not finite, the level is not between 0 and 1, or an option cannot be
-        used.
-
-    Examples
-    --------
-    >>> verdict = conjugacy({"far": 2 * np.eye(50)}, rng=0)
-    >>> verdict.holds_as_printed, verdict.holds
-    (True, False)
-    """
-    if tolerance is not None and not (_is_number(tolerance) and 0 <= tolerance < np.inf):
-        raise InputError(f"tolerance must be finite and not negative, but it is {tolerance!r}.")
-    if not (_is_number(level) and 0 < level < 1):
-        raise InputError(f"level must lie between 0 and 1, but it is {level!r}.")
-    if "normalise" in options or any(isinstance(side, SpectralDensity) for side in (ensemble, conjugate)):
-        raise InputError("conjugacy sets the normalisation itself; pass ensembles or spectra instead.")
-    spectra = two_spectra(ensemble, conjugate, **options)  # one draw serves both criteria
-    density = partial(spectral_density, bins=bins, zeros=zeros, bandwidth=bandwidth)
-    printed = spectral_difference(*(density(each, window=window, normalise="window") for each in spectra))
-    end = float(printed.cumulative[-1] * printed.width)
-    reach = (0.0, bin_edges(window, bins)[-1])
-    positive = [density(each, window=reach, normalise="positive") for each in spectra]
-    repaired = spectral_difference(*positive)
-    distance = repaired.largest_cumulative
-    tail = float(-repaired.cumulative[-1] * repaired.width)
-    if tolerance is None:
-        # Every draw counts, and so does what lies beyond the window.
-        totals = [float(rho.total.sum()) for rho in positive]
-        numbers = [_positions(*each) for each in zip(spectra, totals, strict=True)]
-        tolerance = float(kstwobign.isf(level) * np.sqrt(sum(1 / number for number in numbers)))
-    return Conjugacy(end, abs(end) < ROUNDING, distance, tail, float(tolerance), distance <= tolerance)
-
-
-def _positions(spectrum: Any, count: float) -> float:
-    """The number of independent positions among `count` eigenvalues of a spectrum."""
-    if isinstance(spectrum, ExpectedSpectrum):
-        return float("inf")
-    if not isinstance(spectrum, PooledSpectrum):
-        return count
-    # Pairs, and copies by pooling, repeat a position. More ties than these are no repetition but a finding.
-    is_copied = spectrum.pooling == "periodic" and spectrum.orders
-    copies = -(-max(spectrum.orders) // min(spectrum.orders)) if is_copied else 1
-    return count / min(spectrum.repetition, 2 * copies)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    counts = [independent_positions(each, count) for each, count in zip(spectra, csd.counts, strict=True)]
+    shares = spectra[0].inside(window) if isinstance(spectra[0], PooledSpectrum) else (None, None)
+    return replace(csd, counts=(counts[0], counts[1]), inside=shares[0], inside_nonzero=shares[1])

@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.cluster import hierarchy
 
-from mme.arguments import choice, generator
-from mme.ensembles.difference import (
-    CircularSpectralDifference,
-    Conjugacy,
-    circular_spectral_difference,
-    conjugacy,
-    conjugate_spectrum,
-)
+from mme.arguments import choice, generator, number, shown
+from mme.ensembles.conjugacy import Conjugacy, conjugacy
+from mme.ensembles.conjugate import conjugate_spectrum
+from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.ensembles.layers import layer_matrix_ensemble
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
@@ -30,29 +26,10 @@ __all__ = [
     "default_delta",
     "equivalence",
     "equivalence_classes",
-    "validate_delta",
 ]
 
 LINKAGES = ("complete", "single")
 ERRORS_IN_DELTA = 3.0
-
-
-def validate_delta(delta: Any) -> float:
-    """Return δ as a float.
-
-    Raises
-    ------
-    InputError
-        If δ is not a finite number of at least 0.
-
-    Examples
-    --------
-    >>> validate_delta(0.05)
-    0.05
-    """
-    if isinstance(delta, bool) or not isinstance(delta, Real) or not 0 <= float(delta) < np.inf:
-        raise InputError(f"delta must be a finite number of at least 0, but it is {delta!r}.")
-    return float(delta)
 
 
 def default_delta(*differences: CircularSpectralDifference) -> float:
@@ -76,7 +53,7 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
 
     Examples
     --------
-    >>> csd = circular_spectral_difference({"a": np.eye(20)}, "deterministic")
+    >>> csd = circular_spectral_difference({"a": np.eye(20)})
     >>> default_delta(csd) == csd.noise_floor
     True
     """
@@ -153,7 +130,7 @@ def equivalence(
     *,
     delta: float | None = None,
     tolerance: float | None = None,
-    conjugate: str = "sampled",
+    conjugate: str = "deterministic",
     rng: int | np.random.Generator | None = None,
     **options: Any,
 ) -> Equivalence:
@@ -167,7 +144,8 @@ def equivalence(
         The tolerance δ on the difference of variances; by default `default_delta` of the two.
     tolerance : float, optional
         What the strict criterion of `conjugacy` allows; by default what chance alone explains.
-    conjugate : {"sampled", "deterministic"}
+    conjugate : {"deterministic", "sampled"}
+        As in `circular_spectral_difference`.
     rng : int or numpy.random.Generator, optional
     **options
         Further options of `circular_spectral_difference`.
@@ -189,11 +167,11 @@ def equivalence(
     --------
     >>> rng = np.random.default_rng(0)
     >>> wide, narrow = ({"fc": rng.normal(size=(60, n)) / n**0.5} for n in (120, 60))
-    >>> equivalence(wide, narrow, delta=10.0, conjugate="deterministic").equivalent
+    >>> equivalence(wide, narrow, delta=10.0).equivalent
     True
     """
     if delta is not None:
-        delta = validate_delta(delta)
+        delta = number("delta", delta, 0)
     rng = generator(rng)
     spectra = [_spectrum(each, options.get("pooling", "plain")) for each in (first, second)]
     csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in spectra]
@@ -281,7 +259,7 @@ def equivalence_classes(
     if not isinstance(networks, Mapping):
         raise InputError(
             "networks must be a mapping of names to networks, to their differences or to variances, "
-            f"but it is of type {type(networks).__name__}."
+            f"but it is {shown(networks)}."
         )
     if not networks:
         raise InputError("networks must hold at least one network, but it is empty.")
@@ -297,14 +275,11 @@ def equivalence_classes(
         if len(csds) < len(measured):
             raise InputError("delta must be given where networks are given by their variances only.")
         delta = default_delta(*csds)
-    delta = validate_delta(delta)
+    delta = number("delta", delta, 0)
     variances = {
-        name: each.variance if isinstance(each, CircularSpectralDifference) else float(each)
+        name: number(f"networks[{name!r}]", getattr(each, "variance", each))
         for name, each in measured.items()
     }
-    for name, variance in variances.items():
-        if not np.isfinite(variance):
-            raise InputError(f"networks must have finite variances, but that of {name!r} is {variance}.")
     names = sorted(variances, key=lambda name: (variances[name], name))
     labels = np.ones(1, dtype=int)
     if len(names) > 1:

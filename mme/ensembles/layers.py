@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice
+from mme.arguments import choice, shown
 from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
+from mme.ensembles.streaming import compute_eigenvalues
 from mme.errors import InputError
 from mme.result import Result
+from mme.store import Store
+from mme.weights.stored import StoredTensor
 
-__all__ = [
-    "Layer",
-    "LayerMatrixEnsemble",
-    "layer_matrix_ensemble",
-    "layer_of",
-]
+__all__ = ["DTYPES", "Layer", "LayerMatrixEnsemble", "layer_matrix_ensemble"]
 
 DTYPES = ("float64", "float32")
-EXTREME = 50  # beyond 2^±50 squares and their sums come near the range of float32
-BLOCK_ENTRIES = 2**24  # of A in the working precision at a time: 128 MB
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,10 +32,17 @@ class Layer(Result):
     ----------
     name : str
         The parameter's name in the network.
-    tensor : ndarray, shape (p_1, …, p_n), n ≥ 2
-        The weights as they were given; N = p_1 and M = p_2 ⋯ p_n.
+    given : array, tensor or StoredTensor of shape (p_1, …, p_n), n ≥ 2
+        The weights as they were given; N = p_1 and M = p_2 ⋯ p_n. Those of a StoredTensor are read when they
+        are needed, and not kept.
     dtype : {"float64", "float32"}
         Precision in which the spectrum is computed.
+
+    Raises
+    ------
+    InputError
+        If a weight is NaN, infinite or complex (of a StoredTensor when it is read), or there are fewer than
+        two axes.
 
     Examples
     --------
@@ -49,23 +54,44 @@ class Layer(Result):
     """
 
     name: str
-    tensor: np.ndarray
+    given: Any
     dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        choice("dtype", self.dtype, DTYPES)
+        if not isinstance(self.given, StoredTensor):
+            weights = real_weights(self.name, self.given)
+            if not hasattr(self.given, "shape"):
+                object.__setattr__(self, "given", weights)
+        if len(self.shape) < 2 or 0 in self.shape:
+            raise InputError(
+                f"layer {self.name!r} must have weights of two or more axes, but their shape is {self.shape}."
+            )
+
+    @property
+    def tensor(self) -> np.ndarray:
+        """The weights W as numbers, shape (p_1, …, p_n)."""
+        return real_weights(self.name, self.given)
+
+    @property
+    def note(self) -> str:
+        """How the weights came to be, where they are not stored as they are used; otherwise empty."""
+        return str(getattr(self.given, "note", ""))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape (p_1, …, p_n) of the weight tensor."""
-        return tuple(self.tensor.shape)
+        return tuple(int(length) for length in self.given.shape)
 
     @property
     def order(self) -> int:
         """The order N = p_1 of the layer matrix."""
-        return int(self.tensor.shape[0])
+        return self.shape[0]
 
     @property
     def columns(self) -> int:
         """The number of columns M = p_2 ⋯ p_n of A."""
-        return int(np.prod(self.tensor.shape[1:]))
+        return prod(self.shape[1:])
 
     @property
     def structural_zeros(self) -> int:
@@ -82,61 +108,31 @@ class Layer(Result):
         """The layer matrix X = A Aᵀ, shape (N, N)."""
         return np.asarray(self.weights @ self.weights.T)
 
-    @property
+    @cached_property
     def eigenvalues(self) -> np.ndarray:
         """All N eigenvalues of X in ascending order, shape (N,); the structural zeros are exact zeros.
 
-        Raises
-        ------
-        InputError
-            If the weights are so large that the eigenvalues overflow.
+        They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
         """
-        return self.spectrum(smaller_gram_eigenvalues)
+        ((_, (values,)),) = compute_eigenvalues([self], jobs=1)
+        return values
 
-    def spectrum(self, solve: Callable[[np.ndarray, str], np.ndarray]) -> np.ndarray:
-        """Return the eigenvalues of X as `solve` finds them.
+    @property
+    def largest_eigenvalue(self) -> float:
+        """The largest eigenvalue of X, the square of A's largest singular value."""
+        return float(self.eigenvalues[-1])
 
-        Parameters
-        ----------
-        solve : callable
-            Takes A, shape (N, M), and a precision to the min(N, M) eigenvalues of the smaller Gram matrix.
-
-        Returns
-        -------
-        ndarray, shape (N,)
-            Ascending; the structural zeros are exact zeros.
-
-        Raises
-        ------
-        InputError
-            If the weights are so large that the eigenvalues overflow.
-        """
-        # A power of two scales without rounding; it keeps the products of extreme weights in range.
-        exponent = int(np.frexp(max(float(self.tensor.max()), -float(self.tensor.min())))[1])
-        is_extreme = abs(exponent) > EXTREME
-        matrix = self.tensor.reshape(self.order, self.columns)
-        values = solve(np.ldexp(matrix, -exponent) if is_extreme else matrix, self.dtype)
-        # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
-        values = np.sort(np.abs(values))
-        if is_extreme:
-            with np.errstate(over="ignore", under="ignore"):
-                values = np.ldexp(values, 2 * exponent)
-            if not np.isfinite(values).all():
-                raise InputError(
-                    f"layer {self.name!r} has weights up to 2^{exponent}, whose squares overflow "
-                    f"{self.dtype}; rescale the weights."
-                )
-        return np.concatenate([np.zeros(self.structural_zeros, values.dtype), values])
+    @property
+    def rank(self) -> int:
+        """The numerical rank: eigenvalues above max(N, M) · ε · the largest one, ε of their precision."""
+        epsilon = np.finfo(self.eigenvalues.dtype).eps
+        threshold = max(self.order, self.columns) * epsilon * self.eigenvalues[-1]
+        return int((self.eigenvalues > threshold).sum())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the layer's name, shape, order, columns and structural zeros, without its weights."""
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "order": self.order,
-            "columns": self.columns,
-            "structural_zeros": self.structural_zeros,
-        }
+        """Return what one line of a table tells, without the weights and the eigenvalues."""
+        names = ("order", "columns", "rank", "structural_zeros", "largest_eigenvalue", "note")
+        return {"name": self.name, "shape": list(self.shape)} | {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.shape))
@@ -144,50 +140,25 @@ class Layer(Result):
         return f"Layer({self.name!r}, {shape}: A is {self.order}×{self.columns}, {zeros})"
 
 
-def smaller_gram_eigenvalues(weights: np.ndarray, dtype: str = "float64") -> np.ndarray:
-    """Return the eigenvalues of A Aᵀ or Aᵀ A, whichever is smaller: both have the same non-zero ones.
-
-    Parameters
-    ----------
-    weights : ndarray, shape (..., N, M)
-    dtype : {"float64", "float32"}
-        Precision to compute in. A large A is converted block by block.
-
-    Returns
-    -------
-    ndarray, shape (..., min(N, M))
-
-    Examples
-    --------
-    >>> smaller_gram_eigenvalues(np.array([[3.0], [4.0]]))
-    array([25.])
-    """
-    wide = weights if weights.shape[-2] <= weights.shape[-1] else np.swapaxes(weights, -1, -2)
-    short, long = wide.shape[-2:]
-    gram = np.zeros((*wide.shape[:-1], short), dtype)
-    step = max(BLOCK_ENTRIES // short, 1)
-    for start in range(0, long, step):
-        block = wide[..., start : start + step].astype(dtype, copy=False)
-        gram += block @ np.swapaxes(block, -1, -2)
-    return np.asarray(np.linalg.eigvalsh(gram))
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerMatrixEnsemble(MixedMatrixEnsemble):
     """The layer matrices X_l = A_l A_lᵀ of one network (conjugate matrix ensembles, Definition 1).
 
-    Made by `layer_matrix_ensemble`. It keeps the weights, and forms a layer matrix only when asked.
+    Made by `layer_matrix_ensemble`. A layer matrix is formed only when asked for; eigenvalues are kept.
 
     Attributes
     ----------
     layers : tuple of Layer
     skipped : tuple of (name, reason)
         The parameters that take no part, and why.
+    name : str
+        What the network is called.
     """
 
     matrices: Sequence[np.ndarray] = ()
     layers: tuple[Layer, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    name: str = "network"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrices", _LayerMatrices(self.layers))
@@ -200,24 +171,61 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
     @property
     def draws(self) -> None:
         """None: a network is not drawn."""
-        return None
 
     @property
     def structural_zeros(self) -> int:
         """The sum of max(N_l − M_l, 0) over the layers."""
         return sum(layer.structural_zeros for layer in self.layers)
 
-    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
-        """Yield each layer's spectrum, from the smaller Gram side.
+    def measured(
+        self,
+        *,
+        jobs: int | None = None,
+        device: str = "cpu",
+        store: Store | None = None,
+        progress: bool = False,
+    ) -> LayerMatrixEnsemble:
+        """Compute the eigenvalues of all layers that lack them, and return this ensemble.
 
-        `part` changes nothing here: the eigenvalues of X_l = A_l A_lᵀ are real and non-negative.
+        Memory stays near the largest layer, and the digits do not depend on `jobs`.
+
+        Parameters
+        ----------
+        jobs : int, optional
+            Layers to work on at a time, each on one core; all cores by default.
+        device : str
+            Where eigenvalues are computed: ``"cpu"`` by NumPy, others such as ``"cuda"`` by torch.
+        store : mme.store.Store, optional
+            Where spectra are kept on disk and looked up. Without one, none is.
+        progress : bool
+            Show a bar on a terminal.
+
+        Examples
+        --------
+        >>> layer_matrix_ensemble({"fc": np.diag([1.0, 2.0])}).measured(jobs=1).eigenvalues
+        array([1., 4.])
         """
-        for layer in self.layers:
+        missing = [layer for layer in self.layers if "eigenvalues" not in vars(layer)]
+        title = self.name if progress else ""
+        for group, found in compute_eigenvalues(missing, jobs=jobs, device=device, store=store, title=title):
+            for layer, values in zip(group, found, strict=True):
+                vars(layer)["eigenvalues"] = values
+        return self
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """The eigenvalues of all layers, shape (Σ N_l,): layer by layer, ascending in each."""
+        return np.concatenate([layer.eigenvalues for layer in self.measured().layers])
+
+    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
+        """Yield each layer's spectrum; `part` changes nothing, for its eigenvalues are not negative."""
+        for layer in self.measured().layers:
             yield MatrixSpectrum(layer.eigenvalues, layer.structural_zeros)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the layers and the skipped parameters, without weights."""
-        return {"layers": [layer.to_dict() for layer in self.layers], "skipped": dict(self.skipped)}
+        """Return the name, the layers and the skipped parameters, without weights and eigenvalues."""
+        layers = [layer.to_dict() for layer in self.measured().layers]
+        return {"name": self.name, "layers": layers, "skipped": dict(self.skipped)}
 
 
 class _LayerMatrices(Sequence[np.ndarray]):
@@ -238,6 +246,7 @@ class _LayerMatrices(Sequence[np.ndarray]):
 def layer_matrix_ensemble(
     source: Any,
     *,
+    name: str | None = None,
     include: str | Iterable[str] | None = None,
     exclude: str | Iterable[str] | None = None,
     types: Any = None,
@@ -247,7 +256,7 @@ def layer_matrix_ensemble(
 
     Every weight tensor of two or more axes with N ≥ 2 and M ≥ 2 takes part: convolutions (1×1 and
     downsampling ones too), linear layers, the classifier. Biases and the scales of normalisation layers have
-    one axis and do not. Nothing is normalised.
+    one axis and do not. Nothing is normalised. What lies on disk is read when a spectrum is asked for.
 
     Parameters
     ----------
@@ -255,6 +264,8 @@ def layer_matrix_ensemble(
         A parameter that two layers of a network share counts once; in a mapping, torch tensors are shared
         when they lie in the same memory, and NumPy arrays always count by their names. A state dict also
         holds a module's buffers; leave out one of two axes, such as an index table, by `exclude`.
+    name : str, optional
+        What the network is called.
     include, exclude : str or iterable of str, optional
         Patterns of parameter names (``*``, ``?``, ``[…]``); keep only matches of `include`, drop those of
         `exclude`.
@@ -290,41 +301,18 @@ def layer_matrix_ensemble(
     (2, (('conv.bias', 'one axis'),))
     """
     choice("dtype", dtype, DTYPES)
+    if name is None:
+        called = getattr(source, "name", None)
+        name = called if isinstance(called, str) and called else "network"
+    elif not isinstance(name, str):
+        raise InputError(f"name must be a string, but it is {shown(name)}.")
     layers: list[Layer] = []
     skipped: list[tuple[str, str]] = []
-    for name, value, reason in selected_weights(source, include=include, exclude=exclude, types=types):
+    for parameter, value, reason in selected_weights(source, include=include, exclude=exclude, types=types):
         if reason:
-            skipped.append((name, reason))
+            skipped.append((parameter, reason))
         else:
-            layers.append(layer_of(name, value, dtype))
+            layers.append(Layer(parameter, value, dtype))
     if not layers:
         raise no_layers(skipped)
-    return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped))
-
-
-def layer_of(name: str, value: Any, dtype: str = "float64") -> Layer:
-    """Read one weight tensor as a layer.
-
-    Parameters
-    ----------
-    name : str
-    value : array or tensor
-        As `selected_weights` yields it.
-    dtype : {"float64", "float32"}
-
-    Returns
-    -------
-    Layer
-
-    Raises
-    ------
-    InputError
-        If a weight is NaN, infinite or complex, or `dtype` is unknown.
-
-    Examples
-    --------
-    >>> layer_of("fc.weight", np.eye(2, 3))
-    Layer('fc.weight', 2×3: A is 2×3, 0 structural zeros)
-    """
-    choice("dtype", dtype, DTYPES)
-    return Layer(name, real_weights(name, value), dtype)
+    return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped), name=name)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import linalg
 
-from mme.arguments import choice
+from mme.arguments import choice, real_array, shown
 from mme.errors import InputError
 from mme.result import Result
 
@@ -96,7 +96,7 @@ class MixedMatrixEnsemble(Result):
             listed = list(self.matrices)
         except TypeError:
             raise InputError(
-                f"matrices must be a list of matrices, but it is of type {type(self.matrices).__name__}."
+                f"matrices must be a list of matrices, but it is {shown(self.matrices)}."
             ) from None
         checked = tuple(_square(index, matrix) for index, matrix in enumerate(listed))
         if not checked:
@@ -144,14 +144,7 @@ class MixedMatrixEnsemble(Result):
 
 def _square(index: int, matrix: Any) -> np.ndarray:
     where = f"matrices[{index}]"
-    try:
-        array = np.asarray(matrix.detach() if hasattr(matrix, "detach") else matrix)
-    except ValueError:
-        raise InputError(f"{where} must be a square matrix, but it has rows of different lengths.") from None
-    except TypeError as problem:  # a tensor of a kind that NumPy lacks
-        raise InputError(f"{where} must be readable as a NumPy array, but it is not: {problem}.") from None
-    if array.dtype.kind not in "fiu":
-        raise InputError(f"{where} must be real, but its dtype is {array.dtype}.")
+    array = real_array(where, matrix)
     if (
         array.ndim not in (2, 3)
         or array.shape[-1] != array.shape[-2]
@@ -162,7 +155,4 @@ def _square(index: int, matrix: Any) -> np.ndarray:
             f"{where} must be a square matrix of order 2 or more, with at most one leading axis of draws, "
             f"but its shape is {array.shape}."
         )
-    array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
-        raise InputError(f"{where} must be finite, but it has NaN or infinite entries.")
-    return array
+    return array.astype(np.float64, copy=False)

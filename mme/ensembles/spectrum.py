@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
 
-from mme.arguments import choice
+from mme.arguments import choice, integer, real_array
 from mme.ensembles.mixed import PARTS, MatrixSpectrum
 from mme.errors import InputError
 from mme.result import Result
@@ -68,27 +67,11 @@ class PooledSpectrum(Result):
     pooling: str = "plain"
 
     def __post_init__(self) -> None:
-        try:
-            values = np.asarray(self.eigenvalues)
-        except (TypeError, ValueError):
-            raise InputError(
-                "eigenvalues must be real numbers of shape (n,) or (draws, n), but they are no array."
-            ) from None
-        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2) or not values.size:
-            raise InputError(
-                "eigenvalues must be real numbers of shape (n,) or (draws, n), "
-                f"but they have dtype {values.dtype} and shape {values.shape}."
-            )
-        if not np.isfinite(values).all():
-            raise InputError("eigenvalues must be finite, but some are NaN or infinite.")
-        fewest = int((values == 0).sum(axis=-1).min())
-        zeros: Any = self.structural_zeros
-        is_integer = isinstance(zeros, Integral) and not isinstance(zeros, bool)
-        if not (is_integer and 0 <= zeros <= fewest):
-            raise InputError(
-                f"structural_zeros must be an integer between 0 and {fewest}, the number of eigenvalues that "
-                f"are zero, but it is {self.structural_zeros!r}."
-            )
+        values = real_array("eigenvalues", self.eigenvalues)
+        if values.ndim not in (1, 2) or not values.size:
+            raise InputError(f"eigenvalues must have shape (n,) or (draws, n), but it is {values.shape}.")
+        # No more than there are eigenvalues that vanish.
+        integer("structural_zeros", self.structural_zeros, 0, int((values == 0).sum(axis=-1).min()))
         values = values if values.dtype.kind == "f" else values.astype(np.float64)
         if (values[..., 1:] < values[..., :-1]).any():
             values = np.sort(values, axis=-1)
@@ -109,6 +92,22 @@ class PooledSpectrum(Result):
         draws = np.atleast_2d(self.eigenvalues)
         counts = np.concatenate([np.unique(draw[draw != 0], return_counts=True)[1] for draw in draws])
         return float((counts**2).sum() / counts.sum()) if counts.size else 1.0
+
+    def inside(self, window: tuple[float, float]) -> tuple[float, float | None]:
+        """Return which share of all eigenvalues lies in a window, and of those that are no structural zeros.
+
+        The second is None where there are only structural zeros.
+
+        Examples
+        --------
+        >>> PooledSpectrum([0, 0, 1, 7], structural_zeros=2).inside((0, 6))
+        (0.75, 0.5)
+        """
+        low, high = window
+        zeros = self.structural_zeros if low <= 0 <= high else 0
+        count = float(((self.eigenvalues >= low) & (self.eigenvalues <= high)).sum(axis=-1).mean())
+        others = len(self) - self.structural_zeros
+        return count / len(self), (count - zeros) / others if others else None
 
     def __len__(self) -> int:
         return int(self.eigenvalues.shape[-1])

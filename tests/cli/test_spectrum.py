@@ -53,7 +53,8 @@ def test_json_and_csv_say_the_same(call: Call, nets: Path) -> None:
 
 def test_out_holds_what_can_be_used_on(call: Call, nets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
-    result = call("spectrum", nets / "a.npz", "--out", out, "--zeros", "drop", "--bins", 50)
+    result = call("spectrum", nets / "a.npz", "--out", out, "--zeros", "drop", "--bins", 50,
+                  "--conjugate", "sampled")  # fmt: skip
     assert result.exit_code == 0, result.output
     expected = ensemble(nets / "a.npz")
     with np.load(out, allow_pickle=False) as kept:
@@ -121,12 +122,12 @@ def test_a_full_disk_does_not_cost_the_result(
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mme.storage.write_whole", full)
+    monkeypatch.setattr("mme.store.write_whole", full)
     monkeypatch.setattr("mme.cli.output.write_whole", full)
     result = call("spectrum", nets / "a.npz")
     assert result.exit_code == 0
     assert "fc.weight" in result.stdout
-    assert "spectra cannot be kept" in result.stderr
+    assert "cannot be written to" in result.stderr
     assert "No space left on device" in result.stderr
     result = call("spectrum", nets / "a.npz", "--out", tmp_path / "o.npz", "--no-cache")
     assert result.exit_code == 2
@@ -200,7 +201,7 @@ def test_faults_of_the_program_are_one_sentence_too(
     def broken(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("by nothing\nat all")
 
-    monkeypatch.setattr("mme.cli.spectrum.network_spectrum", broken)
+    monkeypatch.setattr("mme.cli.spectrum.layer_matrix_ensemble", broken)
     result = call("spectrum", nets / "a.npz")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
@@ -211,7 +212,7 @@ def test_interruption_has_its_own_exit_code(call: Call, nets: Path, monkeypatch:
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mme.cli.spectrum.network_spectrum", interrupted)
+    monkeypatch.setattr("mme.cli.spectrum.layer_matrix_ensemble", interrupted)
     result = call("spectrum", nets / "a.npz")
     assert result.exit_code == 130
     assert "interrupted" in result.stderr

@@ -6,17 +6,17 @@ import sys
 import numpy as np
 import pytest
 
-from mme.checkpoints import Checkpoint, StoredTensor
-from mme.comparison import Options, SharedCircularEnsemble, compare, measure
+from mme.comparison import Options, compare, measure
 from mme.ensembles import (
     circular_spectral_difference,
     conjugacy,
+    conjugate_spectrum,
     default_delta,
     equivalence_classes,
     layer_matrix_ensemble,
-    pooled_spectrum,
 )
 from mme.errors import InputError
+from mme.weights import Checkpoint, StoredTensor
 
 
 def weights(seed: int, scale: float = 1.0) -> dict[str, np.ndarray]:
@@ -39,46 +39,45 @@ def checkpoint(name: str, seed: int, scale: float = 1.0) -> Checkpoint:
     "options",
     [
         Options(),
-        Options(zeros="drop", bins=200, window=(0.0, 3.0), seed=4, draws=3),
-        Options(part="symmetric", pooling="periodic", normalise="positive"),
-        Options(conjugate="deterministic", zeros="half", bandwidth=0.05),
+        Options(conjugate="sampled", zeros="drop", bins=200, window=(0.0, 3.0), rng=4, draws=3),
+        Options(conjugate="sampled", part="symmetric", pooling="periodic", normalise="positive"),
+        Options(zeros="half", bandwidth=0.05),
         Options(include=("*conv*", "fc*"), exclude=("fc*",), part="modulus"),
     ],
 )
 def test_a_measurement_is_that_of_part_one(options: Options) -> None:
     measured = measure(checkpoint("one", 0), options)
     ensemble = layer_matrix_ensemble(weights(0), include=options.include, exclude=options.exclude)
-    conjugate: object = "deterministic"
-    if options.conjugate == "sampled":
-        shared = SharedCircularEnsemble(ensemble.orders, options.draws, options.seed)
-        conjugate = pooled_spectrum(shared, part=options.part, pooling=options.pooling)
-    expected = circular_spectral_difference(ensemble, conjugate, pooling=options.pooling, **options.density)
-    assert measured.csd.variance == pytest.approx(expected.variance, rel=1e-9)
-    assert measured.csd.standard_error == pytest.approx(expected.standard_error, rel=1e-9, abs=1e-15)
-    assert measured.csd.largest_cumulative == pytest.approx(expected.largest_cumulative, rel=1e-9)
-    assert measured.csd.noise_floor == pytest.approx(expected.noise_floor, rel=1e-9)
+    drawn = {
+        "draws": options.draws, "rng": options.rng, "part": options.part, "pooling": options.pooling,
+    }  # fmt: skip
+    expected = circular_spectral_difference(ensemble, options.conjugate, **drawn, **options.density)
+    for number in ("variance", "largest_cumulative", "noise_floor", "inside", "inside_nonzero"):
+        assert getattr(measured.csd, number) == getattr(expected, number)
+    np.testing.assert_array_equal(measured.csd.variances, expected.variances)
     assert measured.name == "one"
     if options.pooling == "plain":
+        conjugate = conjugate_spectrum(ensemble.orders, **options.drawing)
         verdict = conjugacy(
             ensemble, conjugate, window=options.window, bins=options.bins, zeros=options.zeros,
             bandwidth=options.bandwidth,
         )  # fmt: skip
-        assert measured.conjugacy.distance == pytest.approx(verdict.distance, rel=1e-9)
+        assert measured.conjugacy.distance == verdict.distance
 
 
 def test_the_control_is_drawn_by_the_rule_of_the_architecture() -> None:
-    one = measure(checkpoint("one", 0), Options(conjugate="deterministic"))
+    one = measure(checkpoint("one", 0), Options())
     assert one.rule == "resnet"
     assert one.control is not None
     # He's rule by fan-out differs from 1/√M of the weights here, and so does its scale.
     assert one.control.variance != one.csd.variance
-    same = measure(checkpoint("other", 1, 3.0), Options(conjugate="deterministic"))
+    same = measure(checkpoint("other", 1, 3.0), Options())
     assert same.control is not None
     assert same.control.variance == one.control.variance  # it depends on shapes and seed only
-    other = measure(checkpoint("one", 0), Options(conjugate="deterministic"), control_seed=1)
+    other = measure(checkpoint("one", 0), Options(rng=1))
     assert other.control is not None
     assert other.control.variance != one.control.variance
-    chosen = measure(checkpoint("one", 0), Options(conjugate="deterministic"), control="torch")
+    chosen = measure(checkpoint("one", 0), Options(), control="torch")
     assert chosen.rule == "torch"
     assert chosen.control is not None
     assert chosen.control.variance != one.control.variance
@@ -86,7 +85,7 @@ def test_the_control_is_drawn_by_the_rule_of_the_architecture() -> None:
 
 
 def test_errors_of_the_control_and_of_the_network_come_from_the_same_draws() -> None:
-    one = measure(checkpoint("one", 0), Options(draws=4))
+    one = measure(checkpoint("one", 0), Options(conjugate="sampled", draws=4))
     assert one.control is not None
     assert len(one.control.variances) == len(one.csd.variances) == 4
     assert 0 < one.control.standard_error < one.control.variance
@@ -95,7 +94,7 @@ def test_errors_of_the_control_and_of_the_network_come_from_the_same_draws() -> 
 def test_comparison_is_that_of_part_one() -> None:
     networks = {name: checkpoint(name, seed, scale) for name, seed, scale in
                 (("a", 0, 1.0), ("b", 1, 1.0), ("c", 2, 3.0))}  # fmt: skip
-    found = compare(networks, Options(conjugate="deterministic", zeros="drop"), delta=0.05)
+    found = compare(networks, Options(zeros="drop"), delta=0.05)
     csds = {
         name: circular_spectral_difference(
             layer_matrix_ensemble(weights(seed, scale)), "deterministic", zeros="drop"
@@ -109,13 +108,13 @@ def test_comparison_is_that_of_part_one() -> None:
             difference = csds[first].variance - csds[second].variance
             assert found.differences[i, j] == pytest.approx(difference, abs=1e-9)
             assert found.equivalent[i, j] == (abs(difference) <= 0.05)
-    default = compare(networks, Options(conjugate="deterministic", zeros="drop"))
+    default = compare(networks, Options(zeros="drop"))
     assert default.delta == pytest.approx(default_delta(*csds.values()))
 
 
 def test_a_difference_of_exactly_delta_is_within_it() -> None:
     networks = {"a": weights(0), "b": weights(1)}
-    options = Options(conjugate="deterministic")
+    options = Options()
     difference = abs(compare(networks, options, delta=1.0).differences[0, 1])
     assert compare(networks, options, delta=difference).equivalent.all()
     assert not compare(networks, options, delta=np.nextafter(difference, 0)).equivalent[0, 1]
@@ -123,24 +122,24 @@ def test_a_difference_of_exactly_delta_is_within_it() -> None:
 
 def test_a_control_of_other_layers_is_no_control(monkeypatch: pytest.MonkeyPatch) -> None:
     def fewer(source: Checkpoint, rule: str, rng: int) -> Checkpoint:
-        return Checkpoint("fewer", "test", list(source.values())[:1])
+        return Checkpoint("fewer", "test", list(checkpoint("fewer", 3).values())[:1])
 
-    module = sys.modules[compare.__module__]
+    module = sys.modules[measure.__module__]
     monkeypatch.setattr(module, "untrained_control", fewer)
-    with pytest.raises(InputError, match="one has layers that its untrained control lacks"):
+    with pytest.raises(InputError, match=r"control must have the layers of one .* but 'fc.weight' differs"):
         measure(checkpoint("one", 0))
 
 
 def test_masks_have_no_control() -> None:
     mask = StoredTensor("mask", (9, 9), "bool", lambda: np.ones((9, 9), bool))
     source = Checkpoint("one", "test", [*checkpoint("one", 0).values(), mask])
-    one = measure(source, Options(conjugate="deterministic"))
-    assert dict(one.spectrum.skipped)["mask"] == "boolean"
+    one = measure(source, Options())
+    assert dict(one.ensemble.skipped)["mask"] == "boolean"
     assert one.control is not None
 
 
 def test_what_a_machine_reads_is_strict_json() -> None:
-    found = compare({"a": weights(0), "b": weights(1)}, Options(draws=1), delta=0.5)
+    found = compare({"a": weights(0), "b": weights(1)}, Options(conjugate="sampled", draws=1), delta=0.5)
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert [each["name"] for each in record["networks"]] == ["a", "b"]
     assert record["networks"][0]["standard_error"] is None  # of one draw
@@ -158,11 +157,11 @@ def test_what_a_machine_reads_is_strict_json() -> None:
         ({"zeros": "maybe"}, "zeros must be one of"),
         ({"bins": 0}, "bins must be"),
         ({"window": (3.0, 1.0)}, "window must be"),
-        ({"draws": 0}, "draws must be an integer of at least 1"),
-        ({"seed": -1}, "seed must be an integer of at least 0"),
+        ({"draws": 0}, "draws must be an integer from 1 to 1000000"),
+        ({"rng": -1}, "rng must be an integer of at least 0"),
         ({"dtype": "float16"}, "dtype must be one of"),
-        ({"conjugate": "deterministic", "pooling": "periodic"}, "plain pooling only"),
-        ({"conjugate": "deterministic", "circular": "COE"}, "known for the CUE"),
+        ({"pooling": "periodic"}, "plain pooling only"),
+        ({"circular": "COE"}, "known for the CUE"),
         ({"part": "imaginary"}, "part must be one of"),
         ({"construction": "qr"}, "construction must be one of"),
         ({"normalise": "none"}, "normalise must be one of"),
@@ -176,6 +175,58 @@ def test_options_are_checked_at_the_door(settings: dict[str, object], complaint:
 
 def test_one_draw_has_no_delta_of_its_own() -> None:
     with pytest.raises(InputError, match="use draws ≥ 2"):
-        compare({"a": weights(0)}, Options(draws=1))
+        compare({"a": weights(0)}, Options(conjugate="sampled", draws=1))
     with pytest.raises(InputError, match="delta must be a finite number"):
         compare({"a": weights(0)}, delta=-1.0)
+
+
+def test_a_network_serves_as_control() -> None:
+    start = checkpoint("epoch 0", 5)
+    one = measure(checkpoint("one", 0), control=start)
+    assert one.rule == "epoch 0"
+    assert one.control is not None
+    assert one.control.variance == circular_spectral_difference(weights(5)).variance
+    part = measure(weights(0), Options(include=("fc*",)), control=weights(5))
+    assert part.rule == "given network"
+    assert part.control is not None
+    assert part.control.variance == circular_spectral_difference({"fc": weights(5)["fc.weight"]}).variance
+
+
+def test_mappings_have_the_control_of_their_checkpoint() -> None:
+    ours, theirs = (measure(source).control for source in (weights(0), checkpoint("one", 0)))
+    assert ours is not None
+    assert theirs is not None
+    assert ours.variance == theirs.variance
+    assert measure({"fc": weights(0)["fc.weight"]}).control is None
+
+
+def test_how_much_was_looked_at() -> None:
+    layers = {"wide": np.diag([0.5, 1.0, 2.0, 3.0]), "tall": np.ones((4, 2)) * np.array([1.0, 0.0])}
+    one = measure(layers, control=None)  # eigenvalues 1/4, 1, 4, 9 and 0, 0, 0, 4
+    record = one.to_dict()
+    assert record["inside_window"] == one.inside == 7 / 8
+    assert record["inside_window_nonzero"] == one.inside_nonzero == 5 / 6
+    assert one.csd.inside == 7 / 8
+
+
+def test_the_large_embedding_takes_no_time() -> None:
+    rng = np.random.default_rng(0)
+    tall = rng.standard_normal((50_257, 64), dtype=np.float32) / 8
+    one = measure({"embedding": tall})
+    assert one.ensemble.structural_zeros == 50_257 - 64
+    assert one.csd.noise_floor > 0
+    with pytest.raises(InputError, match="fit in memory"):
+        measure({"embedding": np.zeros((10**6, 2), np.float16)}, Options(conjugate="sampled"))
+
+
+@pytest.mark.parametrize("networks", [[np.eye(3)], np.eye(3), {}, "net.pt", None])
+def test_networks_are_a_mapping(networks: object) -> None:
+    with pytest.raises(InputError, match="networks must be a mapping of names to networks"):
+        compare(networks)  # type: ignore[arg-type]
+
+
+def test_the_network_that_is_wrong_is_named() -> None:
+    with pytest.raises(InputError, match=r"bad: layer 'fc' has NaN"):
+        compare({"good": weights(0), "bad": {"fc": np.full((3, 3), np.nan)}})
+    with pytest.raises(InputError, match="options must be an"):
+        measure(weights(0), {"bins": 3})  # type: ignore[arg-type]

@@ -9,13 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mme.checkpoints import Checkpoint, StoredTensor  # noqa: E402
-from mme.comparison import FIGURES, PAPER, Options, SpectrumStore, vision, vision_rows  # noqa: E402
+from mme.comparison import FIGURES, PAPER, Options, vision, vision_rows  # noqa: E402
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
 from mme.networks import import_torchvision  # noqa: E402
+from mme.store import Store  # noqa: E402
+from mme.weights import Checkpoint, StoredTensor  # noqa: E402
 
-LAW = Options(conjugate="deterministic", dtype="float32")
+LAW = Options(dtype="float32")
 
 
 def test_table_one_is_complete() -> None:
@@ -35,7 +36,7 @@ def test_table_one_is_complete() -> None:
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])
 @pytest.mark.parametrize("zeros", ["keep", "drop"])
 def test_untrained_rows_agree_with_torchvisions_own_weights(name: str, zeros: str) -> None:
-    options = Options(conjugate="deterministic", dtype="float32", zeros=zeros)
+    options = Options(dtype="float32", zeros=zeros)
     (row,) = vision_rows([name], options, trained=False, seeds=4)
     assert row.trained is None
     theirs = []
@@ -43,8 +44,8 @@ def test_untrained_rows_agree_with_torchvisions_own_weights(name: str, zeros: st
         torch.manual_seed(seed)
         ensemble = layer_matrix_ensemble(import_torchvision().models.get_model(name))
         theirs.append(circular_spectral_difference(ensemble, "deterministic", zeros=zeros).variance)
-    assert row.spectrum.orders == ensemble.orders
-    assert row.spectrum.structural_zeros == ensemble.structural_zeros
+    assert row.ensemble.orders == ensemble.orders
+    assert row.ensemble.structural_zeros == ensemble.structural_zeros
     ours = [csd.variance for csd in row.untrained]
     error = np.hypot(np.std(ours, ddof=1), np.std(theirs, ddof=1)) / 2
     assert abs(np.mean(ours) - np.mean(theirs)) < 4 * error
@@ -53,7 +54,7 @@ def test_untrained_rows_agree_with_torchvisions_own_weights(name: str, zeros: st
 
 
 def test_draws_and_seeds_both_count_in_the_error() -> None:
-    options = Options(dtype="float32", draws=3, include=("layer1*",))
+    options = Options(conjugate="sampled", dtype="float32", draws=3, include=("layer1*",))
     (one,) = vision_rows(["resnet18"], options, trained=False)
     assert one.untrained_standard_error == pytest.approx(one.untrained[0].standard_error)
     (two,) = vision_rows(["resnet18"], options, trained=False, seeds=2)
@@ -83,12 +84,12 @@ def test_trained_weights_stand_beside_the_control(monkeypatch: pytest.MonkeyPatc
     assert record["paper_variance"] == 0.20
     # The spectrum that is shown is that of the trained network.
     doubled = layer_matrix_ensemble(opened("resnet18", "", 0, False)).layers[0].eigenvalues
-    np.testing.assert_allclose(next(row.spectrum.layers).eigenvalues, doubled, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(row.ensemble.layers[0].eigenvalues, doubled, rtol=1e-4, atol=1e-5)
 
 
 def test_networks_of_equal_shapes_share_their_control(tmp_path: Path) -> None:
-    options = Options(conjugate="deterministic", dtype="float32", include=("features*",))
-    store = SpectrumStore(tmp_path)
+    options = Options(dtype="float32", include=("features*",))
+    store = Store("spectra", folder=tmp_path)
     plain, normalised = vision_rows(["vgg11", "vgg11_bn"], options, trained=False, store=store)
     assert plain.untrained_variance == normalised.untrained_variance
     assert plain.printed.variance != normalised.printed.variance

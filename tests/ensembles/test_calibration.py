@@ -112,9 +112,9 @@ def test_results_tell_what_they_hold() -> None:
         (([[1.0]], 0.5), "sequence of at least 1"),
         ((["a"], 0.5), "array of numbers"),
         (([1j], 0.5), "real"),
-        (([1.0], 0), "rate must lie between 0 and 1"),
-        (([1.0], True), "rate must lie between 0 and 1"),
-        (([1.0], "0.1"), "rate must lie between 0 and 1"),
+        (([1.0], 0), "rate must be a finite number above 0"),
+        (([1.0], True), "rate must be a finite number"),
+        (([1.0], "0.1"), "rate must be a finite number"),
     ],
 )
 def test_what_cannot_be_calibrated(arguments: Any, message: str) -> None:

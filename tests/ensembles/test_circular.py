@@ -25,7 +25,7 @@ every_construction = pytest.mark.parametrize("construction", CONSTRUCTIONS)
 
 def draw(order: int, ensemble: str, construction: str, draws: int = DRAWS, rng: int = 1) -> np.ndarray:
     return circular_mixed_ensemble(
-        [order], rng=rng, ensemble=ensemble, construction=construction, draws=draws
+        [order], rng=rng, circular=ensemble, construction=construction, draws=draws
     ).unitaries[0]
 
 
@@ -59,7 +59,7 @@ def entries(unitary: np.ndarray, ensemble: str) -> np.ndarray:
 @every_construction
 @pytest.mark.parametrize("order", [2, 3, 8, 31])
 def test_unitary_with_moduli_of_the_entries(ensemble: str, construction: str, order: int) -> None:
-    drawn = circular_mixed_ensemble([order], rng=2, ensemble=ensemble, construction=construction, draws=3)
+    drawn = circular_mixed_ensemble([order], rng=2, circular=ensemble, construction=construction, draws=3)
     (unitary,), (modulus,) = drawn.unitaries, drawn.matrices
     identity = np.eye(unitary.shape[-1])
     assert np.abs(np.swapaxes(unitary.conj(), -1, -2) @ unitary - identity).max() < 1e-13
@@ -93,7 +93,7 @@ def test_cse_is_self_dual_with_double_eigenvalues(construction: str) -> None:
 @pytest.mark.parametrize("ensemble", ["COE", "CSE"])
 def test_moduli_of_coe_and_cse_have_real_eigenvalues(ensemble: str, construction: str) -> None:
     (modulus,) = circular_mixed_ensemble(
-        [9], rng=4, ensemble=ensemble, construction=construction, draws=4
+        [9], rng=4, circular=ensemble, construction=construction, draws=4
     ).matrices
     assert np.array_equal(modulus, np.swapaxes(modulus, -1, -2))
 
@@ -178,7 +178,7 @@ def test_both_constructions_agree_in_law(ensemble: str) -> None:
 
     def numbers(construction: str, rng: int) -> np.ndarray:
         drawn = circular_mixed_ensemble(
-            [order], rng=rng, ensemble=ensemble, construction=construction, draws=2000
+            [order], rng=rng, circular=ensemble, construction=construction, draws=2000
         )
         (unitary,), (modulus,) = drawn.unitaries, drawn.matrices
         sizes = np.sort(np.abs(np.linalg.eigvals(modulus)), axis=-1)
@@ -199,7 +199,7 @@ def test_moduli_of_haar_entries(field: Field, construction: str) -> None:
     order = 7
     name = {1: "O", 2: "U", 4: "Sp"}[field.beta]
     (modulus,) = circular_mixed_ensemble(
-        [order], rng=3, ensemble=name, construction=construction, draws=DRAWS
+        [order], rng=3, circular=name, construction=construction, draws=DRAWS
     ).matrices
     a, b = field.beta / 2, field.beta * (order - 1) / 2
     mean = special.beta(a + 0.5, b) / special.beta(a, b)
@@ -217,7 +217,7 @@ def test_dyson_traces_and_entries(order: int, ensemble: str, construction: str) 
     # with t = 2/β: E|tr W|² = t n/(n−1+t), E|W_ii|² = t/(n−1+t), and for i ≠ j E|W_ij|² = 1/(n−1+t)
     unitary = draw(order, ensemble, construction, rng=8)
     (modulus,) = circular_mixed_ensemble(
-        [order], rng=8, ensemble=ensemble, construction=construction, draws=DRAWS
+        [order], rng=8, circular=ensemble, construction=construction, draws=DRAWS
     ).matrices
     inverse = 2 / BETA[ensemble]
     share = 1 / (order - 1 + inverse)
@@ -297,7 +297,7 @@ def test_phases_do_not_change_the_modulus() -> None:
 @pytest.mark.parametrize("part", ["real", "modulus", "symmetric"])
 def test_streamed_spectra_are_those_of_the_matrices(ensemble: str, construction: str, part: str) -> None:
     orders = (6, 3, 11)
-    kept = circular_mixed_ensemble(orders, rng=12, ensemble=ensemble, construction=construction, draws=4)
+    kept = circular_mixed_ensemble(orders, rng=12, circular=ensemble, construction=construction, draws=4)
     streamed = SampledCircularEnsemble(orders, 4, 12, ensemble, construction)
     first, second = pooled_spectrum(kept, part=part), pooled_spectrum(streamed, part=part)
     assert first.orders == second.orders == orders
@@ -326,7 +326,7 @@ def test_size_of_batches_changes_nothing(
 @pytest.mark.parametrize("order", [4, 30])
 def test_a_batch_is_single_draws(ensemble: str, construction: str, order: int) -> None:
     rng = np.random.default_rng(21)
-    options: dict[str, Any] = {"ensemble": ensemble, "construction": construction}
+    options: dict[str, Any] = {"circular": ensemble, "construction": construction}
     singles = [circular_mixed_ensemble([order], rng=rng, **options) for _ in range(3)]
     batch = circular_mixed_ensemble([order], rng=21, draws=3, **options)
     for name in ("unitaries", "matrices"):
@@ -359,12 +359,12 @@ def test_orders_are_drawn_independently() -> None:
 )
 def test_same_seed_same_matrices(orders: list[int], seed: int, ensemble: str, construction: str) -> None:
     first, second = (
-        circular_mixed_ensemble(orders, rng=rng, ensemble=ensemble, construction=construction)
+        circular_mixed_ensemble(orders, rng=rng, circular=ensemble, construction=construction)
         for rng in (seed, np.random.default_rng(seed))
     )
     assert first.orders == tuple(orders)
     assert all(np.array_equal(a, b) for a, b in zip(first.unitaries, second.unitaries, strict=True))
-    other = circular_mixed_ensemble(orders, rng=seed + 1, ensemble=ensemble, construction=construction)
+    other = circular_mixed_ensemble(orders, rng=seed + 1, circular=ensemble, construction=construction)
     assert any(not np.array_equal(a, b) for a, b in zip(first.unitaries, other.unitaries, strict=True))
     for modulus in first.matrices:
         assert (modulus**2).sum(axis=0) == pytest.approx(1)
@@ -401,15 +401,15 @@ def test_names_of_the_constructions(ensemble: str) -> None:
 @pytest.mark.parametrize(
     ("orders", "message"),
     [
-        ([4, 1], r"orders must be integers of at least 2, but orders\[1\] is 1"),
-        ([0], r"orders\[0\] is 0"),
-        ([-3], r"orders\[0\] is -3"),
-        ([2, 3.5], r"orders\[1\] is 3\.5"),
-        ([3.0], r"orders\[0\] is 3\.0"),
-        ([True], r"orders\[0\] is True"),
-        (["8"], r"orders\[0\] is '8'"),
-        ([None], r"orders\[0\] is None"),
-        ([], "at least one integer of at least 2, but it is empty"),
+        ([4, 1], r"orders\[1\] must be an integer of at least 2, but it is 1\."),
+        ([0], r"orders\[0\] must be an integer of at least 2, but it is 0\."),
+        ([-3], r"orders\[0\] must be an integer of at least 2, but it is -3\."),
+        ([2, 3.5], r"orders\[1\] must be an integer of at least 2, but it is 3\.5\."),
+        ([3.0], r"orders\[0\] must be an integer of at least 2, but it is 3\.0\."),
+        ([True], r"orders\[0\] must be an integer of at least 2, but it is True\."),
+        (["8"], r"orders\[0\] must be an integer of at least 2, but it is '8'\."),
+        ([None], r"orders\[0\] must be an integer of at least 2, but it is None\."),
+        ([], "integers of at least 2, but holds none"),
         (7, "orders must be a list of integers of at least 2, but it is 7"),
     ],
 )
@@ -421,11 +421,11 @@ def test_bad_orders(make: Any, orders: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ensemble": "GUE"}, "ensemble must be one of 'CUE', 'COE', 'CSE', 'O', 'U', 'Sp', but it is 'GUE'"),
+        ({"circular": "GUE"}, "circular must be one of 'CUE', 'COE', 'CSE', 'O', 'U', 'Sp', but it is 'GUE'"),
         ({"construction": "qr"}, "construction must be one of 'eigenvectors', 'haar', but it is 'qr'"),
-        ({"draws": 0}, "draws must be an integer of at least 1, but it is 0"),
-        ({"draws": 2.0}, "draws must be an integer of at least 1, but it is 2.0"),
-        ({"draws": True}, "draws must be an integer of at least 1, but it is True"),
+        ({"draws": 0}, "draws must be an integer from 1 to 1000000, but it is 0"),
+        ({"draws": 2.0}, "draws must be an integer from 1 to 1000000, but it is 2.0"),
+        ({"draws": True}, "draws must be an integer from 1 to 1000000, but it is True"),
         ({"rng": "today"}, "rng must be None, a non-negative integer or a NumPy generator"),
     ],
 )

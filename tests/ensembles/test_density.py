@@ -180,7 +180,7 @@ class TestKernel:
     def test_may_be_as_wide_as_the_window_and_no_wider(self) -> None:
         rho = spectral_density(spectrum(4), window=(-2, 1), bins=10, bandwidth=3)
         assert np.ptp(rho.density) < 0.2 * rho.density.mean()
-        with pytest.raises(InputError, match="no longer than the window"):
+        with pytest.raises(InputError, match="above 0 and of at most 3"):
             spectral_density(spectrum(4), window=(-2, 1), bandwidth=3.01)
 
     def test_narrower_than_a_bin_changes_nothing(self) -> None:
@@ -226,19 +226,19 @@ class TestResult:
 class TestBadInput:
     @pytest.mark.parametrize("window", [(1, 1), (3, 2), (0, np.inf), (np.nan, 1), (-np.inf, 0)])
     def test_empty_or_endless_windows(self, window: tuple[float, float]) -> None:
-        with pytest.raises(InputError, match="window must be two finite numbers with low < high, but it is"):
+        with pytest.raises(InputError, match="window must be "):
             spectral_density(spectrum(0), window=window)
 
     @pytest.mark.parametrize("window", [6, (0,), (0, 1, 2), "ab", None, (0, None)])
     def test_windows_that_are_no_pair(self, window: Any) -> None:
-        with pytest.raises(InputError, match=r"window must be two numbers \(low, high\)"):
+        with pytest.raises(InputError, match="window must be "):
             spectral_density(spectrum(0), window=window)
 
     @pytest.mark.parametrize("bins", [0, -3, 2.5, "10", True, None, np.array([1, 2])])
     def test_bins_that_are_no_positive_integer(self, bins: Any) -> None:
-        with pytest.raises(InputError, match="bins must be an integer of at least 1"):
+        with pytest.raises(InputError, match="bins must be an integer from 1 to 10000000"):
             spectral_density(spectrum(0), bins=bins)
-        with pytest.raises(InputError, match="bins must be an integer of at most 10000000"):
+        with pytest.raises(InputError, match="bins must be an integer from 1 to 10000000"):
             bin_edges((0, 6), 10**9)
 
     def test_bins_too_narrow_to_tell_apart(self) -> None:
@@ -247,7 +247,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("bandwidth", [0, -0.1, np.nan, np.inf, 6.1, "wide", True])
     def test_bandwidths_out_of_range(self, bandwidth: Any) -> None:
-        with pytest.raises(InputError, match="bandwidth must be positive and no longer than the window"):
+        with pytest.raises(InputError, match="bandwidth must be a finite number above 0 and of at most"):
             spectral_density(spectrum(0), bandwidth=bandwidth)
 
     def test_window_that_no_eigenvalue_reaches(self) -> None:

@@ -26,7 +26,6 @@ from mme.ensembles import (
     layer_matrix_ensemble,
     pooled_spectrum,
 )
-from mme.ensembles.equivalence import validate_delta
 from mme.errors import InputError
 
 Network = dict[str, np.ndarray]
@@ -86,7 +85,7 @@ def test_the_difference_is_of_each_network_against_its_own_conjugate() -> None:
 
 
 def test_standard_errors_add_in_squares() -> None:
-    verdict = equivalence(network(), network(seed=1), rng=0, draws=4, delta=1)
+    verdict = equivalence(network(), network(seed=1), conjugate="sampled", rng=0, draws=4, delta=1)
     errors = [np.std(csd.variances, ddof=1) / 2 for csd in (verdict.first, verdict.second)]
     assert verdict.standard_error == pytest.approx(math.sqrt(errors[0] ** 2 + errors[1] ** 2))
     assert verdict.standard_error > 0
@@ -150,7 +149,9 @@ def test_spectra_ensembles_and_networks_give_the_same() -> None:
 
 def test_the_same_seed_gives_the_same_verdict() -> None:
     pair = network(), network(seed=1)
-    once, again, other = (equivalence(*pair, rng=seed, draws=2, delta=1).difference for seed in (5, 5, 6))
+    once, again, other = (
+        equivalence(*pair, conjugate="sampled", rng=seed, draws=2, delta=1).difference for seed in (5, 5, 6)
+    )
     assert once == again != other
 
 
@@ -175,24 +176,12 @@ def test_a_dictionary_for_machines() -> None:
 # Delta
 
 
-@pytest.mark.parametrize("delta", [-1e-9, -1, math.nan, math.inf, -math.inf, "0.1", None, True, 1j, [0.1]])
-def test_delta_must_be_a_finite_number_of_at_least_zero(delta: Any) -> None:
-    with pytest.raises(InputError, match=r"^delta must be a finite number of at least 0, but it is .*\.$"):
-        validate_delta(delta)
-
-
-@pytest.mark.parametrize("delta", [-0.1, math.nan, math.inf])
-def test_bad_delta_is_refused_before_any_work(delta: float) -> None:
+@pytest.mark.parametrize("delta", [-0.1, math.nan, math.inf, "0.1", True, [0.1]])
+def test_bad_delta_is_refused_before_any_work(delta: Any) -> None:
     with pytest.raises(InputError, match="delta must be"):
         equivalence("not even a network", "nor this", delta=delta)
     with pytest.raises(InputError, match="delta must be"):
         equivalence_classes({"a": 0.1}, delta=delta)
-
-
-@pytest.mark.parametrize("delta", [0, 0.0, 1, np.float32(0.5), np.int64(2)])
-def test_delta_becomes_a_float(delta: Any) -> None:
-    assert type(validate_delta(delta)) is float
-    assert validate_delta(delta) == delta
 
 
 def test_default_delta_is_the_largest_floor_and_three_combined_errors() -> None:
@@ -215,7 +204,7 @@ def test_default_delta_without_draws_is_the_floor() -> None:
 
 
 def test_default_delta_needs_a_standard_error() -> None:
-    csd = circular_spectral_difference(network(), draws=1, rng=0)
+    csd = circular_spectral_difference(network(), "sampled", draws=1, rng=0)
     with pytest.raises(InputError, match="draws ≥ 2"):
         default_delta(csd)
     with pytest.raises(InputError, match="at least one"):
@@ -223,7 +212,7 @@ def test_default_delta_needs_a_standard_error() -> None:
 
 
 def test_equivalence_takes_the_default_delta() -> None:
-    verdict = equivalence(network(), network(seed=1), rng=0, draws=3)
+    verdict = equivalence(network(), network(seed=1), conjugate="sampled", rng=0, draws=3)
     assert verdict.delta == default_delta(verdict.first, verdict.second)
 
 
@@ -361,8 +350,8 @@ def test_classes_to_dict_and_repr() -> None:
         (({"a": 0.1, "b": measured(1.0)}, {}), "delta must be given"),
         (({"a": 0.1}, {"delta": 1, "linkage": "average"}), "linkage must be one of 'complete', 'single'"),
         (({"a": 0.1}, {"delta": 1, "bins": 10}), "bins must be left out"),
-        (({"a": 0.1, "b": math.nan}, {"delta": 1}), "finite variances, but that of 'b' is nan"),
-        (({"a": math.inf}, {"delta": 1}), "finite variances"),
+        (({"a": 0.1, "b": math.nan}, {"delta": 1}), r"networks\['b'\] must be a finite number, but it is nan"),
+        (({"a": math.inf}, {"delta": 1}), r"networks\['a'\] must be a finite number"),
         (({"a": {"bias": np.ones(3)}}, {"delta": 1}), "no weight tensor"),
     ],
 )
@@ -376,7 +365,7 @@ def test_bad_classes_are_refused_in_one_sentence(arguments: tuple[Any, dict[str,
 
 @pytest.mark.parametrize("networks", [[0.1, 0.2], "vgg", 3, None, [("a", 0.1)]])
 def test_classes_need_a_mapping(networks: Any) -> None:
-    with pytest.raises(InputError, match=r"networks must be a mapping of names .*, but it is of type \w+\.$"):
+    with pytest.raises(InputError, match=r"networks must be a mapping of names .*, but it is .*\.$"):
         equivalence_classes(networks, delta=0.1)
 
 

@@ -151,7 +151,7 @@ def test_spectrum_describes_itself() -> None:
 
 @pytest.mark.parametrize("edges", [[1.0], [], [0, 1, 1], [1, 0], [0, np.nan], [[0, 1], [2, 3]], "ab"])
 def test_edges_that_do_not_ascend_are_refused(edges: object) -> None:
-    with pytest.raises(InputError, match=r"edges must be .*ascending numbers"):
+    with pytest.raises(InputError, match=r"edges must be .*numbers"):
         modulus_density(8, edges, method="limit")
 
 

@@ -129,9 +129,9 @@ class TestMixedMatrixEnsemble:
             (np.ones((2, 2, 2, 2)), r"at most one leading axis of draws, but its shape is \(2, 2, 2, 2\)"),
             (np.ones((0, 2, 2)), r"its shape is \(0, 2, 2\)"),
             (np.eye(2) * 1j, r"matrices\[1\] must be real, but its dtype is complex128"),
-            (np.eye(2, dtype=bool), "must be real, but its dtype is bool"),
-            (np.array([["a", "b"]] * 2), "must be real, but its dtype is <U1"),
-            ([[1, 2], [3]], r"matrices\[1\] must be a square matrix, but it has rows of different lengths"),
+            (np.eye(2, dtype=bool), "must be an array of numbers, but it has dtype bool"),
+            (np.array([["a", "b"]] * 2), "must be an array of numbers, but it has dtype <U1"),
+            ([[1, 2], [3]], r"matrices\[1\] must be an array of numbers, but its rows differ in length"),
             (np.array([[1, np.nan], [0, 1]]), r"matrices\[1\] must be finite"),
             (np.array([[1, np.inf], [0, 1]]), r"matrices\[1\] must be finite"),
         ],
@@ -168,22 +168,12 @@ def test_a_wrong_choice_is_shown_only_where_it_is_short(value: Any, shown: str) 
 
 @pytest.mark.parametrize("matrices", [None, 3])
 def test_no_list_of_matrices(matrices: Any) -> None:
-    with pytest.raises(InputError, match=r"matrices must be a list of matrices, but it is of type \w+\.$"):
+    with pytest.raises(InputError, match=r"matrices must be a list of matrices, but it is .*\.$"):
         MixedMatrixEnsemble(matrices)
 
 
 def test_tensors_that_need_gradients_or_have_no_numpy_type() -> None:
-    class Tensor:
-        def __init__(self, array: Any) -> None:
-            self.array = array
-
-        def detach(self) -> Any:
-            return self.array
-
-    class Short:
-        def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-            raise TypeError("Got unsupported ScalarType BFloat16")
-
-    assert MixedMatrixEnsemble([Tensor(np.eye(3))]).orders == (3,)
-    with pytest.raises(InputError, match=r"matrices\[0\] must be readable as a NumPy array, .* BFloat16\.$"):
-        MixedMatrixEnsemble([Tensor(Short())])
+    torch = pytest.importorskip("torch")
+    assert MixedMatrixEnsemble([torch.eye(3, requires_grad=True)]).orders == (3,)
+    with pytest.raises(InputError, match=r"matrices\[0\] must be an array of numbers, .* Tensor\.$"):
+        MixedMatrixEnsemble([torch.eye(3, dtype=torch.bfloat16)])

@@ -207,7 +207,7 @@ class TestPooledSpectrum:
 
     @pytest.mark.parametrize("values", [[], np.ones((2, 2, 2)), np.array(1.0), np.array([1j]), ["a"], [True]])
     def test_bad_eigenvalues(self, values: Any) -> None:
-        with pytest.raises(InputError, match="eigenvalues must be real numbers of shape"):
+        with pytest.raises(InputError, match="eigenvalues must (be|have)"):
             PooledSpectrum(values)
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -217,7 +217,7 @@ class TestPooledSpectrum:
 
     @pytest.mark.parametrize("zeros", [-1, 2])
     def test_more_structural_zeros_than_zeros(self, zeros: int) -> None:
-        with pytest.raises(InputError, match=r"structural_zeros must be an integer between 0 and 1, "):
+        with pytest.raises(InputError, match=r"structural_zeros must be an integer from 0 to 1, "):
             PooledSpectrum(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]), zeros)
 
 
@@ -239,11 +239,11 @@ class TestBadInput:
 
 
 def test_ragged_eigenvalues_are_refused() -> None:
-    with pytest.raises(InputError, match=r"eigenvalues must be real numbers .*, but they are no array\.$"):
+    with pytest.raises(InputError, match=r"eigenvalues must be an array of numbers, but its rows differ in length\.$"):
         PooledSpectrum([[1.0, 2.0], [3.0]])
 
 
 @pytest.mark.parametrize("zeros", ["1", None, 1.0, True, -1, 2])
 def test_structural_zeros_are_a_number_of_zeros(zeros: Any) -> None:
-    with pytest.raises(InputError, match=r"structural_zeros must be an integer between 0 and 1, the number"):
+    with pytest.raises(InputError, match=r"structural_zeros must be an integer from 0 to 1, but"):
         PooledSpectrum([0.0, 1.0], structural_zeros=zeros)

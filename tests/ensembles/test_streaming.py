@@ -1,19 +1,19 @@
-"""Streamed spectra are those of the layer matrix ensemble, layer by layer, whatever the order of the work."""
+"""Streamed spectra are those of single layers, digit by digit, whatever the order of the work."""
 
 import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mme.checkpoints import Checkpoint, StoredTensor
-from mme.comparison import spectra
-from mme.comparison.spectra import LayerSpectrum, network_spectrum, validate_jobs
-from mme.comparison.store import SpectrumStore
-from mme.ensembles import layer_matrix_ensemble, pooled_spectrum
+from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, streaming
+from mme.ensembles.parallel import validate_jobs
 from mme.errors import InputError
+from mme.store import Store
+from mme.weights import Checkpoint, StoredTensor
 
 SHAPES = {
     "a": (20, 30), "big": (300, 2, 150), "b": (20, 30), "b.bias": (20,), "tall": (40, 7),
@@ -27,45 +27,43 @@ def network() -> dict[str, np.ndarray]:
     return {name: rng.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
 
 
+def measured(network: Any, dtype: str = "float64", **work: Any) -> LayerMatrixEnsemble:
+    return layer_matrix_ensemble(network, dtype=dtype).measured(**work)
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_layers_are_those_of_the_ensemble(network: dict[str, np.ndarray], jobs: int, dtype: str) -> None:
-    found = network_spectrum(network, jobs=jobs, dtype=dtype)
-    ensemble = layer_matrix_ensemble(network)
-    assert found.names == tuple(layer.name for layer in ensemble.layers)
-    assert found.orders == ensemble.orders
-    assert found.structural_zeros == ensemble.structural_zeros == 66
+def test_layers_have_the_same_digits_by_every_road(
+    network: dict[str, np.ndarray], jobs: int, dtype: str
+) -> None:
+    turned = {name: np.asfortranarray(weights) for name, weights in network.items()}
+    found = measured(turned, dtype, jobs=jobs)
+    assert found.orders == tuple(shape[0] for name, shape in SHAPES.items() if name != "b.bias")
+    assert found.structural_zeros == 66
     assert found.skipped == (("b.bias", "one axis"),)
-    for layer, expected in zip(found.layers, ensemble.layers, strict=True):
-        largest = expected.eigenvalues[-1]
-        tolerance = 1e-12 if dtype == "float64" else 3e-6
-        np.testing.assert_allclose(layer.eigenvalues, expected.eigenvalues, atol=tolerance * largest)
-        assert (layer.eigenvalues == 0).sum() == layer.structural_zeros == expected.structural_zeros
-        assert layer.shape == expected.shape
-        assert layer.columns == expected.columns
     assert found.eigenvalues.dtype == dtype
-
-
-def test_spectra_pool_like_the_ensemble(network: dict[str, np.ndarray]) -> None:
-    for pooling in ("plain", "periodic"):
-        ours = pooled_spectrum(network_spectrum(network), pooling=pooling)
-        theirs = pooled_spectrum(layer_matrix_ensemble(network), pooling=pooling)
-        np.testing.assert_allclose(ours.eigenvalues, theirs.eigenvalues, atol=1e-10)
-        assert ours.structural_zeros == theirs.structural_zeros
+    for layer in found.layers:
+        alone = Layer(layer.name, network[layer.name], dtype)
+        assert np.array_equal(layer.eigenvalues, alone.eigenvalues)
+        assert (layer.eigenvalues == 0).sum() == layer.structural_zeros
+        singular = np.linalg.svd(network[layer.name].reshape(layer.order, -1).astype(float), compute_uv=False)
+        tolerance = (1e-12 if dtype == "float64" else 3e-6) * singular[0] ** 2
+        expected = np.sort(singular**2)
+        np.testing.assert_allclose(layer.eigenvalues[-len(expected) :], expected, atol=tolerance)
 
 
 def test_blocks_of_the_gram_matrix_add_up(
     network: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = network_spectrum(network)
-    monkeypatch.setattr("mme.ensembles.layers.BLOCK_ENTRIES", 1000)
-    np.testing.assert_allclose(network_spectrum(network).eigenvalues, whole.eigenvalues, atol=1e-10)
+    whole = measured(network)
+    monkeypatch.setattr("mme.ensembles.solvers.BLOCK_ENTRIES", 1000)
+    np.testing.assert_allclose(measured(network).eigenvalues, whole.eigenvalues, atol=1e-10)
 
 
 def test_small_layers_of_extreme_weights_are_rescaled() -> None:
     scale = 2.0**-300
     small = np.random.default_rng(0).normal(size=(3, 4, 5)) * scale
-    found = network_spectrum({"a": small[0], "b": small[1], "c": small[2]})
+    found = measured({"a": small[0], "b": small[1], "c": small[2]})
     expected = np.concatenate([np.linalg.svd(each / scale)[1][::-1] ** 2 for each in small])
     np.testing.assert_allclose(found.eigenvalues / scale**2, expected, rtol=1e-9)
 
@@ -73,17 +71,17 @@ def test_small_layers_of_extreme_weights_are_rescaled() -> None:
 def test_rank_counts_what_is_above_rounding() -> None:
     rng = np.random.default_rng(0)
     low = rng.normal(size=(50, 3)) @ rng.normal(size=(3, 60))
-    found = network_spectrum({"low": low, "full": rng.normal(size=(20, 30)), "zero": np.zeros((4, 5))})
+    found = measured({"low": low, "full": rng.normal(size=(20, 30)), "zero": np.zeros((4, 5))})
     assert [layer.rank for layer in found.layers] == [3, 20, 0]
 
 
 def test_order_of_grouping_does_not_matter(
     network: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = network_spectrum(network)
-    monkeypatch.setattr(spectra, "GROUP_BYTES", 1)
-    monkeypatch.setattr(spectra, "IN_FLIGHT_BYTES", 1)
-    np.testing.assert_allclose(network_spectrum(network).eigenvalues, one.eigenvalues, atol=1e-10)
+    one = measured(network)
+    monkeypatch.setattr(streaming, "GROUP_BYTES", 1)
+    monkeypatch.setattr(streaming, "IN_FLIGHT_BYTES", 1)
+    np.testing.assert_allclose(measured(network).eigenvalues, one.eigenvalues, atol=1e-10)
 
 
 def counting(network: dict[str, np.ndarray], reads: list[str]) -> Checkpoint:
@@ -99,26 +97,20 @@ def counting(network: dict[str, np.ndarray], reads: list[str]) -> Checkpoint:
     )
 
 
-def test_weights_are_read_once_and_biases_never(network: dict[str, np.ndarray]) -> None:
-    reads: list[str] = []
-    network_spectrum(counting(network, reads))
-    assert sorted(reads) == sorted(name for name in SHAPES if name != "b.bias")
-
-
 def test_what_was_computed_is_not_computed_again(
     network: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = SpectrumStore(tmp_path)
-    first = network_spectrum(network, store=store)
-    monkeypatch.setattr(spectra, "smaller_gram_eigenvalues", None)  # calling it would fail
-    second = network_spectrum(network, store=store)
+    store = Store("spectra", folder=tmp_path)
+    first = measured(network, store=store)
+    monkeypatch.setattr(streaming, "spectrum_of_weights", None)  # calling it would fail
+    second = measured(network, store=store)
     assert np.array_equal(first.eigenvalues, second.eigenvalues)
 
 
 @pytest.mark.parametrize("change", ["value", "shape", "dtype", "precision"])
 def test_the_key_is_the_content(network: dict[str, np.ndarray], tmp_path: Path, change: str) -> None:
-    store = SpectrumStore(tmp_path)
-    network_spectrum(network, store=store)
+    store = Store("spectra", folder=tmp_path)
+    measured(network, store=store)
     changed, dtype = dict(network), "float64"
     if change == "value":
         changed["a"] = network["a"].copy()
@@ -129,35 +121,35 @@ def test_the_key_is_the_content(network: dict[str, np.ndarray], tmp_path: Path, 
         changed["a"] = network["a"].astype(np.float16)
     else:
         dtype = "float32"
-    kept = network_spectrum(changed, store=store, dtype=dtype)
-    fresh = network_spectrum(changed, dtype=dtype)
+    kept = measured(changed, store=store, dtype=dtype)
+    fresh = measured(changed, dtype=dtype)
     assert np.array_equal(kept.eigenvalues, fresh.eigenvalues)
 
 
 def test_damaged_files_are_computed_again(network: dict[str, np.ndarray], tmp_path: Path) -> None:
-    store = SpectrumStore(tmp_path)
-    first = network_spectrum(network, store=store)
+    store = Store("spectra", folder=tmp_path)
+    first = measured(network, store=store)
     for path in store.files():
         path.write_bytes(path.read_bytes()[:-3])
-    assert np.array_equal(network_spectrum(network, store=store).eigenvalues, first.eigenvalues)
+    assert np.array_equal(measured(network, store=store).eigenvalues, first.eigenvalues)
 
 
 def test_an_interrupted_run_goes_on(network: dict[str, np.ndarray], tmp_path: Path) -> None:
     def interrupt() -> np.ndarray:
         raise KeyboardInterrupt
 
-    store = SpectrumStore(tmp_path)
+    store = Store("spectra", folder=tmp_path)
     reads: list[str] = []
     broken = dict(counting(network, reads))
     broken["last"] = StoredTensor("last", SHAPES["last"], "float32", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        network_spectrum(Checkpoint("broken", "test", broken.values()), store=store, jobs=1)
+        measured(Checkpoint("broken", "test", broken.values()), store=store, jobs=1)
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and "ThreadPool" in thread.name:
             thread.join(10)
     assert len(store) >= 1
-    kept = network_spectrum(network, store=store)
-    assert np.array_equal(kept.eigenvalues, network_spectrum(network).eigenvalues)
+    kept = measured(network, store=store)
+    assert np.array_equal(kept.eigenvalues, measured(network).eigenvalues)
 
 
 def test_recipes_need_no_reading(tmp_path: Path) -> None:
@@ -167,9 +159,9 @@ def test_recipes_need_no_reading(tmp_path: Path) -> None:
     def checkpoint(read: Callable[[], np.ndarray]) -> Checkpoint:
         return Checkpoint("one", "test", [StoredTensor("w", (4, 5), "float32", read, fingerprint="seed 1")])
 
-    store = SpectrumStore(tmp_path)
-    first = network_spectrum(checkpoint(lambda: np.eye(4, 5)), store=store)
-    assert np.array_equal(network_spectrum(checkpoint(forbidden), store=store).eigenvalues, first.eigenvalues)
+    store = Store("spectra", folder=tmp_path)
+    first = measured(checkpoint(lambda: np.eye(4, 5)), store=store)
+    assert np.array_equal(measured(checkpoint(forbidden), store=store).eigenvalues, first.eigenvalues)
 
 
 def test_every_recipe_of_a_group_counts(tmp_path: Path) -> None:
@@ -180,18 +172,18 @@ def test_every_recipe_of_a_group_counts(tmp_path: Path) -> None:
         first = StoredTensor("a", (4, 5), "float32", lambda: np.eye(4, 5), fingerprint="one")
         return Checkpoint("two", "test", [first, StoredTensor("b", (4, 5), "f", read, fingerprint=f"{seed}")])
 
-    store = SpectrumStore(tmp_path)
-    first, second = (network_spectrum(checkpoint(seed), store=store).eigenvalues for seed in (1, 2))
+    store = Store("spectra", folder=tmp_path)
+    first, second = (measured(checkpoint(seed), store=store).eigenvalues for seed in (1, 2))
     assert not np.allclose(first[4:], second[4:])
-    assert np.array_equal(second, network_spectrum(checkpoint(2)).eigenvalues)
+    assert np.array_equal(second, measured(checkpoint(2)).eigenvalues)
 
 
 def test_devices_do_not_share_what_they_computed(network: dict[str, np.ndarray], tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    store = SpectrumStore(tmp_path)
-    network_spectrum(network, store=store)
+    store = Store("spectra", folder=tmp_path)
+    measured(network, store=store)
     kept = len(store)
-    network_spectrum(network, store=store, device="cpu:0")
+    measured(network, store=store, device="cpu:0")
     assert len(store) == 2 * kept
 
 
@@ -211,18 +203,18 @@ def test_few_weights_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
         most = max(most, len(alive))
         return array
 
-    monkeypatch.setattr(spectra, "IN_FLIGHT_BYTES", 4 * 300 * 301)
+    monkeypatch.setattr(streaming, "IN_FLIGHT_BYTES", 4 * 300 * 301)
     tensors = [StoredTensor(f"l{number}", (300, 301), "float64", read) for number in range(12)]
-    network_spectrum(Checkpoint("many", "test", tensors), jobs=4)
+    measured(Checkpoint("many", "test", tensors), jobs=4)
     assert most <= 3
 
 
 def test_bad_weights_are_named(network: dict[str, np.ndarray]) -> None:
     network["tall"][1, 1] = np.nan
     with pytest.raises(InputError, match=r"layer 'tall' has NaN or infinite weights \(1 of 280\)"):
-        network_spectrum(network)
+        measured(network)
     with pytest.raises(InputError, match="overflow"):
-        network_spectrum({"huge": np.full((300, 300), 1e300)})
+        measured({"huge": np.full((300, 300), 1e300)})
 
 
 @pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "two"])
@@ -233,15 +225,15 @@ def test_jobs_must_be_positive(jobs: object) -> None:
 
 def test_a_device_of_torch_gives_the_same(network: dict[str, np.ndarray]) -> None:
     pytest.importorskip("torch")
-    here, there = network_spectrum(network), network_spectrum(network, device="cpu:0")
+    here, there = measured(network), measured(network, device="cpu:0")
     np.testing.assert_allclose(there.eigenvalues, here.eigenvalues, atol=1e-10)
     with pytest.raises(InputError, match="device 'nowhere' cannot compute"):
-        network_spectrum(network, device="nowhere")
+        measured(network, device="nowhere")
 
 
 def test_thousands_of_tiny_layers_in_moderate_time() -> None:
     tiny = np.random.default_rng(0).normal(size=(5000, 3, 2))
-    found = network_spectrum({f"l{number}": each for number, each in enumerate(tiny)})
+    found = measured({f"l{number}": each for number, each in enumerate(tiny)})
     singular = np.linalg.svd(tiny, compute_uv=False)
     assert found.structural_zeros == 5000
     np.testing.assert_allclose(
@@ -249,9 +241,24 @@ def test_thousands_of_tiny_layers_in_moderate_time() -> None:
     )
 
 
+def test_nothing_is_read_before_a_spectrum_is_asked_for_and_then_once(network: dict[str, np.ndarray]) -> None:
+    reads: list[str] = []
+    ensemble = layer_matrix_ensemble(counting(network, reads))
+    assert ensemble.name == "counted"
+    assert len(ensemble.orders) == 8
+    assert reads == []
+    first = ensemble.layers[0].eigenvalues
+    assert reads == ["a"]
+    assert ensemble.eigenvalues[:20].tolist() == first.tolist()
+    assert sorted(reads) == sorted(name for name in SHAPES if name != "b.bias")
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 1
+
+
 def test_a_layer_tells_its_line() -> None:
-    line = LayerSpectrum("fc", (3, 1, 2), np.array([0.0, 0.5, 4.0])).to_dict()
+    tensor = StoredTensor("fc", (3, 1, 2), "float32", lambda: np.array([[[2, 0]], [[0, 0]], [[0, 0.5]]]))
+    line = layer_matrix_ensemble({"fc": tensor}).to_dict()["layers"][0]
     assert line == {
         "name": "fc", "shape": [3, 1, 2], "order": 3, "columns": 2, "rank": 2, "structural_zeros": 1,
-        "largest_eigenvalue": 4.0,
+        "largest_eigenvalue": 4.0, "note": getattr(tensor, "note", ""),
     }  # fmt: skip

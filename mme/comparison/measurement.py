@@ -1,0 +1,205 @@
+"""One network: Var(CSD) with its error, what it looked at, and the same for its untrained control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mme.arguments import choice, shown
+from mme.comparison.options import Options
+from mme.ensembles.conjugacy import Conjugacy, conjugacy
+from mme.ensembles.conjugate import conjugate_spectrum
+from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
+from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.spectrum import pooled_spectrum
+from mme.errors import InputError
+from mme.result import Result
+from mme.store import Store
+from mme.weights.effective import effective_weights
+from mme.weights.laws import RULES, recognised_rule
+from mme.weights.untrained import untrained_control
+
+NO_MATRIX = ("one axis", "a single number")  # biases and the like, which no option brings in
+
+__all__ = ["Measurement", "difference_of", "measure", "validate_options"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Measurement(Result):
+    """One network against its conjugate ensemble, and its untrained control against the same.
+
+    Attributes
+    ----------
+    name : str
+    ensemble : LayerMatrixEnsemble
+        The layers that were measured, and what was left out.
+    csd : CircularSpectralDifference
+    conjugacy : Conjugacy
+        Both criteria of Definition 5.
+    control : CircularSpectralDifference, optional
+        Of the untrained control.
+    rule : str, optional
+        By which the control was drawn, or the name of the network that served as one.
+    reason : str
+        Whose rule that is and why it was taken, or why there is no control.
+    """
+
+    name: str
+    ensemble: LayerMatrixEnsemble
+    csd: CircularSpectralDifference
+    conjugacy: Conjugacy
+    control: CircularSpectralDifference | None = None
+    rule: str | None = None
+    reason: str = ""
+
+    @property
+    def inside(self) -> float | None:
+        """The share of all eigenvalues that lies in the window: what Var(CSD) looked at."""
+        return self.csd.inside
+
+    @property
+    def inside_nonzero(self) -> float | None:
+        """The same of the eigenvalues that are no structural zeros."""
+        return self.csd.inside_nonzero
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a line of a table tells."""
+        orders = self.ensemble.orders
+        record: dict[str, Any] = {
+            "name": self.name,
+            "variance": self.csd.variance,
+            "standard_error": _number(self.csd.standard_error),
+            "variance_without_noise": _number(self.csd.variance_without_noise),
+            "noise_floor": self.csd.noise_floor,
+            "largest_cumulative": self.csd.largest_cumulative,
+            "conjugate_as_printed": self.conjugacy.holds_as_printed,
+            "distance": self.conjugacy.distance,
+            "tolerance": self.conjugacy.tolerance,
+            "conjugate": self.conjugacy.holds,
+            "inside_window": self.inside,
+            "inside_window_nonzero": self.inside_nonzero,
+            "layers": len(orders),
+            "left_out": {name: why for name, why in self.ensemble.skipped if why not in NO_MATRIX},
+            "eigenvalues": sum(orders),
+            "structural_zeros": self.ensemble.structural_zeros,
+            "largest_order": max(orders),
+            "control_rule": self.rule,
+            "control_reason": self.reason,
+            "control_variance": None,
+            "control_standard_error": None,
+        }
+        if self.control is not None:
+            record["control_variance"] = self.control.variance
+            record["control_standard_error"] = _number(self.control.standard_error)
+        return record
+
+
+def _number(value: float) -> float | None:
+    """One draw has no standard error: nothing, rather than a NaN that JSON does not know."""
+    return float(value) if np.isfinite(value) else None
+
+
+def difference_of(
+    ensemble: LayerMatrixEnsemble, conjugate: Any, options: Options
+) -> CircularSpectralDifference:
+    """Return the circular spectral difference of a network and the spectrum of its conjugate ensemble."""
+    pooled = pooled_spectrum(ensemble, pooling=options.pooling)
+    return circular_spectral_difference(pooled, conjugate, **options.density)
+
+
+def measure(
+    source: Any,
+    options: Options | None = None,
+    *,
+    name: str | None = None,
+    control: Any = "auto",
+    jobs: int | None = None,
+    store: Store | None = None,
+    progress: bool = False,
+) -> Measurement:
+    """Measure one network.
+
+    Parameters
+    ----------
+    source : Checkpoint, or whatever `layer_matrix_ensemble` takes
+    options : Options, optional
+    name : str, optional
+        What the network is called.
+    control : str, network or None
+        What the weights were before training: the rule by which they are drawn, where "auto" takes that of
+        the architecture if it is known; or a network with the same layers, such as the checkpoint of epoch 0.
+        None compares with nothing.
+    jobs, store, progress
+        As in `LayerMatrixEnsemble.measured`.
+
+    Returns
+    -------
+    Measurement
+
+    Raises
+    ------
+    InputError
+        If the network, its control or an option cannot be used.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> network = {"fc": rng.normal(size=(30, 40)) / 6}
+    >>> one = measure(network, name="mine")
+    >>> one.csd.variance == circular_spectral_difference(network).variance, one.control is None
+    (True, True)
+    >>> measure(network, control="torch").rule
+    'torch'
+    """
+    options = validate_options(options)
+    work: dict[str, Any] = {"jobs": jobs, "store": store, "progress": progress}
+    ensemble = layer_matrix_ensemble(source, name=name, **options.selection)
+    ensemble.measured(device=options.device, **work)
+    conjugate = conjugate_spectrum(ensemble.orders, **options.drawing, **work)
+    csd = difference_of(ensemble, conjugate, options)
+    verdict = conjugacy(
+        pooled_spectrum(ensemble, pooling=options.pooling), conjugate, window=options.window,
+        bins=options.bins, zeros=options.zeros, bandwidth=options.bandwidth,
+    )  # fmt: skip
+    before, rule, reason = _control(source, control, options)
+    if before is None:
+        return Measurement(ensemble.name, ensemble, csd, verdict, reason=reason)
+    untrained = layer_matrix_ensemble(before, **options.selection)
+    layers, theirs = ({each.name: each.shape for each in net.layers} for net in (ensemble, untrained))
+    if layers != theirs:
+        odd = next(name for name in [*layers, *theirs] if layers.get(name) != theirs.get(name))
+        raise InputError(
+            f"control must have the layers of {ensemble.name} with the same names and shapes, "
+            f"but {odd!r} differs."
+        )
+    untrained.measured(device=options.device, **work)
+    control_csd = difference_of(untrained, conjugate, options)
+    return Measurement(ensemble.name, ensemble, csd, verdict, control_csd, rule, reason)
+
+
+def validate_options(options: Any) -> Options:
+    """Return the options; the default ones for None."""
+    if not isinstance(options, Options | None):
+        raise InputError(f"options must be an mme.comparison.Options, but it is {shown(options)}.")
+    return Options() if options is None else options
+
+
+def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | None, str]:
+    """The network to compare with, what it is called, and why it was taken; None where there is none."""
+    if not isinstance(control, str | None):
+        called = getattr(control, "name", None)
+        return control, called if isinstance(called, str) else "given network", "as given"
+    if control is None:
+        return None, None, "not asked for"
+    network = effective_weights(source)
+    recognised = recognised_rule(network) if control == "auto" else None
+    if control == "auto" and recognised is None:
+        return None, None, "the rule of its initial weights is not known"
+    if recognised is None:
+        rule = choice("control", control, RULES)
+        reason = f"{RULES[rule].title}, as asked for"
+    else:
+        rule, reason = recognised.rule, recognised.reason
+    return untrained_control(network, rule, rng=options.rng), rule, reason

@@ -1,0 +1,53 @@
+"""Work on several cores: tasks that are prepared one after the other, and computed a few at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from mme.arguments import integer
+
+__all__ = ["in_threads", "validate_jobs"]
+
+Found = TypeVar("Found")
+Task = tuple[int, Callable[[], Callable[[], Found]]]
+
+
+def validate_jobs(jobs: Any) -> int:
+    """Return how many tasks to work on at a time; one for each core of this process by default."""
+    if jobs is not None:
+        return integer("jobs", jobs, 1)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(tasks: Iterable[Task[Found]], jobs: int, memory: int) -> Iterator[tuple[int, Found]]:
+    """Yield the number and the result of each task, in the order in which they are finished.
+
+    A task is its size in bytes and a function that prepares it, in the calling thread, and returns what is to
+    be computed in another. At most `memory` bytes, or one task, are in flight. Every thread computes with one
+    BLAS thread, so the digits depend neither on the machine's cores nor on `jobs`.
+    """
+    waiting: dict[Future[Found], tuple[int, int]] = {}
+
+    def finished() -> Iterator[tuple[int, Found]]:
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            number, _ = waiting.pop(future)
+            yield number, future.result()
+
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        with threadpool_limits(1):
+            for number, (size, prepare) in enumerate(tasks):
+                while waiting and (
+                    len(waiting) >= 2 * jobs or sum(taken for _, taken in waiting.values()) + size > memory
+                ):
+                    yield from finished()
+                waiting[pool.submit(prepare())] = (number, size)
+            while waiting:
+                yield from finished()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # a thread cannot be stopped: nobody waits for it

@@ -1,0 +1,99 @@
+"""The eigenvalues of A Aᵀ from its smaller Gram side, by NumPy or on another device by torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from mme.errors import InputError
+from mme.extras import required
+
+__all__ = ["Solver", "gram_solver", "smaller_gram_eigenvalues", "spectrum_of_weights"]
+
+EXTREME = 50  # beyond 2^±50 squares and their sums come near the range of float32
+BLOCK_ENTRIES = 2**24  # of A in the working precision at a time: 128 MB
+
+Solver = Callable[[np.ndarray, str], np.ndarray]
+
+
+def smaller_gram_eigenvalues(weights: np.ndarray, dtype: str = "float64") -> np.ndarray:
+    """Return the eigenvalues of A Aᵀ or Aᵀ A, whichever is smaller: both have the same non-zero ones.
+
+    Examples
+    --------
+    >>> smaller_gram_eigenvalues(np.array([[3.0], [4.0]]))
+    array([25.])
+    """
+    wide = weights if weights.shape[0] <= weights.shape[1] else weights.T
+    short, long = wide.shape
+    gram = np.zeros((short, short), dtype)
+    step = max(BLOCK_ENTRIES // short, 1)
+    for start in range(0, long, step):
+        block = wide[:, start : start + step].astype(dtype, copy=False)
+        gram += block @ block.T
+    return np.asarray(np.linalg.eigvalsh(gram))
+
+
+def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver) -> np.ndarray:
+    """Return all N eigenvalues of A Aᵀ in ascending order, the structural zeros among them.
+
+    Examples
+    --------
+    >>> spectrum_of_weights("fc", np.array([[3.0], [4.0]]), "float64", smaller_gram_eigenvalues)
+    array([ 0., 25.])
+    """
+    order, columns = tensor.shape[0], prod(tensor.shape[1:])
+    # One order in memory, so that the digits do not depend on where the weights came from.
+    matrix = np.ascontiguousarray(tensor).reshape(order, columns)
+    # A power of two scales without rounding; it keeps the products of extreme weights in range.
+    exponent = int(np.frexp(max(float(matrix.max()), -float(matrix.min())))[1])
+    is_extreme = abs(exponent) > EXTREME
+    values = solve(np.ldexp(matrix, -exponent) if is_extreme else matrix, dtype)
+    # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
+    values = np.sort(np.abs(values))
+    if is_extreme:
+        with np.errstate(over="ignore", under="ignore"):
+            values = np.ldexp(values, 2 * exponent)
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
+                "rescale the weights."
+            )
+    return np.concatenate([np.zeros(max(order - columns, 0), values.dtype), values])
+
+
+def gram_solver(device: Any, dtype: str = "float64") -> Solver:
+    """Return `smaller_gram_eigenvalues`, or for a torch device such as ``"cuda"`` its counterpart there.
+
+    Raises
+    ------
+    InputError
+        If torch is missing or cannot compute there in this precision.
+
+    Examples
+    --------
+    >>> gram_solver("cpu:0")(np.array([[3.0], [4.0]]), "float64")
+    array([25.])
+    """
+    if device == "cpu":
+        return smaller_gram_eigenvalues
+    if not isinstance(device, str):
+        raise InputError(f"device must be a name such as 'cpu' or 'cuda', but it is {device!r}.")
+    torch = required("torch", "torch", f"device {device!r}")
+
+    def solve(weights: np.ndarray, dtype: str) -> np.ndarray:
+        there = torch.as_tensor(np.ascontiguousarray(weights.astype(dtype, copy=False))).to(device)
+        gram = there @ there.mT if there.shape[0] <= there.shape[1] else there.mT @ there
+        return np.asarray(torch.linalg.eigvalsh(gram).cpu().numpy())
+
+    try:
+        solve(np.eye(2), dtype)  # not every device has double precision
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"device {device!r} cannot compute eigenvalues in {dtype} here ({reason}); use 'cpu'."
+        ) from None
+    return solve

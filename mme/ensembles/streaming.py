@@ -1,0 +1,111 @@
+"""Eigenvalues of a network's layers, streamed: read, squared, diagonalised and forgotten group by group.
+
+A group is one large layer, or as many small ones as make a few megabytes. It is the unit of work for the
+cores and of what is kept on disk, so an interrupted run goes on after the last finished group, and memory
+stays near the largest layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mme.ensembles.parallel import Task, in_threads, validate_jobs
+from mme.ensembles.solvers import Solver, gram_solver, spectrum_of_weights
+from mme.progress import tracked
+from mme.store import Store, key_of
+
+if TYPE_CHECKING:
+    from mme.ensembles.layers import Layer
+
+__all__ = ["compute_eigenvalues"]
+
+BYTES = 4  # of a weight, as most are stored
+GROUP_BYTES = 2**23
+ALONE = 256  # layers whose smaller side has this order are groups of their own
+IN_FLIGHT_BYTES = 2**29  # weights in memory at a time, one layer at least
+
+Group = list["Layer"]
+Spectra = list[np.ndarray]
+
+
+def compute_eigenvalues(
+    layers: Sequence[Layer],
+    *,
+    jobs: int | None = None,
+    device: str = "cpu",
+    store: Store | None = None,
+    title: str = "",
+) -> Iterator[tuple[Group, Spectra]]:
+    """Yield groups of layers with their eigenvalues, read-only, as they are finished; `title` shows a bar."""
+    jobs = validate_jobs(jobs)
+    solvers = {dtype: gram_solver(device, dtype) for dtype in sorted({layer.dtype for layer in layers})}
+    store = Store("spectra-2", enabled=False) if store is None else store
+    groups = list(_groups(layers))
+    tasks = (_task(group, device, solvers[group[0].dtype], store) for group in groups)
+    steps = in_threads(tasks, jobs, IN_FLIGHT_BYTES)
+    for number, found in tracked(steps, title, total=len(groups), show=bool(title)):
+        found.setflags(write=False)
+        stops = np.cumsum([layer.order for layer in groups[number]])
+        yield groups[number], np.split(found, stops[:-1])
+
+
+def _groups(layers: Sequence[Layer]) -> Iterator[Group]:
+    """Split the layers: a large one alone, small ones in runs of a few megabytes."""
+    run: Group = []
+    size = 0
+    for layer in layers:
+        added = _size([layer])
+        is_large = min(layer.order, layer.columns) >= ALONE
+        if run and (is_large or size + added > GROUP_BYTES):
+            yield run
+            run, size = [], 0
+        run.append(layer)
+        size += GROUP_BYTES if is_large else added
+    if run:
+        yield run
+
+
+def _size(group: Group) -> int:
+    return sum(BYTES * layer.order * layer.columns for layer in group)
+
+
+def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.ndarray]:
+    dtype = group[0].dtype
+
+    def prepare() -> Callable[[], np.ndarray]:
+        # What follows from recipes, such as a seed, is found without drawing it.
+        recipes = [getattr(layer.given, "fingerprint", None) for layer in group]
+        recipe = None if None in recipes else key_of(dtype, device, "recipe", *map(str, recipes))
+        kept = None if recipe is None else store.get(recipe)
+        if kept is not None:
+            return lambda: kept
+        tensors = [layer.tensor for layer in group]
+        return lambda: spectra_of(tensors, recipe)
+
+    def spectra_of(tensors: list[np.ndarray], recipe: str | None) -> np.ndarray:
+        key = _content_key(tensors, dtype, device) if recipe is None and store.enabled else recipe
+        kept = None if key is None or key == recipe else store.get(key)
+        if kept is not None:
+            return kept
+        spectra = [
+            spectrum_of_weights(layer.name, tensor, dtype, solve)
+            for layer, tensor in zip(group, tensors, strict=True)
+        ]
+        found = np.concatenate(spectra)
+        if key is not None:
+            store.put(key, found)
+        return found
+
+    return _size(group), prepare
+
+
+def _content_key(tensors: list[np.ndarray], dtype: str, device: str) -> str:
+    """The key of the numbers themselves."""
+    parts: list[str | memoryview] = [dtype, device]
+    for tensor in tensors:
+        contiguous = np.ascontiguousarray(tensor)
+        parts += [f"{tensor.shape} {contiguous.dtype.str}", contiguous.data.cast("B")]
+    return key_of(*parts)
