@@ -20,7 +20,8 @@ def shown(value: Any) -> str:
     """Return a wrong value as a sentence can repeat it: its type where it is long or an object."""
     is_plain = value is None or isinstance(value, str | bytes | Real | np.generic | tuple | list | dict)
     words = "" if not is_plain or len(str(value)) > 10 * LONGEST_SHOWN else repr(value)
-    return words if words and len(words) <= LONGEST_SHOWN else f"of type {type(value).__name__}"
+    is_short = words and len(words) <= LONGEST_SHOWN and "\n" not in words
+    return words if is_short else f"of type {type(value).__name__}"
 
 
 def choice(name: str, value: Any, allowed: Iterable[str]) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from mme.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from mme.transforms.ladder import Step, Stopping, ladder, stopping
     from mme.transforms.retraining import retrain
     from mme.transforms.scaling import fold_batch_norm, rescale_before_norm, rescale_pairs
+    from mme.transforms.steps import Step, Stopping, ladder, stopping
     from mme.transforms.tensors import prune, quantise, truncate_rank
     from mme.transforms.units import permute_hidden_units, remove_units
 
@@ -24,9 +24,9 @@ __all__ = [
 ]  # fmt: skip
 
 _NAMES = {
-    "ladder": ("Step", "Stopping", "ladder", "stopping"),
     "retraining": ("retrain",),
     "scaling": ("fold_batch_norm", "rescale_before_norm", "rescale_pairs"),
+    "steps": ("Step", "Stopping", "ladder", "stopping"),
     "tensors": ("prune", "quantise", "truncate_rank"),
     "units": ("permute_hidden_units", "remove_units"),
 }

@@ -12,10 +12,11 @@ from mme.errors import InputError
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import VGG
 from mme.networks.training import checked_module
+from mme.weights.parts import refuse_parts
 
 __all__ = ["Link", "WeightLayer", "hidden_links", "normalised_layers", "sequences"]
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+WEIGHT_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 # f(c x) = c f(x) for c > 0, unit by unit
 HOMOGENEOUS = (
@@ -101,7 +102,7 @@ def hidden_links(model: nn.Module) -> list[Link]:
         first: WeightLayer | None = None
         between: list[nn.Module] = []
         for layer in layers:
-            if _is_weight_layer(layer) and getattr(layer, "groups", 1) == 1 and uses[id(layer)] == 1:
+            if isinstance(layer, WEIGHT_LAYERS) and getattr(layer, "groups", 1) == 1 and uses[id(layer)] == 1:
                 if first is not None and _fits(first, between, layer):
                     links.append(Link(first, tuple(between), layer))
                 first, between = layer, []
@@ -124,7 +125,7 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
         (layer, norm)
         for layers in chains
         for layer, norm in pairwise(layers)
-        if _is_weight_layer(layer) and isinstance(norm, NORMS)
+        if isinstance(layer, WEIGHT_LAYERS) and isinstance(norm, NORMS)
         if uses[id(layer)] == uses[id(norm)] == 1
     ]
     if not pairs:
@@ -140,13 +141,9 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
 
 def _chains(model: nn.Module) -> tuple[list[list[nn.Module]], Counter[int]]:
     """The chains of a network, and how often each layer stands in them."""
-    chains = list(sequences(checked_module(model)))
+    refuse_parts("model", checked_module(model).state_dict())
+    chains = list(sequences(model))
     return chains, Counter(id(layer) for layers in chains for layer in layers)
-
-
-def _is_weight_layer(layer: nn.Module) -> TypeGuard[WeightLayer]:
-    """Whether it is a convolution or linear layer that holds its weights itself, and not in parts."""
-    return isinstance(layer, (*CONVOLUTIONS, nn.Linear)) and isinstance(layer.weight, nn.Parameter)
 
 
 def _is_chain(layer: nn.Module) -> TypeGuard[nn.Sequential]:

@@ -9,9 +9,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from mme.arguments import number
 from mme.errors import InputError
 from mme.networks._torch import nn, torch
-from mme.transforms.links import WeightLayer, hidden_links, normalised_layers
+from mme.transforms.links import hidden_links, normalised_layers
 
 __all__ = ["fold_batch_norm", "rescale_before_norm", "rescale_pairs"]
+
+SMALLEST, LARGEST = 1e-6, 1e6  # factors; beyond, single precision ends
 
 
 def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
@@ -25,7 +27,7 @@ def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
     model : torch.nn.Module
         Layers in an `nn.Sequential` that a batch normalisation follows directly are rescaled.
     factor : float
-        Positive and finite.
+        From 10⁻⁶ to 10⁶.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
     Raises
     ------
     InputError
-        If the factor is not positive and finite, the model has no such layer, or a normalisation has no
+        If the factor is out of range, the model has no such layer, or a normalisation has no
         running statistics or no γ.
 
     Examples
@@ -45,13 +47,14 @@ def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
     >>> torch.equal(4 * model[0].weight, larger[0].weight), torch.allclose(model(x), larger(x))
     (True, True)
     """
-    factor = number("factor", factor, above=0)
+    factor = number("factor", factor, SMALLEST, LARGEST)
     for _, norm in normalised_layers(model):
         if norm.weight is None:
             raise InputError("model must have batch normalisations with weights (affine=True).")
     scaled = copy.deepcopy(model)
     for layer, norm in normalised_layers(scaled):
-        _multiply(layer, factor)
+        for values in layer.parameters():
+            values.data *= factor
         assert norm.running_mean is not None  # as `normalised_layers` made sure
         assert norm.running_var is not None
         old = torch.sqrt(norm.running_var + norm.eps)
@@ -86,12 +89,14 @@ def rescale_pairs(model: nn.Module, factor: float) -> nn.Module:
     >>> torch.equal(model[2].weight / 4, other[2].weight), torch.allclose(model(x), other(x))
     (True, True)
     """
-    factor = number("factor", factor, above=0)
+    factor = number("factor", factor, SMALLEST, LARGEST)
+    hidden_links(model)  # refuses what has no such layers
     scaled = copy.deepcopy(model)
     taken: set[int] = set()
     for link in hidden_links(scaled):
         if link.is_homogeneous and id(link.first) not in taken:
-            _multiply(link.first, factor)
+            for values in link.first.parameters():
+                values.data *= factor
             link.second.weight.data *= 1 / factor
             taken |= {id(link.first), id(link.second)}
     if not taken:
@@ -152,10 +157,3 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
             if child in others:
                 setattr(parent, name, others[child])
     return folded
-
-
-def _multiply(layer: WeightLayer, factor: float) -> None:
-    """Multiply a layer's output: its weights and its bias."""
-    layer.weight.data *= factor
-    if layer.bias is not None:
-        layer.bias.data *= factor

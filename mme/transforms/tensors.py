@@ -15,8 +15,6 @@ from mme.weights.parts import refuse_parts
 
 __all__ = ["prune", "quantise", "stored_numbers", "truncate_rank"]
 
-MOST_BITS = 32
-
 
 def prune(source: Any, share: float) -> Any:
     """Return a copy of a network whose weights of smallest magnitude are zero, layer by layer.
@@ -83,7 +81,7 @@ def quantise(source: Any, bits: int) -> Any:
     array([[ 3., -1.],
            [ 0.,  2.]])
     """
-    levels = 2 ** (integer("bits", bits, 2, MOST_BITS) - 1) - 1
+    levels = 2 ** (integer("bits", bits, 2, 32) - 1) - 1
 
     def rounded(weights: np.ndarray) -> np.ndarray:
         largest = float(np.abs(weights).max())
@@ -149,7 +147,10 @@ def _stored(values: np.ndarray) -> int:
 def _changed(source: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     """A new network whose floating-point tensors with two or more axes are those that `change` makes."""
     entries = _entries(source)
-    new = {name: _copied(value) for name, value in entries.items()}
+    new = {
+        name: value.detach().clone() if hasattr(value, "detach") else np.array(value)
+        for name, value in entries.items()
+    }
     weights = [name for name, value in new.items() if value.ndim >= 2 and "float" in str(value.dtype)]
     if not weights:
         raise InputError("source must hold a floating-point tensor with two or more axes, but has none.")
@@ -163,10 +164,6 @@ def _changed(source: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     # A state dict also holds buffers; the running statistics of a layer have one axis and so stay.
     model.load_state_dict(new)
     return model
-
-
-def _copied(value: Any) -> Any:
-    return value.detach().clone() if hasattr(value, "detach") else np.array(value)
 
 
 def _like(old: Any, new: np.ndarray) -> Any:

@@ -123,6 +123,7 @@ def recognised_rule(checkpoint: Checkpoint) -> RecognisedRule | None:
 
     Examples
     --------
+    >>> from mme.weights import StoredTensor
     >>> conv = StoredTensor("layer1.0.conv1.weight", (64, 64, 3, 3), "float32", lambda: np.ones(1))
     >>> recognised_rule(Checkpoint("mine", "torch", [conv])).reason
     "torchvision's ResNet rule, guessed from the name layer1.0.conv1.weight"

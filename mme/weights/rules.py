@@ -10,105 +10,79 @@ from typing import Any
 
 import numpy as np
 
+from mme.errors import InputError
 from mme.weights.stored import StoredTensor
 
 __all__ = ["Rule", "Shape"]
 
 Shape = tuple[int, ...]
+Tensors = dict[str, StoredTensor]
+Names = Mapping[str, str]  # templates of names, by what the tensors are called in the formula
 
-# What stands in a template of names: p is a module's path, and x the name of one of its tensors.
+# What may stand in a template: a module's path, a tensor's own name, an adapter's, and that of a kernel.
 VARIABLES = {"p": r"(?:.*[./])?", "x": r"[^./]+", "a": r"[^./]+", "kernel": r"kernel(?::\d+)?"}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the table: the parts of a weight, when they are these, and the weight.
+    """A row of the table: which stored parts make which weight, and how."""
 
-    Attributes
-    ----------
-    note : str or callable
-        How the weight came to be; a callable takes the parts.
-    made : str
-        Template of the weight's name.
-    parts : dict of str to str
-        Templates of names, by what they are called in the formula; the first one is looked for. They do not
-        appear as tensors of their own.
-    shape : callable
-        Takes the parts, stored, to the weight's shape; None where they are something else.
-    weight : callable
-        Takes this shape and the parts' numbers to the weight.
-    optional, beside : dict of str to str
-        Further parts that may be missing, and tensors that `shape` may look at without using them up.
-    alone : str
-        Template of a prefix below which nothing else may lie.
-    """
-
-    note: str | Callable[..., str]
+    note: str | Callable[..., str]  # how the weight came to be; a callable takes the parts
     made: str
-    parts: Mapping[str, str]
-    shape: Callable[..., Shape | None]
-    weight: Callable[..., np.ndarray]
-    optional: Mapping[str, str] = field(default_factory=dict)
-    beside: Mapping[str, str] = field(default_factory=dict)
-    alone: str = ""
+    parts: Names  # the first one is looked for; none of them remains a tensor of its own
+    shape: Callable[..., Shape | None]  # of the weight, from the stored parts; None where they do not fit
+    weight: Callable[..., np.ndarray]  # from this shape and the parts' numbers
+    optional: Names = field(default_factory=dict)  # parts that may be missing
+    beside: Names = field(default_factory=dict)  # what `shape` may look at, and what remains
+    alone: str = ""  # a prefix below which nothing but the parts may lie
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """What the name of the first part looks like."""
         pieces = re.split(r"{(\w+)}", next(iter(self.parts.values())))
-        groups = (
-            f"(?P<{piece}>{VARIABLES[piece]})" if place % 2 else re.escape(piece)
-            for place, piece in enumerate(pieces)
-        )
-        return re.compile("".join(groups))
+        groups = (f"(?P<{piece}>{VARIABLES[piece]})" for piece in pieces[1::2])
+        return re.compile("".join(map("".join, zip(map(re.escape, pieces[::2]), (*groups, ""), strict=True))))
 
-    def apply(self, tensors: dict[str, StoredTensor], places: dict[str, int]) -> None:
+    def apply(self, tensors: Tensors, places: dict[str, int]) -> None:
         """Put weights in the place of their parts, wherever these are found."""
-        for name in list(tensors):
-            match = self.pattern.fullmatch(name)
-            if match is None or name not in tensors:
+        for match in filter(None, map(self.pattern.fullmatch, list(tensors))):
+            if match[0] not in tensors:  # used up meanwhile
                 continue
-            used = self._found({**self.parts, **self.optional}, match, tensors)
-            shape = None
-            if self.parts.keys() <= used.keys() and not self._crowded(match, tensors, used):
-                shape = self.shape(**used, **self._found(self.beside, match, tensors))
-            if shape is None:
+            used = _found({**self.parts, **self.optional}, match, tensors)
+            names = {part.name for part in used.values()}
+            below = self.alone.format(**match.groupdict())
+            others = below and any(name.startswith(below) and name not in names for name in tensors)
+            if others or not self.parts.keys() <= used.keys():
                 continue
-            for part in used.values():
-                del tensors[part.name]
-            made = self._made(self.made.format(**match.groupdict()), shape, used)
-            tensors[made.name] = made
-            places[made.name] = places[name]
+            shape = self.shape(**used, **_found(self.beside, match, tensors))
+            if shape is not None:
+                for name in names:
+                    del tensors[name]
+                made = self._made(self.made.format(**match.groupdict()), shape, used)
+                tensors[made.name], places[made.name] = made, places[match[0]]
 
-    def _found(
-        self, templates: Mapping[str, str], match: re.Match[str], tensors: Mapping[str, StoredTensor]
-    ) -> dict[str, StoredTensor]:
-        names = {role: template.format(**match.groupdict()) for role, template in templates.items()}
-        return {role: tensors[name] for role, name in names.items() if name in tensors}
-
-    def _crowded(
-        self, match: re.Match[str], tensors: Mapping[str, StoredTensor], used: Mapping[str, StoredTensor]
-    ) -> bool:
-        prefix = self.alone.format(**match.groupdict())
-        taken = {part.name for part in used.values()}
-        return bool(prefix) and any(name.startswith(prefix) and name not in taken for name in tensors)
-
-    def _made(self, name: str, shape: Shape, parts: dict[str, StoredTensor]) -> StoredTensor:
+    def _made(self, name: str, shape: Shape, parts: Tensors) -> StoredTensor:
         def read() -> np.ndarray:
-            return self.weight(shape, **{role: _wide(part.read()) for role, part in parts.items()})
+            numbers = {role: _wide(part.read()) for role, part in parts.items()}
+            try:
+                return self.weight(shape, **numbers)
+            except (ArithmeticError, LookupError) as error:  # codes or indices that lead out of their tables
+                stored = ", ".join(part.name for part in parts.values())
+                raise InputError(f"{name} cannot be made of {stored}: they do not fit together.") from error
 
         note = self.note if isinstance(self.note, str) else self.note(**parts)
-        places = tuple(part.location for part in parts.values())
+        notes = "; ".join([*(part.note for part in parts.values() if part.note), note])
         floats = {part.dtype for part in parts.values() if part.shape and part.dtype.startswith("float")}
-        return StoredTensor(
-            name,
-            shape,
-            floats.pop() if len(floats) == 1 else "float32",
-            read,
-            frozenset().union(*(part.types for part in parts.values())),
-            location=None if None in places else (self.made, places),
-            note="; ".join([*(part.note for part in parts.values() if part.note), note]),
-        )
+        dtype = floats.pop() if len(floats) == 1 else "float32"
+        types = frozenset().union(*(part.types for part in parts.values()))
+        places = tuple(part.location for part in parts.values())
+        location = None if None in places else (self.made, places)
+        return StoredTensor(name, shape, dtype, read, types, location=location, note=notes)
+
+
+def _found(templates: Names, match: re.Match[str], tensors: Tensors) -> Tensors:
+    names = {role: template.format(**match.groupdict()) for role, template in templates.items()}
+    return {role: tensors[name] for role, name in names.items() if name in tensors}
 
 
 def _wide(array: Any) -> np.ndarray:

@@ -19,6 +19,7 @@ from mme.arguments import choice, generator, integer, shown
 from mme.errors import InputError
 from mme.weights.arrays import as_numpy
 from mme.weights.laws import RULES, TORCH, Law, Rule, recognised_rule
+from mme.weights.parts import refuse_parts
 from mme.weights.stored import Checkpoint, StoredTensor
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def untrained_control(
         seed = int(rng) if isinstance(rng, Integral) else int(draws.integers(2**63 - 1))
         return _checkpoint_control(source, rule, seed, groups)
     if isinstance(source, Mapping):
+        refuse_parts("source", filter(lambda name: isinstance(name, str), source))
         return _mapping_control(source, RULES[rule or "torch"], draws, groups)
     torch = sys.modules.get("torch")  # whoever has a module has imported it
     if torch is None or not isinstance(source, torch.nn.Module):
@@ -133,6 +135,7 @@ def untrained_control(
             "source must be a Checkpoint, a mapping of names to arrays or a torch.nn.Module, "
             f"but it is of type {type(source).__name__}."
         )
+    refuse_parts("source", source.state_dict())
     if any(each.is_meta or torch.nn.parameter.is_lazy(each) for each in source.parameters()):
         raise InputError("source must hold weights, but some are on the meta device or have no shape yet.")
     return _reset(source, draws) if rule is None else _module_control(source, RULES[rule], draws, groups)
@@ -163,9 +166,11 @@ def _checkpoint_control(
         count = groups.get(name, _groups_of(shape))
         recipe = (rule, shape, count, seed, taken[shape, count])
         taken[shape, count] += 1
-        read, print_ = partial(_drawn, *recipe), f"untrained {recipe}"
+        read, key = partial(_drawn, *recipe), f"untrained {recipe}"
         drawn.append(
-            StoredTensor(name, shape, "float32", read, tensor.types, "", tensor.location, print_)
+            StoredTensor(
+                name, shape, "float32", read, tensor.types, location=tensor.location, fingerprint=key
+            )
         )
     return Checkpoint(source.name, "untrained", drawn, rule)
 

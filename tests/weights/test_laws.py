@@ -1,68 +1,23 @@
-"""Untrained controls drawn from a seed have the laws of the rules, and share draws by shape."""
+"""Which rule a network's weights were drawn by is told by its names, and the reason says how surely."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mme.checkpoints import Checkpoint, StoredTensor
-from mme.checkpoints.control import recognised_rule, untrained_checkpoint
 from mme.errors import InputError
+from mme.weights.laws import recognised_rule
+from mme.weights.stored import Checkpoint, StoredTensor
 
 
-def unread() -> np.ndarray:
-    raise AssertionError("the control must not read the weights")
+def checkpoint(shapes: dict[str, tuple[int, ...]], rule: str | None = None, form: str = "test") -> Checkpoint:
+    tensors = [StoredTensor(name, shape, "float32", lambda: np.ones(1)) for name, shape in shapes.items()]
+    return Checkpoint("net", form, tensors, rule)
 
 
-def checkpoint(shapes: dict[str, tuple[int, ...]], rule: str | None = None) -> Checkpoint:
-    return Checkpoint("net", "test", [StoredTensor(n, s, "float32", unread) for n, s in shapes.items()], rule)
-
-
-@pytest.mark.parametrize(
-    ("rule", "shape", "variance", "uniform"),
-    [
-        ("resnet", (128, 64, 3, 3), 2 / (128 * 9), False),
-        ("vgg", (128, 64, 3, 3), 2 / (128 * 9), False),
-        ("densenet", (128, 64, 3, 3), 2 / (64 * 9), False),
-        ("torch", (128, 64, 3, 3), 1 / (3 * 64 * 9), True),
-        ("efficientnet", (512, 1, 5, 5), 2 * 512 / (512 * 25), False),  # depthwise
-        ("resnet", (300, 200), 1 / (3 * 200), True),
-        ("vgg", (300, 200), 1e-4, False),
-        ("efficientnet", (300, 200), 1 / (3 * 300), True),
-    ],
-)
-def test_laws(rule: str, shape: tuple[int, ...], variance: float, uniform: bool) -> None:
-    drawn = untrained_checkpoint(checkpoint({"w": shape}), rule, seed=1)["w"].read()
-    assert drawn.shape == shape
-    assert drawn.dtype == np.float32
-    squares = drawn.astype(float).ravel() ** 2
-    assert abs(squares.mean() - variance) < 4 * squares.std() / np.sqrt(squares.size)
-    assert (np.abs(drawn).max() <= 1.0001 * np.sqrt(3 * variance)) == uniform
-
-
-def test_the_same_shape_draws_anew_and_the_next_network_draws_the_same() -> None:
-    one = untrained_checkpoint(checkpoint({"a": (8, 9), "b": (8, 9), "c": (9, 8)}), "torch")
-    two = untrained_checkpoint(checkpoint({"x": (9, 8), "y": (8, 9)}), "torch")
-    assert not np.allclose(one["a"].read(), one["b"].read())
-    assert np.array_equal(two["y"].read(), one["a"].read())
-    assert np.array_equal(two["x"].read(), one["c"].read())
-    assert two["y"].fingerprint == one["a"].fingerprint != one["b"].fingerprint
-    seeds = [untrained_checkpoint(checkpoint({"a": (8, 9)}), "torch", seed=seed) for seed in (0, 1)]
-    assert not np.allclose(seeds[0]["a"].read(), seeds[1]["a"].read())
-    assert seeds[0]["a"].fingerprint != seeds[1]["a"].fingerprint
-
-
-def test_groups_that_are_known_count() -> None:
-    shape = (64, 4, 3, 3)
-    loose, grouped = (
-        untrained_checkpoint(checkpoint({"w": shape}), "efficientnet", groups=groups)["w"].read()
-        for groups in (None, {"w": 16})
-    )
-    assert grouped.std() / loose.std() == pytest.approx(4, rel=0.05)
-
-
-def test_only_weight_tensors_are_drawn() -> None:
-    skipped = StoredTensor("s", (4, 4), "float32", unread, skip="an index table")
-    source = Checkpoint("net", "test", [*checkpoint({"w": (4, 4), "b": (4,)}).values(), skipped])
-    assert list(untrained_checkpoint(source, "torch")) == ["w"]
+STEM = {"conv1.weight": (64, 3, 7, 7)}
 
 
 @pytest.mark.parametrize(
@@ -80,15 +35,60 @@ def test_only_weight_tensors_are_drawn() -> None:
     ],
 )
 def test_families_are_recognised_by_names(shapes: dict[str, tuple[int, ...]], rule: str | None) -> None:
-    assert recognised_rule(checkpoint(shapes)) == rule
+    found = recognised_rule(checkpoint(shapes))
+    assert (None if found is None else found.rule) == rule
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "transformer.h.0.attn.c_attn.weight",
+        "h.3.attn.c_attn.weight",
+        "bert.encoder.layer.0.attention.self.query.weight",
+        "vit.encoder.layer.0.attention.attention.query.weight",
+        "distilbert.transformer.layer.0.attention.q_lin.weight",
+        "model.layers.0.self_attn.q_proj.weight",
+        "gpt_neox.layers.0.attention.query_key_value.weight",
+    ],
+)
+def test_transformers(name: str) -> None:
+    found = recognised_rule(checkpoint({name: (12, 12)}))
+    assert found is not None
+    assert found.rule == "transformer"
+    assert found.reason == f"N(0, 0.02²) for every layer, as in GPT-2 and BERT, guessed from the name {name}"
+
+
+@pytest.mark.parametrize(
+    "name", ["layers.0.self_attn.in_proj_weight", "block.0.layer.0.SelfAttention.q.weight", "h.0.weight"]
+)
+def test_transformers_of_other_rules_are_not_taken_for_them(name: str) -> None:
+    assert recognised_rule(checkpoint({name: (12, 12)})) is None
+
+
+def test_reasons() -> None:
+    block = {"layer1.0.conv1.weight": (64, 64, 3, 3)}
+    rule, name = "torchvision's ResNet rule", "layer1.0.conv1.weight"
+    for given, reason in (
+        (checkpoint(STEM | block), f"{rule}, because of layer1.0.conv1.weight"),
+        (checkpoint({"conv1.weight": (16, 3, 3, 3)} | block), f"{rule}, guessed from the name {name}"),
+        (checkpoint({"w": (3, 3)}, "resnet"), f"{rule}, as the network's source says"),
+        (
+            checkpoint({"dense/kernel": (3, 3)}, form="keras"),
+            "Glorot's uniform rule, Keras's default, for the file is Keras's",
+        ),
+    ):
+        found = recognised_rule(given)
+        assert found is not None
+        assert found.reason == reason
 
 
 def test_what_the_checkpoint_says_goes_first() -> None:
-    assert recognised_rule(checkpoint({"layer1.0.conv1.weight": (8, 8, 3, 3)}, "torch")) == "torch"
+    found = recognised_rule(checkpoint(STEM | {"layer1.0.conv1.weight": (8, 8, 3, 3)}, "torch"))
+    assert found is not None
+    assert found.rule == "torch"
 
 
-def test_refuses_to_guess() -> None:
-    with pytest.raises(InputError, match="architecture of net is not known"):
-        untrained_checkpoint(checkpoint({"w": (4, 4)}))
-    with pytest.raises(InputError, match="rule must be one of"):
-        untrained_checkpoint(checkpoint({"w": (4, 4)}), "he")
+@pytest.mark.parametrize("wrong", [None, {"w": np.eye(2)}, "net.pt"])
+def test_what_is_no_checkpoint(wrong: Any) -> None:
+    with pytest.raises(InputError, match="checkpoint must be a Checkpoint"):
+        recognised_rule(wrong)

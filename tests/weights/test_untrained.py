@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from mme.errors import InputError
-from mme.networks import untrained_control
-from mme.networks.control import RULES
+from mme.weights.laws import RULES
+from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.untrained import untrained_control
 
 STANDARD_ERRORS = 4.5
 
@@ -31,6 +32,14 @@ def uniform(values: np.ndarray) -> bool:
     return bool((values**4).mean() / (values**2).mean() ** 2 < 2.4)
 
 
+def unread() -> np.ndarray:
+    raise AssertionError("the control must not read the weights")
+
+
+def checkpoint(shapes: dict[str, tuple[int, ...]], rule: str | None = None) -> Checkpoint:
+    return Checkpoint("net", "test", [StoredTensor(n, s, "float32", unread) for n, s in shapes.items()], rule)
+
+
 @pytest.mark.parametrize(
     ("rule", "shape", "spread", "is_uniform"),
     [
@@ -46,6 +55,12 @@ def uniform(values: np.ndarray) -> bool:
         ("efficientnet", (64, 16, 3, 3), math.sqrt(1 / 288), False),
         ("efficientnet", (512, 1, 5, 5), math.sqrt(2) / 5, False),
         ("efficientnet", (64, 100), 1 / 8 / math.sqrt(3), True),
+        ("glorot", (64, 16, 3, 3), math.sqrt(2 / (144 + 576)), True),
+        ("glorot", (50, 200), math.sqrt(2 / 250), True),
+        ("kaiming", (64, 16, 3, 3), math.sqrt(1 / 72), False),
+        ("kaiming", (50, 200), 0.1, False),
+        ("transformer", (64, 16, 3, 3), 0.02, False),
+        ("transformer", (50, 200), 0.02, False),
     ],
 )
 def test_spread_and_shape_of_each_law(
@@ -59,6 +74,10 @@ def test_spread_and_shape_of_each_law(
     assert uniform(drawn) == is_uniform
     if is_uniform:
         assert 0.99 < abs(drawn).max() / (spread * math.sqrt(3)) <= 1
+    lazily = untrained_control(checkpoint({"a.weight": shape}), rule, rng=1)["a.weight"].read()
+    assert lazily.dtype == np.float32
+    assert abs((lazily.astype(float) ** 2).mean() - spread**2) < 4 * error
+    assert uniform(lazily.astype(float)) == is_uniform
 
 
 @pytest.mark.parametrize(
@@ -211,23 +230,91 @@ class TestModules:
         assert not torch.equal(control.in_proj_weight, model.in_proj_weight)
 
 
-@pytest.mark.parametrize(
-    ("source", "rule", "sentence"),
-    [
-        (
-            {},
-            "alexnet",
-            "rule must be one of 'torch', 'vgg', 'resnet', 'densenet', 'efficientnet', but is 'alexnet'.",
-        ),
-        ({"state_dict": {}}, None, "source['state_dict'] must be an array or a tensor, but is a dict."),
-        (
-            [np.ones((2, 2))],
-            None,
-            "source must be a mapping of names to arrays or a torch.nn.Module, but is a list.",
-        ),
-    ],
-)
-def test_bad_input_is_refused_in_one_sentence(source: Any, rule: str | None, sentence: str) -> None:
-    with pytest.raises(InputError) as refusal:
-        untrained_control(source, rule)
-    assert str(refusal.value) == sentence
+class TestCheckpoints:
+    def test_the_same_shape_draws_anew_and_the_next_network_draws_the_same(self) -> None:
+        one = untrained_control(checkpoint({"a": (8, 9), "b": (8, 9), "c": (9, 8)}), "torch", rng=0)
+        two = untrained_control(checkpoint({"x": (9, 8), "y": (8, 9)}), "torch", rng=np.int64(0))
+        assert not np.allclose(one["a"].read(), one["b"].read())
+        assert np.array_equal(two["y"].read(), one["a"].read())
+        assert np.array_equal(two["x"].read(), one["c"].read())
+        assert two["y"].fingerprint == one["a"].fingerprint != one["b"].fingerprint
+        seeds = [untrained_control(checkpoint({"a": (8, 9)}), "torch", rng=seed) for seed in (0, 1)]
+        assert not np.allclose(seeds[0]["a"].read(), seeds[1]["a"].read())
+        assert seeds[0]["a"].fingerprint != seeds[1]["a"].fingerprint
+
+    def test_digits_are_those_of_the_first_release(self) -> None:
+        drawn = untrained_control(checkpoint({"a": (2, 2)}), "resnet", rng=3)["a"].read()
+        assert drawn.ravel().tolist() == pytest.approx(
+            [-0.41261333, 0.68643814, 0.1553677, -0.40092778], abs=1e-7
+        )
+
+    def test_groups_that_are_known_count(self) -> None:
+        loose, grouped = (
+            untrained_control(checkpoint({"w": (64, 4, 3, 3)}), "efficientnet", rng=0, groups=groups)["w"]
+            for groups in (None, {"w": 16})
+        )
+        assert grouped.read().std() / loose.read().std() == pytest.approx(4, rel=0.05)
+
+    def test_only_weight_tensors_are_drawn(self) -> None:
+        skipped = StoredTensor("s", (4, 4), "float32", unread, skip="an index table")
+        source = Checkpoint("net", "test", [*checkpoint({"w": (4, 4), "b": (4,)}).values(), skipped])
+        assert list(untrained_control(source, "torch", rng=0)) == ["w"]
+
+    def test_the_rule_is_that_of_the_architecture(self) -> None:
+        control = untrained_control(checkpoint({"w": (4, 4)}, "vgg"), rng=0)
+        assert control.rule == "vgg"
+        with pytest.raises(InputError, match="architecture of net is not known"):
+            untrained_control(checkpoint({"w": (4, 4)}), rng=0)
+
+
+class Frozen:
+    """An array of another library that is none of torch's."""
+
+    shape, dtype = (2, 2), "complex64"
+
+
+WRONG: list[tuple[Any, dict[str, Any], str]] = [
+    ({}, {"rule": "alexnet"}, "rule must be one of 'torch', 'vgg', .*'transformer', but it is 'alexnet'"),
+    ({}, {"rule": 3}, "rule must be one of"),
+    ({}, {"rng": "0"}, "rng must be None"),
+    ({}, {"rng": np.random.RandomState(0)}, "rng must be None"),
+    ({}, {"rng": -1}, "rng must be None"),
+    (checkpoint({"w": (4, 4)}), {"rule": "he", "rng": 0}, "rule must be one of"),
+    (checkpoint({"w": (4, 4)}), {"rule": "torch", "rng": 2.5}, "rng must be None"),
+    (checkpoint({"w": (4, 4)}, "he"), {"rng": 0}, "rule must be one of"),
+    ({}, {"groups": 3}, "groups must be a mapping"),
+    ({}, {"groups": {"w": 0}}, r"groups\['w'\] must be an integer of at least 1"),
+    ({"state_dict": {}}, {}, r"source\['state_dict'\] must be a real array or tensor under a name"),
+    ({3: np.ones((2, 2))}, {}, r"source\[3\] must be a real array"),
+    ({"w": Frozen()}, {}, r"source\['w'\] must be a real array"),
+    ({"w_mask": np.ones((2, 2)), "a.weight_orig": np.ones((2, 2))}, {}, "must hold whole weights"),
+    ([np.ones((2, 2))], {}, "source must be a Checkpoint, a mapping .*, but it is of type list"),
+    (None, {}, "source must be a Checkpoint"),
+]
+
+
+@pytest.mark.parametrize(("source", "arguments", "sentence"), WRONG)
+def test_wrong_calls(source: Any, arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        untrained_control(source, **arguments)
+
+
+def test_modules_that_cannot_be_drawn() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
+    for wrong, sentence in (
+        (nn.Linear, "source must be a Checkpoint"),
+        (nn.Linear(3, 4, device="meta"), "on the meta device"),
+        (nn.LazyLinear(4), "have no shape yet"),
+        (normed, "must hold whole weights"),
+        (normed.state_dict(), "must hold whole weights"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            untrained_control(wrong, "torch", rng=0)
+
+
+def test_empty_tensors_have_an_empty_control() -> None:
+    trained = {"fc.weight": np.ones((3, 0)), "fc.bias": np.ones(3), "gone.weight": np.ones((0, 4))}
+    control = untrained_control(trained, rng=0)
+    assert [values.shape for values in control.values()] == [values.shape for values in trained.values()]

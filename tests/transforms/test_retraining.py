@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,8 @@ from mme.networks import Recipe, accuracy
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import VGG
 from mme.networks.training import fit
-from mme.shrinking import remove_units, retrain, truncate_rank
-from mme.shrinking.retraining import Product
-from mme.transforms import prune
+from mme.transforms import prune, remove_units, retrain, truncate_rank
+from mme.transforms.retraining import Product
 
 ONCE = Recipe(epochs=1, learning_rate=0.05)
 
@@ -90,6 +91,17 @@ def test_same_seed_same_network(model: nn.Module) -> None:
     assert not torch.equal(one, other)
 
 
-def test_bad_input(model: nn.Module) -> None:
-    with pytest.raises(InputError, match="hold must be one of 'shapes', 'zeros', 'rank'"):
-        retrain(model, hold="size")
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"hold": "size"}, "hold must be one of 'shapes', 'zeros', 'rank'"),
+    ({"recipe": 3}, "recipe must be a Recipe"),
+    ({"seed": 2.5}, "seed must be an integer"),
+    ({"model": "net"}, r"model must be a torch\.nn\.Module"),
+    ({"model": nn.Linear(3, 2)}, "model must take images"),
+    ({"model": nn.utils.parametrizations.weight_norm(nn.Linear(64, 10))}, "must hold whole weights"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), WRONG)
+def test_wrong_calls(model: nn.Module, arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        retrain(**{"model": model} | arguments)

@@ -144,7 +144,8 @@ def ladder(
     [650, 330, 170]
     """
     checked_module(model)
-    if not callable(shrink) or not (retrain is None or callable(retrain)):
+    functions = (shrink,) if retrain is None else (shrink, retrain)
+    if not all(callable(each) and not isinstance(each, nn.Module | type) for each in functions):
         raise InputError("shrink and retrain must be functions that take a network to another one.")
     rising = real_array("shares", [0.0, *shares] if isinstance(shares, Iterable) else shares)
     if rising.ndim != 1 or not all(low < high <= 1 for low, high in pairwise(rising)):

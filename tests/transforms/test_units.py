@@ -1,4 +1,4 @@
-"""Narrower layers: which units go, what goes with them, and what the spectrum may do."""
+"""Hidden units: another order keeps the function and the spectrum, and of fewer the strongest stay."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 from mme.networks import ARCHITECTURES
 from mme.networks._torch import nn, torch
-from mme.shrinking import remove_units
+from mme.transforms import permute_hidden_units, remove_units
 from mme.transforms.links import hidden_links
+from tests.transforms.trained import SMALL, lived, network, same_function, singular_values, weights
 
 
 def lively(name: str) -> nn.Module:
@@ -95,8 +96,63 @@ def test_rows_removed_interlace() -> None:
     assert (new.eigenvalues <= old.eigenvalues[3:] + 1e-9).all()
 
 
+@pytest.mark.parametrize("name", ["vgg5", *SMALL])
+def test_permuting_keeps_every_singular_value_of_every_layer(name: str) -> None:
+    model = network(name)
+    after = weights(permute_hidden_units(model, rng=0))
+    for key, value in weights(model).items():
+        np.testing.assert_allclose(
+            singular_values(after[key]), singular_values(value), rtol=1e-10, atol=1e-10
+        )
+        assert np.array_equal(np.sort(after[key], axis=None), np.sort(value, axis=None))
+
+
+@pytest.mark.parametrize(("name", "untouched"), [("vgg5", 0), ("vgg8_bn", 0)])
+def test_all_layers_of_a_vgg_network_are_shuffled(name: str, untouched: int) -> None:
+    model = network(name)
+    after = weights(permute_hidden_units(model, rng=0))
+    assert sum(np.array_equal(after[key], value) for key, value in weights(model).items()) == untouched
+    same_function(model, permute_hidden_units(model, rng=0))
+
+
+def test_permutations_are_those_of_the_seed() -> None:
+    model = network("vgg5")
+    first, again, other = (weights(permute_hidden_units(model, rng=seed)) for seed in (0, 0, 1))
+    assert all(np.array_equal(first[key], again[key]) for key in first)
+    assert not any(np.array_equal(first[key], other[key]) for key in first)
+
+
+def test_units_are_followed_through_flattening_and_curved_activations() -> None:
+    model = lived(
+        nn.Sequential(
+            nn.Sequential(nn.Conv2d(1, 6, 3), nn.Tanh(), nn.AvgPool2d(2)),
+            nn.Flatten(),
+            nn.Linear(6 * 9, 11),
+            nn.BatchNorm1d(11),
+            nn.GELU(),
+            nn.Linear(11, 4),
+        )
+    )
+    shuffled = permute_hidden_units(model, rng=0)
+    same_function(model, shuffled)
+    assert not any(np.array_equal(weights(shuffled)[key], value) for key, value in weights(model).items())
+
+
+def test_a_layer_that_is_used_twice_is_left_alone() -> None:
+    shared = nn.Linear(8, 8)
+    model = lived(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), shared, nn.ReLU(), shared, nn.Linear(8, 8)))
+    with pytest.raises(InputError, match="follows another"):
+        permute_hidden_units(model, rng=0)
+
+
+def test_weights_that_are_made_from_parts_are_refused() -> None:
+    for part in (nn.utils.parametrizations.weight_norm, nn.utils.spectral_norm):
+        with pytest.raises(InputError, match="must hold whole weights"):
+            permute_hidden_units(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), part(nn.Linear(4, 8))), rng=0)
+
+
 def test_bad_input() -> None:
-    with pytest.raises(InputError, match="share must be a number from 0 to 1"):
+    with pytest.raises(InputError, match="share must be a finite number from 0 to 1"):
         remove_units(ARCHITECTURES["vgg5"].build(), 2)
     with pytest.raises(InputError, match=r"must have an nn\.Sequential"):
         remove_units(nn.Linear(3, 2), 0.5)

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mme.errors import InputError  # noqa: E402
-from mme.networks import available_pretrained, efficientnet_lite, pretrained, untrained_control  # noqa: E402
+from mme.networks import available_pretrained, efficientnet, efficientnet_lite, untrained_control  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_the_control_of_a_pretrained_network_has_its_shapes() -> None:
     assert abs(control["_fc.weight"]).max() <= 1000**-0.5
 
 
-@pytest.mark.parametrize("version", [3, -1, "lite0", True, None])
+@pytest.mark.parametrize("version", [3, -1, "0", 1.0, True, None])
 def test_an_unknown_version_is_refused(version: object) -> None:
-    with pytest.raises(InputError, match="version must be 0, 1 or 2, but is "):
+    with pytest.raises(InputError, match="version must be an integer from 0 to 2, but it is "):
         efficientnet_lite(version)  # type: ignore[arg-type]
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "package", lambda version: "package_that_nobody_has")
+    monkeypatch.setattr(efficientnet, "package", lambda version: "package_that_nobody_has")
     assert available_pretrained() == ()
     with pytest.raises(InputError) as refusal:
         efficientnet_lite(1)
@@ -64,8 +64,8 @@ def test_a_damaged_file_and_one_that_holds_code_are_not_read(
     data = b"not what it should be"
     path = tmp_path / "weights_of_a_test" / f"model-{hashlib.sha256(data).hexdigest()[:8]}.pth"
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(pretrained, "package", lambda version: "weights_of_a_test")
-    monkeypatch.setattr(pretrained, "FILES", {0: path.name})
+    monkeypatch.setattr(efficientnet, "package", lambda version: "weights_of_a_test")
+    monkeypatch.setattr(efficientnet, "FILES", (path.name,))
 
     path.write_bytes(data + b"!")
     with pytest.raises(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,7 @@ from mme.errors import InputError
 from mme.networks import ARCHITECTURES, accuracy
 from mme.networks._torch import nn, torch
 from mme.networks.training import digits_images
-from mme.shrinking import AccuracyChange, Step, ladder, measured, remove_units, stopping
-from mme.transforms import prune
+from mme.transforms import Step, ladder, prune, remove_units, stopping
 
 SPECTRUM = circular_spectral_difference(
     {"fc": np.random.default_rng(0).normal(size=(40, 60))}, "deterministic"
@@ -32,7 +33,7 @@ def spectra(scale: float) -> Any:
 def test_measured_by_other_means() -> None:
     torch.manual_seed(0)
     model = ARCHITECTURES["resnet29"].build()
-    found = measured(model, 0.25)
+    found = Step.of(model, 0.25)
     assert model.training  # its mode is as it was
     assert found.share == 0.25
     assert found.accuracy == accuracy(model.eval())
@@ -51,7 +52,7 @@ def test_correct_answers_one_by_one() -> None:
     expected = [
         int(row.argmax()) == int(label) for row, label in zip(scores, digits.test_labels, strict=True)
     ]
-    assert measured(model).correct.tolist() == expected
+    assert Step.of(model).correct.tolist() == expected
     assert 0 < sum(expected) < 450
 
 
@@ -66,20 +67,12 @@ def test_error_of_a_change_is_that_of_the_pairs() -> None:
     rng = np.random.default_rng(2)
     hard = rng.random(450)  # the same images are hard for both
     first, second = hard < 0.93 + 0.02 * rng.random(450), hard < 0.90 + 0.02 * rng.random(450)
-    change = step(second).change_from(step(first))
-    assert change.change == pytest.approx(second.mean() - first.mean())
+    change, error = step(second).change_from(step(first)), step(second).change_error(step(first))
+    assert change == pytest.approx(second.mean() - first.mean())
     chosen = rng.integers(450, size=(4000, 450))
     spread = (second[chosen].mean(axis=1) - first[chosen].mean(axis=1)).std()
-    assert change.standard_error == pytest.approx(spread, rel=0.06)
-    assert change.standard_error < 0.7 * np.hypot(step(first).standard_error, step(second).standard_error)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "falls"),
-    [(-0.021, 0.01, True), (-0.019, 0.01, False), (0.05, 0.01, False), (0.0, 0.0, False)],
-)
-def test_falls(change: float, error: float, falls: bool) -> None:
-    assert AccuracyChange(change, error).falls() is falls
+    assert error == pytest.approx(spread, rel=0.06)
+    assert error < 0.7 * np.hypot(step(first).standard_error, step(second).standard_error)
 
 
 def test_ladder_measures_every_share_from_the_whole() -> None:
@@ -127,14 +120,33 @@ def test_zeros_are_a_choice() -> None:
     assert steps[1].moved_from(steps[0], "drop") == 0
 
 
-def test_bad_input() -> None:
-    model = ARCHITECTURES["vgg5"].build()
-    for shares in ([0.5, 0.4], [0.0], [0.5, 1.5], [0.5, 0.5]):
-        with pytest.raises(InputError, match="shares must rise"):
-            ladder(model, prune, shares)
-    with pytest.raises(InputError, match="steps must hold at least the network"):
-        stopping([])
-    with pytest.raises(InputError, match="zeros must be one of 'keep', 'drop'"):
-        stopping([step([True, False])], zeros="half")
-    with pytest.raises(InputError, match="delta must be a finite number"):
-        stopping([step([True, False])], delta=-1)
+ONE = step([True, False])
+MODEL = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+WRONG: list[tuple[Callable[[], Any], str]] = [
+    (partial(ladder, MODEL, prune, [0.5, 0.4]), "shares must rise"),
+    (partial(ladder, MODEL, prune, [0.0]), "shares must rise"),
+    (partial(ladder, MODEL, prune, [0.5, 1.5]), "shares must rise"),
+    (partial(ladder, MODEL, prune, "0.5"), "shares must be an array of numbers"),
+    (partial(ladder, MODEL, prune, 3), "shares must rise"),
+    (partial(ladder, MODEL, "prune", [0.5]), "shrink and retrain must be functions"),
+    (partial(ladder, MODEL, nn.Linear(3, 2), [0.5]), "shrink and retrain must be functions"),
+    (partial(ladder, MODEL, prune, [0.5], retrain=MODEL), "shrink and retrain must be functions"),
+    (partial(ladder, "vgg5", prune, [0.5]), "model must be a"),
+    (partial(ladder, nn.Linear(3, 2), prune, [0.5]), "model must take images"),
+    (partial(ladder, MODEL, lambda model, share: None, [0.5]), "model must be a"),
+    (partial(Step.of, MODEL, 2), "share must be a finite number from 0 to 1"),
+    (partial(ONE.change_from, 0.5), "start must be a Step"),
+    (partial(ONE.moved_from, None), "start must be a Step"),
+    (partial(ONE.delta, ONE, "half"), "zeros must be one of 'keep', 'drop'"),
+    (partial(stopping, []), "steps must hold at least the network"),
+    (partial(stopping, [ONE, 3]), "start must be a Step"),
+    (partial(stopping, [ONE], zeros="half"), "zeros must be one of 'keep', 'drop'"),
+    (partial(stopping, [ONE], delta=-1), "delta must be a finite number"),
+    (partial(stopping, [ONE], errors="two"), "errors must be a finite number"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), WRONG)
+def test_wrong_calls(call: Callable[[], Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        call()
