@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mme.errors import InputError
 from mme.weights.rules import Rule, Shape
 from mme.weights.stored import StoredTensor
 
@@ -34,9 +35,13 @@ def scale_parts(
 def _factor(scale: float | Mapping[str, float] | None, *paths: str) -> float | None:
     if not isinstance(scale, Mapping):
         return scale
-    fitting = (key for key in scale for path in paths if not key or re.match(rf"(.*\.)?({key})$", path))
-    key = next(fitting, None)
-    return None if key is None else scale[key]
+    for key, factor in scale.items():
+        try:
+            if not key or any(re.match(rf"(.*\.)?({key})$", path) for path in paths):
+                return factor
+        except re.error:
+            raise InputError(f"lora_scale has the pattern {key!r}, which is no regular expression.") from None
+    return None
 
 
 def _product_shape(a: StoredTensor, b: StoredTensor, **rest: StoredTensor) -> Shape | None:

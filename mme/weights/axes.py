@@ -15,10 +15,6 @@ __all__ = ["ORIENTATIONS"]
 TRANSPOSED = re.compile(r"ConvTranspose\d+d")
 
 
-def _is_transposed(weight: StoredTensor) -> bool:
-    return any(TRANSPOSED.search(name) for name in weight.types)
-
-
 def _bias_length(bias: StoredTensor | None) -> int:
     return bias.shape[0] if bias is not None and len(bias.shape) == 1 else 0
 
@@ -47,18 +43,14 @@ def _linear_shape(weight: StoredTensor, bias: StoredTensor | None = None) -> Sha
     return weight.shape[::-1] if told else None
 
 
-def _linear(shape: Shape, weight: np.ndarray) -> np.ndarray:
-    return weight.T
-
-
 def _transposed_shape(
     weight: StoredTensor, bias: StoredTensor | None = None, groups: StoredTensor | None = None
 ) -> Shape | None:
-    if len(weight.shape) < 3:
+    if len(weight.shape) < 3 or 0 in weight.shape:
         return None
     inputs, outputs, *kernel = weight.shape
     told = _bias_length(bias)
-    if _is_transposed(weight):
+    if any(map(TRANSPOSED.search, weight.types)):
         count = int(groups.read()) if groups is not None else told // outputs or 1
     elif not weight.types and told not in (0, inputs) and told % outputs == 0:
         count = told // outputs
@@ -86,7 +78,7 @@ ORIENTATIONS = (
     Rule("stored outputs last", "{p}depthwise_{kernel}", {"weight": "{p}depthwise_{kernel}"},
          _depthwise_shape, _depthwise),
     # Conv1D of transformers (GPT-2): a linear layer stored (in, out), told by its type or its bias's length.
-    Rule("stored inputs first", "{p}weight", WEIGHT, _linear_shape, _linear, beside=BIAS),
+    Rule("stored inputs first", "{p}weight", WEIGHT, _linear_shape, lambda _, weight: weight.T, beside=BIAS),
     # Transposed convolutions: (in, out/groups, …). Without a type, a bias of another length tells.
     Rule("a transposed convolution, stored inputs first", "{p}weight", WEIGHT, _transposed_shape, _transposed,
          optional={"groups": "{p}<groups>"}, beside=BIAS),

@@ -8,6 +8,7 @@ DeepSeek-V3, FBGEMM and compressed-tensors 0.9, with one scale a tensor, a row o
 from __future__ import annotations
 
 import json
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def _is_code(tensor: StoredTensor) -> bool:
 
 def _block(length: int, scales: int) -> int:
     """How many rows share a scale, for so many rows and scales."""
-    return BLOCK if -(-length // BLOCK) == scales else -(-length // scales)
+    return BLOCK if -(-length // BLOCK) == scales else max(-(-length // scales), 1)
 
 
 def _spread(scale: np.ndarray, shape: Shape) -> np.ndarray:
@@ -86,12 +87,13 @@ def _four_bit_shape(state: StoredTensor, codes: StoredTensor, **rest: StoredTens
     try:
         told = _state(state.read())
         shape = tuple(int(length) for length in told["shape"])
-        blocks = -(-int(np.prod(shape)) // int(told["blocksize"]))
-    except (ValueError, TypeError, KeyError, ZeroDivisionError):  # no JSON, or not this
+        blocks = -(-prod(shape) // int(told["blocksize"]))
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):  # no JSON, or not this
         return None
-    is_whole = {"nested_absmax", "nested_map"} <= rest.keys() or rest["absmax"].dtype != "uint8"
-    fits = codes.size == -(-int(np.prod(shape)) // 2) and rest["absmax"].size == blocks
-    return shape if is_whole and fits else None
+    is_nested = {"nested_absmax", "nested_map"} <= rest.keys() and "nested_blocksize" in told
+    fits = codes.size == -(-prod(shape) // 2) and rest["absmax"].size == blocks and rest["table"].size == 16
+    is_whole = is_nested or rest["absmax"].dtype != "uint8"
+    return shape if fits and is_whole and min(shape, default=0) > 0 else None
 
 
 def _four_bit(
@@ -103,7 +105,7 @@ def _four_bit(
         place = np.arange(absmax.size) // int(told["nested_blocksize"])
         absmax = nested_map[absmax.ravel()] * nested_absmax.ravel()[place] + float(told["nested_offset"])
     octets = codes.ravel()
-    values = table[np.stack([octets >> 4, octets & 15], axis=-1).ravel()[: int(np.prod(shape))]]
+    values = table[np.stack([octets >> 4, octets & 15], axis=-1).ravel()[: prod(shape)]]
     values = values * absmax.ravel()[np.arange(values.size) // int(told["blocksize"])]
     return np.asarray(values.reshape(shape))
 
@@ -121,21 +123,21 @@ def _unpacked(words: np.ndarray, bits: int) -> np.ndarray:
 
 def _words(qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor) -> tuple[int, int] | None:
     """How many bits a code has, and how many outputs there are, where the zeros fit the scales."""
-    if not len(qweight.shape) == len(qzeros.shape) == len(scales.shape) == 2 or qweight.dtype != "int32":
+    if len(qweight.shape) != 2 or len(scales.shape) != 2 or 0 in scales.shape or qweight.dtype != "int32":
         return None
     groups, outputs = scales.shape
     fitting = (bits for bits in (2, 3, 4, 8) if qzeros.shape == (groups, bits * outputs / WORD))
-    bits = next(fitting, None)
-    return None if bits is None else (bits, outputs)
+    return next(((bits, outputs) for bits in fitting), None)
 
 
 def _gptq_shape(
     qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor, **order: StoredTensor
 ) -> Shape | None:
-    bits, outputs = _words(qweight, qzeros, scales) or (1, 0)
-    inputs = WORD * qweight.shape[0] // bits
-    fits = outputs == qweight.shape[1] and (not order or order["g_idx"].shape == (inputs,))
-    return (outputs, inputs) if fits else None
+    found = _words(qweight, qzeros, scales)
+    if found is None or found[1] != qweight.shape[1]:
+        return None
+    inputs = WORD * qweight.shape[0] // found[0]
+    return (found[1], inputs) if not order or order["g_idx"].shape == (inputs,) else None
 
 
 def _gptq(
@@ -151,9 +153,10 @@ def _gptq(
 
 
 def _awq_shape(qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor) -> Shape | None:
-    bits, outputs = _words(qweight, qzeros, scales) or (0, 0)
-    fits = bits == 4 and qweight.shape[1] == qzeros.shape[1] and qweight.shape[0] % scales.shape[0] == 0
-    return (outputs, qweight.shape[0]) if fits else None
+    found = _words(qweight, qzeros, scales)
+    if found is None or found[0] != 4 or qweight.shape[1] != qzeros.shape[1]:
+        return None
+    return (found[1], qweight.shape[0]) if qweight.shape[0] % scales.shape[0] == 0 else None
 
 
 def _awq(shape: Shape, qweight: np.ndarray, qzeros: np.ndarray, scales: np.ndarray) -> np.ndarray:

@@ -58,17 +58,17 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     (array([[1.8, 2.4],
            [0. , 3. ]]), 'weight norm: g v/‖v‖')
     """
-    given = listed(source)
-    places = {tensor.name: place for place, tensor in enumerate(given.tensors)}
-    stored = {tensor.name: tensor for tensor in given.tensors if not tensor.effective}
+    given, parts = listed(source)
+    places = {name: place for place, name in enumerate(given)}
+    stored = {name: tensor for name, tensor in given.items() if not tensor.effective}
     scales = {part.name: part for part in scale_parts(stored, given.lora_scale)}
     tensors = stored | scales
     for rule in RULES:
         rule.apply(tensors, places)
-    parts = given.parts | scales.keys()
-    kept = {name: tensor for name, tensor in tensors.items() if name not in parts or tensor.note}
+    hidden = parts | scales.keys()
+    kept = {name: tensor for name, tensor in tensors.items() if name not in hidden or tensor.note}
     made = with_reasons(kept, has_scales=any("scale" in name for name in stored))
-    done = {tensor.name: tensor for tensor in given.tensors if tensor.effective}
+    done = {name: tensor for name, tensor in given.items() if tensor.effective}
     ordered = sorted((made | done).values(), key=lambda tensor: places[tensor.name])
     layers = {
         layer.name: replace(layer, effective=True)

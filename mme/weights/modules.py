@@ -26,7 +26,7 @@ def module_facts(modules: Mapping[str, Any]) -> tuple[list[StoredTensor], dict[s
     facts, scales = [], {}
     for path, module in modules.items():
         if getattr(module, "transposed", False):
-            name = f"{path}.<groups>" if path else "<groups>"
+            name = f"{path}.<groups>".lstrip(".")
             facts.append(StoredTensor(name, (), "int64", partial(np.array, module.groups)))
         scaling = getattr(module, "scaling", None)
         if isinstance(scaling, dict):  # PEFT: by the names of adapters
@@ -45,16 +45,16 @@ def _factor(module: Any, adapter: str, factor: float) -> float:
     return factor if is_active and not is_merged and not is_off else 0.0
 
 
-def parametrised(modules: Mapping[str, Any]) -> Iterator[tuple[str, StoredTensor]]:
-    """Yield the weights under `torch.nn.utils.parametrize`, with the path of their module."""
+def parametrised(modules: Mapping[str, Any]) -> Iterator[StoredTensor]:
+    """Yield the weights under `torch.nn.utils.parametrize`."""
     for path, module in modules.items():
         for own, steps in getattr(module, "_modules", {}).get("parametrizations", _NONE).items():
             value = _weight(module, own)
-            name = f"{path}.{own}" if path else own
+            name = f"{path}.{own}".lstrip(".")
             dtype = str(value.dtype).removeprefix("torch.")
             read = partial(_numbers, name, module, own)
             note = "parametrised by " + ", ".join(type(step).__name__.lstrip("_") for step in steps)
-            yield path, StoredTensor(name, tuple(value.shape), dtype, read, note=note)
+            yield StoredTensor(name, tuple(value.shape), dtype, read, note=note)
 
 
 _NONE: Mapping[str, Any] = {}

@@ -10,14 +10,6 @@ from mme.weights.stored import StoredTensor
 __all__ = ["PARAMETRISATIONS"]
 
 
-def _masked_shape(orig: StoredTensor, mask: StoredTensor) -> Shape | None:
-    return orig.shape if orig.shape == mask.shape else None
-
-
-def _masked(shape: Shape, orig: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return np.asarray(orig * mask)
-
-
 def _normed_shape(v: StoredTensor, g: StoredTensor) -> Shape | None:
     alike = len(g.shape) == len(v.shape) and all(a in (1, b) for a, b in zip(g.shape, v.shape, strict=True))
     return v.shape if alike or g.shape == () else None
@@ -57,7 +49,8 @@ PARAMETRISATIONS = (
     # torch.nn.utils.prune
     Rule(
         "pruned: W times its mask", "{p}{x}", {"orig": "{p}{x}_orig", "mask": "{p}{x}_mask"},
-        _masked_shape, _masked,
+        lambda orig, mask: orig.shape if orig.shape == mask.shape else None,
+        lambda _, orig, mask: orig * mask,
     ),
     # torch.nn.utils.weight_norm, and the one of torch.nn.utils.parametrizations
     Rule(WEIGHT_NORM, "{p}{x}", {"g": "{p}{x}_g", "v": "{p}{x}_v"}, _normed_shape, _normed),

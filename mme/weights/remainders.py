@@ -14,6 +14,7 @@ __all__ = ["with_reasons"]
 PARAMETRISED = re.compile(r"(?:.*\.)?parametrizations\.[^.]+\..+")
 SCALE = re.compile(r"(.*?)(?:_scales?|_scale_inv|_scale_\d|_zero_point|_zeros|\._scale|\.scales|\.qzeros)")
 CODED = ("", "_packed", "_blocks", "._data", ".qweight")  # what follows the stem of a scale's name
+ORIGINAL = re.compile(r"((?:.*\.)?)original_module\..+")  # PEFT keeps what it trained a copy of
 PACKED = re.compile(r"(?:.*\.)?(?:qweight|qzeros|\w+_packed)")
 UNRESOLVED = "part of a parametrisation that no rule resolves; give the live network"
 INTEGERS = ("int16", "int32", "int64", "uint16", "uint32", "uint64")
@@ -37,6 +38,9 @@ def with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[
             return "a LoRA factor without a known scale (adapter_config.json tells it), or one of DoRA"
         if name.removesuffix("weight").removesuffix("base_layer.") in adapted:
             return "adapted by LoRA factors without a known scale (adapter_config.json tells it), or by DoRA"
+        replaced = ORIGINAL.fullmatch(name)
+        if replaced and any(other.startswith(f"{replaced[1]}modules_to_save.") for other in tensors):
+            return "replaced by modules_to_save"
         scale = SCALE.fullmatch(name)
         if scale and any(_is_code(tensors.get(scale[1] + ending)) for ending in CODED):
             return "a scale of codes that no rule resolves"

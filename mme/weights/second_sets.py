@@ -9,8 +9,9 @@ branches of other names, such as `encoder_q` and `encoder_k`, are one network.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from mme.arguments import choice, shown
@@ -19,82 +20,57 @@ from mme.weights.stored import StoredTensor
 
 __all__ = ["with_one_set"]
 
-WORDS = re.compile(r"(?:^|_)(?:ema|swa|teacher|momentum|averag\w*)(?=_|$)", re.IGNORECASE)
-SECOND, PLAIN = "a second set of the weights", "another set of the weights was chosen"
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """The prefixes of a second set and of the set that it repeats."""
-
-    second: str
-    plain: str
+SECOND = re.compile(r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_[^.]*)?\.).+", re.I)
+REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
 
 
 def with_one_set(tensors: Mapping[str, StoredTensor], which: Any = None) -> list[StoredTensor]:
     """Return the tensors, those of all sets but one with the reason that they are left out."""
-    pairs = _pairs(tensors)
-    if which is not None:
-        names = [pair.second.removesuffix(".") for pair in pairs]
-        if not names:
-            raise InputError(
-                f"which must be None, for there is no second set of weights, but it is {shown(which)}."
-            )
-        which = choice("which", which, names) + "."
-    chosen = next((pair for pair in pairs if pair.second == which), None)
-
-    def reason(name: str) -> str:
-        set_of = next((pair.second for pair in pairs if name.startswith(pair.second)), "")
-        if set_of and set_of != which:
-            return f"{SECOND}; which={set_of.removesuffix('.')!r} takes it"
-        return PLAIN if chosen and not set_of and name.startswith(chosen.plain) else ""
-
-    return [
-        replace(tensor, skip=reason(tensor.name))
-        if not tensor.skip or tensor.skip.startswith((SECOND, PLAIN))
-        else tensor
+    whole = [
+        replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
         for tensor in tensors.values()
     ]
+    weights = [tensor for tensor in whole if len(tensor.shape) > 1 and not tensor.skip]
+    plain_of = _sets({tensor.name: tensor.size for tensor in weights})
+    names = [prefix.removesuffix(".") for prefix in plain_of]
+    if which is not None and not names:
+        raise InputError(
+            f"which must be None, for there is no second set of weights, but it is {shown(which)}."
+        )
+    chosen = "" if which is None else choice("which", which, names) + "."
+
+    def reason(name: str) -> str:
+        prefix = _prefix(name)
+        if prefix in plain_of:
+            return "" if prefix == chosen else f"{REPEATED}; which={prefix.removesuffix('.')!r} takes it"
+        return REPLACED if chosen and name.startswith(plain_of[chosen]) else ""
+
+    return [replace(tensor, skip=tensor.skip or reason(tensor.name)) for tensor in whole]
 
 
-def _pairs(tensors: Mapping[str, StoredTensor]) -> list[_Pair]:
-    weights = {
-        name: tensor.size
-        for name, tensor in tensors.items()
-        if len(tensor.shape) > 1 and (not tensor.skip or tensor.skip.startswith((SECOND, PLAIN)))
-    }
-    below: dict[str, dict[str, int]] = {}
-    plain: dict[str, int] = {}
-    for name, size in weights.items():
-        prefix = _second_prefix(name)
-        (below.setdefault(prefix, {}) if prefix else plain)[name] = size
-    found = ((prefix, _plain_prefix(prefix, own, plain)) for prefix, own in below.items())
-    return [_Pair(prefix, repeated) for prefix, repeated in found if repeated is not None]
+def _prefix(name: str) -> str:
+    match = SECOND.fullmatch(name)
+    return match[1] if match else ""
 
 
-def _second_prefix(name: str) -> str:
-    parts = name.split(".")
-    place = next((place for place, part in enumerate(parts[:-1]) if WORDS.search(part)), None)
-    return "" if place is None else ".".join(parts[: place + 1]) + "."
+def _sets(sizes: Mapping[str, int]) -> dict[str, str]:
+    """The prefix of each second set, and that of the weights that it repeats."""
+    sets: dict[str, dict[str, int]] = {}
+    for name, size in sizes.items():
+        sets.setdefault(_prefix(name), {})[name] = size
+    plain = sets.pop("", {})
+    repeated = {prefix: _repeated(prefix, own, plain) for prefix, own in sets.items()}
+    return {prefix: other for prefix, other in repeated.items() if other is not None}
 
 
-def _plain_prefix(prefix: str, own: Mapping[str, int], plain: Mapping[str, int]) -> str | None:
+def _repeated(prefix: str, own: Mapping[str, int], plain: Mapping[str, int]) -> str | None:
     """Return the prefix below which the same weights lie; dots do not count, for some copies lack them."""
-    short = {name.removeprefix(prefix).removeprefix("module.").replace(".", ""): n for name, n in own.items()}
-    first = next(iter(short))
+    below = {name.removeprefix(prefix).removeprefix("module.").replace(".", ""): n for name, n in own.items()}
+    ending = next(iter(below))
     for name in plain:
-        if name.replace(".", "").endswith(first):
-            for candidate in _prefixes(name):
-                beside = {
-                    other.removeprefix(candidate).replace(".", ""): n
-                    for other, n in plain.items()
-                    if other.startswith(candidate)
-                }
-                if beside == short:
-                    return candidate
+        if name.replace(".", "").endswith(ending):
+            for start in ("", *accumulate(f"{part}." for part in name.split(".")[:-1])):
+                beside = {other: n for other, n in plain.items() if other.startswith(start)}
+                if {other[len(start) :].replace(".", ""): n for other, n in beside.items()} == below:
+                    return start
     return None
-
-
-def _prefixes(name: str) -> Iterable[str]:
-    parts = name.split(".")
-    return (".".join(parts[:end]) + "." if end else "" for end in range(len(parts)))

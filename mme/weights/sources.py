@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,45 +14,24 @@ from mme.weights.arrays import as_numpy
 from mme.weights.modules import is_module, module_facts, parametrised
 from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = ["Source", "listed"]
+__all__ = ["listed"]
 
 OUTPUTS_FIRST = ("keras", "onnx", "untrained")  # formats whose readers return layers, not what is stored
 
 
-@dataclass(frozen=True)
-class Source:
-    """The tensors of a network as they are stored.
-
-    Attributes
-    ----------
-    name, format, rule, lora_scale
-        As in `Checkpoint`.
-    tensors : list of StoredTensor
-    parts : set of str
-        Names of tensors that are no weights, but that weights may be made of: the buffers of a live module.
-    """
-
-    name: str
-    format: str
-    tensors: list[StoredTensor]
-    rule: str | None = None
-    lora_scale: float | Mapping[str, float] | None = None
-    parts: set[str] = field(default_factory=set)
-
-
-def listed(source: Any) -> Source:
-    """List the tensors of a network, whatever it is given as; nothing is read."""
+def listed(source: Any) -> tuple[Checkpoint, set[str]]:
+    """List what a network is given as, unread, and which of it is no weight but may be a part of one."""
     if isinstance(source, Checkpoint):
         done = source.format in OUTPUTS_FIRST
         tensors = [replace(tensor, effective=True) if done else tensor for tensor in source.values()]
-        return Source(source.name, source.format, tensors, source.rule, source.lora_scale)
+        return Checkpoint(source.name, source.format, tensors, source.rule, source.lora_scale), set()
     if is_module(source):
         return _of_module(source)
     tensors = [_stored(name, value) for name, value in _pairs(source)]
-    names = {tensor.name for tensor in tensors}
-    if len(names) < len(tensors):
+    network = Checkpoint("network", "arrays", tensors)
+    if len(network) < len(tensors):
         raise InputError("source must give every tensor its own name, but it gives two of them one name.")
-    return Source("network", "arrays", tensors)
+    return network, set()
 
 
 def _pairs(source: Any) -> list[tuple[str, Any]]:
@@ -71,29 +50,27 @@ def _pairs(source: Any) -> list[tuple[str, Any]]:
         ) from None
 
 
-def _of_module(module: Any) -> Source:
+def _of_module(module: Any) -> tuple[Checkpoint, set[str]]:
     modules = dict(module.named_modules())
-    types = {path: frozenset(base.__name__ for base in type(part).__mro__) for path, part in modules.items()}
+    types = {path: frozenset(base.__name__ for base in type(each).__mro__) for path, each in modules.items()}
     facts, lora_scale = module_facts(modules)
-    own = {tensor.name: replace(tensor, types=types[path]) for path, tensor in parametrised(modules)}
-    made_of = tuple(f"{path}.parametrizations." if path else "parametrizations." for path in modules)
 
-    def tensors(named: Iterator[tuple[str, Any]]) -> dict[str, StoredTensor]:
-        return {
-            name: replace(_stored(name, value), types=types.get(name.rpartition(".")[0], frozenset()))
-            for name, value in named
-        }
+    def typed(tensors: Iterable[StoredTensor]) -> dict[str, StoredTensor]:
+        none: frozenset[str] = frozenset()
+        return {t.name: replace(t, types=types.get(t.name.rpartition(".")[0], none)) for t in tensors}
 
-    parameters = tensors(module.named_parameters())
-    parts = tensors(module.named_buffers()) | {fact.name: fact for fact in facts}
+    parameters = typed(_stored(*named) for named in module.named_parameters())
+    parts = typed(_stored(*named) for named in module.named_buffers())
     if any(parameter.dtype in ("int8", "uint8") for parameter in parameters.values()):
-        parts = tensors(module.state_dict().items()) | parts  # where bitsandbytes puts its scales
-    parts = {name: part for name, part in parts.items() if name not in parameters}
-    found = [*parameters.values(), *parts.values()]
-    found = [tensor for tensor in found if not tensor.name.startswith(made_of)]
-    return Source(
-        type(module).__name__, "module", [*found, *own.values()], None, lora_scale, parts.keys() - own.keys()
-    )
+        parts |= typed(_stored(*named) for named in module.state_dict().items())  # the scales of bitsandbytes
+    own = typed(parametrised(modules))
+    made_of = tuple(f"{path}.parametrizations.".lstrip(".") for path in modules)
+    found = {name: each for name, each in (parts | parameters).items() if not name.startswith(made_of)}
+    tensors = found | own | {fact.name: fact for fact in facts}
+    order = {path: place for place, path in enumerate(modules)}
+    ordered = sorted(tensors.values(), key=lambda tensor: order.get(tensor.name.rpartition(".")[0], 0))
+    network = Checkpoint(type(module).__name__, "module", ordered, None, lora_scale)
+    return network, tensors.keys() - parameters.keys() - own.keys()
 
 
 def _stored(name: str, value: Any) -> StoredTensor:

@@ -100,6 +100,18 @@ def test_torch_parametrisations_are_the_weight_of_the_module(kind: str, wrapper:
     assert set(effective_weights(module.state_dict())) == {"weight", "bias"}
 
 
+@pytest.mark.parametrize("wrapper", [spectral_norm, parametrizations.spectral_norm])
+@pytest.mark.parametrize("kind", ["linear", "transposed", "columns"])
+def test_spectral_norm_of_equal_axes(wrapper: Any, kind: str) -> None:
+    build = (nn.ConvTranspose2d, 6, 6, 3) if kind == "transposed" else (nn.Linear, 6, 6)
+    module = wrapper(seeded(*build), n_power_iterations=9, dim=1 if kind == "columns" else None)
+    inputs = torch.randn(1, 6, 4, 4) if kind == "transposed" else torch.randn(1, 6)
+    module.train()(inputs)
+    module.eval()(inputs)
+    weight = module.weight.detach().numpy()
+    np.testing.assert_allclose(layers(module.state_dict())["weight"], weight, rtol=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm`:FutureWarning")
 def test_a_live_module_is_not_asked_for_what_its_next_forward_replaces() -> None:
     module = weight_norm(seeded(nn.Linear, 6, 9))
@@ -463,6 +475,25 @@ def test_one_of_two_sets_counts(prefix: str, plain: str) -> None:
         effective_weights(stored, which="ema")
 
 
+def test_what_an_adapter_trained_a_copy_of_does_not_count() -> None:
+    stored = {
+        "head.original_module.weight": normal(4, 5),
+        "head.modules_to_save.default.weight": normal(4, 5),
+    }
+    assert layers(stored).keys() == {"head.modules_to_save.default.weight"}
+    assert reasons(stored) == {"head.original_module.weight": "replaced by modules_to_save"}
+
+
+def test_a_pattern_of_adapters_that_is_none() -> None:
+    with pytest.raises(InputError, match=r"lora_scale has the pattern '\[', which is no regular expression"):
+        layers(opened(adapter(), {"[": 2.0}))
+
+
+def test_layers_of_a_live_module_stand_in_its_order() -> None:
+    module = nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 4)), nn.Linear(4, 5), nn.Linear(5, 6))
+    assert list(layers(module)) == list(layers(module.state_dict())) == ["0.weight", "1.weight", "2.weight"]
+
+
 def test_two_branches_are_one_network() -> None:
     for stored in (
         second("encoder_k."),
@@ -551,6 +582,29 @@ def test_tied_weights_in_parts_are_one_layer() -> None:
         ensemble = layer_matrix_ensemble(stored)
     assert ensemble.orders == (7,)
     assert ensemble.skipped == (("b.weight", "shared with a.weight"),)
+
+
+@pytest.mark.parametrize("damage", ["group", "state", "empty", "axes"])
+def test_damaged_parts_are_refused_in_a_sentence(damage: str) -> None:
+    stored: dict[str, Any] = {
+        "fc.qweight": np.zeros((4, 8), np.int32), "fc.qzeros": np.zeros((1, 1), np.int32),
+        "fc.scales": np.ones((1, 8), np.float16), "fc.g_idx": np.full(32, 7, np.int32),
+    }  # fmt: skip
+    if damage == "group":
+        with pytest.raises(InputError, match=r"fc\.weight cannot be made of fc\.qweight.* do not fit"):
+            layers(stored)
+        return
+    if damage == "state":
+        state = np.frombuffer(b"[" * 9999, np.uint8)
+        stored = {"w": np.zeros((8, 1), np.uint8), "w.absmax": np.ones(1), "w.quant_map": np.ones(16)}
+        stored["w.quant_state.bitsandbytes__nf4"] = state
+    elif damage == "empty":
+        stored = {name: np.zeros((0, 0), array.dtype) for name, array in stored.items()}
+        stored |= {"c.weight": np.zeros((0, 3), np.int8), "c.weight_scale": np.ones((2, 3))}
+        stored |= {"t.weight": np.zeros((3, 0, 2)), "t.bias": np.ones(4), "experts.w": np.zeros((0, 3, 3))}
+    else:
+        stored = {name: array.ravel() for name, array in stored.items()}
+    assert all(weight.size == 0 for weight in layers(stored).values())
 
 
 def test_two_tensors_of_one_name_are_refused() -> None:
