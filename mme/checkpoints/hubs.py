@@ -52,49 +52,47 @@ def _timm(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
     if weights:
         raise InputError(f"timm names weights as in timm:{network}.{weights}, with a dot, or is @untrained.")
     try:
-        with _offline_where_it_is():
-            return in_memory(network, "timm", timm.create_model(network, pretrained=True))
-    except (OSError, ValueError) as error:
-        raise _absent(f"timm:{network}", error, f"ask for timm:{network}@untrained") from None
-    except RuntimeError as error:  # no such weights
+        with _fetching(f"timm:{network}", f"ask for timm:{network}@untrained"):
+            model = timm.create_model(network, pretrained=True)
+    except RuntimeError as error:
         raise InputError(f"timm:{network} has no trained weights ({_first_line(error)}).") from None
+    return in_memory(network, "timm", model)
 
 
 def _hugging_face(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
     hub = library("hf", "huggingface_hub", "hubs")
-    try:
-        with _offline_where_it_is():
-            for files in FILES:
-                patterns = [*files, *SETTINGS]
-                folder = hub.snapshot_download(network, revision=weights or None, allow_patterns=patterns)
-                if any(path.suffix in (".safetensors", ".bin") for path in Path(folder).iterdir()):
-                    break
-    except (OSError, ValueError) as error:
-        raise _absent(f"hf:{network}", error, "download its files and give their folder") from None
+    with _fetching(f"hf:{network}", "download its files and give their folder"):
+        for files in FILES:
+            patterns = [*files, *SETTINGS]
+            folder = hub.snapshot_download(network, revision=weights or None, allow_patterns=patterns)
+            if any(path.suffix in (".safetensors", ".bin") for path in Path(folder).iterdir()):
+                break
     opened = open_checkpoint(folder)
     return Checkpoint(network, "hf", opened.values(), opened.rule)
 
 
 @contextmanager
-def _offline_where_it_is() -> Iterator[None]:
+def _fetching(name: str, instead: str) -> Iterator[None]:
     """Let Hugging Face's library use what it has, at once, where its hub cannot be reached."""
-    constants = library("hf", "huggingface_hub", "hubs").constants
+    constants = library("hf", "huggingface_hub.constants", "hubs")
     was_offline, patience = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
-    if not was_offline and not is_reachable(constants.ENDPOINT):
+    is_cut_off = not was_offline and not is_reachable(constants.ENDPOINT)
+    if is_cut_off:
         constants.HF_HUB_OFFLINE = True
         socket.setdefaulttimeout(PATIENCE)  # for weights that timm has elsewhere
     try:
         yield
+    except RuntimeError:  # of timm: there are no such weights
+        raise
+    except Exception as error:  # of any library that fetches
+        reason = "no connection" if is_cut_off else _first_line(error)
+        raise InputError(
+            f"{name} is not here and cannot be fetched ({reason}): check its name and the connection, or "
+            f"{instead}."
+        ) from error
     finally:
         constants.HF_HUB_OFFLINE = was_offline
         socket.setdefaulttimeout(patience)
-
-
-def _absent(name: str, error: Exception, instead: str) -> InputError:
-    return InputError(
-        f"{name} is not here and cannot be fetched ({_first_line(error)}): check its name and the "
-        f"connection, or {instead}."
-    )
 
 
 def _first_line(error: Exception) -> str:

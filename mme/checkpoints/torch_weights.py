@@ -25,7 +25,6 @@ import numpy as np
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.torch_shells import array_of, class_name, fields
 from mme.errors import InputError
-from mme.weights.second_sets import WORDS as SECOND
 
 __all__ = ["FoundWeight", "found_weights"]
 
@@ -33,6 +32,7 @@ NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
     *("network", "module", "params", "weights"),
 )
+SECOND = re.compile(r"(^|_)(ema|swa|teacher|momentum|averag\w*)(_|$)", re.I)  # as `mme.weights.second_sets`
 NEVER = re.compile(r"optim|scheduler|(^|_)(opt|scaler|amp|rng|callbacks|loops)(_|$)", re.IGNORECASE)
 DEEPEST = 100
 
