@@ -219,7 +219,7 @@ def _written_out(key: str) -> str:
 
 
 def _weight(names: list[str], layer: str, equation: str, beside: dict[str, StoredTensor]) -> StoredTensor:
-    """Return a layer's variable, the last of the names, outputs first, or with the reason why it is no weight.
+    """Return a layer's variable, the last of the names, outputs first, or with the reason why it is none.
 
     =====================  ======================================  ===================================
     layer                  stored                                  here
