@@ -60,11 +60,11 @@ class HDF5File:
                     if at > end or (index == 0 and length < 16):
                         raise InputError(f"{self.path} is damaged: a text heap at byte {start}.")
 
-    def inner(self, group: Any, name: str) -> Any:
-        """Return what a hard link of a group leads to; None if there is none."""
+    def has(self, group: Any, name: str) -> bool:
+        """Tell whether a hard link of a group has this name; other links may leave the file."""
         import h5py
 
-        return group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+        return isinstance(group.get(name, getlink=True), h5py.HardLink)
 
     def datasets(self, group: Any) -> Iterator[tuple[list[Any], StoredTensor]]:
         """Yield the datasets within a group, each after the groups that it lies in, by hard links only."""
@@ -81,7 +81,7 @@ class HDF5File:
         if len(groups) > DEEPEST:
             raise InputError(f"{self.path} has groups within groups more than {DEEPEST} levels deep.")
         for key in sorted(group, key=_by_number):
-            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            if not self.has(group, key):
                 raise InputError(
                     f"{self.path}: {key!r} in {group.name!r} is a link, which is not followed; "
                     "a file that holds its own numbers is needed."
@@ -123,9 +123,15 @@ class HDF5File:
 
 def text_attribute(item: Any, name: str) -> str:
     """Return an attribute of a group as text; empty if it is missing or something else."""
-    value = item.attrs.get(name)
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return text if isinstance(text, str) else ""
+    import h5py
+
+    if name not in item.attrs:
+        return ""
+    attribute = item.attrs.get_id(name)
+    # The HDF5 library does not survive what damage makes of a text's type.
+    is_text = attribute.shape == () and h5py.check_string_dtype(attribute.dtype) is not None
+    value = item.attrs[name] if is_text else ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _by_number(name: str) -> list[str | int]:

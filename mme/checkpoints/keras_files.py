@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from mme.weights.stored import Checkpoint, StoredTensor
 __all__ = ["read_keras"]
 
 Shape: TypeAlias = tuple[int, ...]
+Layers: TypeAlias = dict[str, tuple[str, str]]  # class and equation by name
 
 UNKNOWN = (
     "of no layer of Keras's own that the file names: model.save('net.keras') tells the layers' classes, and "
@@ -44,6 +45,7 @@ TYPES = {  # as torch calls them, by the number of positions in a kernel
     **dict.fromkeys(("conv", "depthwise"), "Conv{}d"),
     "transposed": "ConvTranspose{}d",
     "convlstm": "ConvLSTM{}D",
+    "recurrent": "RNN",
     "embedding": "Embedding",
 }
 NAMES = {  # of the variables that a layer stores by number; the bias may lack
@@ -55,7 +57,6 @@ NAMES = {  # of the variables that a layer stores by number; the bias may lack
 SEPARABLE = ("depthwise_kernel", "pointwise_kernel", "bias")
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 STATES = ("optimizer", "_optimizer")  # groups that hold no weights of the network
-RECURRENT = {"lstm": "LSTM", "gru": "GRU"}
 PROJECTIONS = ("query", "key", "value", "output", "attention_output")  # layers of an attention of any class
 
 
@@ -90,13 +91,18 @@ def read_keras(path: Path) -> Checkpoint:
         file.require_sound()
         with file.opened() as root:
             description = description or json.loads(text_attribute(root, "model_config") or "{}")
-            layers = _Layers(description)
+            layers = _described(description)
             variables = list(_variables(file, root, layers))
-        variables.sort(key=lambda variable: layers.order.get(variable.names[0], len(layers.order)))
         if not variables:
             raise InputError(f"{path} holds no weights of Keras layers; model.save writes a file that does.")
-        times = Counter(variable.path for variable in variables)
-        tensors = [_weight(one, one.path if times[one.path] == 1 else one.stored.name) for one in variables]
+        order = {name: number for number, name in enumerate(layers)}
+        variables.sort(key=lambda variable: order.get(variable[0][0], len(order)))
+        paths = ["/".join(names) for names, _ in variables]
+        times = Counter(paths)  # two of one path take their places in the file as names
+        tensors = [
+            replace(tensor, name=name) if times[name] == 1 else tensor
+            for name, (_, tensor) in zip(paths, variables, strict=True)
+        ]
     return Checkpoint(path.stem.removesuffix(".weights"), "keras", tensors)
 
 
@@ -119,38 +125,29 @@ def _archive(path: Path) -> tuple[HDF5File, Any]:
     return file, description
 
 
-class _Layers:
-    """The layers that a configuration describes: their names, in order, and their classes."""
-
-    def __init__(self, description: Any) -> None:
-        self.classes: dict[str, tuple[str, str]] = {}
-        self.order: dict[str, int] = {}
-        items = [description]
-        while items:
-            item = items.pop()
-            if isinstance(item, list):
-                items += reversed(item)
-            elif isinstance(item, dict):
-                items += reversed(item.values())
-                config = item.get("config")
-                if "class_name" in item and isinstance(config, dict) and "name" in config:
-                    self._add(str(config["name"]), item)
-
-    def _add(self, name: str, item: Any) -> None:
-        self.order.setdefault(name, len(self.order))
-        inner = item
-        while isinstance(inner, dict) and isinstance(inner.get("config"), dict):
-            item, inner = inner, inner["config"].get("layer", inner["config"].get("cell"))  # of a wrapper
-        is_own = str(item.get("module") or "keras").startswith("keras")
-        layer = _class(str(item["class_name"])) if is_own and "class_name" in item else ""
-        found = (layer, str(item["config"].get("equation", "")))
-        if self.classes.setdefault(name, found) != found:
-            self.classes[name] = ("", "")  # layers of one name in two inner models
+def _described(description: Any) -> Layers:
+    """Return class and equation of each layer that a configuration describes, by name, in their order."""
+    layers: Layers = {}
+    items = [description]
+    while items:
+        item = items.pop()
+        held = list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
+        items += reversed(held)
+        if isinstance(item, dict) and isinstance(item.get("config"), dict) and "name" in item["config"]:
+            name = str(item["config"]["name"])
+            while isinstance(inner := item["config"].get("layer", item["config"].get("cell")), dict):
+                item = {"config": {}} | inner  # of a wrapper, such as Bidirectional
+            is_own = str(item.get("module") or "keras").startswith("keras")
+            layer = _class(item.get("class_name")) if is_own else ""
+            found = (layer, str(item["config"].get("equation", "")))
+            if layers.setdefault(name, found) != found:
+                layers[name] = ("", "")  # layers of one name in two inner models
+    return layers
 
 
-def _class(name: str) -> str:
+def _class(name: Any) -> str:
     """Return the class of one of Keras's own layers from a name such as ``conv2d_3``, or nothing."""
-    text = re.sub(r"_\d+$", "", name).replace("_", "").lower()
+    text = re.sub(r"_\d+$", "", str(name)).replace("_", "").lower()
     return text if CLASSES.fullmatch(text) else ""
 
 
@@ -159,24 +156,9 @@ def _kind(text: str) -> str:
     return (match.lastgroup or "") if match else ""
 
 
-class _Variable(NamedTuple):
-    """A variable of a layer, with the layer's class and equation, and all of the layer's variables."""
-
-    names: tuple[str, ...]
-    layer: str
-    equation: str
-    stored: StoredTensor
-    beside: dict[str, StoredTensor]
-
-    @property
-    def path(self) -> str:
-        """Keras's path of it."""
-        return "/".join(self.names)
-
-
-def _variables(file: HDF5File, root: Any, layers: _Layers) -> Iterator[_Variable]:
-    """Yield the variables of a file, layer by layer."""
-    start = file.inner(root, "model_weights") or root
+def _variables(file: HDF5File, root: Any, layers: Layers) -> Iterator[tuple[list[str], StoredTensor]]:
+    """Yield the variables of a file, each after the names of its layers and its own."""
+    start = root["model_weights"] if file.has(root, "model_weights") else root
     is_listed = "layer_names" in start.attrs or "layer_names0" in start.attrs  # Keras 2, and 3 in its form
     by_group: dict[str, tuple[list[Any], dict[str, StoredTensor]]] = {}
     for groups, stored in file.datasets(start):
@@ -184,8 +166,7 @@ def _variables(file: HDF5File, root: Any, layers: _Layers) -> Iterator[_Variable
         by_group.setdefault(place, (groups, {}))[1][key] = stored
     for place, (groups, held) in by_group.items():
         if is_listed:
-            parts = place.removeprefix(start.name).strip("/").split("/")
-            names, layer, equation = _listed(parts, layers)
+            names, layer, equation = _listed(place.removeprefix(start.name).strip("/").split("/"), layers)
             beside = {_written_out(key): stored for key, stored in held.items()}
         elif place.endswith("/vars") and place.split("/")[1] not in STATES:
             names, layer, equation = _nested(groups, layers)
@@ -194,22 +175,22 @@ def _variables(file: HDF5File, root: Any, layers: _Layers) -> Iterator[_Variable
             beside = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
         else:
             continue
-        for variable, stored in beside.items():
-            yield _Variable((*names, variable), layer, equation, stored, beside)
+        for variable in beside:
+            yield [*names, variable], _weight([*names, variable], layer, equation, beside)
 
 
-def _listed(parts: list[str], layers: _Layers) -> tuple[list[str], str, str]:
+def _listed(parts: list[str], layers: Layers) -> tuple[list[str], str, str]:
     """Return names, class and equation of a layer in a ``.h5``, from the groups that its weights lie in."""
     outer, *inner = parts
     names = inner[inner.index(outer) :] if outer in inner else parts
     for name in reversed(names):
-        layer, equation = layers.classes.get(name, (_class(name), ""))
-        if layer:
-            return names, layer, equation
+        layer, equation = layers.get(name, (_class(name), ""))
+        if layer:  # the variables of an attention are those of its projections
+            return names, "einsumdense" if _kind(layer) == "attention" else layer, equation
     return names, "einsumdense" if _is_projection(names[-1]) else "", ""
 
 
-def _nested(groups: list[Any], layers: _Layers) -> tuple[list[str], str, str]:
+def _nested(groups: list[Any], layers: Layers) -> tuple[list[str], str, str]:
     """Return names, class and equation of a layer in a ``.weights.h5``, whose groups have classes' names."""
     names, layer, equation = [], "", ""
     for parent, group in pairwise(groups[:-1]):
@@ -221,7 +202,7 @@ def _nested(groups: list[Any], layers: _Layers) -> tuple[list[str], str, str]:
             told = next(filter(None, map(_class, tried)), "")
             is_within = _kind(layer) == "attention" or any(map(_is_projection, tried))
             told = told or ("einsumdense" if is_within else "")
-            layer, equation = layers.classes.get(name, (told, ""))
+            layer, equation = layers.get(name, (told, ""))
             names.append(name)
     return names, layer, equation
 
@@ -237,8 +218,8 @@ def _written_out(key: str) -> str:
     return {"W": "kernel", "b": "bias"}[oldest[1]] if oldest else name
 
 
-def _weight(one: _Variable, name: str) -> StoredTensor:
-    """Return a variable as a layer's weight, outputs first, or with the reason why it is none.
+def _weight(names: list[str], layer: str, equation: str, beside: dict[str, StoredTensor]) -> StoredTensor:
+    """Return a layer's variable, the last of the names, outputs first, or with the reason why it is none.
 
     =====================  ======================================  ===================================
     layer                  stored                                  here
@@ -253,21 +234,24 @@ def _weight(one: _Variable, name: str) -> StoredTensor:
     attention              (in, heads, out), (heads, in, out)      (heads·out, in), (out, heads·in)
     =====================  ======================================  ===================================
     """
-    stored, variable, shape = one.stored, one.names[-1], one.stored.shape
+    *_, variable = names
+    stored, last = beside[variable], list(beside.values())[-1]
+    shape = stored.shape
     if len(shape) < 2 or stored.skip:
-        return replace(stored, name=name)
+        return stored
     if variable not in KERNELS:
-        is_known = one.layer or variable == "bias"
-        reason = f"the variable {variable!r}, {'which is no kernel' if is_known else UNKNOWN}"
-        return replace(stored, name=name, skip=reason)
-    told = {"depthwise_kernel": "depthwise", "pointwise_kernel": "conv", "embeddings": "embedding"}
-    kind, note, last = told.get(variable, _kind(one.layer)), "", list(one.beside.values())[-1]
-    if not kind or (kind == "embedding" and variable != "embeddings"):
-        is_transposed = "bias" in one.beside and one.beside["bias"].shape == shape[-2:-1] != shape[-1:]
+        what = "which is no kernel" if layer or variable == "bias" else UNKNOWN
+        return replace(stored, skip=f"the variable {variable!r}, {what}")
+    by_name = {"depthwise_kernel": "depthwise", "pointwise_kernel": "conv", "embeddings": "embedding"}
+    kind, note = by_name.get(variable, _kind(layer)), ""
+    if kind not in TYPES or (kind == "embedding" and variable != "embeddings"):
+        is_transposed = "bias" in beside and beside["bias"].shape == shape[-2:-1] != shape[-1:]
         kind = "dense" if len(shape) == 2 else "transposed" if is_transposed else "conv"
         note = f"taken as {kind}, for the file does not name the layer's class"
-    is_output = any("output" in part for part in [*one.names[-2:-1], *stored.name.split("/")[-3:-2]])
-    axes, final = _order(kind, shape, one.equation, is_output)
+    is_output = any("output" in part for part in [*names[-2:-1], *stored.name.split("/")[-3:-2]])
+    if kind == "einsum" and len(shape) > 2 and not equation and not _is_projection(names[-2]):
+        note = "taken with its inputs first, for the file does not name the equation"
+    axes, final = _order(kind, shape, equation, is_output)
     is_scaled = stored.dtype == "int8" and kind == "dense" and last.shape == shape[-1:] and last is not stored
 
     def read() -> np.ndarray:
@@ -278,11 +262,11 @@ def _weight(one: _Variable, name: str) -> StoredTensor:
 
     is_whole = "int" in stored.dtype and not is_scaled
     skip = f"whole numbers ({stored.dtype}), whose scale is not known" if is_whole else ""
-    rnn = next((torch for keras, torch in RECURRENT.items() if keras in one.layer), "RNN")
-    types = frozenset({TYPES.get(kind, rnn).format(len(shape) - 2)})
+    is_gated = re.search("lstm|gru", layer) if kind == "recurrent" else None
+    types = frozenset({is_gated[0].upper() if is_gated else TYPES[kind].format(len(shape) - 2)})
     dtype = "float32" if is_scaled else stored.dtype
     note = "int8, by the scale of each output" if is_scaled else note
-    return replace(stored, name=name, shape=final, dtype=dtype, read=read, types=types, skip=skip, note=note)
+    return replace(stored, shape=final, dtype=dtype, read=read, types=types, skip=skip, note=note)
 
 
 def _order(kind: str, shape: Shape, equation: str, is_output: bool) -> tuple[Shape, Shape]:

@@ -150,12 +150,15 @@ class _Network:
         if node.domain not in ("", "ai.onnx"):
             return None
         if node.op_type == "Constant" and node.attribute:
-            value = helper.get_attribute_value(node.attribute[0])
-            if isinstance(value, int | float | list):  # by value_int, value_floats, …
-                value = numpy_helper.from_array(np.array(value))
-            constant = None if isinstance(value, bytes) else self._store(value, output)
-            if constant is not None and constant.stored is not None and len(constant.stored.shape) < 2:
-                self.within.add(constant.stored)
+            (attribute,) = node.attribute
+            value = helper.get_attribute_value(attribute)
+            if attribute.name.startswith("value_string"):
+                return None
+            if attribute.name.startswith("value_"):
+                dtype = np.float32 if "float" in attribute.name else np.int64
+                value = numpy_helper.from_array(np.array(value, dtype))
+            constant = self._store(value, output)
+            self.within.update(source for source in constant.sources if len(source.shape) < 2)
             return constant
         is_computed = any(name and not given for name, given in zip(node.input, inputs, strict=True))
         if node.op_type not in FOLDED or is_computed or not any(inputs):
@@ -171,8 +174,8 @@ class _Network:
         """List an input of a node as a layer's weight, if it is a constant and no node before took it."""
         from onnx import helper
 
-        names = dict(enumerate(node.input))
-        constant = scope.get(names.get(operand.position, ""))
+        names = defaultdict(str, enumerate(node.input))
+        constant = scope.get(names[operand.position])
         if constant is None or any(source.skip for source in constant.sources):
             return
         main = max(constant.sources, key=lambda source: source.size)
@@ -184,8 +187,8 @@ class _Network:
             weight = Constant(partial(outputs_first, operand.kind, attributes), (constant,))
             if operand.scale is not None:
                 after = operand.scale == AFTER
-                scale = scale_after(node, nodes, scope) if after else scope.get(names.get(operand.scale, ""))
-                zero = "" if operand.zero is None else names.get(operand.zero, "")
+                scale = scale_after(node, nodes, scope) if after else scope.get(names[operand.scale])
+                zero = "" if operand.zero is None else names[operand.zero]
                 weight = self._dequantised(weight, scale, scope.get(zero), bool(zero), node.op_type)
             array = weight.array(known)
             dtype = main.dtype if is_direct else array.dtype.name

@@ -116,7 +116,7 @@ def test_nan_weights_are_named(tmp_path):
     kernel[2, 1] = np.nan
     path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [kernel])})
     with pytest.raises(InputError, match="layer 'fc/kernel' has NaN or infinite weights"):
-        layer_matrix_ensemble(read_keras(path))
+        layer_matrix_ensemble(read_keras(path)).measured()
 
 
 @pytest.mark.parametrize(

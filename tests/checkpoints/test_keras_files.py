@@ -93,6 +93,12 @@ def test_attention_maps_inputs_to_all_heads_and_back(tmp_path, kind, prefix):
     back = checkpoint["mha/attention_output/kernel"].read() @ heads.ravel()
     np.testing.assert_allclose(back, np.einsum("hd,hdo->o", heads, output), rtol=1e-5)
     assert checkpoint["mha/query/bias"].skip == "the variable 'bias', which is no kernel"
+    weights = {"mha/query/kernel:0": query, "mha/attention_output/kernel:0": output}
+    config = model(layer("MultiHeadAttention", "mha"))
+    for described in (config, None):  # in a .h5, whole or weights only
+        other = read_keras(listed(tmp_path / "net.h5", {"mha": weights}, described))
+        for name, tensor in other.items():
+            np.testing.assert_array_equal(tensor.read(), checkpoint[name].read())
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,10 @@ def test_the_equation_tells_the_outputs(tmp_path, equation, shape, expected):
         "ein/kernel"
     ]
     assert tensor.shape == tensor.read().shape == expected
+    assert tensor.note == ""
+    weights_only = nested(tmp_path / "net.weights.h5", {"layers/einsum_dense": ("ein", [normal(*shape)])})
+    note = read_keras(weights_only)["ein/kernel"].note
+    assert note == "taken with its inputs first, for the file does not name the equation" * (len(shape) > 2)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_settings_of_objects_do_not_stand_in_the_way(tmp_path: Path) -> None:
 def test_what_is_no_real_matrix_is_named(tmp_path: Path, array: np.ndarray, words: str) -> None:
     np.savez(tmp_path / "net.npz", fc=array)
     with pytest.raises(InputError, match=words):
-        layer_matrix_ensemble(read_npz(tmp_path / "net.npz"))
+        layer_matrix_ensemble(read_npz(tmp_path / "net.npz")).measured()
 
 
 def header(shape: tuple[int, ...], descr: str = "<f4") -> bytes:

@@ -141,7 +141,7 @@ def test_nan_and_missing_layers_are_named(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     save_file({"w": np.full((2, 2), np.nan)}, path)
     with pytest.raises(InputError, match="layer 'w' has NaN"):
-        layer_matrix_ensemble(read_safetensors(path))
+        layer_matrix_ensemble(read_safetensors(path)).measured()
     save_file({"b": np.ones(2)}, path)
     with pytest.raises(InputError, match="no weight tensor of two or more axes"):
         layer_matrix_ensemble(read_safetensors(path))
