@@ -27,6 +27,7 @@ class Argument:
 
 
 Row = dict[str, Argument]
+Rows = dict[str, Row]
 
 NO_ARRAYS = (
     "words",
@@ -111,7 +112,7 @@ def anything(valid: Any) -> Argument:
     return Argument(valid if callable(valid) else lambda _: valid)
 
 
-def same(names: str, row: Row) -> dict[str, Row]:
+def same(names: str, row: Row) -> Rows:
     """One row for several callables."""
     return dict.fromkeys(names.split(), row)
 
@@ -172,7 +173,7 @@ ROOTS = Argument(lambda _: sp.symbols("a b"), ([1, 2],), ("ab", None, 3, [None],
 REAL = Argument(lambda _: "R", (1, R, np.int64(1)), NO_FIELDS)  # what has a closed form
 CASE = {"singular_values": SIGMA, "depth": DEPTH, "field": FIELD}
 SMOOTH_CASE = {**CASE, "singular_values": SMOOTH}
-DLN_ROWS: dict[str, Row] = {
+DLN_ROWS: Rows = {
     "act": {"frames": FRAMES, "layers": LAYERS, "field": COMMUTATIVE},
     "act_on_endpoints": {
         "left": array(np.eye(2)),
@@ -243,7 +244,7 @@ DLN_ROWS: dict[str, Row] = {
         "frames": optional(FRAMES),
     },
     "orbit_volume_from_kernel": {**CASE, "field": REAL, "levels": whole(3, 2)},
-    "orbit_volume_mc": {**CASE, "rng": SEED, "samples": whole(256, 256), "progress": FLAG},
+    "orbit_volume_mc": {**CASE, "depth": whole(2), "rng": SEED, "samples": whole(256, 256), "progress": FLAG},
     "path_adjacency": {"n": whole(3, 0)},
     "tridiagonal_block": {"a": array(2.0), "b": array(np.ones(2)), "n": whole(3, 0)},
     "tridiagonal_determinants": {"n": whole(3, 0), "diagonal": NUMBER, "off_diagonal": NUMBER},
@@ -260,7 +261,7 @@ EXACT = Argument(lambda _: sp.Integer(1), (1,), ("1", None, 0.5, True, {"a": 1},
 BALL = Argument(lambda _: 1, (np.int64(1), Fraction(1), [1, 1]), ("1", None, 0.5, True, {"a": 1}, object()))
 DRAWS = np.random.default_rng(0).standard_normal(40)
 RECORD = evidence.Evidence("lemma-5.1", "", "proved", True, "the difference is 0")
-EVIDENCE_ROWS: dict[str, Row] = {
+EVIDENCE_ROWS: Rows = {
     "check": {
         "statement": Argument(lambda _: "lemma-5.1", (), ("Lemma 5.1", None, 3, b"a", ["a"])),
         "claim": WORDS,
@@ -290,7 +291,7 @@ EVIDENCE_ROWS: dict[str, Row] = {
     "spoken": {"statement": Argument(lambda _: "lemma-5.1", (), (None, 3, b"a"))},
 }
 
-ROWS: dict[str, Row] = {
+ROWS: Rows = {
     "algebra.field": {"field": FIELD},
     **{f"algebra.Field.{name}": row for name, row in FIELD_ROWS.items()},
     **{f"dln.{name}": row for name, row in DLN_ROWS.items()},
