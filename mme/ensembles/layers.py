@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, shown
+from mme.arguments import choice, real_array, shown
 from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.ensembles.streaming import compute_eigenvalues
@@ -60,9 +60,9 @@ class Layer(Result):
     def __post_init__(self) -> None:
         choice("dtype", self.dtype, DTYPES)
         if not isinstance(self.given, StoredTensor):
-            weights = real_weights(self.name, self.given)
-            if not hasattr(self.given, "shape"):
-                object.__setattr__(self, "given", weights)
+            if not hasattr(self.given, "shape"):  # a list
+                object.__setattr__(self, "given", real_array(f"layer {self.name!r}", self.given))
+            real_weights(self.name, self.given)
         if len(self.shape) < 2 or 0 in self.shape:
             raise InputError(
                 f"layer {self.name!r} must have weights of two or more axes, but their shape is {self.shape}."
@@ -206,7 +206,7 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
         array([1., 4.])
         """
         missing = [layer for layer in self.layers if "eigenvalues" not in vars(layer)]
-        title = self.name if progress else ""
+        title = self.name if progress is True else ""
         for group, found in compute_eigenvalues(missing, jobs=jobs, device=device, store=store, title=title):
             for layer, values in zip(group, found, strict=True):
                 vars(layer)["eigenvalues"] = values

@@ -21,7 +21,7 @@ from mme.ensembles.circular import (
     validate_orders,
 )
 from mme.ensembles.mixed import PARTS, MatrixSpectrum, eigenvalues
-from mme.ensembles.parallel import Task, in_threads, validate_jobs
+from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_store
 from mme.progress import tracked
 from mme.result import Result
 from mme.store import Store, key_of
@@ -82,7 +82,7 @@ class SampledCircularEnsemble:
         self.rng = rng
         self.jobs = validate_jobs(jobs)
         self.is_repeatable = not (rng is None or isinstance(rng, np.random.Generator))
-        self.store = Store("spectra-2", enabled=False) if store is None else store
+        self.store = validate_store(store)
         self.progress = progress
         cost = sampling_cost(self.orders, self.draws, circular=circular, construction=construction)
         refuse_beyond_memory(cost.bytes)
@@ -108,7 +108,7 @@ class SampledCircularEnsemble:
             stops = np.cumsum(batch_sizes(order, self.draws))
             places += np.split(found[:, start : start + order], stops[:-1])
         steps = in_threads(self._tasks(part), self.jobs, IN_FLIGHT_BYTES)
-        steps = tracked(steps, "circular ensemble", total=len(places), show=self.progress)
+        steps = tracked(steps, "circular ensemble", total=len(places), show=self.progress is True)
         for number, spectra in steps:
             places[number][:] = spectra
         return found
