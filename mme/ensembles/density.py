@@ -94,23 +94,6 @@ class SpectralDensity(Result):
 def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:
     """Return equally spaced bin edges over a window.
 
-    Parameters
-    ----------
-    window : (float, float)
-        Lower and upper end, finite and ascending.
-    bins : int
-        Number of bins, at least 1.
-
-    Returns
-    -------
-    ndarray, shape (bins + 1,)
-
-    Raises
-    ------
-    InputError
-        If the window is empty, the number of bins is not positive, or the bins are too narrow for floating
-        point.
-
     Examples
     --------
     >>> bin_edges((0, 6), 3)

@@ -188,25 +188,6 @@ def modulus_density(order: int, edges: ArrayLike, part: str = "real", method: st
 def modulus_distribution(order: int, x: ArrayLike, part: str = "real", method: str = "auto") -> np.ndarray:
     """The expected share of the N eigenvalues of |U| that are at most x.
 
-    Parameters
-    ----------
-    order : int
-        N, at least 2.
-    x : array_like
-        Points; infinite ones too.
-    part, method
-        As in `modulus_density`.
-
-    Returns
-    -------
-    ndarray
-
-    Raises
-    ------
-    InputError
-        If the order is not an integer of at least 2, an option is unknown, or a table is asked for above
-        order 64.
-
     Examples
     --------
     >>> modulus_distribution(64, [0, 1, 10]).round(4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -117,17 +118,14 @@ class SampledCircularEnsemble:
         rng = generator(self.rng)
         for order in self.orders:
             for size in batch_sizes(order, self.draws):
-                yield 8 * size * order**2, self._drawing(order, size, rng, part)
+                yield 8 * size * order**2, partial(self._drawn, order, size, rng, part)
 
-    def _drawing(
+    def _drawn(
         self, order: int, size: int, rng: np.random.Generator, part: str
-    ) -> Callable[[], Callable[[], np.ndarray]]:
-        def prepare() -> Callable[[], np.ndarray]:
-            unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
-            modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
-            return lambda: eigenvalues(modulus, part)
-
-        return prepare
+    ) -> Callable[[], np.ndarray]:
+        unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
+        modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
+        return partial(eigenvalues, modulus, part)
 
 
 @dataclass(frozen=True)
