@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mme.ensembles import (
-    SpectralDensity,
-    deterministic_spectrum,
-    layer_matrix_ensemble,
-    pooled_spectrum,
-    spectral_density,
-)
+from matplotlib.axes import Axes
+
+from mme.ensembles import deterministic_spectrum, layer_matrix_ensemble, pooled_spectrum, spectral_density
 from mme.networks import digits_family, efficientnet_lite, untrained_control
-from mme.plots import spectra_beside_controls
+from mme.plots import PALETTE, figure, styled
 
 PICTURE = Path(__file__).resolve().parents[1] / "_static" / "readme.png"
+BLUE, ORANGE, *_, GREY = PALETTE
 
 
 def main(picture: Path = PICTURE) -> None:
@@ -30,20 +27,28 @@ def main(picture: Path = PICTURE) -> None:
     weights: dict[str, tuple[Any, Any]] = {name: (net.trained, net.untrained) for name, net in family.items()}
     lite = efficientnet_lite(0)
     weights["efficientnet-lite0"] = (lite, untrained_control(lite, "efficientnet", rng=0))
-
-    after, before, conjugate = {}, {}, {}
-    for name, (trained, untrained) in weights.items():
-        spectrum = pooled_spectrum(layer_matrix_ensemble(trained))
-        after[name] = density(spectrum)
-        before[name] = density(pooled_spectrum(layer_matrix_ensemble(untrained)))
-        conjugate[name] = density(deterministic_spectrum(spectrum.orders))
-    drawn = spectra_beside_controls(after, before, conjugate)
-    drawn.savefig(picture, dpi=160, transparent=True, bbox_inches="tight")
+    spectra_beside_controls(weights).savefig(picture, dpi=160, transparent=True, bbox_inches="tight")
 
 
-def density(spectrum: Any) -> SpectralDensity:
-    """The histogram that the picture shows: structural zeros would hide all the rest."""
-    return spectral_density(spectrum, window=(0, 4), bins=80, zeros="drop")
+@styled
+def spectra_beside_controls(weights: dict[str, tuple[Any, Any]]) -> Axes:
+    """Draw the densities of networks, one panel each; structural zeros would hide all the rest."""
+    axes: list[Axes] = list(figure(size=(9.0, 3.1), panels=(1, len(weights)), sharey=True))
+    for ax, (name, states) in zip(axes, weights.items(), strict=True):
+        trained, untrained = (pooled_spectrum(layer_matrix_ensemble(each)) for each in states)
+        conjugate = deterministic_spectrum(trained.orders)
+        curves = (
+            (conjugate, {"label": "conjugate", "color": GREY, "fill": True, "alpha": 0.35}),
+            (untrained, {"label": "untrained", "color": ORANGE}),
+            (trained, {"label": "trained", "color": BLUE}),
+        )
+        for spectrum, look in curves:
+            rho = spectral_density(spectrum, window=(0, 4), bins=80, zeros="drop")
+            ax.stairs(rho.density, rho.edges, **look)
+        ax.set(title=name, xlabel="ε")
+    axes[0].set(ylabel="density ρ(ε)")
+    axes[-1].legend()
+    return axes[0]
 
 
 if __name__ == "__main__":

@@ -1,61 +1,34 @@
-"""Figures of the command `mme`: one network's density, and several networks side by side."""
+"""Several networks side by side: their Var(CSD), the pairs, and the classes into which they fall."""
 
 from __future__ import annotations
 
+from itertools import cycle
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
 
-from mme.comparison.compare import Comparison
-from mme.ensembles.density import SpectralDensity
-from mme.plots.style import BLUE, GREY, ORANGE, figure, styled
+from mme.arguments import number
+from mme.ensembles.difference import CircularSpectralDifference
+from mme.ensembles.equivalence import EquivalenceClasses
+from mme.errors import InputError
+from mme.plots.records import FLAG, binned, of_type, record, several
+from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, styled
 
-__all__ = ["comparison", "network_density"]
+__all__ = ["comparison", "equivalence_classes"]
 
-LONGEST = 26  # characters of a name
-
-
-@styled
-def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, name: str) -> Figure:
-    """Draw the pooled density of a network, and that of its conjugate ensemble.
-
-    Parameters
-    ----------
-    density, conjugate : SpectralDensity
-        On the same bins; of several draws the mean is drawn.
-    name : str
-        Of the network.
-
-    Returns
-    -------
-    Figure
-
-    Examples
-    --------
-    >>> from mme.ensembles import PooledSpectrum, spectral_density
-    >>> rho = spectral_density(PooledSpectrum([0.5, 1.0, 2.0]), bins=10)
-    >>> drawn = network_density(rho, rho, name="mine")
-    """
-    ax = figure(size=(7.0, 3.6))
-    heights = np.atleast_2d(conjugate.density).mean(axis=0)
-    ax.stairs(heights, conjugate.edges, color=GREY, linewidth=1, label="circular ensemble")
-    ax.stairs(np.atleast_2d(density.density).mean(axis=0), density.edges, color=BLUE, label=_shown(name))
-    ax.set(xlabel="ε", ylabel="ρ(ε)", yscale="symlog")
-    ax.set_yscale("symlog", linthresh=0.1)
-    ax.set_ylim(bottom=0)
-    ax.legend()
-    root: Figure = ax.get_figure(root=True)
-    return root
+WIDE = 20  # an axis over more than this factor is logarithmic
 
 
 @styled
-def comparison(found: Comparison) -> Figure:
+def comparison(found: Any) -> Axes:
     """Draw Var(CSD) of networks with errors and controls, their dendrogram, and all pairs.
 
     Parameters
     ----------
     found : Comparison
+        As `mme.comparison.compare` returns it.
 
     Returns
     -------
@@ -67,59 +40,110 @@ def comparison(found: Comparison) -> Figure:
     >>> networks = {name: {"fc": scale * np.eye(8)} for name, scale in (("a", 1), ("b", 1.1), ("c", 2))}
     >>> drawn = comparison(compare(networks, Options(draws=3)))
     """
-    variances = np.array([each.csd.variance for each in found.measurements])
+    measured = _measured(found)
+    variances = np.array([each.csd.variance for each in measured])
     order = np.argsort(variances, kind="stable")
-    shown, rows = [found.measurements[i] for i in order], np.arange(len(order))
+    variances, shown, rows = variances[order], [measured[i] for i in order], np.arange(len(order))
     size = (10.0, 2.2 + 0.24 * len(shown))
-    tree, dots, heat = figure(size=size, panels=(1, 3), width_ratios=(1, 2, 2))
+    axes: list[Axes] = list(figure(size=size, panels=(1, 3), width_ratios=(1, 2, 2)))
+    tree, dots, heat = axes
     errors = [np.nan_to_num(each.csd.standard_error) for each in shown]
-    dots.errorbar(variances[order], rows, xerr=errors, fmt="o", color=BLUE, markersize=5, label="network")
-    controls = [(row, each.control.variance) for row, each in zip(rows, shown, strict=True) if each.control]
+    dots.errorbar(variances, rows, xerr=errors, fmt="o", color=BLUE, markersize=5, label="network")
+    controls = [(each.control.variance, row) for row, each in zip(rows, shown, strict=True) if each.control]
     if controls:
-        places, values = zip(*controls, strict=True)
-        dots.plot(values, places, "o", color=ORANGE, fillstyle="none", markersize=9, label="untrained")
-    numbered = [f"{_shown(each.name)}  {row + 1}" for row, each in zip(rows, shown, strict=True)]
+        places, heights = zip(*controls, strict=True)
+        dots.plot(places, heights, "o", color=ORANGE, fillstyle="none", markersize=9, label="untrained")
+    numbered = [f"{label(each.name, LONGEST)}  {row + 1}" for row, each in zip(rows, shown, strict=True)]
     dots.set(yticks=rows, yticklabels=numbered, xlabel="Var(CSD)", ylim=(-0.6, len(shown) - 0.4))
-    if variances.min() > 0 and variances.max() > 20 * variances.min():
+    if variances[0] > 0 and variances[-1] > WIDE * variances[0]:
         dots.set_xscale("log")
     dots.figure.legend(*dots.get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    _dendrogram(tree, variances[order], found)
-    ratio = np.abs(variances[order][:, None] - variances[order][None, :])
-    image = heat.imshow(ratio, origin="lower", cmap="cividis", aspect="auto")
-    for i, j in np.argwhere(ratio <= found.delta):
+    _dendrogram(tree, variances, found)
+    apart = np.abs(variances[:, None] - variances[None, :])
+    image = heat.imshow(apart, origin="lower", cmap="cividis", aspect="auto")
+    for i, j in np.argwhere(apart <= found.delta):
         heat.plot(j, i, "s", color="white", markersize=3)
-    step = -(-len(shown) // 10)
-    heat.set(xticks=rows[::step], yticks=rows[::step], xlabel="|difference|; squares: within δ")
-    heat.set_xticklabels(rows[::step] + 1)
-    heat.set_yticklabels(rows[::step] + 1)
-    root: Figure = heat.get_figure(root=True)
-    root.colorbar(image, ax=heat)
-    return root
+    ticks = rows[:: -(-len(shown) // 10)]
+    heat.set(xticks=ticks, xticklabels=ticks + 1, yticks=ticks, yticklabels=ticks + 1)
+    heat.set(xlabel="|difference|; squares: within δ")
+    heat.figure.colorbar(image, ax=heat)
+    return heat
 
 
-def _shown(name: str) -> str:
-    """A name as it fits into a figure: not too long, no formula, nothing that cannot be drawn."""
-    short = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 + 1 :]}"
-    spelt = short.encode("utf-8", "backslashreplace").decode()
-    return "".join(each if each.isprintable() else " " for each in spelt).replace("$", r"\$")
+@styled
+def equivalence_classes(*found: EquivalenceClasses, log: bool = False) -> Axes:
+    """Draw networks in the order of their Var(CSD), and the classes into which they fall.
+
+    Parameters
+    ----------
+    *found : EquivalenceClasses
+        Of the same networks: one panel each.
+    log : bool
+        Take a logarithmic axis. On a linear one a bar of length δ is drawn for scale.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from mme.ensembles import equivalence_classes as classes
+    >>> variances = {"a": 0.10, "b": 0.19, "c": 0.26, "d": 0.5}
+    >>> found = [classes(variances, delta=0.1, linkage=rule) for rule in ("complete", "single")]
+    >>> drawn = equivalence_classes(*found)
+    """
+    for each in several("found", found):
+        of_type("found", each, EquivalenceClasses, "an EquivalenceClasses")
+    of_type("log", log, *FLAG)
+    (names, *others) = ([name for members in each.classes for name in members] for each in found)
+    if any(each != names for each in others) or not all(set(names) <= set(each.variances) for each in found):
+        raise InputError("found must be classes of the same networks in the same order, but they are not.")
+    size = (1.4 + 2.8 * len(found), 1.2 + 0.2 * len(names))
+    axes: list[Axes] = list(figure(size=size, panels=(1, len(found)), sharey=True, squeeze=False)[0])
+    for ax, each in zip(axes, found, strict=True):
+        row = 0
+        for members, colour in zip(each.classes, cycle(COLOURS), strict=False):
+            values, end = [each.variances[name] for name in members], row + len(members)
+            ax.axhspan(row - 0.5, end - 0.5, color=colour, alpha=0.15, linewidth=0)
+            ax.plot(values, range(row, end), "o", color=colour, markersize=5)
+            row = end
+        ax.set(title=f"{each.linkage} linkage", xlabel="Var(CSD)", xscale="log" if log else "linear")
+        if not log:
+            low = min(each.variances.values())
+            ax.plot([low, low + each.delta], [row, row], color=GREY, linewidth=2)
+            ax.annotate("δ", (low + each.delta, row), xytext=(4, 0), textcoords="offset points", va="center")
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+    axes[0].set(yticks=range(len(names)), yticklabels=[label(name) for name in names])
+    return axes[0]
 
 
-def _dendrogram(ax: Axes, variances: np.ndarray, found: Comparison) -> None:
+def _measured(found: Any) -> list[Any]:
+    """The networks of a comparison, with all that is drawn of them."""
+    record("found", found, "measurements", "delta", "classes")
+    of_type("found.classes", found.classes, EquivalenceClasses, "an EquivalenceClasses")
+    number("found.delta", found.delta)
+    measured = several("found.measurements", found.measurements)
+    for place, each in enumerate(measured):
+        where = f"found.measurements[{place}]"
+        record(where, each, "name", "csd", "control")
+        for csd in (each.csd, *([] if each.control is None else [each.control])):
+            binned(where, csd, CircularSpectralDifference, "differences", (2,))
+    return measured
+
+
+def _dendrogram(ax: Axes, variances: np.ndarray, found: Any) -> None:
     """Draw the tree of the classes, its leaves level with the networks, which are sorted."""
     ax.axvline(found.delta, color=ORANGE, linestyle=":")
     ax.annotate("δ", (found.delta, len(variances) - 0.6), color=ORANGE)
     ax.set(xlabel="distance", yticks=[], ylim=(-0.6, len(variances) - 0.4))
     ax.spines["left"].set_visible(False)
     ax.invert_xaxis()
-    if len(variances) < 2:
-        return
+    merges = hierarchy.linkage(variances[:, None], found.classes.linkage) if len(variances) > 1 else []
     centres, heights = [float(row) for row in range(len(variances))], [0.0] * len(variances)
-    for first, second, distance, _ in hierarchy.linkage(variances[:, None], found.classes.linkage):
+    for first, second, distance, _ in merges:
         a, b = int(first), int(second)
-        ax.plot(
-            [heights[a], distance, distance, heights[b]],
-            [centres[a], centres[a], centres[b], centres[b]],
-            color=GREY,
-        )
+        across, along = [heights[a], distance, distance, heights[b]], 2 * [centres[a]] + 2 * [centres[b]]
+        ax.plot(across, along, color=GREY)
         centres.append((centres[a] + centres[b]) / 2)
         heights.append(float(distance))

@@ -12,12 +12,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
+from mme.arguments import integer, number, shown
+from mme.errors import InputError
+from mme.plots.records import of_type, pair
+
 __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "styled"]
 
 # Okabe and Ito's colours, ordered by contrast on white and on near-black alike.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0077bb", "#dd7711", "#009e73", "#cc6699", "#44aadd"
 GREY = "#808080"  # text and axes: 4:1 against white and against the dark page
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)
+COLOURS = PALETTE[:-1]  # for curves and classes, again from the first after the last
+
+MOST_PANELS = 50  # in a row or a column; these take a second
+LARGEST = 400.0  # inches; matplotlib draws no more than 65536 pixels
+LONGEST = 26  # characters of a network's name
+P = ParamSpec("P")
 
 STYLE: Any = {
     "figure.figsize": (7.0, 3.4),
@@ -47,9 +57,6 @@ STYLE: Any = {
 }
 
 
-P = ParamSpec("P")
-
-
 def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
     """Run a drawing function in the house style and hand its figure to the reader.
 
@@ -66,26 +73,32 @@ def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
     >>> type(line()).__name__
     'Figure'
     """
+    if not callable(draw):
+        raise InputError(f"draw must be a function that draws, but it is {shown(draw)}.")
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context(STYLE):
-            made = draw(*args, **kwargs)
-        root = made if isinstance(made, Figure) else made.get_figure(root=True)
-        assert isinstance(root, Figure)
-        plt.close(root)
+        before = set(plt.get_fignums())
+        try:
+            with mpl.rc_context(STYLE):
+                made = draw(*args, **kwargs)
+            of_type("what the function returns", made, (Axes, Figure), "Axes or a Figure")
+            root = made if isinstance(made, Figure) else made.get_figure(root=True)
+            assert isinstance(root, Figure)
+            plt.close(root)
+        finally:  # nothing stays open, not even where drawing fails
+            for left in set(plt.get_fignums()) - before:
+                plt.close(left)
         return root
 
+    drawn.__annotations__ = getattr(draw, "__annotations__", {}) | {"return": Figure}
     return drawn
 
 
 def figure(
-    ax: Axes | None = None,
-    *,
-    size: tuple[float, float] | None = None,
-    panels: tuple[int, int] = (1, 1),
-    **subplots: Any,
-) -> Any:
+    ax: Axes | None = None, *, size: tuple[float, float] | None = None,
+    panels: tuple[int, int] = (1, 1), **subplots: Any,
+) -> Any:  # fmt: skip
     """Open axes in the house style, or take the given ones; for use inside a `styled` function.
 
     Parameters
@@ -95,15 +108,40 @@ def figure(
     size : (float, float), optional
         Width and height in inches.
     panels : (int, int)
-        Rows and columns of axes.
+        Rows and columns of axes, at most 50 of either.
     **subplots
         Passed on to `matplotlib.pyplot.subplots`.
 
     Returns
     -------
     Axes, or array of Axes when there are several panels
+
+    Examples
+    --------
+    >>> two = styled(lambda: figure(size=(6, 2), panels=(1, 2), sharey=True)[0])
+    >>> len(two().axes)
+    2
     """
     if ax is not None:
+        of_type("ax", ax, Axes, "matplotlib Axes")
         return ax
-    _, axes = plt.subplots(*panels, figsize=size, **subplots)
+    if size is not None:
+        width, height = pair("size", size)
+        size = number("size[0]", width, 0.1, LARGEST), number("size[1]", height, 0.1, LARGEST)
+    rows, columns = pair("panels", panels)
+    rows, columns = integer("panels[0]", rows, 1, MOST_PANELS), integer("panels[1]", columns, 1, MOST_PANELS)
+    try:
+        _, axes = plt.subplots(rows, columns, figsize=size, **subplots)
+    except (AttributeError, RuntimeError, TypeError, ValueError) as problem:
+        names = ", ".join(subplots)
+        raise InputError(f"subplots must be options of matplotlib, but not all of {names} are.") from problem
     return axes
+
+
+def label(name: object, longest: int | None = None) -> str:
+    """Return a name as it fits into a figure: not too long, no formula, nothing that cannot be drawn."""
+    text = str(name)
+    if longest is not None and len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[-longest // 2 + 1 :]}"
+    spelt = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(each if each.isprintable() else " " for each in spelt).replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Every figure draws, is labelled, and leaves matplotlib as it was."""
+"""Every figure draws, is labelled, and refuses in one sentence what it cannot draw."""
 
 from __future__ import annotations
 
@@ -6,39 +6,28 @@ import doctest
 import importlib
 import inspect
 import io
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 
 from mme import plots
 from mme.ensembles import circular_spectral_difference, equivalence_classes, spectral_density
+from mme.ensembles.difference import CircularSpectralDifference
 from mme.ensembles.spectrum import PooledSpectrum
+from mme.errors import InputError
 
 TOOLS = {"PALETTE", "figure", "styled"}
 FUNCTIONS = sorted(set(plots.__all__) - TOOLS)
 
 every_function = pytest.mark.parametrize("name", FUNCTIONS)
-
-
-@pytest.fixture(autouse=True)
-def _no_window() -> Iterator[None]:
-    before = settings()
-    yield
-    assert plt.get_fignums() == []
-    assert settings() == before
-
-
-def settings() -> dict[str, Any]:
-    return {name: value for name, value in mpl.rcParams.items() if name != "backend"}  # chosen at first use
 
 
 @cache
@@ -60,10 +49,9 @@ def drawn_in(ax: Axes) -> int:
 
 
 @every_function
-def test_the_example_draws_a_closed_figure(name: str) -> None:
+def test_the_example_draws(name: str) -> None:
     _, namespace = example(name)
     (made,) = figures(namespace)
-    assert plt.get_fignums() == []
     assert sum(drawn_in(ax) for ax in made.axes) > 0
     picture = io.BytesIO()
     made.savefig(picture, format="png", dpi=40)
@@ -108,133 +96,65 @@ def test_it_says_what_it_takes(name: str) -> None:
         assert parameter in text
 
 
-def test_the_functions_are_all_exported() -> None:
-    folder = plots.__name__
-    modules = [module for name, module in sys.modules.items() if name.startswith(f"{folder}.")]
-    public = {name for module in modules for name in getattr(module, "__all__", ())}
-    assert public - {"BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "SKY"} == set(plots.__all__)
-    assert len(FUNCTIONS) > 10
+def test_no_model_is_known_here() -> None:
+    """Figures know arrays and records: nothing of the floors above them is imported."""
+    program = "import sys, mme.plots; print(*(name for name in sys.modules if name.startswith('mme.')))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    above = ("mme.comparison", "mme.networks", "mme.checkpoints", "mme.shrinking", "mme.cli")
+    assert [name for name in loaded.stdout.split() if name.startswith(above)] == []
 
 
-# The house style
+# What cannot be drawn
+
+CSD = circular_spectral_difference({"fc": np.eye(20)}, "deterministic", bins=50)
+RHO = spectral_density(PooledSpectrum([0.5, 1.0, 2.0]), bins=10)
+CLASSES = equivalence_classes({"a": 0.1, "b": 0.5}, delta=0.1)
+OTHERS = equivalence_classes({"a": 0.1, "c": 0.5}, delta=0.1)
+UNLIKE = CircularSpectralDifference(np.zeros((2, 3)), np.arange(6.0), (1.0, 1.0))
 
 
-def test_styled_closes_the_figure_and_keeps_the_settings() -> None:
-    @plots.styled
-    def line(ax: Axes | None = None) -> Axes:
-        ax = plots.figure(ax, size=(2, 1))
-        assert mpl.rcParams["axes.spines.top"] is False
-        ax.plot([0, 1], [0, 1])
-        return ax
-
-    made = line()
-    assert isinstance(made, Figure)
-    assert list(made.get_size_inches()) == [2, 1]
-    assert mpl.rcParams["axes.spines.top"] is True
+def row(**fields: Any) -> SimpleNamespace:
+    return SimpleNamespace(**({"name": "a", "untrained": [CSD], "trained": None} | fields))
 
 
-def test_figure_takes_axes_of_your_own() -> None:
-    yours = Figure()
-    ax = yours.subplots()
-    assert plots.figure(ax) is ax
-    assert plots.variance_beside_controls(*two_networks(), ax=ax) is yours
-    assert drawn_in(ax) > 0
+def found(*measurements: Any, delta: Any = 0.1) -> SimpleNamespace:
+    return SimpleNamespace(measurements=measurements, delta=delta, classes=CLASSES)
 
 
-def test_several_panels() -> None:
-    @plots.styled
-    def panels() -> Figure:
-        axes = plots.figure(panels=(2, 3))
-        assert axes.shape == (2, 3)
-        return axes[0, 0].get_figure(root=True)
-
-    assert len(panels().axes) == 6
-
-
-def test_the_palette_tells_colours_apart() -> None:
-    assert len(set(plots.PALETTE)) == len(plots.PALETTE) >= 5
-
-
-# What the figures of equivalence and of networks show
-
-
-def two_networks() -> tuple[dict[str, Any], dict[str, Any]]:
-    rng = np.random.default_rng(0)
-    nets = [{"fc": rng.normal(size=(40, 60)) / 8} for _ in range(3)]
-    csds = [circular_spectral_difference(net, "deterministic") for net in nets]
-    return {"net": csds[0]}, {"net": csds[1:]}
+MEASURED = SimpleNamespace(name="a", csd=CSD, control=None)
+ROWS = [5, "a", [], {}, np.array(1.0), [5], [CSD], [SimpleNamespace(name="a")], [row(), row(name=1)],
+        [row(untrained=[])], [row(untrained=CSD)], [row(trained=RHO)], [row(untrained=[UNLIKE])]]  # fmt: skip
+LENGTHS = [0, -1, True, "2", np.nan, np.inf, 10**400, [2.0]]
+WRONG: dict[str, list[tuple[Any, ...]]] = {
+    "csd": [(5,), (None,), (RHO,), (UNLIKE,), *((CSD, {"until": x}) for x in LENGTHS),
+            *((CSD, {"linear": x}) for x in LENGTHS)],
+    "cumulative_differences": [*((x,) for x in ROWS), *(([row()], {"until": x}) for x in LENGTHS),
+                               ([row()], {"controls": "no"}), ([row()], {"ax": 5})],
+    "fluctuations": [*((x,) for x in ROWS), *(([row()], {"linear": x}) for x in LENGTHS),
+                     ([row()] * 1000,)],
+    "densities": [(5,), ([],), ({},), ([RHO],), ({"a": 5},), ({"a": RHO, "b": CSD},),
+                  *(({"a": RHO}, {"zoom": x}) for x in (5, (1,), (2, 1), ("a", 2), (0, np.nan), "ab")),
+                  ({"a": RHO}, {"log": np.zeros(2)}), ({"a": RHO}, {"ax": 5})],
+    "network_density": [(5, RHO, {"name": "a"}), (RHO, CSD, {"name": "a"}), (RHO, RHO, {"name": 5})],
+    "comparison": [(5,), (None,), ([],), (CLASSES,), (found(),), (found(5),), (found(MEASURED, delta="a"),),
+                   (found(MEASURED, delta=np.nan),),
+                   (found(SimpleNamespace(name="a", csd=5, control=None)),)],
+    "equivalence_classes": [(), (5,), ([],), (CLASSES, 5), (CLASSES, OTHERS), (CLASSES, {"log": "yes"})],
+}  # fmt: skip
 
 
-def test_variance_by_choice_draws_one_curve_a_network() -> None:
-    curves = {"a": [0.1, 0.2], "b": [0.3, 0.1]}
-    made = plots.variance_by_choice(
-        {"bins": ([10, 1000], curves), "scale": ([1, 2], curves)}, defaults={"bins": 1000}
-    )
-    left, right = made.axes
-    assert [line.get_ydata().tolist() for line in left.lines[:2]] == list(curves.values())
-    assert left.lines[2].get_xdata() == [1000, 1000]
-    assert len(right.lines) == 2
-    assert [ax.get_xlabel() for ax in made.axes] == ["bins", "scale"]
-    assert [text.get_text() for text in made.legends[0].get_texts()] == ["a", "b"]
+def test_every_function_has_wrong_calls() -> None:
+    assert set(WRONG) == set(FUNCTIONS)
 
 
-def test_classes_have_a_band_each_and_a_row_for_each_network() -> None:
-    found = equivalence_classes({"a": 0.1, "b": 0.15, "c": 0.4}, delta=0.1)
-    (ax,) = plots.equivalence_classes(found).axes
-    bands = [(band.get_y(), band.get_y() + band.get_height()) for band in ax.patches]
-    assert bands == [(-0.5, 1.5), (1.5, 2.5)]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
-    points = np.concatenate([line.get_xdata() for line in ax.lines[:2]])
-    assert points.tolist() == [0.1, 0.15, 0.4]
-    ruler = ax.lines[2].get_xdata()
-    assert ruler[1] - ruler[0] == pytest.approx(0.1)
-
-
-def test_a_logarithmic_axis_has_no_ruler() -> None:
-    found = equivalence_classes({"a": 0.1, "b": 0.15, "c": 0.4}, delta=0.1)
-    (ax,) = plots.equivalence_classes(found, log=True).axes
-    assert ax.get_xscale() == "log"
-    assert len(ax.lines) == len(found.classes)
-
-
-def test_a_network_stands_in_the_row_of_its_controls() -> None:
-    trained, untrained = two_networks()
-    (ax,) = plots.variance_beside_controls(trained, untrained).axes
-    shown = {
-        (round(line.get_xdata()[0], 9), line.get_ydata()[0]) for line in ax.lines if len(line.get_xdata())
-    }
-    expected = [
-        trained["net"].variance,
-        trained["net"].noise_floor,
-        *(each.variance for each in untrained["net"]),
-    ]
-    assert shown == {(round(value, 9), 0) for value in expected}
-
-
-def test_error_bars_are_one_standard_error_long() -> None:
-    csd = circular_spectral_difference({"fc": np.eye(30)}, rng=0, draws=4)
-    (ax,) = plots.variance_beside_controls({"net": csd}, {"net": csd}).axes
-    bars = [piece for piece in ax.collections if isinstance(piece, Collection)]
-    for bar in bars:
-        ((left, _), (right, _)) = bar.get_segments()[0]
-        assert right - left == pytest.approx(2 * csd.standard_error)
-    assert len(bars) == 2
-
-
-def test_densities_are_drawn_bin_by_bin() -> None:
-    rho = spectral_density(PooledSpectrum(np.linspace(0.1, 2.9, 50), orders=(50,)), window=(0, 3), bins=12)
-    (ax,) = plots.spectra_beside_controls({"x": rho}, {"x": rho}, {"x": rho}, notes={"x": "note"}).axes
-    assert ax.get_title() == "x\nnote"
-    for stairs in ax.patches:
-        assert stairs.get_data().values == pytest.approx(rho.density)
-        assert stairs.get_data().edges == pytest.approx(rho.edges)
-    assert len(ax.patches) == 3
-
-
-def test_differences_and_their_sums() -> None:
-    csd = circular_spectral_difference({"fc": np.eye(30)}, "deterministic", bins=60)
-    upper, lower = plots.differences_beside_controls({"net": csd}, {"net": csd}, until=2).axes
-    assert upper.lines[0].get_ydata() == pytest.approx(csd.difference)
-    assert lower.lines[0].get_ydata() == pytest.approx(np.cumsum(csd.difference))
-    assert [text.get_text() for text in lower.get_legend().get_texts()] == ["net", "net, untrained"]
-    assert lower.get_xlim()[1] == 2
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_refused_in_one_sentence(name: str) -> None:
+    for call in WRONG[name]:
+        *arguments, last = call or (None,)
+        options = last if isinstance(last, dict) and arguments else {}
+        if not options:
+            arguments = list(call)
+        with pytest.raises(InputError) as caught:
+            getattr(plots, name)(*arguments, **options)
+        assert str(caught.value).endswith(".")
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,51 @@
+"""What the figures ask of the records that they draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from mme.arguments import shown
+from mme.errors import InputError
+
+__all__ = ["FLAG", "binned", "of_type", "pair", "record", "several"]
+
+FLAG = ((bool, np.bool_), "True or False")
+
+
+def of_type(name: str, value: Any, kind: type | tuple[type, ...], right: str) -> None:
+    """Refuse a value of another type."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
+
+
+def record(name: str, value: Any, *fields: str) -> None:
+    """Refuse a value that lacks a field."""
+    if not all(hasattr(value, field) for field in fields):
+        raise InputError(f"{name} must be a record with {', '.join(fields)}, but it is {shown(value)}.")
+
+
+def several(name: str, values: Iterable[Any]) -> list[Any]:
+    """Return the members of an iterable, of which there must be one at least."""
+    scalar = isinstance(values, str | bytes) or getattr(values, "ndim", 1) == 0
+    listed = [] if scalar or not isinstance(values, Iterable) else list(values)
+    if not listed:
+        raise InputError(f"{name} must hold at least one record, but it is {shown(values)}.")
+    return listed
+
+
+def pair(name: str, value: Any) -> tuple[Any, Any]:
+    """Return the two members of a pair."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(f"{name} must be two numbers, but it is {shown(value)}.")
+    return value[0], value[1]
+
+
+def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...]) -> None:
+    """Refuse what is not of the type, or has not one value for each bin in its field."""
+    of_type(name, value, kind, f"a {kind.__name__}")
+    shape, bins = np.shape(getattr(value, field)), len(value.edges) - 1
+    if len(shape) not in axes or shape[-1] != bins:
+        raise InputError(f"{name} must have one value for each of its {bins} bins, but its shape is {shape}.")
