@@ -37,7 +37,7 @@ ENSEMBLES: dict[str, tuple[Field, Field]] = {
 CONSTRUCTIONS = ("eigenvectors", "haar")
 BATCH_ENTRIES = 2**22  # entries drawn at a time: 64 MB of complex numbers
 MOST_MATRICES = MOST_DRAWS = 10**6
-LARGEST_ORDER = 10**15
+LARGEST_ORDER = 10**12
 
 
 @dataclass(frozen=True, eq=False, repr=False)

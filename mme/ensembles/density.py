@@ -21,6 +21,7 @@ __all__ = [
     "ExpectedSpectrum",
     "SpectralDensity",
     "bin_edges",
+    "shares_inside",
     "spectral_density",
 ]
 
@@ -93,23 +94,6 @@ class SpectralDensity(Result):
 def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:
     """Return equally spaced bin edges over a window.
 
-    Parameters
-    ----------
-    window : (float, float)
-        Lower and upper end, finite and ascending.
-    bins : int
-        Number of bins, at least 1.
-
-    Returns
-    -------
-    ndarray, shape (bins + 1,)
-
-    Raises
-    ------
-    InputError
-        If the window is empty, the number of bins is not positive, or the bins are too narrow for floating
-        point.
-
     Examples
     --------
     >>> bin_edges((0, 6), 3)
@@ -127,6 +111,21 @@ def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:
             f"window ({low!r}, {high!r}) is too narrow for {bins} bins in floating point; use fewer bins."
         )
     return edges
+
+
+def shares_inside(spectrum: PooledSpectrum, window: Any = WINDOW) -> tuple[float, float | None]:
+    """Return which share of all eigenvalues lies in a window, and of those that are no structural zeros.
+
+    Examples
+    --------
+    >>> shares_inside(PooledSpectrum([0, 0, 1, 7], structural_zeros=2))
+    (0.75, 0.5)
+    """
+    low, high = bin_edges(window, 1)
+    values, zeros = spectrum.eigenvalues, spectrum.structural_zeros
+    count = float(((values >= low) & (values <= high)).sum(axis=-1).mean())
+    others = len(spectrum) - zeros
+    return count / len(spectrum), (count - zeros * bool(low <= 0 <= high)) / others if others else None
 
 
 def spectral_density(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mme.ensembles.conjugate import DRAWS, two_spectra
-from mme.ensembles.density import BINS, WINDOW, SpectralDensity, spectral_density
+from mme.ensembles.density import BINS, WINDOW, SpectralDensity, shares_inside, spectral_density
 from mme.ensembles.noise import independent_positions, noise_floor
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
@@ -272,5 +272,5 @@ def circular_spectral_difference(
     )
     csd = spectral_difference(first, second)
     counts = [independent_positions(each, count) for each, count in zip(spectra, csd.counts, strict=True)]
-    shares = spectra[0].inside(window) if isinstance(spectra[0], PooledSpectrum) else (None, None)
+    shares = shares_inside(spectra[0], window) if isinstance(spectra[0], PooledSpectrum) else (None, None)
     return replace(csd, counts=(counts[0], counts[1]), inside=shares[0], inside_nonzero=shares[1])

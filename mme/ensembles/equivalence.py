@@ -12,10 +12,8 @@ from scipy.cluster import hierarchy
 
 from mme.arguments import choice, generator, number, shown
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
-from mme.ensembles.conjugate import conjugate_spectrum
+from mme.ensembles.conjugate import conjugate_spectrum, spectrum_of
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
-from mme.ensembles.layers import layer_matrix_ensemble
-from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 from mme.result import Result
 
@@ -173,7 +171,7 @@ def equivalence(
     if delta is not None:
         delta = number("delta", delta, 0)
     rng = generator(rng)
-    spectra = [_spectrum(each, options.get("pooling", "plain")) for each in (first, second)]
+    spectra = [spectrum_of(each, pooling=options.get("pooling", "plain")) for each in (first, second)]
     csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in spectra]
     drawn = {name: options.pop(name) for name in ("draws", "circular", "construction") if name in options}
     shared = {name: options[name] for name in ("part", "pooling") if name in options}
@@ -184,13 +182,6 @@ def equivalence(
     if delta is None:
         delta = default_delta(*csds)
     return Equivalence(csds[0], csds[1], delta, (verdicts[0], verdicts[1]))
-
-
-def _spectrum(source: Any, pooling: str) -> PooledSpectrum:
-    if isinstance(source, PooledSpectrum):
-        return source
-    ensemble = source if hasattr(source, "spectra") else layer_matrix_ensemble(source)
-    return pooled_spectrum(ensemble, pooling=pooling)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -37,17 +37,6 @@ NODES, WEIGHTS = leggauss(100)
 def real_eigenvalue_density(order: int, x: ArrayLike) -> np.ndarray:
     """The density of the real eigenvalues of a real Ginibre matrix ([EKS] Corollary 4.3).
 
-    Parameters
-    ----------
-    order : int
-        n, at least 1.
-    x : array_like
-
-    Returns
-    -------
-    ndarray
-        Expected number of real eigenvalues per unit length, close to 1/√(2π) inside (-√n, √n).
-
     Examples
     --------
     >>> real_eigenvalue_density(9, [0.0, 1.0, 4.0]).round(4)
@@ -64,18 +53,6 @@ def real_eigenvalue_density(order: int, x: ArrayLike) -> np.ndarray:
 def complex_eigenvalue_density(order: int, x: ArrayLike, y: ArrayLike) -> np.ndarray:
     """The density of the complex eigenvalues x + iy of a real Ginibre matrix ([E] Theorem 6.2).
 
-    Parameters
-    ----------
-    order : int
-        n, at least 1.
-    x, y : array_like
-
-    Returns
-    -------
-    ndarray
-        Expected number of complex eigenvalues per unit area, over both half planes: close to 1/π inside the
-        disc of radius √n, but zero on the real axis.
-
     Examples
     --------
     >>> complex_eigenvalue_density(100, [0.0, 3.0, 8.0], [0.0, 4.0, 8.0]).round(4)
@@ -88,36 +65,16 @@ def complex_eigenvalue_density(order: int, x: ArrayLike, y: ArrayLike) -> np.nda
 def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: float = 0.0) -> np.ndarray:
     """How many eigenvalues of a real Ginibre matrix to expect up to x, real and complex ones together.
 
-    Parameters
-    ----------
-    order : int
-        n, at least 1.
-    x : array_like
-        Upper ends; infinite ones too.
-    part : {"real", "modulus"}
-        Of the real parts, or of the moduli.
-    excess : float
-        κ, for a matrix Y that is not quite Gaussian: where tr((YYᵀ)²)/n, in units of the square of tr(YYᵀ)/n,
-        exceeds that of the Ginibre matrix by κ/n, small. See Notes.
-
-    Returns
-    -------
-    ndarray
-        From 0 to n, accurate to about 1e-13 n for ``excess=0``.
-
-    Raises
-    ------
-    InputError
-        If `part` is unknown.
-
     Notes
     -----
-    To first order the density of the complex eigenvalues changes by (κ/n)(1 - 2r²/n)/π: a smaller trace
-    pushes them outwards. The factor Q gives this change a smooth rim, and makes its total exactly zero.
-    Where it comes from: let the law of Y not change under rotations from either side, and let F be the share
-    of moduli up to r√n. Then r² = F(1 + ε(F - 1)) with the fourth free cumulant ε = κ/n, so that
-    F = r² + ε r²(1 - r²) + …. For independent entries, with their excess kurtosis as κ, Cipolloni, Erdős and
-    Schröder (Electron. J. Probab. 26, 2021) prove the same shape.
+    `excess` is κ, for a matrix Y that is not quite Gaussian: tr((YYᵀ)²)/n, in units of the square of
+    tr(YYᵀ)/n, exceeds that of the Ginibre matrix by κ/n. To first order the density of the complex
+    eigenvalues changes by (κ/n)(1 - 2r²/n)/π: a smaller trace pushes them outwards. The factor Q gives this
+    change a smooth rim, and makes its total exactly zero. Where it comes from: let the law of Y not change
+    under rotations from either side, and let F be the share of moduli up to r√n. Then r² = F(1 + ε(F - 1))
+    with the fourth free cumulant ε = κ/n, so that F = r² + ε r²(1 - r²) + …. For independent entries, with
+    their excess kurtosis as κ, Cipolloni, Erdős and Schröder (Electron. J. Probab. 26, 2021) prove the same
+    shape.
 
     Examples
     --------
@@ -135,20 +92,6 @@ def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: f
 
 def integrate_from_zero(density: Function, reach: float, degree: int) -> Function:
     """Return x ↦ ∫_0^x of a smooth density on [0, reach], from its Chebyshev interpolant.
-
-    Parameters
-    ----------
-    density : callable
-        Takes an array of points; real analytic on [0, reach].
-    reach : float
-        Beyond it the density is zero, to rounding.
-    degree : int
-        Of the interpolant.
-
-    Returns
-    -------
-    callable
-        Takes an array of points that are not negative.
 
     Examples
     --------

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, shown
-from mme.ensembles.mixed import MatrixSpectrum, MixedMatrixEnsemble
+from mme.arguments import choice, real_array
+from mme.ensembles.mixed import MatricesOnDemand, MatrixSpectrum, MixedMatrixEnsemble
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.ensembles.streaming import compute_eigenvalues
 from mme.errors import InputError
@@ -33,16 +33,10 @@ class Layer(Result):
     name : str
         The parameter's name in the network.
     given : array, tensor or StoredTensor of shape (p_1, …, p_n), n ≥ 2
-        The weights as they were given; N = p_1 and M = p_2 ⋯ p_n. Those of a StoredTensor are read when they
-        are needed, and not kept.
+        The weights as they were given; N = p_1 and M = p_2 ⋯ p_n. Those of a StoredTensor are read, and found
+        to be finite and real or refused, when they are needed; they are not kept.
     dtype : {"float64", "float32"}
         Precision in which the spectrum is computed.
-
-    Raises
-    ------
-    InputError
-        If a weight is NaN, infinite or complex (of a StoredTensor when it is read), or there are fewer than
-        two axes.
 
     Examples
     --------
@@ -60,9 +54,9 @@ class Layer(Result):
     def __post_init__(self) -> None:
         choice("dtype", self.dtype, DTYPES)
         if not isinstance(self.given, StoredTensor):
-            weights = real_weights(self.name, self.given)
-            if not hasattr(self.given, "shape"):
-                object.__setattr__(self, "given", weights)
+            if not hasattr(self.given, "shape"):  # a list
+                object.__setattr__(self, "given", real_array(f"layer {self.name!r}", self.given))
+            real_weights(self.name, self.given)
         if len(self.shape) < 2 or 0 in self.shape:
             raise InputError(
                 f"layer {self.name!r} must have weights of two or more axes, but their shape is {self.shape}."
@@ -161,7 +155,7 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
     name: str = "network"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "matrices", _LayerMatrices(self.layers))
+        object.__setattr__(self, "matrices", MatricesOnDemand(self.layers))
 
     @property
     def orders(self) -> tuple[int, ...]:
@@ -185,9 +179,7 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
         store: Store | None = None,
         progress: bool = False,
     ) -> LayerMatrixEnsemble:
-        """Compute the eigenvalues of all layers that lack them, and return this ensemble.
-
-        Memory stays near the largest layer, and the digits do not depend on `jobs`.
+        """Compute the eigenvalues of all layers that lack them, with memory for the largest layer.
 
         Parameters
         ----------
@@ -200,13 +192,18 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
         progress : bool
             Show a bar on a terminal.
 
+        Returns
+        -------
+        LayerMatrixEnsemble
+            This one, whose digits do not depend on `jobs`.
+
         Examples
         --------
         >>> layer_matrix_ensemble({"fc": np.diag([1.0, 2.0])}).measured(jobs=1).eigenvalues
         array([1., 4.])
         """
         missing = [layer for layer in self.layers if "eigenvalues" not in vars(layer)]
-        title = self.name if progress else ""
+        title = self.name if progress is True else ""
         for group, found in compute_eigenvalues(missing, jobs=jobs, device=device, store=store, title=title):
             for layer, values in zip(group, found, strict=True):
                 vars(layer)["eigenvalues"] = values
@@ -226,21 +223,6 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
         """Return the name, the layers and the skipped parameters, without weights and eigenvalues."""
         layers = [layer.to_dict() for layer in self.measured().layers]
         return {"name": self.name, "layers": layers, "skipped": dict(self.skipped)}
-
-
-class _LayerMatrices(Sequence[np.ndarray]):
-    """The layer matrices, each formed when it is asked for."""
-
-    def __init__(self, layers: tuple[Layer, ...]) -> None:
-        self.layers = layers
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return _LayerMatrices(self.layers[index])
-        return self.layers[index].matrix
 
 
 def layer_matrix_ensemble(
@@ -301,11 +283,7 @@ def layer_matrix_ensemble(
     (2, (('conv.bias', 'one axis'),))
     """
     choice("dtype", dtype, DTYPES)
-    if name is None:
-        called = getattr(source, "name", None)
-        name = called if isinstance(called, str) and called else "network"
-    elif not isinstance(name, str):
-        raise InputError(f"name must be a string, but it is {shown(name)}.")
+    called = getattr(source, "name", None) if name is None else name
     layers: list[Layer] = []
     skipped: list[tuple[str, str]] = []
     for parameter, value, reason in selected_weights(source, include=include, exclude=exclude, types=types):
@@ -315,7 +293,7 @@ def layer_matrix_ensemble(
             layers.append(Layer(parameter, value, dtype))
     if not layers:
         raise no_layers(skipped)
-    if not isinstance(source, Checkpoint):  # what is in memory is looked at now, what is on disk when it is read
+    if not isinstance(source, Checkpoint):  # what lies on disk is looked at when it is read
         for layer in layers:
             real_weights(layer.name, layer.given)
-    return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped), name=name)
+    return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped), name=str(called or "network"))

@@ -13,25 +13,14 @@ from mme.arguments import choice, real_array, shown
 from mme.errors import InputError
 from mme.result import Result
 
-__all__ = ["PARTS", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "eigenvalues"]
+__all__ = ["PARTS", "MatricesOnDemand", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "eigenvalues"]
 
 Part = Literal["real", "modulus", "symmetric"]
 PARTS: tuple[Part, ...] = ("real", "modulus", "symmetric")
 
 
 def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
-    """Return one real number for each eigenvalue of real square matrices, in ascending order.
-
-    Parameters
-    ----------
-    matrices : ndarray, shape (..., N, N)
-        Real matrices, symmetric or not.
-    part : {"real", "modulus", "symmetric"}
-        The real part of each eigenvalue, its modulus, or the eigenvalues of the symmetric A Aᵀ instead.
-
-    Returns
-    -------
-    ndarray, shape (..., N)
+    """Return the real part or the modulus of each eigenvalue of A, or the eigenvalues of A Aᵀ, ascending.
 
     Examples
     --------
@@ -140,6 +129,21 @@ class MixedMatrixEnsemble(Result):
         listed = ", ".join(map(str, orders[:6])) + (", …" if len(orders) > 6 else "")
         drawn = "" if self.draws is None else f", {self.draws} draws"
         return f"{type(self).__name__}({len(orders)} matrices of orders {listed}{drawn})"
+
+
+class MatricesOnDemand(Sequence[np.ndarray]):
+    """The `matrix` of each source, formed when it is asked for."""
+
+    def __init__(self, sources: Sequence[Any]) -> None:
+        self.sources = sources
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return MatricesOnDemand(self.sources[index])
+        return self.sources[index].matrix
 
 
 def _square(index: int, matrix: Any) -> np.ndarray:

@@ -31,15 +31,6 @@ SERIES = (1, 1 / 8, 1 / 128, -5 / 1024, -21 / 32768, 399 / 262144, 869 / 4194304
 def entry_mean(order: int) -> float:
     """The mean of one entry of |U|, E|U_ij| = Γ(3/2) Γ(N) / Γ(N + 1/2), close to √(π/4N).
 
-    Parameters
-    ----------
-    order : int
-        N, at least 1.
-
-    Returns
-    -------
-    float
-
     Notes
     -----
     |U_ij|² has the density (N-1)(1-t)^(N-2) on [0, 1], the Beta law with parameters 1 and N-1.
@@ -56,16 +47,6 @@ def entry_mean(order: int) -> float:
 
 def entry_pair_moment(order: int) -> float:
     """The mean product E|U_ij||U_kl| of two entries that share neither row nor column.
-
-    Parameters
-    ----------
-    order : int
-        N, at least 2.
-
-    Returns
-    -------
-    float
-        (1 - 1/N) m², with m the mean entry of order N - 1.
 
     Examples
     --------
@@ -84,28 +65,12 @@ def _mean_square_sum(order: int) -> float:
 def perron_mean(order: int, part: str = "real") -> float:
     """The mean of the Perron eigenvalue of |U|, N·Γ(3/2)Γ(N)/Γ(N + 1/2), close to √(πN)/2.
 
-    Parameters
-    ----------
-    order : int
-        N, at least 2.
-    part : {"real", "modulus", "symmetric"}
-        For "symmetric", of the largest eigenvalue of |U||U|ᵀ, close to πN/4.
-
-    Returns
-    -------
-    float
-
     Notes
     -----
     It is the exact mean of b = 1ᵀ|U|1/N. The eigenvalue is b + (row part)·(column part)/b + …, and the
     second term has mean zero, for the law of |U| does not change when its rows alone are permuted. For
     |U||U|ᵀ the same expansion adds to b² what the row and the column sums deviate by, so that all
     eigenvalues together add up to N.
-
-    Raises
-    ------
-    InputError
-        If `part` is unknown.
 
     Examples
     --------
@@ -121,27 +86,11 @@ def perron_mean(order: int, part: str = "real") -> float:
 def perron_deviation(order: int, part: str = "real") -> float:
     """The standard deviation of the Perron eigenvalue of |U|, close to √(1 - 5π/16)/√N = 0.1351/√N.
 
-    Parameters
-    ----------
-    order : int
-        N, at least 2.
-    part : {"real", "modulus", "symmetric"}
-        For "symmetric", of the largest eigenvalue of |U||U|ᵀ, close to √(π - 5π²/16) = 0.239.
-
-    Returns
-    -------
-    float
-
     Notes
     -----
     It is the exact deviation of b = 1ᵀ|U|1/N. Independent entries would give √(1 - π/4)/√N = 0.46/√N. Rows
     and columns of unit length leave of each entry only what |U_ij|² does not determine linearly, which has
     the variance (1 - 5π/16)/N.
-
-    Raises
-    ------
-    InputError
-        If `part` is unknown.
 
     Examples
     --------
@@ -158,10 +107,6 @@ def perron_deviation(order: int, part: str = "real") -> float:
 def bulk_radius() -> float:
     """The radius √(1 - π/4) of the disc that all eigenvalues of |U| but the Perron one fill as N grows.
 
-    Returns
-    -------
-    float
-
     Examples
     --------
     >>> round(bulk_radius(), 4)
@@ -172,16 +117,6 @@ def bulk_radius() -> float:
 
 def bulk_deviation(order: int) -> float:
     """The entry deviation of the real Ginibre matrix of order N - 1 that is as large as |U| without its mean.
-
-    Parameters
-    ----------
-    order : int
-        N, at least 2.
-
-    Returns
-    -------
-    float
-        The square root of E‖P|U|P‖² / (N-1)², where P takes off the mean; close to √((1 - π/4)/(N-1)).
 
     Examples
     --------
@@ -195,12 +130,6 @@ def bulk_deviation(order: int) -> float:
 
 def trace_excess() -> float:
     """How far |U| is from Gaussian, as far as its spectrum can tell: κ = -0.918 to leading order in 1/N.
-
-    Returns
-    -------
-    float
-        κ such that tr((YYᵀ)²)/n exceeds that of a Ginibre matrix of order n by κ/n, in units where
-        tr(YYᵀ)/n is 1.
 
     Notes
     -----

@@ -23,24 +23,7 @@ BATCH_ENTRIES = 1 << 20
 
 
 def modulus_quantiles(order: int, part: str = "real") -> np.ndarray:
-    """The quantiles of the N eigenvalues of |U| at 4097 equal steps of probability, from a table.
-
-    Parameters
-    ----------
-    order : int
-        N, from 2 to 64.
-    part : {"real", "modulus", "symmetric"}
-
-    Returns
-    -------
-    ndarray, shape (4097,)
-        Ascending. The first call for an order samples some seconds, later ones read a file.
-
-    Raises
-    ------
-    InputError
-        If the order is above 64.
-    """
+    """The quantiles of the N eigenvalues of |U| at 4097 equal steps of probability, from a table."""
     if order > LARGEST_ORDER:
         raise InputError(
             f"method 'table' needs orders up to {LARGEST_ORDER}, but one is {order}; "

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from mme.arguments import integer
+from mme.arguments import integer, shown
+from mme.errors import InputError
+from mme.store import Store
 
-__all__ = ["in_threads", "validate_jobs"]
+__all__ = ["in_threads", "validate_jobs", "validate_store"]
 
 Found = TypeVar("Found")
 Task = tuple[int, Callable[[], Callable[[], Found]]]
@@ -22,6 +24,13 @@ def validate_jobs(jobs: Any) -> int:
     if jobs is not None:
         return integer("jobs", jobs, 1)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def validate_store(store: Any) -> Store:
+    """Return the store on disk; one that keeps nothing for None."""
+    if not isinstance(store, Store | None):
+        raise InputError(f"store must be None or an mme.store.Store, but it is {shown(store)}.")
+    return Store("spectra-2", enabled=False) if store is None else store
 
 
 def in_threads(tasks: Iterable[Task[Found]], jobs: int, memory: int) -> Iterator[tuple[int, Found]]:

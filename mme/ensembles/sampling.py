@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from mme.ensembles.circular import (
     validate_orders,
 )
 from mme.ensembles.mixed import PARTS, MatrixSpectrum, eigenvalues
-from mme.ensembles.parallel import Task, in_threads, validate_jobs
+from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_store
 from mme.progress import tracked
 from mme.result import Result
 from mme.store import Store, key_of
@@ -82,7 +83,7 @@ class SampledCircularEnsemble:
         self.rng = rng
         self.jobs = validate_jobs(jobs)
         self.is_repeatable = not (rng is None or isinstance(rng, np.random.Generator))
-        self.store = Store("spectra-2", enabled=False) if store is None else store
+        self.store = validate_store(store)
         self.progress = progress
         cost = sampling_cost(self.orders, self.draws, circular=circular, construction=construction)
         refuse_beyond_memory(cost.bytes)
@@ -108,7 +109,7 @@ class SampledCircularEnsemble:
             stops = np.cumsum(batch_sizes(order, self.draws))
             places += np.split(found[:, start : start + order], stops[:-1])
         steps = in_threads(self._tasks(part), self.jobs, IN_FLIGHT_BYTES)
-        steps = tracked(steps, "circular ensemble", total=len(places), show=self.progress)
+        steps = tracked(steps, "circular ensemble", total=len(places), show=self.progress is True)
         for number, spectra in steps:
             places[number][:] = spectra
         return found
@@ -117,17 +118,14 @@ class SampledCircularEnsemble:
         rng = generator(self.rng)
         for order in self.orders:
             for size in batch_sizes(order, self.draws):
-                yield 8 * size * order**2, self._drawing(order, size, rng, part)
+                yield 8 * size * order**2, partial(self._drawn, order, size, rng, part)
 
-    def _drawing(
+    def _drawn(
         self, order: int, size: int, rng: np.random.Generator, part: str
-    ) -> Callable[[], Callable[[], np.ndarray]]:
-        def prepare() -> Callable[[], np.ndarray]:
-            unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
-            modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
-            return lambda: eigenvalues(modulus, part)
-
-        return prepare
+    ) -> Callable[[], np.ndarray]:
+        unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
+        modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
+        return partial(eigenvalues, modulus, part)
 
 
 @dataclass(frozen=True)

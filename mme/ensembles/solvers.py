@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mme.arguments import shown
 from mme.errors import InputError
 from mme.extras import required
 
@@ -78,10 +79,10 @@ def gram_solver(device: Any, dtype: str = "float64") -> Solver:
     >>> gram_solver("cpu:0")(np.array([[3.0], [4.0]]), "float64")
     array([25.])
     """
+    if not isinstance(device, str):
+        raise InputError(f"device must be a name such as 'cpu' or 'cuda', but it is {shown(device)}.")
     if device == "cpu":
         return smaller_gram_eigenvalues
-    if not isinstance(device, str):
-        raise InputError(f"device must be a name such as 'cpu' or 'cuda', but it is {device!r}.")
     torch = required("torch", "torch", f"device {device!r}")
 
     def solve(weights: np.ndarray, dtype: str) -> np.ndarray:

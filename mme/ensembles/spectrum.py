@@ -93,22 +93,6 @@ class PooledSpectrum(Result):
         counts = np.concatenate([np.unique(draw[draw != 0], return_counts=True)[1] for draw in draws])
         return float((counts**2).sum() / counts.sum()) if counts.size else 1.0
 
-    def inside(self, window: tuple[float, float]) -> tuple[float, float | None]:
-        """Return which share of all eigenvalues lies in a window, and of those that are no structural zeros.
-
-        The second is None where there are only structural zeros.
-
-        Examples
-        --------
-        >>> PooledSpectrum([0, 0, 1, 7], structural_zeros=2).inside((0, 6))
-        (0.75, 0.5)
-        """
-        low, high = window
-        zeros = self.structural_zeros if low <= 0 <= high else 0
-        count = float(((self.eigenvalues >= low) & (self.eigenvalues <= high)).sum(axis=-1).mean())
-        others = len(self) - self.structural_zeros
-        return count / len(self), (count - zeros) / others if others else None
-
     def __len__(self) -> int:
         return int(self.eigenvalues.shape[-1])
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mme.ensembles.parallel import Task, in_threads, validate_jobs
+from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_store
 from mme.ensembles.solvers import Solver, gram_solver, spectrum_of_weights
 from mme.progress import tracked
 from mme.store import Store, key_of
@@ -42,7 +42,7 @@ def compute_eigenvalues(
     """Yield groups of layers with their eigenvalues, read-only, as they are finished; `title` shows a bar."""
     jobs = validate_jobs(jobs)
     solvers = {dtype: gram_solver(device, dtype) for dtype in sorted({layer.dtype for layer in layers})}
-    store = Store("spectra-2", enabled=False) if store is None else store
+    store = validate_store(store)
     groups = list(_groups(layers))
     tasks = (_task(group, device, solvers[group[0].dtype], store) for group in groups)
     steps = in_threads(tasks, jobs, IN_FLIGHT_BYTES)

@@ -23,26 +23,11 @@ RESCALE_EVERY = 8
 def expected_squares(order: int, x: ArrayLike, excess: float = 0.0) -> np.ndarray:
     """How many squared singular values of a real Ginibre matrix to expect up to x.
 
-    Parameters
-    ----------
-    order : int
-        n, at least 1.
-    x : array_like
-        Upper ends; infinite ones too.
-    excess : float
-        κ, for a matrix Y that is not quite Gaussian: where tr((YYᵀ)²)/n, in units of the square of tr(YYᵀ)/n,
-        exceeds that of the Ginibre matrix by κ/n, small. See Notes.
-
-    Returns
-    -------
-    ndarray
-        From 0 to n, accurate to about 1e-13 n for ``excess=0``.
-
     Notes
     -----
-    To first order a squared singular value x, in units of n, moves by (κ/n) x (x - 2)/2. This leaves the mean
-    as it was and adds κ/n to the second moment; it is the change of Marchenko and Pastur's law by a fourth
-    free cumulant, written as a motion.
+    `excess` is κ of `mme.ensembles.ginibre.expected_eigenvalues`. To first order a squared singular value
+    x, in units of n, moves by (κ/n) x (x - 2)/2. This leaves the mean as it was and adds κ/n to the second
+    moment; it is the change of Marchenko and Pastur's law by a fourth free cumulant, written as a motion.
 
     Examples
     --------

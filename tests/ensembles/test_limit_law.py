@@ -171,3 +171,25 @@ def test_unknown_names_are_refused() -> None:
     with pytest.raises(InputError, match="method 'table' needs orders up to 64"):
         modulus_density(100, [0, 1], method="table")
     assert set(limit_law.METHODS) == {"auto", "limit", "ginibre", "corrected", "table"}
+
+
+@pytest.mark.parametrize("part", ["real", "modulus", "symmetric"])
+def test_beyond_what_is_computed_the_difference_from_the_limit_stays(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.linspace(-0.6, 1.2, 401)
+    exact = 3000 * modulus_distribution(3000, x, part)
+    monkeypatch.setitem(limit_law.LARGEST_EXACT, part, 1000)
+    extrapolated = 3000 * modulus_distribution(3000, x, part)
+    assert not np.array_equal(exact, extrapolated)
+    missed = 0.1 if part == "symmetric" else 0.4 * (np.sqrt(3000) - np.sqrt(1000))
+    np.testing.assert_allclose(extrapolated, exact, atol=missed)  # eigenvalues, of 3000
+    assert (np.diff(extrapolated) >= -1e-9).all()
+
+
+@pytest.mark.parametrize("order", [50_257, 262_144, 10**12])
+@pytest.mark.parametrize("part", ["real", "symmetric"])
+def test_no_order_is_too_large(order: int, part: str) -> None:
+    counts = deterministic_spectrum([order], part).expected_counts([-np.inf, 0, 1, np.inf])
+    assert counts.sum() == pytest.approx(order)
+    assert counts[2] == pytest.approx(1, abs=1e-6 + 1e-15 * order)  # the Perron eigenvalue alone

@@ -1,0 +1,93 @@
+"""Drawn spectra: the same with any number of threads and from the store, and an estimate of what they take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mme.ensembles import SampledCircularEnsemble, circular_mixed_ensemble, pooled_spectrum, sampling
+from mme.ensembles.sampling import sampling_cost
+from mme.errors import InputError
+from mme.store import Store
+
+ORDERS = (6, 40, 6, 9)
+
+
+def eigenvalues(part: str = "real", **settings: Any) -> np.ndarray:
+    sampled = SampledCircularEnsemble(**({"orders": ORDERS, "draws": 3, "rng": 1} | settings))
+    return pooled_spectrum(sampled, part=part).eigenvalues
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = eigenvalues(jobs=1)
+    assert np.array_equal(one, eigenvalues(jobs=3))
+    monkeypatch.setattr(sampling, "IN_FLIGHT_BYTES", 1)
+    assert np.array_equal(one, eigenvalues(jobs=3))
+
+
+def test_settings_and_seeds_do_not_mix(tmp_path: Path) -> None:
+    store = Store("spectra", folder=tmp_path)
+    settings: list[dict[str, Any]] = [
+        {}, {"rng": 2}, {"circular": "COE"}, {"construction": "haar"}, {"dtype": "float32"},
+        {"part": "modulus"}, {"orders": (40, 6, 6, 9)},
+    ]  # fmt: skip
+    kept = [eigenvalues(**each, store=store) for each in settings]
+    assert len(store) == len(settings)
+    for other in kept[1:]:
+        assert not np.array_equal(kept[0], other)
+    np.testing.assert_allclose(kept[4], kept[0], atol=1e-5)  # the same draw in single precision
+    assert kept[4].dtype == np.float32
+    for each, spectrum in zip(settings, kept, strict=True):
+        assert np.array_equal(eigenvalues(**each), spectrum)
+
+
+def test_what_was_drawn_from_a_seed_is_not_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store("spectra", folder=tmp_path)
+    first = eigenvalues(store=store)
+    monkeypatch.setattr(sampling, "draw_unitaries", None)  # calling it would fail
+    assert np.array_equal(eigenvalues(store=store, jobs=2), first)
+    with pytest.raises(TypeError):
+        eigenvalues(store=store, rng=np.random.default_rng(1))  # a generator goes on, so nothing is kept
+
+
+def test_a_generator_goes_on() -> None:
+    sampled = SampledCircularEnsemble([5], 2, np.random.default_rng(0))
+    first, second = (next(sampled.spectra()).eigenvalues for _ in range(2))
+    assert not np.isclose(first, second).any()
+
+
+def test_the_estimate_grows_as_the_work_does() -> None:
+    one = sampling_cost([512], 1)
+    assert sampling_cost([1024], 1).seconds == pytest.approx(8 * one.seconds)
+    assert sampling_cost([512] * 3, 2).seconds == pytest.approx(6 * one.seconds)
+    assert sampling_cost([512], 1, circular="CSE").seconds == pytest.approx(8 * one.seconds)
+    assert sampling_cost([512], construction="eigenvectors").bytes > 2 * one.bytes
+    assert 1 < sampling_cost([2048], 1).seconds < 60
+
+
+@pytest.mark.parametrize("draw", [SampledCircularEnsemble, circular_mixed_ensemble])
+def test_what_does_not_fit_in_memory_is_not_begun(draw: Any) -> None:
+    with pytest.raises(InputError, match=r"orders and draws must fit in memory, .* GB here; use"):
+        draw([10**6], rng=0)
+    with pytest.raises(InputError, match="draws must be an integer from 1 to 1000000"):
+        draw([2], rng=0, draws=10**9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"jobs": 0}, "jobs must be an integer of at least 1"),
+        ({"store": "here"}, "store must be None or an"),
+        ({"rng": -1}, "rng must be None, a non-negative integer"),
+        ({"dtype": "float16"}, "dtype must be one of"),
+        ({"orders": range(2, 10**9)}, "orders must hold 1 to 1000000 integers"),
+    ],
+)
+def test_refuses(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        eigenvalues(**settings)
