@@ -68,7 +68,7 @@ def saved(tmp_path: Path, content: Any, **options: Any) -> Path:
 
 def outcome(source: Any) -> LayerMatrixEnsemble | str:
     try:
-        return layer_matrix_ensemble(source)
+        return layer_matrix_ensemble(source).measured()
     except InputError as error:
         return str(error)
 

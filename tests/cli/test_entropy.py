@@ -183,7 +183,7 @@ def test_bad_matrices(tmp_path: Path) -> None:
         (np.diag([1.0, 2.0]), "H", "the matrix"),
         (np.eye(3), "H", "the matrix"),
         (np.array([[1.0, -2.0]]), "R", "negative"),
-        (np.array([1j, 2.0]), "C", "real numbers"),
+        (np.array([1j, 2.0]), "C", "must be real"),
     ):
         np.save(path, array)
         assert message in complaint(path, "--depth", 2, "--field", field), array
