@@ -7,31 +7,62 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, is_array_api_obj
 from numpy.typing import NDArray
 
 from mme.errors import InputError
 
-__all__ = ["batch_shape", "choice", "finite_array", "generator", "integer", "number", "real_array", "shown"]
+__all__ = [
+    "affordable",
+    "any_array",
+    "arrays",
+    "batch_shape",
+    "choice",
+    "common_batch",
+    "finite_array",
+    "flag",
+    "generator",
+    "integer",
+    "number",
+    "plain_array",
+    "real_array",
+    "shown",
+    "text",
+]
 
 LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
+LARGEST = 2**27  # floats in one array: 1 GiB
+MOST_AXES = 32
 
 
 def shown(value: Any) -> str:
     """Return a wrong value as a sentence can repeat it: its type where it is long or an object."""
+    is_long = isinstance(value, str | bytes | tuple | list | dict) and len(value) > LONGEST_SHOWN
     is_plain = value is None or isinstance(value, str | bytes | Real | np.generic | tuple | list | dict)
-    words = "" if not is_plain or len(str(value)) > 10 * LONGEST_SHOWN else repr(value)
-    return words if words and len(words) <= LONGEST_SHOWN else f"of type {type(value).__name__}"
+    try:
+        words = repr(value) if is_plain and not is_long else ""
+    except ValueError:  # Python writes no integers of thousands of digits
+        words = ""
+    is_line = 0 < len(words) <= LONGEST_SHOWN and "\n" not in words
+    return words if is_line else f"of type {type(value).__name__}"
+
+
+def text(name: str, value: Any) -> str:
+    """Return words as they are."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a text, but it is {shown(value)}.")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a truth value, Python's or NumPy's."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, but it is {shown(value)}.")
+    return bool(value)
 
 
 def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
-    """Return `value` if it is one of the allowed names.
-
-    Examples
-    --------
-    >>> choice("zeros", "none", ("keep", "drop", "half"))
-    Traceback (most recent call last):
-    mme.errors.InputError: zeros must be one of 'keep', 'drop', 'half', but it is 'none'.
-    """
+    """Return `value` if it is one of the allowed names."""
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
         raise InputError(f"{name} must be one of {', '.join(map(repr, names))}, but it is {shown(value)}.")
@@ -90,15 +121,24 @@ def _range(least: float | None, most: float | None, joint: str = "") -> str:
     return f" {joint}of at most {most}" if least is None else f" from {least} to {most}"
 
 
-def generator(rng: Any, name: str = "rng") -> np.random.Generator:
-    """Return a NumPy generator from a seed, a generator or None.
+def affordable(name: str, numbers: int) -> None:
+    """Refuse what needs an array of more than 2^27 floats of eight bytes, which is 1 GiB.
 
     Examples
     --------
-    >>> generator("today")
+    >>> affordable("d", 10**18)
     Traceback (most recent call last):
-    mme.errors.InputError: rng must be None, a non-negative integer or a NumPy generator, but it is 'today'.
+    mme.errors.InputError: d must be smaller: an array of 1e+18 numbers exceeds 1.34e+08, which take 1 GiB.
     """
+    if numbers > LARGEST:
+        many = f"{min(numbers, 10**300):.3g}"
+        raise InputError(
+            f"{name} must be smaller: an array of {many} numbers exceeds {LARGEST:.3g}, which take 1 GiB."
+        )
+
+
+def generator(rng: Any, name: str = "rng") -> np.random.Generator:
+    """Return a NumPy generator from a seed, a generator or None."""
     is_seed = rng is None or isinstance(rng, np.random.Generator)
     if not is_seed and (isinstance(rng, bool) or not isinstance(rng, Integral) or rng < 0):
         raise InputError(
@@ -120,6 +160,8 @@ def batch_shape(size: Any, name: str = "size") -> tuple[int, ...]:
         raise InputError(
             f"{name} must be None, a non-negative integer or a tuple of them, but it is {shown(size)}."
         )
+    if len(shape) > MOST_AXES:
+        raise InputError(f"{name} must have at most {MOST_AXES} axes, but it has {len(shape)}.")
     return tuple(int(n) for n in shape)
 
 
@@ -134,14 +176,9 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
     Traceback (most recent call last):
     mme.errors.InputError: a must be finite, but a[0, 1] is nan.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise InputError(f"{name} must be an array without a mask; fill it first, by its method filled.")
-    try:
-        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    except ValueError:
-        raise InputError(f"{name} must be an array of numbers, but its rows differ in length.") from None
-    except (TypeError, RuntimeError, OverflowError):
-        raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
+    array = plain_array(name, value)
+    if array.dtype == object and all(isinstance(entry, Real) for entry in array.flat):
+        array = _floats(name, array)  # integers beyond 64 bits, and fractions
     if array.dtype.kind not in "iufc":
         given = f"is {shown(value)}" if array.ndim == 0 else f"has dtype {array.dtype}"
         raise InputError(f"{name} must be an array of numbers, but it {given}.")
@@ -151,6 +188,31 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
         index = f"[{', '.join(map(str, where))}]" if where else ""
         raise InputError(f"{name} must be finite, but {name}{index} is {array[where]}.")
     return array
+
+
+def plain_array(name: str, value: Any) -> NDArray[Any]:
+    """Return a NumPy array of whatever type, from arrays, lists and torch tensors, without a mask."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise InputError(f"{name} must be an array without a mask; fill it first, by its method filled.")
+    try:
+        if hasattr(value, "detach"):
+            tensor = value.detach().cpu().resolve_conj().resolve_neg()
+            is_half = tensor.is_floating_point() and tensor.element_size() < 4  # NumPy has no bfloat16
+            return np.asarray(tensor.float() if is_half else tensor)
+        return np.asarray(value)
+    except ValueError:
+        raise InputError(f"{name} must be an array of numbers, but its rows differ in length.") from None
+    except (TypeError, RuntimeError, AttributeError):
+        if isinstance(value, list | tuple) and not all(isinstance(entry, np.ndarray) for entry in value):
+            return plain_array(name, [plain_array(name, entry) for entry in value])  # tensors one by one
+        raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
+
+
+def _floats(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise InputError(f"{name} must be an array of numbers below 1e308, but one is larger.") from None
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:
@@ -166,3 +228,46 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
     if array.dtype.kind == "c":
         raise InputError(f"{name} must be real, but its dtype is {array.dtype}.")
     return array
+
+
+def any_array(name: str, value: Any, *, finite: bool = True, real: bool = False) -> Any:
+    """Return an array of the array API standard as it is, with its gradient, and anything else as NumPy.
+
+    With `finite` the entries of an array that is not NumPy's are looked at too, which waits for its device.
+    """
+    if isinstance(value, np.ndarray | np.generic) or not is_array_api_obj(value):
+        return real_array(name, value) if real else finite_array(name, value)
+    xp = array_namespace(value)
+    try:
+        is_dense = str(getattr(value, "layout", "torch.strided")) == "torch.strided" and len(value.shape) >= 0
+        is_finite = not finite or bool(xp.all(xp.isfinite(value)))
+    except RuntimeError:  # tensors without entries, or of several shapes
+        is_dense = False
+    if not is_dense or not xp.isdtype(value.dtype, "numeric"):
+        raise InputError(f"{name} must be a dense array of numbers, but its dtype is {value.dtype}.")
+    if real and xp.isdtype(value.dtype, "complex floating"):
+        raise InputError(f"{name} must be real, but its dtype is {value.dtype}.")
+    if not is_finite:
+        raise InputError(f"{name} must be finite, but an entry is NaN or infinite.")
+    return value
+
+
+def arrays(*, finite: bool = True, real: bool = False, **given: Any) -> tuple[Any, list[Any]]:
+    """Return the array API namespace of several arrays, and each as `any_array` does."""
+    ready = [any_array(name, value, finite=finite, real=real) for name, value in given.items()]
+    if any(not isinstance(array, np.ndarray | np.generic) for array in ready):  # numbers go with any library
+        pairs = zip(ready, given.values(), strict=True)
+        ready = [value if isinstance(value, int | float) else array for array, value in pairs]
+    try:
+        return array_namespace(*ready), ready
+    except TypeError:
+        raise InputError(f"{' and '.join(given)} must be arrays of one library, but they are not.") from None
+
+
+def common_batch(names: str, *shapes: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape that leading axes have together."""
+    try:
+        return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+    except ValueError:
+        listed = ", ".join(str(tuple(shape)) for shape in shapes)
+        raise InputError(f"{names} must have leading axes that broadcast, but they are {listed}.") from None

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.pairing import Pairing
-from mme.algebra.scaling import by_largest_entry
+from mme.algebra.structure import by_largest_entry
+from mme.arguments import integer
 from mme.errors import InputError
 
 __all__ = ["SVD", "Decompositions", "Eigendecomposition"]
@@ -229,6 +230,8 @@ class Decompositions(Pairing):
         Traceback (most recent call last):
         mme.errors.InputError: a must be skew-Hermitian, a* = -a, but misses it by 1 times its largest entry.
         """
+        if integer("sign", sign, -1, 1) == 0:
+            raise InputError("sign must be 1 or -1, but it is 0.")
         a = self.validate(a, name=name)
         scaled = by_largest_entry(a)
         deviation = float(np.max(np.abs(scaled - sign * self.adjoint(scaled)), initial=0.0))

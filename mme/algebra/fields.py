@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Integral
 
 from mme.algebra.haar import Sampling
 from mme.algebra.lie import LieGroup
+from mme.arguments import shown
 from mme.errors import InputError
 
 __all__ = ["C", "Field", "H", "R", "field"]
@@ -27,12 +28,12 @@ C = Field(name="C", beta=2, group_name="U")
 H = Field(name="H", beta=4, group_name="Sp")
 
 
-def field(which: Any) -> Field:
+def field(field: str | int | Field) -> Field:
     """The field with a name or a beta.
 
     Parameters
     ----------
-    which : str, int or Field
+    field : str, int or Field
         "R", "C" or "H"; or 1, 2 or 4; or a field, which comes back as it is.
 
     Raises
@@ -48,10 +49,10 @@ def field(which: Any) -> Field:
     Traceback (most recent call last):
     mme.errors.InputError: field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is 'Q'.
     """
-    if isinstance(which, Field):
-        return which
-    if not isinstance(which, bool):
+    if isinstance(field, Field):
+        return field
+    if not isinstance(field, bool) and isinstance(field, str | Integral):
         for known in (R, C, H):
-            if which in (known.name, known.beta):
+            if field in (known.name, known.beta):
                 return known
-    raise InputError(f'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is {which!r}.')
+    raise InputError(f'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is {shown(field)}.')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from scipy.linalg import get_lapack_funcs
 
 from mme.algebra import quaternion
 from mme.algebra.pairing import Pairing
-from mme.arguments import batch_shape, generator, integer
+from mme.arguments import affordable, batch_shape, generator, integer
 
 __all__ = ["Sampling"]
 
@@ -62,32 +63,14 @@ class Sampling(Pairing):
         """
         d = integer("d", d, 1)
         columns = d if columns is None else integer("columns", columns, 1)
-        normals = generator(rng).standard_normal((*batch_shape(size), d, columns, self.beta))
-        return self.from_components(normals)
+        batch = self._affordable_batch(d, columns, size)
+        return self.from_components(generator(rng).standard_normal((*batch, d, columns, self.beta)))
 
     def gaussian_hermitian(self, d: int, size: Size = None, rng: Any = None) -> Array:
         """Gaussian Hermitian matrices (GOE, GUE, GSE): density proportional to exp(-norm(a)^2 / 2).
 
         They are (G + G*) / 2 for a Ginibre matrix G: the real components have variance 1 on the diagonal
-        and 1/2 off it.
-
-        Parameters
-        ----------
-        d : int
-            Order.
-        size : int or tuple of int, optional
-            Shape of the batch.
-        rng : None, int or numpy.random.Generator
-            Seed or generator.
-
-        Returns
-        -------
-        array, shape (*size, d, d), or (*size, 2d, 2d) over H
-
-        Raises
-        ------
-        InputError
-            If d, size or rng is none of these.
+        and 1/2 off it. The arguments are those of `haar`.
 
         Examples
         --------
@@ -102,23 +85,7 @@ class Sampling(Pairing):
     def gaussian_skew_hermitian(self, d: int, size: Size = None, rng: Any = None) -> Array:
         """Gaussian skew-Hermitian matrices: density proportional to exp(-norm(a)^2 / 2) on the Lie algebra.
 
-        Parameters
-        ----------
-        d : int
-            Order.
-        size : int or tuple of int, optional
-            Shape of the batch.
-        rng : None, int or numpy.random.Generator
-            Seed or generator.
-
-        Returns
-        -------
-        array, shape (*size, d, d), or (*size, 2d, 2d) over H
-
-        Raises
-        ------
-        InputError
-            If d, size or rng is none of these.
+        They are (G - G*) / 2 for a Ginibre matrix G. The arguments are those of `haar`.
 
         Examples
         --------
@@ -166,7 +133,8 @@ class Sampling(Pairing):
         >>> U.shape, bool(C.is_unitary(U).all())
         ((1000, 4, 4), True)
         """
-        d, batch, rng = integer("d", d, 1), batch_shape(size), generator(rng)
+        d, rng = integer("d", d, 1), generator(rng)
+        batch = self._affordable_batch(d, d, size)
         if self.beta == 4:
             return _symplectic(rng.standard_normal((*batch, d, d, 4)).view(complex))
         normals = rng.standard_normal((*batch, d * (d + 1) // 2, self.beta)).view(self.dtype)[..., 0]
@@ -174,6 +142,11 @@ class Sampling(Pairing):
         x[..., np.triu(np.ones((d, d), dtype=bool))] = normals
         multiply = _multiply_together if d < LAPACK_ORDER else _multiply_by_lapack
         return multiply(*_reflections(x))
+
+    def _affordable_batch(self, rows: int, columns: int, size: Size) -> tuple[int, ...]:
+        batch = batch_shape(size)
+        affordable("d and size" if batch else "d", math.prod(batch) * rows * columns * self.beta * self.side)
+        return batch
 
 
 def _symplectic(x: Array) -> Array:

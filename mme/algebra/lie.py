@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion, volume
 from mme.algebra.decompositions import Decompositions
-from mme.arguments import integer
+from mme.arguments import affordable, integer
 from mme.errors import InputError
 
 __all__ = ["LieGroup"]
 
 Array = NDArray[Any]
+
+LARGEST_EXPONENT = 700.0  # e^700 and e^-700 are floats
 
 
 class LieGroup(Decompositions):
@@ -56,6 +59,7 @@ class LieGroup(Decompositions):
         True
         """
         d = integer("d", d, 1)
+        affordable("d", self.beta * self.side * d**2 * self.group_dimension(d))
         k, l = np.triu_indices(d, 1)
         pairs = np.zeros((len(k), self.beta, d, d, self.beta))
         pair, unit = np.ogrid[: len(k), : self.beta]
@@ -93,12 +97,7 @@ class LieGroup(Decompositions):
         array([[ 0., -1.],
                [ 1.,  0.]])
         """
-        # -i a is Hermitian, and exp(a) shares its eigenvectors.
-        angle, v = np.linalg.eigh(-1j * self.hermitian_part(a, sign=-1))
-        q = (v * np.exp(1j * angle)[..., None, :]) @ np.swapaxes(v.conj(), -1, -2)
-        if self.beta == 1:
-            return np.asarray(q.real)
-        return q if self.beta == 2 else quaternion.project(q)
+        return self._of_angles(a, lambda angle: np.exp(1j * angle))
 
     def cayley(self, a: ArrayLike) -> Array:
         """The Cayley map (1 - a/2)^(-1) (1 + a/2) from the Lie algebra to the unitary group.
@@ -126,10 +125,7 @@ class LieGroup(Decompositions):
         >>> C.cayley([[2j]])
         array([[0.+1.j]])
         """
-        a = self.hermitian_part(a, sign=-1)
-        one = np.eye(a.shape[-1])
-        q = np.linalg.solve(one - a / 2, one + a / 2)
-        return q if self.beta < 4 else quaternion.project(q)
+        return self._of_angles(a, lambda angle: (2 + 1j * angle) / (2 - 1j * angle))
 
     def inverse_cayley(self, q: ArrayLike) -> Array:
         """The skew-Hermitian a with cayley(a) = q, which is 2 (q - 1) (q + 1)^(-1).
@@ -221,7 +217,12 @@ class LieGroup(Decompositions):
 
         ``c_{d,beta} = 2^(beta d (d-1) / 4) prod_{k=1}^d 2 pi^(beta k / 2) / Gamma(beta k / 2)``
 
-        Over R it counts both components of O(d). For large d it underflows; `log_group_volume` does not.
+        Over R it counts both components of O(d).
+
+        Raises
+        ------
+        InputError
+            If d is so large that the volume is no floating-point number; `log_group_volume` is.
 
         Notes
         -----
@@ -233,4 +234,18 @@ class LieGroup(Decompositions):
         >>> [round(F.group_volume(2), 5) for F in (R, C, H)]
         [17.77153, 248.05021, 2563.70452]
         """
-        return float(np.exp(self.log_group_volume(d)))
+        log_volume = self.log_group_volume(d)
+        if abs(log_volume) > LARGEST_EXPONENT:
+            raise InputError(
+                f"d must be smaller for a volume in floating point, but e^{log_volume:.4g} is none; "
+                "use log_group_volume."
+            )
+        return float(np.exp(log_volume))
+
+    def _of_angles(self, a: ArrayLike, function: Callable[[Array], Array]) -> Array:
+        """The matrix with the eigenvectors of skew-Hermitian a, and a function of the angles -i a."""
+        angle, v = np.linalg.eigh(-1j * self.hermitian_part(a, sign=-1))
+        q = (v * function(angle)[..., None, :]) @ np.swapaxes(v.conj(), -1, -2)
+        if self.beta == 1:
+            return np.asarray(q.real)
+        return q if self.beta == 2 else quaternion.project(q)

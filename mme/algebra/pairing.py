@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.structure import Structure
+from mme.arguments import arrays, common_batch, finite_array, number
 
 __all__ = ["Pairing"]
 
@@ -41,7 +41,7 @@ class Pairing(Structure):
         array([[1.-0.j],
                [0.-2.j]])
         """
-        xp, (a,) = _namespace(a)
+        xp, (a,) = arrays(a=a, finite=False, real=self.beta == 1)
         self._sides(a)
         a = xp.matrix_transpose(a)
         return a if self.beta == 1 else xp.conj(a)
@@ -75,8 +75,9 @@ class Pairing(Structure):
         >>> float(C.pairing(C.identity(3), C.identity(3))), float(H.pairing(H.identity(3), H.identity(3)))
         (3.0, 3.0)
         """
-        xp, (a, b) = _namespace(a, b)
+        xp, (a, b) = arrays(a=a, b=b, finite=False, real=self.beta == 1)
         self._sides(a, b, names="ab")
+        common_batch("a and b", a.shape[:-2], b.shape[:-2])
         product = xp.conj(a) * b if self.beta > 1 else a * b
         if xp.isdtype(product.dtype, "complex floating"):
             product = xp.real(product)
@@ -100,7 +101,8 @@ class Pairing(Structure):
         >>> float(R.norm(np.array([[3e300, 4e300]])))
         5e+300
         """
-        xp, (a,) = _namespace(a)
+        xp, (a,) = arrays(a=a, finite=False, real=self.beta == 1)
+        self._sides(a)
         largest = xp.max(xp.abs(a), axis=(-2, -1), keepdims=True)
         scale = largest + xp.finfo(largest.dtype).smallest_normal
         scaled = a / scale
@@ -130,7 +132,7 @@ class Pairing(Structure):
         array([[1., 0.],
                [0., 1.]])
         """
-        absolute = np.asarray(np.abs(np.asarray(a)))
+        absolute = np.asarray(np.abs(finite_array("a", a)))
         n, m = self._sides(absolute)
         if self.side == 1:
             return absolute
@@ -157,18 +159,14 @@ class Pairing(Structure):
         >>> H.is_unitary(H.haar(3, rng=1)), R.is_unitary([[1, 1], [0, 1]])
         (True, False)
         """
-        a = np.asarray(a)
+        a, tolerance = finite_array("a", a), number("tolerance", tolerance, 0)
         self.order(a)
-        defect = np.max(np.abs(self.adjoint(a) @ a - np.eye(a.shape[-1])), axis=(-2, -1))
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN is no smaller than the tolerance
+            product = np.swapaxes(a.conj(), -1, -2) @ a
+            defect = np.max(np.abs(product - np.eye(a.shape[-1])), axis=(-2, -1))
         if self.beta == 4:
             defect = np.maximum(defect, quaternion.deviation(a))
         elif self.beta == 1:
             defect = np.maximum(defect, np.max(np.abs(a.imag), axis=(-2, -1)))
         good = np.asarray(defect <= tolerance)
         return good if good.ndim else bool(good)
-
-
-def _namespace(*arrays: Any) -> tuple[Any, list[Any]]:
-    """The array API namespace of the arrays; lists become NumPy arrays."""
-    ready = [a if array_api_compat.is_array_api_obj(a) else np.asarray(a) for a in arrays]
-    return array_api_compat.array_namespace(*ready), ready

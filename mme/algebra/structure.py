@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
-from mme.algebra.scaling import by_largest_entry
-from mme.arguments import finite_array, integer
+from mme.arguments import affordable, any_array, finite_array, flag, integer, real_array, text
 from mme.errors import InputError
 
-__all__ = ["Structure"]
+__all__ = ["Structure", "by_largest_entry"]
 
 Array = NDArray[Any]
+
+KINDS = (("R", 1, "O"), ("C", 2, "U"), ("H", 4, "Sp"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +41,11 @@ class Structure:
     name: str
     beta: int
     group_name: str
+
+    def __post_init__(self) -> None:
+        kind = (text("name", self.name), integer("beta", self.beta), text("group_name", self.group_name))
+        if kind not in KINDS:
+            raise InputError("name, beta and group_name must be those of R, C or H, which mme.algebra has.")
 
     def __repr__(self) -> str:
         return f"<Field {self.name}: beta = {self.beta}, unitary group {self.group_name}(d)>"
@@ -102,17 +108,13 @@ class Structure:
     def order(self, a: Any) -> int:
         """The order d of square matrices given as an array.
 
-        Raises
-        ------
-        InputError
-            If the array is not (a batch of) square matrices, or its side is odd over H.
-
         Examples
         --------
         >>> from mme.algebra import H
         >>> H.order(H.identity(3))
         3
         """
+        a = any_array("a", a, finite=False)
         rows, columns = self._sides(a)
         if rows != columns:
             raise InputError(f"a must be square, but its shape is {tuple(np.shape(a))}.")
@@ -129,6 +131,10 @@ class Structure:
                     f"{name} must have an even number of rows and of columns, as complex images of "
                     f"quaternionic matrices have, but its shape is {shape}."
                 )
+            if 0 in shape[-2:]:
+                raise InputError(
+                    f"{name} must have at least one row and one column, but its shape is {shape}."
+                )
         if len({shape[-2:] for shape in shapes}) > 1:
             raise InputError(f"{' and '.join(names)} must be matrices of one shape, but they have {shapes}.")
         return shapes[0][-2] // self.side, shapes[0][-1] // self.side
@@ -142,6 +148,7 @@ class Structure:
         >>> H.identity(2).shape
         (4, 4)
         """
+        affordable("d", self.side * self.size(d) ** 2)
         return np.eye(self.size(d), dtype=self.dtype)
 
     def diagonal(self, x: ArrayLike) -> Array:
@@ -162,9 +169,10 @@ class Structure:
         array([[2., 0.],
                [0., 1.]])
         """
-        x = np.asarray(x, dtype=float)
-        if x.ndim < 1:
+        x = real_array("x", x).astype(float)
+        if x.ndim < 1 or x.shape[-1] < 1:
             raise InputError(f"x must have shape (..., d), but its shape is {x.shape}.")
+        affordable("x", self.side**3 * x.size * x.shape[-1])
         x = np.concatenate([x] * self.side, axis=-1)
         return np.asarray(x[..., :, None] * np.eye(x.shape[-1]), dtype=self.dtype)
 
@@ -194,8 +202,8 @@ class Structure:
         >>> bool((i @ j == k).all())
         True
         """
-        x = np.asarray(x, dtype=float)
-        if x.ndim < 3 or x.shape[-1] != self.beta:
+        x = real_array("x", x).astype(float)
+        if x.ndim < 3 or x.shape[-1] != self.beta or 0 in x.shape[-3:]:
             raise InputError(
                 f"x must have shape (..., n, m, {self.beta}), components over {self.name}, "
                 f"but its shape is {x.shape}."
@@ -263,12 +271,8 @@ class Structure:
         """
         given = finite_array(name, a)
         n, m = self._sides(given, names=(name,))
-        if square and n != m:
+        if flag("square", square) and n != m:
             raise InputError(f"{name} must be square, but its shape is {given.shape}.")
-        if n == 0 or m == 0:
-            raise InputError(
-                f"{name} must have at least one row and one column, but its shape is {given.shape}."
-            )
         if self.beta == 1 and np.iscomplexobj(given):
             raise InputError(f"{name} must be real to be a matrix over R, but its type is {given.dtype}.")
         array = given.astype(self.dtype)
@@ -286,3 +290,9 @@ class Structure:
 def _rounding(a: Array) -> float:
     """A relative deviation that rounding can explain, half the digits of the type."""
     return float(np.sqrt(np.finfo(a.dtype).eps)) if a.dtype.kind in "fc" else 1e-8
+
+
+def by_largest_entry(a: Array) -> Array:
+    """Each matrix over its largest absolute entry, so that tolerances are relative; zero stays zero."""
+    largest = np.max(np.abs(a), axis=(-2, -1), keepdims=True)
+    return np.asarray(a / (largest + np.finfo(largest.dtype).smallest_normal))

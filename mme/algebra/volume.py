@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from mme.arguments import integer
 
 __all__ = ["log_group_volume", "log_sphere_volume"]
+
+LARGEST_ORDER = 10**6
 
 
 def log_sphere_volume(dimension: int) -> float:
@@ -19,8 +22,7 @@ def log_sphere_volume(dimension: int) -> float:
     >>> bool(np.isclose(np.exp(log_sphere_volume(3)), 4 * np.pi))
     True
     """
-    n = integer("dimension", dimension, 1)
-    return float(np.log(2) + n / 2 * np.log(np.pi) - gammaln(n / 2))
+    return float(_log_sphere_volumes(np.asarray(integer("dimension", dimension, 1, LARGEST_ORDER), float)))
 
 
 def log_group_volume(beta: int, d: int) -> float:
@@ -41,6 +43,10 @@ def log_group_volume(beta: int, d: int) -> float:
     >>> bool(np.isclose(np.exp(log_group_volume(beta=2, d=1)), 2 * np.pi))
     True
     """
-    d = integer("d", d, 1)
+    d = integer("d", d, 1, LARGEST_ORDER)
     stretch = beta * d * (d - 1) / 4 * np.log(2)
-    return float(stretch + sum(log_sphere_volume(beta * k) for k in range(1, d + 1)))
+    return float(stretch + _log_sphere_volumes(beta * np.arange(1.0, d + 1)).sum())
+
+
+def _log_sphere_volumes(n: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.log(2) + n / 2 * np.log(np.pi) - gammaln(n / 2))

@@ -2,64 +2,38 @@
 
 ``torchvision:resnet18`` has the weights of the paper's Table I (IMAGENET1K_V1),
 ``torchvision:resnet18@DEFAULT`` others that torchvision names, and ``torchvision:resnet18@untrained`` none
-but its initial ones.
+but its initial ones. Where a hub cannot be reached, what was fetched from it before is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from mme.checkpoints.control import untrained_checkpoint
-from mme.checkpoints.modules import in_memory, initialised, known, library
+from mme.checkpoints.libraries import PATIENCE, in_memory, initialised, is_reachable, known, library
+from mme.checkpoints.opening import open_checkpoint
 from mme.checkpoints.torchvision_hub import open_torchvision
 from mme.errors import InputError
-from mme.weights.arrays import as_numpy
-from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.stored import Checkpoint
+from mme.weights.untrained import untrained_control
 
 __all__ = ["HUBS", "is_hub_name", "open_hub"]
 
+# What may hold weights in a repository of Hugging Face; torch's own files only where there are no others.
+SETTINGS = ["config.json", "adapter_config.json"]
+FILES = (["*.safetensors", "*.safetensors.index.json"], ["*_model*.bin", "*_model.bin.index.json"])
+
 
 def is_hub_name(name: str) -> bool:
-    """Say whether a name asks for a hub, such as ``"timm:resnet18"``.
-
-    Examples
-    --------
-    >>> is_hub_name("torchvision:resnet18"), is_hub_name("C:/nets/one.pt"), is_hub_name("nets/one.pt")
-    (True, False, False)
-    """
+    """Say whether a name asks for a hub, such as ``"timm:resnet18"``; a path of Windows does not."""
     return name.partition(":")[0] in HUBS and ":" in name
 
 
 def open_hub(name: str, *, seed: int = 0, progress: bool = False) -> Checkpoint:
-    """Open a network by its name in a hub.
-
-    Parameters
-    ----------
-    name : str
-        ``HUB:NETWORK`` or ``HUB:NETWORK@WEIGHTS``; the hubs are those of `HUBS`.
-    seed : int
-        Of the initial weights, where they are asked for.
-    progress : bool
-        Show a download on a terminal.
-
-    Returns
-    -------
-    Checkpoint
-
-    Raises
-    ------
-    InputError
-        If the hub's library is missing, it has no such network (the nearest names are offered), or its
-        weights are not here and cannot be fetched (the message says what to put where).
-
-    Examples
-    --------
-    >>> open_hub("digits:vgg9000")
-    Traceback (most recent call last):
-    mme.errors.InputError: digits has no network 'vgg9000'; near names are vgg8, vgg5, vgg8_bn, vgg11_bn.
-    """
+    """Open ``HUB:NETWORK`` or ``HUB:NETWORK@WEIGHTS``; the seed is that of initial weights."""
     hub, _, rest = name.partition(":")
     network, _, weights = rest.partition("@")
     if hub not in HUBS:
@@ -73,46 +47,56 @@ def _timm(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
     timm = library("timm", "timm", "hubs")
     known("timm", network.partition(".")[0], timm.list_models())
     if weights == "untrained":
-        return initialised(
-            f"{network}@untrained", partial(timm.create_model, network, pretrained=False), seed
-        )
+        build = partial(timm.create_model, network, pretrained=False)
+        return initialised(f"{network}@untrained", build, seed)
     if weights:
-        raise InputError(
-            f"timm names weights as in timm:{network}.{weights}, with a dot; only @untrained is known."
-        )
+        raise InputError(f"timm names weights as in timm:{network}.{weights}, with a dot, or is @untrained.")
     try:
-        model = timm.create_model(network, pretrained=True)
-    except RuntimeError as error:  # no such weights
+        with _fetching(f"timm:{network}", f"ask for timm:{network}@untrained"):
+            model = timm.create_model(network, pretrained=True)
+    except RuntimeError as error:
         raise InputError(f"timm:{network} has no trained weights ({_first_line(error)}).") from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"the weights of timm:{network} are not here and cannot be fetched ({_first_line(error)}): run "
-            f"this once with a network, or ask for timm:{network}@untrained."
-        ) from None
     return in_memory(network, "timm", model)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".:")
-
-
 def _hugging_face(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
-    from mme.checkpoints.opening import open_checkpoint
-
     hub = library("hf", "huggingface_hub", "hubs")
-    try:
-        folder = hub.snapshot_download(
-            network,
-            revision=weights or None,
-            allow_patterns=["*.safetensors", "*.safetensors.index.json", "config.json"],
-        )
-    except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
-        raise InputError(
-            f"hf:{network} is not here and cannot be fetched ({_first_line(error)}): check its name, or "
-            "download its .safetensors files and give their folder."
-        ) from None
-    opened = open_checkpoint(Path(folder))
+    with _fetching(f"hf:{network}", "download its files and give their folder"):
+        for files in FILES:
+            patterns = [*files, *SETTINGS]
+            folder = hub.snapshot_download(network, revision=weights or None, allow_patterns=patterns)
+            if any(path.suffix in (".safetensors", ".bin") for path in Path(folder).iterdir()):
+                break
+    opened = open_checkpoint(folder)
     return Checkpoint(network, "hf", opened.values(), opened.rule)
+
+
+@contextmanager
+def _fetching(name: str, instead: str) -> Iterator[None]:
+    """Let Hugging Face's library use what it has, at once, where its hub cannot be reached."""
+    constants = library("hf", "huggingface_hub.constants", "hubs")
+    was_offline, patience = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
+    is_cut_off = not was_offline and not is_reachable(constants.ENDPOINT)
+    if is_cut_off:
+        constants.HF_HUB_OFFLINE = True
+        socket.setdefaulttimeout(PATIENCE)  # for weights that timm has elsewhere
+    try:
+        yield
+    except RuntimeError:  # of timm: there are no such weights
+        raise
+    except Exception as error:  # of any library that fetches
+        reason = "no connection" if is_cut_off else _first_line(error)
+        raise InputError(
+            f"{name} is not here and cannot be fetched ({reason}): check its name and the connection, or "
+            f"{instead}."
+        ) from error
+    finally:
+        constants.HF_HUB_OFFLINE = was_offline
+        socket.setdefaulttimeout(patience)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".:")
 
 
 def _digits(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
@@ -120,14 +104,9 @@ def _digits(network: str, weights: str, seed: int, progress: bool) -> Checkpoint
     from mme.networks import ARCHITECTURES, train
 
     known("digits", network, ARCHITECTURES)
+    called = _called("digits", network, weights)
     trained = train(network, seed=seed)
-    if weights not in ("", "untrained"):
-        raise InputError(
-            f"digits:{network} is trained or @untrained, and nothing else, but it is {weights!r}."
-        )
-    called = f"{network}@{weights}" if weights else network
-    model = trained.model(trained=not weights)
-    return in_memory(called, "digits", model, trained.architecture.rule)
+    return in_memory(called, "digits", trained.model(trained=not weights), trained.architecture.rule)
 
 
 def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
@@ -135,19 +114,15 @@ def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Chec
     from mme.networks import efficientnet_lite
 
     known("efficientnet-lite", network, ("0", "1", "2"))
-    state = efficientnet_lite(int(network))
-    tensors = [
-        StoredTensor(name, tuple(t.shape), str(t.dtype).removeprefix("torch."), partial(as_numpy, name, t))
-        for name, t in state.items()
-    ]
-    opened = Checkpoint(f"efficientnet-lite{network}", "torch", tensors, "efficientnet")
-    if weights == "untrained":
-        return untrained_checkpoint(
-            Checkpoint(f"efficientnet-lite{network}@untrained", "torch", tensors, "efficientnet"), seed=seed
-        )
-    if weights:
-        raise InputError(f"efficientnet-lite:{network} is trained or @untrained, but it is {weights!r}.")
-    return opened
+    called = "efficientnet-lite" + _called("efficientnet-lite", network, weights)
+    opened = in_memory(called, "torch", efficientnet_lite(int(network)), "efficientnet")
+    return untrained_control(opened, rng=seed) if weights else opened
+
+
+def _called(hub: str, network: str, weights: str) -> str:
+    if weights not in ("", "untrained"):
+        raise InputError(f"{hub}:{network} is trained or @untrained, but it is {weights!r}.")
+    return f"{network}@{weights}" if weights else network
 
 
 HUBS: Mapping[str, Callable[[str, str, int, bool], Checkpoint]] = {

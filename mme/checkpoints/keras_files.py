@@ -1,80 +1,76 @@
-"""Keras models: ``.keras``, ``.weights.h5`` and ``.h5`` of Keras 1 to 3, their kernels outputs first."""
+"""Keras models: ``.keras``, ``.weights.h5`` and ``.h5`` of Keras 2 and 3, their kernels outputs first."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import tempfile
+import weakref
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from mme.checkpoints.hdf5_files import HDF5File, StoredArray, inner, text_attribute, texts
-from mme.checkpoints.keras_archive import open_archive
-from mme.checkpoints.keras_config import LayerConfig, layer_config
-from mme.checkpoints.keras_layout import (
-    ATTENTION,
-    DENSE,
-    PROJECTION,
-    is_projection,
-    kind_of,
-    layout,
-    variable_names,
-)
-from mme.checkpoints.limits import refuse_damage
+from mme.checkpoints.hdf5_files import HDF5File, text_attribute
+from mme.checkpoints.limits import refuse_damage, require_stored
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_keras"]
 
-DEEPEST = 50  # of groups within groups
-STATES = ("optimizer", "_optimizer")  # groups at the root that hold no weights of the network
-NO_CONFIG = LayerConfig("", "")
+Shape: TypeAlias = tuple[int, ...]
+Layers: TypeAlias = dict[str, tuple[str, str]]  # class and equation by name
+
+UNKNOWN = (
+    "of no layer of Keras's own that the file names: model.save('net.keras') tells the layers' classes, and "
+    "numpy.savez saves what has its outputs first"
+)
+# Classes of Keras's own layers, in lower case and without underscores; the group that fits is the kind.
+CLASSES = re.compile(
+    r"(?P<dense>dense)|(?P<einsum>einsumdense)|(?P<attention>multiheadattention|group(?:ed)?queryattention)"
+    r"|(?P<conv>(?:separable)?conv[123]d)|(?P<depthwise>depthwiseconv[12]d)|(?P<transposed>conv[123]dtranspose)"
+    r"|(?P<recurrent>(?:cudnn)?(?:lstm|gru)(?:cell)?|simplernn(?:cell)?)|(?P<convlstm>convlstm(?:[123]d|cell))"
+    r"|(?P<embedding>(?:token|position|reversible)?embedding)|(?P<other>\w*normalization|prelu)"
+)
+TYPES = {  # as torch calls them, by the number of positions in a kernel
+    **dict.fromkeys(("dense", "einsum"), "Linear"),
+    **dict.fromkeys(("conv", "depthwise"), "Conv{}d"),
+    "transposed": "ConvTranspose{}d",
+    "convlstm": "ConvLSTM{}D",
+    "recurrent": "RNN",
+    "embedding": "Embedding",
+}
+NAMES = {  # of the variables that a layer stores by number; the bias may lack
+    "conv": ("kernel", "bias"),
+    **dict.fromkeys(("recurrent", "convlstm"), ("kernel", "recurrent_kernel", "bias")),
+    "embedding": ("embeddings",),
+    "other": (),
+}
+SEPARABLE = ("depthwise_kernel", "pointwise_kernel", "bias")
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+STATES = ("optimizer", "_optimizer")  # groups that hold no weights of the network
+PROJECTIONS = ("query", "key", "value", "output", "attention_output")  # layers of an attention of any class
 
 
 def read_keras(path: Path) -> Checkpoint:
-    """List the weights of a Keras model, outputs first.
+    """List the weights of a Keras model, outputs first, under Keras's paths, such as ``block/conv2d/kernel``.
 
-    The class of a layer comes from the model's configuration, where the file has one; in ``.weights.h5``
-    from the names of the groups, which Keras makes of the classes; otherwise it is a guess, see
-    `mme.checkpoints.keras_layout.layout`. The configuration is parsed as JSON: no class that it names is
-    imported, no Lambda is run. States of the optimizer are not listed. Dense layers quantised to int8 come
-    back to real numbers; other quantised kernels are left out.
-
-    Memory: the file is opened for each layer that is asked for, so reading takes the largest layer. Measured
-    with 300 MB in layers of 25 MB, in each of the forms: 8 to 12 MB for the listing, 50 MB for reading one
-    layer after the other. The file is read once for the listing, to find damage.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.keras`` archive, a ``.weights.h5`` of Keras 3, or a ``.h5`` of Keras 1, 2 or 3, whole model or
-        weights only. The content counts, not the suffix.
-
-    Returns
-    -------
-    Checkpoint
-        The names are Keras's paths of the variables, such as ``"block/conv2d/kernel"``; a number takes the
-        place of a variable's name that the file does not tell.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged or none of Keras, if numbers lie outside of it or it claims more than it holds,
-        or if h5py is missing.
-
-    References
-    ----------
-    https://keras.io/guides/serialization_and_saving/
+    The content tells the form: a ``.keras`` archive, a ``.weights.h5`` of Keras 3, a ``.h5`` of Keras 2 or 3.
+    The class of a layer comes from the model's configuration, parsed as JSON and never run, or from the names
+    of its groups. A kernel of an unknown class is taken as Keras's own lie, outputs last, and a note says so;
+    unnamed variables of layers of one's own are left out. The file is opened for each layer that is read.
 
     Examples
     --------
-    >>> import tempfile
     >>> import h5py
-    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "net.weights.h5"
     ...     with h5py.File(path, "w") as file:
@@ -84,217 +80,211 @@ def read_keras(path: Path) -> Checkpoint:
     (Checkpoint('net', keras: 1 tensors), (2, 3), (2, 3))
     """
     with refuse_damage(path, "Keras file"):
-        with path.open("rb") as file:
-            begin = file.read(4)
+        with path.open("rb") as stream:
+            begin = stream.read(8)
         if begin.startswith(b"PK"):
-            weights, description = open_archive(path)
-            config = layer_config(description)
+            file, description = _archive(path)
+        elif begin == b"\x89HDF\r\n\x1a\n":
+            file, description = HDF5File(path, lambda: path.open("rb", buffering=0)), None
         else:
-            if not begin:
-                raise InputError(f"{path} is empty; a .keras, .weights.h5 or .h5 file is expected.")
-            weights, config = HDF5File(path, path.stat().st_size), NO_CONFIG
-        with weights.opened() as root:
-            variables = list(_variables(weights, root, config))
-    if not variables:
-        raise InputError(f"{path} holds no weights of Keras layers; save the model's weights first.")
-    return Checkpoint(path.stem.removesuffix(".weights"), "keras", _named(variables))
+            raise InputError(f"{path} is neither a Keras archive nor an HDF5 file; model.save writes one.")
+        file.require_sound()
+        with file.opened() as root:
+            description = description or json.loads(text_attribute(root, "model_config") or "{}")
+            layers = _described(description)
+            variables = list(_variables(file, root, layers))
+        if not variables:
+            raise InputError(f"{path} holds no weights of Keras layers; model.save writes a file that does.")
+        order = {name: number for number, name in enumerate(layers)}
+        variables.sort(key=lambda variable: order.get(variable[0][0], len(order)))
+        paths = ["/".join(names) for names, _ in variables]
+        times = Counter(paths)  # two of one path take their places in the file as names
+        tensors = [
+            replace(tensor, name=name) if times[name] == 1 else tensor
+            for name, (_, tensor) in zip(paths, variables, strict=True)
+        ]
+    return Checkpoint(path.stem.removesuffix(".weights"), "keras", tensors)
 
 
-@dataclass(frozen=True, eq=False)
-class _Variable:
-    """A variable of a layer as the file has it."""
-
-    names: tuple[str, ...]  # of the layers around it, the outermost first
-    variable: str  # its own name, or a number
-    place: str  # in the file
-    kind: str
-    array: StoredArray
-    bias: int = 0
-    equation: str = ""
-    scale: StoredArray | None = None  # of a quantised kernel, the numbers being kernel / scale
-
-    def tensor(self, name: str) -> StoredTensor:
-        """Return it outputs first."""
-        array = self.array
-        variable = "" if self.variable.isdecimal() else self.variable
-        is_output = any("output" in part for part in [*self.names[-1:], *self.place.split("/")[-3:-2]])
-        read = layout(
-            self.kind, variable, array.shape, bias=self.bias, equation=self.equation, is_output=is_output
-        )
-        skip = array.skip or read.skip
-        scale = self.scale if array.dtype == "int8" else None
-        if array.dtype in ("int8", "uint8") and scale is None:
-            skip = skip or "quantised, and its scale is not one number for each output"
-
-        def numbers() -> np.ndarray:
-            stored = array.read()
-            return read.arrange(stored if scale is None else stored / scale.read().astype(np.float32))
-
-        return StoredTensor(name, read.shape, array.dtype, numbers, read.types, skip, array.location)
+def _archive(path: Path) -> tuple[HDF5File, Any]:
+    """Unpack the weights of a ``.keras`` archive into a nameless file, its checksums verified."""
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the last tensor of the file)
+    file = HDF5File(path, lambda: os.fdopen(os.dup(unpacked.fileno()), "rb", buffering=0))
+    weakref.finalize(file, unpacked.close)
+    with zipfile.ZipFile(path) as archive:
+        for name in ("config.json", "model.weights.h5"):
+            if name not in archive.namelist():
+                raise InputError(f"{path} is a zip file without {name}; model.save writes one that has it.")
+            member = archive.getinfo(name)
+            is_packed = member.compress_type != zipfile.ZIP_STORED
+            require_stored(name, path, member.file_size, member.compress_size, compressed=is_packed)
+        description = json.loads(archive.read("config.json"))
+        with archive.open("model.weights.h5") as stream:
+            shutil.copyfileobj(stream, unpacked)
+    unpacked.flush()
+    return file, description
 
 
-def _named(variables: list[_Variable]) -> Iterator[StoredTensor]:
-    """Yield the variables as tensors; two of one name take their places in the file as names."""
-    paths = ["/".join([*variable.names, variable.variable]) for variable in variables]
-    times = Counter(paths)
-    for path, variable in zip(paths, variables, strict=True):
-        yield variable.tensor(path if times[path] == 1 else variable.place.strip("/"))
+def _described(description: Any) -> Layers:
+    """Return class and equation of each layer that a configuration describes, by name, in their order."""
+    layers: Layers = {}
+    items = [description]
+    while items:
+        item = items.pop()
+        held = list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
+        items += reversed(held)
+        if isinstance(item, dict) and isinstance(item.get("config"), dict) and "name" in item["config"]:
+            name = str(item["config"]["name"])
+            while isinstance(inner := item["config"].get("layer", item["config"].get("cell")), dict):
+                item = {"config": {}} | inner  # of a wrapper, such as Bidirectional
+            is_own = str(item.get("module") or "keras").startswith("keras")
+            layer = _class(item.get("class_name")) if is_own else ""
+            found = (layer, str(item["config"].get("equation", "")))
+            if layers.setdefault(name, found) != found:
+                layers[name] = ("", "")  # layers of one name in two inner models
+    return layers
 
 
-def _variables(file: HDF5File, root: Any, config: LayerConfig) -> Iterator[_Variable]:
-    """Find out which of Keras's forms an HDF5 file has, and yield its variables."""
-    description = text_attribute(root, "model_config")
-    if description is not None:
-        config = layer_config(json.loads(description))
-    listed = inner(root, "model_weights", file.path) if "model_weights" in root else root
-    layers = texts(listed, "layer_names")
-    if layers is not None:
-        yield from _listed(file, listed, layers, config)
-        return
-    order = {layer.name: position for position, layer in enumerate(config.inner)}
-    nested = list(_nested(file, root, config, (), "", 0, set()))
-    yield from sorted(nested, key=lambda variable: order.get((*variable.names, "")[0], len(order)))
+def _class(name: Any) -> str:
+    """Return the class of one of Keras's own layers from a name such as ``conv2d_3``, or nothing."""
+    text = re.sub(r"_\d+$", "", str(name)).replace("_", "").lower()
+    return text if CLASSES.fullmatch(text) else ""
 
 
-def _listed(file: HDF5File, group: Any, layers: list[str], config: LayerConfig) -> Iterator[_Variable]:
-    """Yield the variables of a ``.h5``, whose layers and weights are listed in attributes."""
-    for layer in [*layers, "top_level_model_weights"]:
-        held = inner(group, layer, file.path)
-        if held is None and layer not in layers:
+def _kind(text: str) -> str:
+    match = CLASSES.fullmatch(text)
+    return (match.lastgroup or "") if match else ""
+
+
+def _variables(file: HDF5File, root: Any, layers: Layers) -> Iterator[tuple[list[str], StoredTensor]]:
+    """Yield the variables of a file, each after the names of its layers and its own."""
+    start = root["model_weights"] if file.has(root, "model_weights") else root
+    is_listed = "layer_names" in start.attrs or "layer_names0" in start.attrs  # Keras 2, and 3 in its form
+    by_group: dict[str, tuple[list[Any], dict[str, StoredTensor]]] = {}
+    for groups, stored in file.datasets(start):
+        place, _, key = stored.name.rpartition("/")
+        by_group.setdefault(place, (groups, {}))[1][key] = stored
+    for place, (groups, held) in by_group.items():
+        if is_listed:
+            names, layer, equation = _listed(place.removeprefix(start.name).strip("/").split("/"), layers)
+            beside = {_written_out(key): stored for key, stored in held.items()}
+        elif place.endswith("/vars") and place.split("/")[1] not in STATES:
+            names, layer, equation = _nested(groups, layers)
+            known = NAMES.get(_kind(layer), ("kernel", "bias")) if layer else ()
+            known = SEPARABLE if layer.startswith("separable") else known
+            beside = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
+        else:
             continue
-        weights = None if held is None else texts(held, "weight_names")
-        if weights is None:
-            raise InputError(f"{file.path} lists a layer {layer!r}, but holds no weights under that name.")
-        arrays = {}
-        for weight in weights:
-            dataset = inner(held, weight, file.path)
-            if not _is_dataset(file, dataset):
-                raise InputError(f"{file.path} lists a weight {weight!r}, but holds no numbers for it.")
-            arrays[weight] = file.array(dataset)
-        for weight, array in arrays.items():
-            *names, variable = weight.removesuffix(":0").split("/")
-            # The name of the whole model may come before the layer's, which may lack.
-            names = names[names.index(layer) :] if layer in names else [layer, *names]
-            described = config.at(names)
-            beside = weight.rpartition("/")[0] + "/"
-            around = {
-                other.removeprefix(beside).removesuffix(":0"): stored
-                for other, stored in arrays.items()
-                if other.startswith(beside)
-            }
-            yield _Variable(
-                tuple(names),
-                variable,
-                f"{layer}/{weight}",
-                described.kind or _kind_in(names),
-                array,
-                _length(around.get("bias")),
-                described.equation,
-                _scale(described.kind or _kind_in(names), variable, array, around.get("kernel_scale")),
-            )
+        for variable in beside:
+            yield [*names, variable], _weight([*names, variable], layer, equation, beside)
 
 
-def _nested(
-    file: HDF5File,
-    group: Any,
-    config: LayerConfig,
-    names: tuple[str, ...],
-    around: str,
-    depth: int,
-    seen: set[Any],
-) -> Iterator[_Variable]:
-    """Yield the variables of a ``.weights.h5``, whose groups are the layers, their variables numbered.
+def _listed(parts: list[str], layers: Layers) -> tuple[list[str], str, str]:
+    """Return names, class and equation of a layer in a ``.h5``, from the groups that its weights lie in."""
+    outer, *inner = parts
+    names = inner[inner.index(outer) :] if outer in inner else parts
+    for name in reversed(names):
+        layer, equation = layers.get(name, (_class(name), ""))
+        if layer:  # the variables of an attention are those of its projections
+            return names, "einsumdense" if _kind(layer) == "attention" else layer, equation
+    return names, "einsumdense" if _is_projection(names[-1]) else "", ""
 
-    Parameters
-    ----------
-    names : tuple of str
-        Of the layers around the group.
-    around : str
-        Kind of the layer around it.
-    seen : set
-        Groups that were entered, for a group may be linked into itself.
+
+def _nested(groups: list[Any], layers: Layers) -> tuple[list[str], str, str]:
+    """Return names, class and equation of a layer in a ``.weights.h5``, whose groups have classes' names."""
+    names, layer, equation = [], "", ""
+    for parent, group in pairwise(groups[:-1]):
+        if "vars" in group:
+            segment = re.split(r"[/\\]", group.name)[-1]
+            name = text_attribute(group["vars"], "name") or segment
+            # An attribute of a model is called anything, and its layer mostly after its class.
+            tried = (name, segment) if "vars" in parent else (segment, name)
+            told = next(filter(None, map(_class, tried)), "")
+            is_within = _kind(layer) == "attention" or any(map(_is_projection, tried))
+            told = told or ("einsumdense" if is_within else "")
+            layer, equation = layers.get(name, (told, ""))
+            names.append(name)
+    return names, layer, equation
+
+
+def _is_projection(name: str) -> bool:
+    return name.strip("_").removesuffix("_dense") in PROJECTIONS
+
+
+def _written_out(key: str) -> str:
+    """Return a variable's name in a ``.h5``: ``kernel:0``, or ``block1_conv1_W_1:0`` of the oldest ones."""
+    name = key.removesuffix(":0")
+    oldest = re.search(r"_([Wb])(_\d+)?$", name)
+    return {"W": "kernel", "b": "bias"}[oldest[1]] if oldest else name
+
+
+def _weight(names: list[str], layer: str, equation: str, beside: dict[str, StoredTensor]) -> StoredTensor:
+    """Return a layer's variable, the last of the names, outputs first, or with the reason why it is none.
+
+    =====================  ======================================  ===================================
+    layer                  stored                                  here
+    =====================  ======================================  ===================================
+    Dense, LSTM, GRU, …    (in, out)                               (out, in)
+    Conv, ConvLSTM         (k…, in/g, out)                         (out, in/g, k…)
+    ConvTranspose          (k…, out, in)                           (out, in, k…)
+    DepthwiseConv          (k…, in, m)                             (in·m, 1, k…)
+    SeparableConv          a depthwise and a pointwise kernel      as these
+    Embedding              (entries, out)                          the same
+    EinsumDense            by the equation: axes of the output     (outputs, inputs)
+    attention              (in, heads, out), (heads, in, out)      (heads·out, in), (out, heads·in)
+    =====================  ======================================  ===================================
     """
-    here = file.library.h5o.get_info(group.id).addr
-    if here in seen:
-        return
-    if depth > DEEPEST:
-        raise InputError(f"{file.path} has groups within groups more than {DEEPEST} levels deep.")
-    seen.add(here)
-    own = inner(group, "vars", file.path)
-    is_layer = own is not None and not _is_dataset(file, own)
-    kind = around
-    if depth and is_layer:
-        segment = group.name.replace("\\", "/").rpartition("/")[2]
-        name = text_attribute(own, "name") or segment
-        names = (*names, name)
-        parent = group.parent
-        is_in_list = "vars" not in parent  # Keras names what is in a list by its class
-        described = config.at(list(names))
-        candidates = [segment, name] if is_in_list else [name, segment]
-        kind = described.kind or next(filter(None, map(kind_of, candidates)), "")
-        if not kind and around in ATTENTION:
-            kind = around
-        elif not kind and is_projection(segment, name):
-            kind = PROJECTION
-        yield from _numbered(file, own, names, kind, described.equation)
-    elif is_layer:
-        yield from _numbered(file, own, names, "", "")
-    for key in sorted(group, key=_by_number):
-        if key == "vars" and is_layer:
-            continue
-        if depth == 0 and key in STATES:
-            continue
-        child = inner(group, key, file.path)
-        if isinstance(child, file.library.Group):
-            yield from _nested(file, child, config, names, kind if is_layer else around, depth + 1, seen)
+    *_, variable = names
+    stored, last = beside[variable], list(beside.values())[-1]
+    shape = stored.shape
+    if len(shape) < 2 or stored.skip:
+        return stored
+    if variable not in KERNELS:
+        what = "which is no kernel" if layer or variable == "bias" else UNKNOWN
+        return replace(stored, skip=f"the variable {variable!r}, {what}")
+    by_name = {"depthwise_kernel": "depthwise", "pointwise_kernel": "conv", "embeddings": "embedding"}
+    kind, note = by_name.get(variable, _kind(layer)), ""
+    if kind not in TYPES or (kind == "embedding" and variable != "embeddings"):
+        is_transposed = "bias" in beside and beside["bias"].shape == shape[-2:-1] != shape[-1:]
+        kind = "dense" if len(shape) == 2 else "transposed" if is_transposed else "conv"
+        note = f"taken as {kind}, for the file does not name the layer's class"
+    is_output = any("output" in part for part in [*names[-2:-1], *stored.name.split("/")[-3:-2]])
+    if kind == "einsum" and len(shape) > 2 and not equation and not _is_projection(names[-2]):
+        note = "taken with its inputs first, for the file does not name the equation"
+    axes, final = _order(kind, shape, equation, is_output)
+    is_scaled = stored.dtype == "int8" and kind == "dense" and last.shape == shape[-1:] and last is not stored
+
+    def read() -> np.ndarray:
+        array = stored.read()
+        if is_scaled:
+            array = array / last.read().astype(np.float32)
+        return array.transpose(axes).reshape(final)
+
+    is_whole = "int" in stored.dtype and not is_scaled
+    skip = f"whole numbers ({stored.dtype}), whose scale is not known" if is_whole else ""
+    is_gated = re.search("lstm|gru", layer) if kind == "recurrent" else None
+    types = frozenset({is_gated[0].upper() if is_gated else TYPES[kind].format(len(shape) - 2)})
+    dtype = "float32" if is_scaled else stored.dtype
+    note = "int8, by the scale of each output" if is_scaled else note
+    return replace(stored, shape=final, dtype=dtype, read=read, types=types, skip=skip, note=note)
 
 
-def _numbered(
-    file: HDF5File, own: Any, names: tuple[str, ...], kind: str, equation: str
-) -> Iterator[_Variable]:
-    """Yield the variables of one layer in their order."""
-    datasets = {key: inner(own, key, file.path) for key in sorted(own, key=_by_number)}
-    arrays = {key: file.array(dataset) for key, dataset in datasets.items() if _is_dataset(file, dataset)}
-    known = variable_names(kind)
-    bias = 0 if kind else _length(arrays.get("1"))
-    last = list(arrays.values())[-1] if len(arrays) > 1 else None
-    for key, array in arrays.items():
-        position = int(key) if key.isdecimal() else len(known)
-        variable = known[position] if position < len(known) else key
-        yield _Variable(
-            names,
-            variable,
-            f"{own.name}/{key}",
-            kind,
-            array,
-            bias,
-            equation,
-            _scale(kind, variable, array, last),
-        )
-
-
-def _by_number(name: str) -> tuple[str, int, str]:
-    """Return a key that sorts ``conv2d_10`` behind ``conv2d_9``."""
-    digits = re.search(r"[0-9]{0,9}$", name)
-    number = digits[0] if digits else ""
-    return name.removesuffix(number).removesuffix("_"), int(number or 0), name
-
-
-def _is_dataset(file: HDF5File, item: Any) -> bool:
-    return isinstance(item, file.library.Dataset)
-
-
-def _length(array: StoredArray | None) -> int:
-    return array.shape[0] if array is not None and len(array.shape) == 1 else 0
-
-
-def _scale(kind: str, variable: str, kernel: StoredArray, last: StoredArray | None) -> StoredArray | None:
-    """Return the scale of a dense layer quantised to int8, which comes last of its variables."""
-    is_quantised = kind in DENSE and variable == "kernel" and kernel.dtype == "int8"
-    return last if is_quantised and _length(last) == kernel.shape[-1] else None
-
-
-def _kind_in(names: list[str]) -> str:
-    """Return the kind that the names of a layer and its inner layers tell, the innermost first."""
-    known = next(filter(None, map(kind_of, reversed(names))), "")
-    return known or (PROJECTION if is_projection(names[-1]) else "")
+def _order(kind: str, shape: Shape, equation: str, is_output: bool) -> tuple[Shape, Shape]:
+    """Return the order of the axes that brings the outputs first, and the shape to give them then."""
+    dimensions = len(shape)
+    axes = tuple(range(dimensions))
+    if kind == "embedding":
+        return axes, shape
+    if kind == "einsum":
+        outputs = axes[-1:] if is_output else axes[1:]
+        parts = re.fullmatch(r"[.\w]*,([a-zA-Z]+)->([.\w]*)", equation.replace(" ", ""))
+        if parts and len(parts[1]) == dimensions:
+            outputs = tuple(axis for axis in axes if parts[1][axis] in parts[2])
+        inputs = tuple(axis for axis in axes if axis not in outputs)
+        return outputs + inputs, (prod(shape[axis] for axis in outputs), prod(shape[axis] for axis in inputs))
+    if kind in ("transposed", "depthwise"):
+        order = (*axes[-2:], *axes[:-2])
+    else:
+        order = (axes[-1], axes[-2], *axes[:-2])
+    final = tuple(shape[axis] for axis in order)
+    return order, final if kind != "depthwise" else (final[0] * final[1], 1, *final[2:])

@@ -1,6 +1,6 @@
-"""How much a file may claim to hold: one policy for all formats, asked before anything is allocated.
+"""How much a file may claim to hold, and the one sentence for whatever is wrong with it.
 
-A damaged or hostile header can claim terabytes. Three rules stop it:
+A damaged or hostile header can claim terabytes. Three rules stop it before anything is allocated:
 
 * numbers that lie in the file as they are cannot take more bytes than the file has there;
 * numbers that are compressed, or repeated by strides of zero, may take `RATIO` times the bytes that the file
@@ -19,44 +19,21 @@ from pathlib import Path
 
 from mme.errors import InputError
 
-__all__ = ["ALWAYS_ALLOWED", "LARGEST", "RATIO", "refuse_damage", "require_stored"]
+__all__ = ["ALWAYS_ALLOWED", "LARGEST", "RATIO", "NoNetwork", "refuse_damage", "require_stored"]
 
 RATIO = 200
 ALWAYS_ALLOWED = 64 * 2**20
 LARGEST = 2**48
 
 
+class NoNetwork(InputError):
+    """A file is whole, but holds no network: a search passes over it."""
+
+
 def require_stored(
     name: str, path: Path | str, claimed_bytes: int, stored_bytes: int, *, compressed: bool = False
 ) -> None:
-    """Refuse a tensor that claims more bytes than the file can hold for it.
-
-    Parameters
-    ----------
-    name : str
-        Of the tensor.
-    path : Path or str
-        Of the file, for the message.
-    claimed_bytes : int
-        What the tensor would take in memory, by its shape and type.
-    stored_bytes : int
-        What the file has for it.
-    compressed : bool
-        Whether the stored bytes are compressed, or stand for repeated numbers.
-
-    Raises
-    ------
-    InputError
-        If it claims too much, or less than nothing.
-
-    Examples
-    --------
-    >>> require_stored("fc.weight", "net.npz", 4000, 4096)
-    >>> require_stored("fc.weight", "net.npz", 4 * 10**12, 4096, compressed=True)
-    Traceback (most recent call last):
-    mme.errors.InputError: net.npz is damaged or hostile: 'fc.weight' claims 4.0 TB, but the file has
-    4.1 kB for it.
-    """
+    """Refuse a tensor that claims more bytes than the file can hold for it, or less than none."""
     allowed = max(RATIO * stored_bytes, ALWAYS_ALLOWED) if compressed else stored_bytes
     if not 0 <= claimed_bytes <= min(allowed, LARGEST) or stored_bytes < 0:
         raise InputError(
@@ -67,29 +44,7 @@ def require_stored(
 
 @contextmanager
 def refuse_damage(path: Path | str, kind: str) -> Iterator[None]:
-    """Turn what goes wrong in a format's own library into one sentence about the file.
-
-    The original error stays attached as its cause.
-
-    Parameters
-    ----------
-    path : Path or str
-    kind : str
-        What the file should be, such as ``"safetensors file"``.
-
-    Raises
-    ------
-    InputError
-        In place of any exception; an InputError passes unchanged.
-
-    Examples
-    --------
-    >>> with refuse_damage("net.npz", "npz file"):
-    ...     raise EOFError("No data left in file")
-    Traceback (most recent call last):
-    mme.errors.InputError: net.npz is no readable npz file (No data left in file): it is damaged or
-    incomplete.
-    """
+    """Turn what goes wrong in a format's own library into one InputError about the file."""
     try:
         yield
     except InputError:
@@ -116,11 +71,9 @@ def _damaged(path: Path | str, kind: str, error: Exception) -> InputError:
 
 
 def _in_words(size: int) -> str:
-    if size < 0:
-        return "a negative number of bytes"
     if size < 1000:
         return f"{size} bytes"
-    for unit, thousand in (("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12)):
-        if size < 1000 * thousand:
-            return f"{size / thousand:.1f} {unit}"
-    return "more than 1000 TB"
+    if size >= 10**15:
+        return "more than 1000 TB"
+    power = (len(str(size)) - 1) // 3
+    return f"{size / 1000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"

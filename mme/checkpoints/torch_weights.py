@@ -2,8 +2,10 @@
 
 The rules, in this order:
 
-1. The object of a module gives its parameters, as `named_parameters` would; its buffers are no parameters.
-2. A dictionary that holds weights under a key of `PREFERRED` gives those, the first such key first.
+1. The object of a module gives its parameters and, named as such, its buffers.
+2. A dictionary that holds weights under a key of `NETWORKS`, or under that of a second set (`ema`, `swa`, …),
+   gives those. Where there are several such sets, their names begin with the key. Other tensors beside them
+   are named as left out.
 3. A dictionary of tensors is a state dict. Dictionaries in it belong to it, their names joined by a dot.
 4. A dictionary with one entry that holds weights gives that entry; with several, nothing tells which network
    is meant.
@@ -15,184 +17,144 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mme.checkpoints.torch_shells import Array, class_name, fields
+from mme.checkpoints.limits import NoNetwork
+from mme.checkpoints.torch_shells import array_of, class_name, fields
 from mme.errors import InputError
 
-__all__ = ["PREFERRED", "FoundWeight", "found_weights"]
+__all__ = ["FoundWeight", "found_weights"]
 
-PREFERRED = (
+NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
-    *("network", "module", "params", "weights", "ema_state_dict", "state_dict_ema", "model_ema", "ema"),
+    *("network", "module", "params", "weights"),
 )
+SECOND = re.compile(r"(^|_)(ema|swa|teacher|momentum|averag\w*)(_|$)", re.I)  # as `mme.weights.second_sets`
 NEVER = re.compile(r"optim|scheduler|(^|_)(opt|scaler|amp|rng|callbacks|loops)(_|$)", re.IGNORECASE)
 DEEPEST = 100
 
 
-@dataclass(frozen=True, eq=False)
-class FoundWeight:
-    """A tensor of a network: its name, itself (or what stands in its place), and its layer's types."""
+class FoundWeight(NamedTuple):
+    """A tensor of a network: its name, itself, its layer's types, and why it is no weight, if it is none."""
 
     name: str
     value: Any
     types: frozenset[str] = frozenset()
+    skip: str = ""
 
 
-def found_weights(content: Any, is_tensor: type, path: Any) -> list[FoundWeight]:
-    """Return the weights of the network that a checkpoint holds.
-
-    Parameters
-    ----------
-    content : object
-        What torch's loader gave.
-    is_tensor : type
-        `torch.Tensor`.
-    path : Path or str
-        Of the file, for messages.
-
-    Returns
-    -------
-    list of FoundWeight
-        Values that are no tensors are listed too, as a state dict lists them.
-
-    Raises
-    ------
-    InputError
-        If there are no weights, or it is not clear which are meant.
-
-    Examples
-    --------
-    >>> content = {"epoch": 3, "model": {"fc.weight": np.eye(2)}, "optimizer": {"state": {0: np.eye(2)}}}
-    >>> [weight.name for weight in found_weights(content, np.ndarray, "net.pt")]
-    ['fc.weight']
-    """
-    finder = _Finder(is_tensor, path)
-    found = finder.network(content, 0)
-    if not any(finder.is_weight(weight.value) for weight in found):
-        raise InputError(
+def found_weights(content: Any, tensor: type, path: Path) -> list[FoundWeight]:
+    """Return the tensors of the network in what torch's loader gave, whose tensors are of this class."""
+    found = _Finder(tensor, path).network(array_of(content))
+    if all(weight.skip for weight in found):
+        raise NoNetwork(
             f"{path} holds no weight tensors; save the network's state dict: torch.save(net.state_dict(), …)."
         )
     return found
 
 
 class _Finder:
-    def __init__(self, is_tensor: type, path: Any) -> None:
-        self.is_tensor = is_tensor
+    def __init__(self, tensor: type, path: Path) -> None:
+        self.tensor = tensor
         self.path = path
-        self.known: dict[int, bool] = {}
-        self.walked: set[int] = set()
 
-    def is_weight(self, value: Any) -> bool:
-        if isinstance(value, Array):
-            return value.numbers is not None
-        return isinstance(value, self.is_tensor | np.ndarray)
+    def network(self, content: Any) -> list[FoundWeight]:
+        """Find the network in a file, or in the one part of it that holds weights."""
+        if self.is_tensor(content):
+            return self.below(content, "tensor.")
+        held = {key: value for key, value in _entries(content) if self.below(value)}
+        sets = [key for key, value in held.items() if not self.is_tensor(value)]
+        second = list(filter(SECOND.search, sets))
+        first = [key for key in NETWORKS if key in sets][:1]
+        if second and not first and len(sets) == len(held):
+            first = [key for key in sets if key not in second]
+        if len(first) == 1:
+            second = [key for key in second if self.is_as(held[key], held[first[0]])]
+        if len(first) == 1 or (second and not first):
+            return self.chosen(held, [*first, *second])
+        if not sets or len(sets) < len(held):
+            return self.below(content)
+        if len(sets) == 1:
+            return self.network(held[sets[0]])
+        named = ", ".join(map(repr, sets[:6])) + (", …" if len(sets) > 6 else "")
+        raise InputError(
+            f"{self.path} holds several sets of weights ({named}); save the one that is meant by itself, or "
+            "under the key 'state_dict'."
+        )
 
-    def network(self, content: Any, depth: int) -> list[FoundWeight]:
-        self.require_shallow(depth)
-        if self.is_weight(content):
-            return [FoundWeight("tensor", content)]
-        if _is_module(content):
-            return list(self.parameters(content, "", depth))
-        entries = {
-            str(key): value for key, value in _entries(content) if not _is_of_optimiser(str(key), value)
-        }
-        for key in PREFERRED:
-            if (
-                key in entries
-                and not self.is_weight(entries[key])
-                and self.holds_weights(entries[key], depth)
-            ):
-                return self.chosen(entries[key], depth + 1)
-        if any(self.is_weight(value) for value in entries.values()):
-            return list(self.flattened(content, "", depth))
-        candidates = [key for key, value in entries.items() if self.holds_weights(value, depth)]
-        if len(candidates) > 1:
-            named = ", ".join(map(repr, candidates[:6])) + (", …" if len(candidates) > 6 else "")
-            raise InputError(
-                f"{self.path} holds several sets of weights ({named}); save the one that is meant by itself, "
-                "or under the key 'state_dict'."
-            )
-        return self.network(entries[candidates[0]], depth + 1) if candidates else []
-
-    def chosen(self, content: Any, depth: int) -> list[FoundWeight]:
-        """Below a key that says that this is the network, dictionaries side by side are its parts."""
-        entries = dict(_entries(content))
-        if _is_module(content) or any(key in entries for key in PREFERRED):
-            return self.network(content, depth)
-        return list(self.flattened(content, "", depth))
-
-    def flattened(self, content: Any, prefix: str, depth: int) -> Iterator[FoundWeight]:
-        self.require_shallow(depth)
-        if self.was_walked(content):
-            return
-        for key, value in _entries(content):
-            name = f"{prefix}{key}"
-            if _is_of_optimiser(str(key), value):
-                continue
-            if _is_module(value):
-                yield from self.parameters(value, f"{name}.", depth + 1)
-            elif not self.is_weight(value) and self.holds_weights(value, depth):
-                yield from self.flattened(value, f"{name}.", depth + 1)
+    def chosen(self, held: Mapping[str, Any], keys: list[str]) -> list[FoundWeight]:
+        found = []
+        for key, value in held.items():
+            if key in keys:
+                found += self.below(self.unwrapped(value), f"{key}." if len(keys) > 1 else "")
             else:
-                yield FoundWeight(name, value)
+                beside = f"beside the network, which is under {keys[0]!r}"
+                found += [weight._replace(skip=beside) for weight in self.below(value, f"{key}.")]
+        return found
 
-    def parameters(self, module: Any, prefix: str, depth: int) -> Iterator[FoundWeight]:
-        self.require_shallow(depth)
-        if self.was_walked(module):
-            return
-        held = fields(module)
-        types = frozenset({class_name(module)} - {""})
-        for name, value in _entries(held["_parameters"]):
-            if value is not None and not self.was_walked(value):
-                yield FoundWeight(f"{prefix}{name}", value, types)
-        for name, child in _entries(held["_modules"]):
-            if _is_module(child):
-                yield from self.parameters(child, f"{prefix}{name}.", depth + 1)
+    def is_as(self, content: Any, other: Any) -> bool:
+        """Whether two sets have weights of the same names, but for dots and a wrapper."""
+        one, two = (
+            {
+                weight.name.removeprefix("module.").replace(".", "")
+                for weight in self.below(self.unwrapped(each))
+                if weight.value.ndim > 1 and not weight.skip
+            }
+            for each in (content, other)
+        )
+        return one == two
 
-    def holds_weights(self, value: Any, depth: int) -> bool:
-        self.require_shallow(depth)
-        if self.is_weight(value):
-            return True
-        key = id(value)
-        if key not in self.known:
-            self.known[key] = False  # also ends the walk where a container holds itself
-            if _is_module(value):
-                self.known[key] = True
-            else:
-                self.known[key] = any(
-                    not _is_of_optimiser(str(name), inner) and self.holds_weights(inner, depth + 1)
-                    for name, inner in _entries(value)
-                )
-        return self.known[key]
+    def unwrapped(self, content: Any) -> Any:
+        """Look below keys that say again that this is the network, where they hold all there is."""
+        while len(held := [(key, value) for key, value in _entries(content) if self.below(value)]) == 1:
+            [(key, value)] = held
+            if self.is_tensor(value) or not (key in NETWORKS or SECOND.search(key)):
+                break
+            content = value
+        return content
 
-    def was_walked(self, content: Any) -> bool:
-        """Whether something was met before: under a second name it counts once, and within itself it ends."""
-        if id(content) in self.walked:
-            return True
-        self.walked.add(id(content))
-        return False
+    def is_tensor(self, value: Any) -> bool:
+        return isinstance(value, self.tensor | np.ndarray)
 
-    def require_shallow(self, depth: int) -> None:
+    def below(self, content: Any, prefix: str = "") -> list[FoundWeight]:
+        """Every tensor in a container, and in those that it holds, each of which counts once."""
+        return list(self.walk(content, prefix, 0, set()))
+
+    def walk(self, content: Any, prefix: str, depth: int, walked: set[int]) -> Iterator[FoundWeight]:
         if depth > DEEPEST:
             raise InputError(f"{self.path} nests its weights more than {DEEPEST} deep.")
+        if self.is_tensor(content):
+            yield FoundWeight(prefix.removesuffix("."), content)
+        elif id(content) not in walked:
+            walked.add(id(content))
+            for key, value in _entries(content):
+                yield from self.walk(value, f"{prefix}{key}.", depth + 1, walked)
+            if _is_module(content):
+                types = frozenset({class_name(content)} - {""})
+                for kind, skip in (("_parameters", ""), ("_buffers", "a buffer")):
+                    for weight in self.walk(fields(content).get(kind), prefix, depth, walked):
+                        if id(weight.value) not in walked:  # a module counts a shared one once
+                            walked.add(id(weight.value))
+                            yield weight._replace(types=types, skip=skip)
+                yield from self.walk(fields(content)["_modules"], prefix, depth, walked)
 
 
-def _entries(content: Any) -> list[tuple[Any, Any]]:
-    """The items of a dictionary, or the numbered ones of a list; none of anything else."""
+def _entries(content: Any) -> list[tuple[str, Any]]:
+    """The items of a dictionary, or the numbered ones of a list, without an optimiser's; else none."""
+    entries: list[tuple[Any, Any]] = []
     if isinstance(content, dict):
-        return list(dict.items(content))  # an unpickled dictionary may carry an attribute called items
-    if type(content) in (list, tuple):
-        return [(str(number), value) for number, value in enumerate(content)]
-    return []
+        entries = list(dict.items(content))  # an unpickled dictionary may carry an attribute called items
+    elif type(content) in (list, tuple):
+        entries = list(enumerate(content))
+    return [(str(key), array_of(value)) for key, value in entries if not _is_of_optimiser(str(key), value)]
 
 
 def _is_module(content: Any) -> bool:
-    held = fields(content)
-    return isinstance(held.get("_modules"), Mapping) and isinstance(held.get("_parameters"), Mapping)
+    own = fields(content)
+    return isinstance(own.get("_modules"), Mapping) and isinstance(own.get("_parameters"), Mapping)
 
 
 def _is_of_optimiser(key: str, value: Any) -> bool:

@@ -10,8 +10,10 @@ import typer
 from rich.table import Table
 
 from mme.arguments import choice, number
+from mme.checkpoints.hubs import is_hub_name
+from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
-from mme.cli.nets import Nets, open_nets
+from mme.cli.nets import Nets, Which, open_net, open_nets
 from mme.cli.output import (
     FIGURE_FORMATS,
     checked_file,
@@ -30,8 +32,8 @@ from mme.comparison.measurement import Measurement, measure
 from mme.comparison.options import Options
 from mme.ensembles.equivalence import LINKAGES
 from mme.errors import InputError
-from mme.networks.control import RULES
 from mme.store import Store
+from mme.weights.untrained import RULES
 
 __all__ = ["compare"]
 
@@ -61,11 +63,12 @@ def compare(
     control: Annotated[
         str,
         typer.Option(
-            metavar=f"[auto|none|{'|'.join(RULES)}]",
-            help="The rule by which untrained weights of the same shapes are drawn; auto recognises the "
-            "architectures of torchvision.",
+            metavar=f"[auto|none|{'|'.join(RULES)}|FILE]",
+            help="The network before training: the rule by which weights of the same shapes are drawn (auto "
+            "tells it by the names of the layers, where it can), or the checkpoint of epoch 0.",
         ),
     ] = "auto",
+    which: Which = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file."),
@@ -79,28 +82,24 @@ def compare(
 ) -> None:
     """Compare networks by the variance of their circular spectral differences, and sort them into classes.
 
-    For each network: Var(CSD) with its standard error over the draws of the circular ensemble; the same for
-    untrained weights of the same shapes, where the architecture is known; the largest |cumulative CSD|, a
-    distance between 0 and 1; the noise floor. Most of Var(CSD) is often in the untrained column already.
+    For each network: Var(CSD), with its standard error where the circular ensemble is drawn; the same for
+    untrained weights of the same shapes, where it is known how they are drawn; the largest |cumulative CSD|,
+    a distance between 0 and 1; the noise floor; how much of the spectrum the window shows. Below the table
+    stands what was left out or guessed. Most of Var(CSD) is often in the untrained column already.
 
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
     one_form(as_json, as_csv)
     plot = checked_file("--plot", plot, FIGURE_FORMATS)
     choice("linkage", linkage, LINKAGES)
-    choice("control", control, ("auto", "none", *RULES))
     if delta is not None:
         delta = number("delta", delta, 0)
     elif options.conjugate == "sampled" and options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    opened, complete = open_nets(nets, seed=options.rng)
-    rule = None if control == "none" else control
-    work: dict[str, Any] = {
-        "control": rule,
-        "store": store,
-        "jobs": jobs,
-        "progress": True,
-    }
+    before = _control(control, options.rng)
+    opened, complete = open_nets(nets, seed=options.rng, which=which)
+    announce_cost(opened, options, jobs)
+    work: dict[str, Any] = {"control": before, "store": store, "jobs": jobs, "progress": True}
     measured: list[Measurement] = []
     for name, checkpoint in opened.items():
         try:
@@ -120,7 +119,7 @@ def compare(
         lines = [each.to_dict() | {"class": classes[each.name]} for each in measured]
         print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
     else:
-        _show(found)
+        _show(found, options.window)
     if plot is not None:
         from mme import plots
 
@@ -129,39 +128,45 @@ def compare(
         raise typer.Exit(PARTLY)
 
 
-def _show(found: Comparison) -> None:
+def _control(given: str, seed: int) -> Any:
+    """The rule, or the network of before training."""
+    if given in ("auto", *RULES):
+        return given
+    if given == "none":
+        return None
+    if not (is_hub_name(given) or Path(given).exists()):
+        names = ", ".join(("auto", "none", *RULES))
+        raise InputError(f"--control must be one of {names}, or name a checkpoint, but it is {given}.")
+    return open_net(given, seed=seed)
+
+
+def _show(found: Comparison, window: tuple[float, float]) -> None:
     screen = console()
     rows = []
     for each in found.measurements:
         csd, control, orders = each.csd, each.control, each.ensemble.orders
         rows.append((
             each.name,
-            with_error(csd.variance, csd.standard_error),
-            with_error(control.variance, control.standard_error) if control else "–",
+            with_error(csd.variance, csd.standard_error or None),
+            with_error(control.variance, control.standard_error or None) if control else "–",
             f"{csd.largest_cumulative:.3f}",
             f"{csd.noise_floor:.3f}",
+            "–" if each.inside is None else f"{each.inside:.1%}",
             str(len(orders)),
             str(sum(orders)),
             f"{each.ensemble.structural_zeros / sum(orders):.1%}",
         ))  # fmt: skip
     columns = (
-        "network",
-        "Var(CSD)",
-        "untrained",
-        "largest\n|cumulative|",
-        "noise\nfloor",
-        "layers",
-        "eigen-\nvalues",
-        "zeros",
-    )
+        "network", "Var(CSD)", "untrained", "largest\n|cumul.|", "noise\nfloor", "in the\nwindow",
+        "layers", "eigen-\nvalues", "zeros",
+    )  # fmt: skip
     screen.print(table(columns, rows))
     screen.print()
-    if any(each.control is None for each in found.measurements):
-        about = (
-            "untrained –: no control was drawn, for the rule of the initial weights is not known; --control "
-            "names it."
-        )
-        screen.print(sentence(about))
+    for words in about_controls(found.measurements):
+        screen.print(sentence(words))
+    for each in found.measurements:
+        for words in (*about_layers(each.ensemble), *about_window(each.name, each.inside_nonzero, window)):
+            screen.print(sentence(words))
     for place, members in enumerate(found.classes.classes, 1):
         screen.print(sentence(f"class {place}: {', '.join(members)}"))
     if 1 < len(found.measurements) <= PAIRS_SHOWN:

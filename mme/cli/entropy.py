@@ -18,7 +18,7 @@ from mme.algebra import field as field_of
 from mme.cli.app import app, one_sentence
 from mme.cli.output import strict
 from mme.dln import entropy_terms, orbit_volume_mc
-from mme.dln.arguments import validate_depth
+from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
 __all__ = ["entropy", "read_matrix"]

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mme.errors import InputError
-from mme.storage import write_whole
+from mme.store import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

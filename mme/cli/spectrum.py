@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from mme.cli.accounts import about_layers, about_window, announce_cost
 from mme.cli.app import app, one_sentence
-from mme.cli.nets import Net, open_net
+from mme.cli.nets import Net, Which, open_net
 from mme.cli.output import (
     FIGURE_FORMATS,
     checked_file,
@@ -26,7 +28,7 @@ from mme.cli.picture import density_picture
 from mme.cli.settings import measuring
 from mme.comparison.options import Options
 from mme.ensembles.conjugate import conjugate_spectrum
-from mme.ensembles.density import SpectralDensity, spectral_density
+from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
@@ -36,12 +38,15 @@ __all__ = ["spectrum"]
 
 LAYERS_SHOWN = 400
 
+Shares = tuple[float, float | None]
+
 
 @app.command()
 @one_sentence
 @measuring()
 def spectrum(
     net: Net,
+    which: Which = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the pooled density into this .png, .svg or .pdf file.")
     ] = None,
@@ -65,7 +70,11 @@ def spectrum(
     one_form(as_json, as_csv)
     plot = checked_file("--plot", plot, FIGURE_FORMATS)
     out = checked_file("--out", out, (".npz",))
-    opened = open_net(net, seed=options.rng)
+    opened = open_net(net, seed=options.rng, which=which)
+    draws_nothing = plot is None and out is None
+    announce_cost(
+        {net: opened}, replace(options, conjugate="deterministic") if draws_nothing else options, jobs
+    )
     try:
         found = layer_matrix_ensemble(opened, **options.selection)
         found.measured(device=options.device, store=store, jobs=jobs, progress=True)
@@ -73,14 +82,17 @@ def spectrum(
         raise InputError(f"{net}: {error}") from None
     pooled = pooled_spectrum(found, pooling=options.pooling)
     density = spectral_density(pooled, **options.density)
+    shares = shares_inside(pooled, options.window)
     if as_json:
         record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
-        print_json(record | {"inside_window": float(density.inside)})
+        print_json(record | {"inside_window": shares[0], "inside_window_nonzero": shares[1]})
     elif as_csv:
         print_csv([layer.to_dict() | {"shape": "x".join(map(str, layer.shape))} for layer in found.layers])
     else:
         _show(found, density, opened.format)
-    if plot is None and out is None:
+        _tell(found, density, shares)
+        console().print(density_picture(density.density, density.edges))
+    if draws_nothing:
         return
     conjugate = spectral_density(
         conjugate_spectrum(found.orders, **options.drawing, store=store, jobs=jobs, progress=True),
@@ -109,12 +121,17 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, format: str) -> 
     summary = (
         f"{found.name} ({format}): {len(found)} layers, {total} eigenvalues, {found.structural_zeros} "
         f"structural zeros ({found.structural_zeros / total:.1%}), {len(found.skipped)} parameters left out "
-        "(--json says why). "
+        "(--json says why)."
     )
-    low, high = density.edges[0], density.edges[-1]
-    window = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]:"
-    screen.print(f"\n{sentence(summary + window)}\n")
-    screen.print(density_picture(density.density, density.edges))
+    screen.print(f"\n{sentence(summary)}")
+
+
+def _tell(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares) -> None:
+    screen, (low, high) = console(), (density.edges[0], density.edges[-1])
+    for words in (*about_layers(found), *about_window(found.name, shares[1], (low, high))):
+        screen.print(sentence(words))
+    counted = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
+    screen.print(f"{sentence(f'{counted}, {shares[0]:.1%} of all:')}\n")
 
 
 def _arrays(

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import shown
-from mme.checkpoints.control import recognised_rule, untrained_checkpoint
+from mme.arguments import choice, shown
 from mme.comparison.options import Options
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
-from mme.ensembles.selection import selected_weights
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
 from mme.result import Result
 from mme.store import Store
-from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.effective import effective_weights
+from mme.weights.laws import RULES, recognised_rule
+from mme.weights.untrained import untrained_control
 
 NO_MATRIX = ("one axis", "a single number")  # biases and the like, which no option brings in
 
@@ -42,6 +42,8 @@ class Measurement(Result):
         Of the untrained control.
     rule : str, optional
         By which the control was drawn, or the name of the network that served as one.
+    reason : str
+        Whose rule that is and why it was taken, or why there is no control.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Measurement(Result):
     conjugacy: Conjugacy
     control: CircularSpectralDifference | None = None
     rule: str | None = None
+    reason: str = ""
 
     @property
     def inside(self) -> float | None:
@@ -83,6 +86,7 @@ class Measurement(Result):
             "structural_zeros": self.ensemble.structural_zeros,
             "largest_order": max(orders),
             "control_rule": self.rule,
+            "control_reason": self.reason,
             "control_variance": None,
             "control_standard_error": None,
         }
@@ -159,9 +163,9 @@ def measure(
         pooled_spectrum(ensemble, pooling=options.pooling), conjugate, window=options.window,
         bins=options.bins, zeros=options.zeros, bandwidth=options.bandwidth,
     )  # fmt: skip
-    before, rule = _control(source, ensemble.name, control, options)
+    before, rule, reason = _control(source, control, options)
     if before is None:
-        return Measurement(ensemble.name, ensemble, csd, verdict)
+        return Measurement(ensemble.name, ensemble, csd, verdict, reason=reason)
     untrained = layer_matrix_ensemble(before, **options.selection)
     layers, theirs = ({each.name: each.shape for each in net.layers} for net in (ensemble, untrained))
     if layers != theirs:
@@ -172,7 +176,7 @@ def measure(
         )
     untrained.measured(device=options.device, **work)
     control_csd = difference_of(untrained, conjugate, options)
-    return Measurement(ensemble.name, ensemble, csd, verdict, control_csd, rule)
+    return Measurement(ensemble.name, ensemble, csd, verdict, control_csd, rule, reason)
 
 
 def validate_options(options: Any) -> Options:
@@ -182,24 +186,20 @@ def validate_options(options: Any) -> Options:
     return Options() if options is None else options
 
 
-def _control(source: Any, name: str, control: Any, options: Options) -> tuple[Any, str | None]:
-    """The network to compare with, and what it is called; None where there is none."""
+def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | None, str]:
+    """The network to compare with, what it is called, and why it was taken; None where there is none."""
     if not isinstance(control, str | None):
         called = getattr(control, "name", None)
-        return control, called if isinstance(called, str) else "given network"
+        return control, called if isinstance(called, str) else "given network", "as given"
     if control is None:
-        return None, None
-    # Only names and shapes count.
-    tensors = [
-        StoredTensor(parameter, tuple(value.shape), "float32", lambda: np.empty(0), _types(value))
-        for parameter, value, reason in selected_weights(source)
-        if not reason
-    ]
-    shapes = Checkpoint(name, "shapes", tensors, getattr(source, "rule", None))
-    rule = recognised_rule(shapes) if control == "auto" else control
-    return (None, None) if rule is None else (untrained_checkpoint(shapes, rule, seed=options.rng), rule)
-
-
-def _types(value: Any) -> frozenset[str]:
-    """Names of a stored tensor's layer types, where they are known."""
-    return frozenset(getattr(value, "types", ()))
+        return None, None, "not asked for"
+    network = effective_weights(source)
+    recognised = recognised_rule(network) if control == "auto" else None
+    if control == "auto" and recognised is None:
+        return None, None, "the rule of its initial weights is not known"
+    if recognised is None:
+        rule = choice("control", control, RULES)
+        reason = f"{RULES[rule].title}, as asked for"
+    else:
+        rule, reason = recognised.rule, recognised.reason
+    return untrained_control(network, rule, rng=options.rng), rule, reason

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import integer
-from mme.checkpoints.modules import known
+from mme.checkpoints.libraries import known
 from mme.checkpoints.torchvision_hub import open_torchvision
 from mme.comparison.measurement import difference_of
 from mme.comparison.options import Options

@@ -10,8 +10,6 @@ from mme.dln.balance import (
     balance_violation,
     balanced_lift,
     centre,
-    frames,
-    nearest_balanced,
     require_balanced,
 )
 from mme.dln.beta_ensembles import beta_hermite
@@ -23,10 +21,9 @@ from mme.dln.chebyshev import (
     log_chebyshev,
     tridiagonal_determinants,
 )
+from mme.dln.derivatives import entropy_gradient, entropy_hessian
 from mme.dln.entropy import (
     entropy,
-    entropy_gradient,
-    entropy_hessian,
     infinite_depth_entropy,
     log_vandermonde_ratio,
     orbit_volume,
@@ -34,7 +31,6 @@ from mme.dln.entropy import (
 )
 from mme.dln.gram import gram_matrix, log_jacobian, pushed_forward_basis
 from mme.dln.kernels import ExtrapolatedVolume, kernel, orbit_volume_from_kernel
-from mme.dln.layers import end_to_end, stack_layers
 from mme.dln.metric import (
     dln_metric,
     entropy_from_metric,
@@ -44,55 +40,19 @@ from mme.dln.metric import (
 )
 from mme.dln.monte_carlo import VolumeEstimate, ball_count_volume, group_volume_mc, orbit_volume_mc
 from mme.dln.orbit import orbit_dimension, orbit_map, orbit_map_differential
+from mme.dln.procrustes import frames, nearest_balanced
+from mme.dln.product import end_to_end, stack_layers
 from mme.dln.terms import EntropyTerms, entropy_terms
 
 __all__ = [
-    "EntropyTerms",
-    "ExtrapolatedVolume",
-    "VolumeEstimate",
-    "act",
-    "act_on_endpoints",
-    "balance_defects",
-    "balance_violation",
-    "balanced_lift",
-    "ball_count_volume",
-    "beta_hermite",
-    "block_determinant",
-    "centre",
-    "chebyshev_recurrence",
-    "dln_metric",
-    "end_to_end",
-    "entropy",
-    "entropy_from_metric",
-    "entropy_gradient",
-    "entropy_hessian",
-    "entropy_terms",
-    "frames",
-    "gram_blocks",
-    "gram_matrix",
-    "group_volume_mc",
-    "infinite_depth_entropy",
-    "kernel",
-    "log_block_determinant",
-    "log_chebyshev",
-    "log_gram_determinant",
-    "log_jacobian",
-    "log_metric_determinant",
-    "log_metric_eigenvalues",
-    "log_vandermonde_ratio",
-    "metric_operator",
-    "nearest_balanced",
-    "orbit_dimension",
-    "orbit_map",
-    "orbit_map_differential",
-    "orbit_volume",
-    "orbit_volume_from_kernel",
-    "orbit_volume_mc",
-    "path_adjacency",
-    "pushed_forward_basis",
-    "renormalised_entropy",
-    "require_balanced",
-    "stack_layers",
-    "tridiagonal_block",
-    "tridiagonal_determinants",
-]
+    "EntropyTerms", "ExtrapolatedVolume", "VolumeEstimate", "act", "act_on_endpoints", "balance_defects",
+    "balance_violation", "balanced_lift", "ball_count_volume", "beta_hermite", "block_determinant",
+    "centre", "chebyshev_recurrence", "dln_metric", "end_to_end", "entropy", "entropy_from_metric",
+    "entropy_gradient", "entropy_hessian", "entropy_terms", "frames", "gram_blocks", "gram_matrix",
+    "group_volume_mc", "infinite_depth_entropy", "kernel", "log_block_determinant", "log_chebyshev",
+    "log_gram_determinant", "log_jacobian", "log_metric_determinant", "log_metric_eigenvalues",
+    "log_vandermonde_ratio", "metric_operator", "nearest_balanced", "orbit_dimension", "orbit_map",
+    "orbit_map_differential", "orbit_volume", "orbit_volume_from_kernel", "orbit_volume_mc",
+    "path_adjacency", "pushed_forward_basis", "renormalised_entropy", "require_balanced", "stack_layers",
+    "tridiagonal_block", "tridiagonal_determinants",
+]  # fmt: skip

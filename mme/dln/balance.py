@@ -8,8 +8,9 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth
-from mme.dln.layers import end_to_end, stack_layers
+from mme.arguments import affordable, common_batch, finite_array, generator
+from mme.dln.product import in_range, of_size, stack_layers
+from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
 __all__ = [
@@ -19,31 +20,21 @@ __all__ = [
     "balance_violation",
     "balanced_lift",
     "centre",
-    "frames",
-    "nearest_balanced",
     "require_balanced",
 ]
 
 BALANCE_TOLERANCE = 1e-8  # relative to the largest layer, squared
-PROCRUSTES_TOLERANCE = 1e-13
 
 
 def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return W_{p+1}* W_{p+1} − W_p W_p* for p = 1, …, N − 1; balanced layers make them vanish.
 
-    Parameters
-    ----------
-    layers : array_like, shape (..., N, d, d)
-        W_1 at index 0.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    The arguments are those of `stack_layers`.
+    Source: entropy formula, Section 2, the balanced variety.
 
     Returns
     -------
     ndarray, shape (..., N − 1, d, d)
-
-    References
-    ----------
-    Entropy formula, Section 2, the balanced variety.
 
     Examples
     --------
@@ -52,16 +43,12 @@ def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """
     scalars, stacked = field_of(field), stack_layers(layers, field)
     later, earlier = stacked[..., 1:, :, :], stacked[..., :-1, :, :]
-    return np.asarray(scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return in_range(scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier))
 
 
 def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
     """Return the size of the balance defects, (Σ_p |W_{p+1}* W_{p+1} − W_p W_p*|²)^{1/2} in the trace norm.
-
-    Parameters
-    ----------
-    layers, field
-        As in `balance_defects`.
 
     Returns
     -------
@@ -72,8 +59,7 @@ def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
     >>> balance_violation([2 * np.eye(1), 3 * np.eye(1)])
     5.0
     """
-    norms = field_of(field).norm(balance_defects(layers, field))
-    total = np.sqrt((norms**2).sum(axis=-1))
+    total = np.hypot.reduce(field_of(field).norm(balance_defects(layers, field)), axis=-1)
     return total if total.ndim else float(total)
 
 
@@ -108,6 +94,8 @@ def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
 def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.ndarray:
     """Return the balanced factorisation (UΛ, Λ, …, Λ, ΛV*) of X = UΣV*, with Λ = Σ^{1/N}.
 
+    Source: entropy formula, Section 2, the centre W_X^c.
+
     Parameters
     ----------
     matrix : array_like, shape (..., d, d)
@@ -121,10 +109,6 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
     ndarray, shape (..., N, d, d)
         W_1 = ΛV* at index 0; X itself for N = 1.
 
-    References
-    ----------
-    Entropy formula, Section 2, the centre W_X^c.
-
     Examples
     --------
     >>> centre(np.diag([8.0, 1.0]), depth=3)[1]
@@ -132,7 +116,8 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
            [0., 1.]])
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    U, sigma, V = scalars.svd(_square(matrix, scalars))
+    U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
+    affordable("depth", depth * U.size * U.itemsize // 8)
     root = scalars.diagonal(sigma ** (1 / depth))
     layers = np.stack([root] * depth, axis=-3)
     layers[..., 0, :, :] = layers[..., 0, :, :] @ scalars.adjoint(V)
@@ -143,13 +128,14 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
 def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return Q·W = (W_N Q_{N−1}*, …, Q_2 W_2 Q_1*, Q_1 W_1), the action of G^{N−1} between the layers.
 
+    Source: entropy formula, (2.3).
+
     Parameters
     ----------
     frames : array_like, shape (..., N − 1, d, d)
         Q_1, …, Q_{N−1}, unitary over the field; Q_1 at index 0.
-    layers : array_like, shape (..., N, d, d)
-        W_1 at index 0.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    layers, field
+        As in `stack_layers`.
 
     Returns
     -------
@@ -160,25 +146,18 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     InputError
         If there are not N − 1 frames, or one is not unitary.
 
-    References
-    ----------
-    Entropy formula, (2.3).
-
     Examples
     --------
     >>> act([-np.eye(1)], [[[2.0]], [[3.0]]])[:, 0, 0]
     array([-2., -3.])
     """
     scalars, stacked = field_of(field), stack_layers(layers, field)
-    Q = _unitary(frames, scalars, "frames") if stacked.shape[-3] > 1 else np.zeros((0, *stacked.shape[-2:]))
-    if Q.ndim < 3 or Q.shape[-3] != stacked.shape[-3] - 1 or Q.shape[-1] != stacked.shape[-1]:
-        raise InputError(
-            f"frames must be {stacked.shape[-3] - 1} unitary matrices of the layers' size for "
-            f"{stacked.shape[-3]} layers, but frames have shape {Q.shape} and layers {stacked.shape}."
-        )
-    moved = np.array(
-        np.broadcast_to(stacked, np.broadcast_shapes(Q.shape[:-3], stacked.shape[:-3]) + stacked.shape[-3:])
-    )
+    N, Q = stacked.shape[-3], finite_array("frames", frames)
+    Q = _unitary(stacked.shape[-1], Q, "frames", scalars) if Q.size else Q.reshape(0, *stacked.shape[-2:])
+    if Q.ndim < 3 or Q.shape[-3] != N - 1:
+        raise InputError(f"frames must be {N - 1} matrices for {N} layers, but their shape is {Q.shape}.")
+    batch = common_batch("frames and layers", Q.shape[:-3], stacked.shape[:-3])
+    moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., :-1, :, :] = Q @ moved[..., :-1, :, :]
     moved[..., 1:, :, :] = moved[..., 1:, :, :] @ scalars.adjoint(Q)
     return moved
@@ -187,89 +166,34 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
 def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return (L, R)·W = (L W_N, W_{N−1}, …, W_2, W_1 R*), which maps O_X isometrically onto O_{LXR*}.
 
+    Source: entropy formula, (2.4) and Proposition 2.1.
+
     Parameters
     ----------
     left, right : array_like, shape (..., d, d)
         L and R, unitary over the field.
-    layers : array_like, shape (..., N, d, d)
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    layers, field
+        As in `stack_layers`.
 
     Returns
     -------
     ndarray, shape (..., N, d, d)
 
-    References
-    ----------
-    Entropy formula, (2.4) and Proposition 2.1.
-
     Examples
     --------
+    >>> from mme.dln import end_to_end
     >>> end_to_end(act_on_endpoints(-np.eye(2), np.eye(2), [np.eye(2), np.eye(2)]))
     array([[-1.,  0.],
            [ 0., -1.]])
     """
-    scalars = field_of(field)
-    L, R = (_unitary(each, scalars, name) for each, name in ((left, "left"), (right, "right")))
-    stacked = stack_layers(layers, field)
-    for name, each in (("left", L), ("right", R)):
-        if each.shape[-1] != stacked.shape[-1]:
-            raise InputError(
-                f"{name} must have the layers' size, but its shape is {each.shape}, theirs {stacked.shape}."
-            )
-    batch = np.broadcast_shapes(L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
+    scalars, stacked = field_of(field), stack_layers(layers, field)
+    L = _unitary(stacked.shape[-1], left, "left", scalars)
+    R = _unitary(stacked.shape[-1], right, "right", scalars)
+    batch = common_batch("left, right and layers", L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
     moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
     moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
     moved[..., -1, :, :] = L @ moved[..., -1, :, :]
     return moved
-
-
-def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -> np.ndarray:
-    """Recover the frames Q_1, …, Q_{N−1} with W = Q·W_X^c from balanced layers of an invertible X.
-
-    W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where
-    singular values coincide; a singular value decomposition of each layer would not be.
-
-    Parameters
-    ----------
-    layers : array_like, shape (..., N, d, d)
-        Balanced, with an invertible product.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-    matrix : array_like, shape (..., d, d), optional
-        X, whose singular value decomposition makes the centre; the layers' product by default. Give it where
-        singular values coincide: there rounding in the product changes the decomposition, and so the frames.
-
-    Returns
-    -------
-    ndarray, shape (..., N − 1, d, d)
-
-    Raises
-    ------
-    InputError
-        If the layers are not balanced (it says by how much), or their product is singular or not `matrix`.
-
-    References
-    ----------
-    Entropy formula, Lemma 3.1 and Proposition 2.2.
-
-    Examples
-    --------
-    >>> rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
-    >>> layers = act([rotation], centre(np.diag([4.0, 1.0]), depth=2))
-    >>> bool(np.allclose(frames(layers), [rotation]))
-    True
-    """
-    scalars, stacked = field_of(field), require_balanced(layers, field)
-    product = end_to_end(stacked, scalars)
-    X = product if matrix is None else _square(matrix, scalars)
-    _, sigma, V = scalars.svd(X)
-    distance = float(np.max(scalars.norm(product - X) / scalars.norm(X)))
-    if distance > BALANCE_TOLERANCE:
-        raise InputError(
-            f"matrix must be the layers' product, but differs from it by {distance:.3g} of its size."
-        )
-    if np.any(sigma[..., -1] <= np.finfo(float).eps * sigma[..., 0]):
-        raise InputError("the layers' product must be invertible to have unique frames, but it is singular.")
-    return _polar_frames(stacked, V, scalars)
 
 
 def balanced_lift(
@@ -279,11 +203,8 @@ def balanced_lift(
 
     Parameters
     ----------
-    matrix : array_like, shape (..., d, d)
-        X; where it is singular the factorisations are still balanced, but the orbit is smaller.
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    matrix, depth, field
+        As in `centre`; where X is singular the orbit is smaller.
     rng : int or numpy.random.Generator, optional
 
     Returns
@@ -292,90 +213,22 @@ def balanced_lift(
 
     Examples
     --------
+    >>> from mme.dln import end_to_end
     >>> X = np.array([[1.0, 2.0], [3.0, 4.0]])
     >>> layers = balanced_lift(X, depth=4, rng=0)
     >>> bool(np.allclose(end_to_end(layers), X)), bool(balance_violation(layers) < 1e-12)
     (True, True)
     """
-    scalars = field_of(field)
+    scalars, rng = field_of(field), generator(rng)
     middle = centre(matrix, depth=depth, field=scalars)
-    if depth == 1:
-        return middle
-    d = scalars.order(middle)
-    batch = middle.shape[:-3]
-    Q = scalars.haar(d, size=(*batch, depth - 1), rng=np.random.default_rng(rng))
-    return act(Q, middle, scalars)
-
-
-def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: int = 1000) -> np.ndarray:
-    """Return a balanced factorisation of the same end-to-end matrix near to given layers.
-
-    It starts from the polar factors that `frames` would take. Then the frames are improved in turn, each by
-    the polar factor that brings the layers on both sides of it nearest (Procrustes), until nothing moves: the
-    distance never grows, and the result is a local minimum.
-
-    Parameters
-    ----------
-    layers : array_like, shape (..., N, d, d)
-        Any layers.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-    max_steps : int
-        Sweeps at most.
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
-
-    Raises
-    ------
-    InputError
-        If the sweeps do not settle within `max_steps`.
-
-    Examples
-    --------
-    >>> near = nearest_balanced([[[1.0]], [[4.0]]])
-    >>> near[:, 0, 0]
-    array([2., 2.])
-    """
-    scalars, stacked = field_of(field), stack_layers(layers, field)
-    N = stacked.shape[-3]
+    *batch, N, _, _ = middle.shape
     if N == 1:
-        return stacked
-    product = end_to_end(stacked, scalars)
-    middle = centre(product, depth=N, field=scalars)
-    Q = _polar_frames(stacked, scalars.svd(product).V, scalars)
-    # |Q·C − W|² falls most when Q_p follows the polar factor of W_p Q_{p−1} C_p* + W_{p+1}* Q_{p+1} C_{p+1}.
-    for _ in range(max_steps):
-        before = Q.copy()
-        for p in range(N - 1):
-            below = stacked[..., p, :, :] @ (
-                Q[..., p - 1, :, :] if p else scalars.identity(scalars.order(stacked))
-            )
-            above = scalars.adjoint(stacked[..., p + 1, :, :])
-            if p + 2 < N:
-                above = above @ Q[..., p + 1, :, :]
-            pull = below @ scalars.adjoint(middle[..., p, :, :]) + above @ middle[..., p + 1, :, :]
-            Q[..., p, :, :] = scalars.polar(pull)
-        if np.max(np.abs(Q - before)) < PROCRUSTES_TOLERANCE * N:
-            return act(Q, middle, scalars)
-    raise InputError(f"nearest_balanced did not settle within max_steps={max_steps}; allow more steps.")
+        return middle
+    return act(scalars.haar(scalars.order(middle), (*batch, N - 1), rng), middle, scalars)
 
 
-def _polar_frames(stacked: np.ndarray, V: np.ndarray, scalars: Field) -> np.ndarray:
-    """Q_1 = polar(W_1 V), Q_p = polar(W_p Q_{p−1})."""
-    found = np.zeros((*stacked.shape[:-3], stacked.shape[-3] - 1, *stacked.shape[-2:]), scalars.dtype)
-    frame = V
-    for p in range(stacked.shape[-3] - 1):
-        frame = found[..., p, :, :] = scalars.polar(stacked[..., p, :, :] @ frame)
-    return found
-
-
-def _square(matrix: Any, scalars: Field) -> np.ndarray:
-    return scalars.validate(matrix, name="matrix")
-
-
-def _unitary(matrices: Any, scalars: Field, name: str) -> np.ndarray:
-    Q = scalars.validate(matrices, name=name)
+def _unitary(side: int, matrices: Any, name: str, scalars: Field) -> np.ndarray:
+    Q = of_size(side, matrices, name, scalars)
     if not np.all(scalars.is_unitary(Q)):
         raise InputError(f"{name} must be unitary over {scalars.name}, Q* Q = 1, but at least one is not.")
     return Q

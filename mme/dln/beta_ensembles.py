@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any
-
 import numpy as np
 
-from mme.errors import InputError
+from mme.arguments import affordable, generator, integer, number
 
 __all__ = ["beta_hermite"]
 
@@ -20,6 +17,8 @@ def beta_hermite(
     Their density is proportional to |van(x)|^β exp(−Σ x²/2). The matrix has standard normal entries on the
     diagonal and χ_{β(n−1)}/√2, …, χ_β/√2 beside it; for β = 1, 2, 4 it has the eigenvalues of
     `Field.gaussian_hermitian` in law.
+
+    Source: Dumitriu and Edelman, Matrix models for beta ensembles (2002).
 
     Parameters
     ----------
@@ -36,33 +35,18 @@ def beta_hermite(
     ndarray, shape (size, n)
         Ascending.
 
-    Raises
-    ------
-    InputError
-        If β is not a positive finite number or n is below 1.
-
-    References
-    ----------
-    Dumitriu and Edelman, Matrix models for beta ensembles (2002).
-
     Examples
     --------
     >>> beta_hermite(3, 2.5, size=4, rng=0).shape
     (4, 3)
     """
-    if not _is_positive(beta):
-        raise InputError(f"beta must be a positive finite number, but it is {beta!r}.")
-    if n < 1:
-        raise InputError(f"n must be an integer of at least 1, but it is {n!r}.")
-    generator = np.random.default_rng(rng)
+    n, beta, size = integer("n", n, 1), number("beta", beta, above=0), integer("size", size, 0)
+    rng = generator(rng)
+    affordable("n and size", size * n**2)
     matrices = np.zeros((size, n, n))
     index = np.arange(n)
-    matrices[:, index, index] = generator.standard_normal((size, n))
+    matrices[:, index, index] = rng.standard_normal((size, n))
     freedom = beta * np.arange(n - 1, 0, -1)
-    beside = np.sqrt(generator.chisquare(freedom, (size, n - 1)) / 2) if n > 1 else np.zeros((size, 0))
+    beside = np.sqrt(rng.chisquare(freedom, (size, n - 1)) / 2) if n > 1 else np.zeros((size, 0))
     matrices[:, index[1:], index[:-1]] = beside  # eigvalsh reads the lower triangle
     return np.linalg.eigvalsh(matrices)
-
-
-def _is_positive(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real) and 0 < float(value) < np.inf

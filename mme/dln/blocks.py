@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import affordable, common_batch, integer, real_array
 from mme.dln.chebyshev import log_block_determinant
+from mme.dln.singular_values import measured_singular_values, validate_depth
 
 __all__ = ["block_pairs", "gram_blocks", "log_gram_determinant", "path_adjacency", "tridiagonal_block"]
 
@@ -24,11 +26,15 @@ def path_adjacency(n: int) -> np.ndarray:
            [1., 0., 1.],
            [0., 1., 0.]])
     """
+    n = integer("n", n, 0)
+    affordable("n", n**2)
     return np.eye(n, k=1) + np.eye(n, k=-1)
 
 
 def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
     """Return M_n(a, b) = (a² + b²) I − ab J_n.
+
+    Source: entropy formula, (4.8).
 
     Parameters
     ----------
@@ -40,36 +46,20 @@ def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
     -------
     ndarray, shape (..., n, n)
 
-    References
-    ----------
-    Entropy formula, (4.8).
-
     Examples
     --------
     >>> tridiagonal_block(2.0, 1.0, 2)
     array([[ 5., -2.],
            [-2.,  5.]])
     """
-    a, b = (np.asarray(each, dtype=np.float64)[..., None, None] for each in (a, b))
+    n, a, b = integer("n", n, 0), real_array("a", a).astype(float), real_array("b", b).astype(float)
+    affordable("n", math.prod(common_batch("a and b", a.shape, b.shape)) * n**2)
+    a, b = a[..., None, None], b[..., None, None]
     return np.asarray((a**2 + b**2) * np.eye(n) - a * b * path_adjacency(n))
 
 
 def block_pairs(d: int, field: str | int | Field = "R") -> np.ndarray:
-    """Return the pair (k, l) of each basis element of the Lie algebra, k = l for the diagonal ones.
-
-    Parameters
-    ----------
-    d : int
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    ndarray of int, shape (D, 2)
-        In the order of `Field.lie_basis`: β times each k < l, then β − 1 times each k = l.
-
-    References
-    ----------
-    Entropy formula, (4.2), (4.3).
+    """Return the pair (k, l) of each basis element, in the order of `Field.lie_basis`, shape (D, 2).
 
     Examples
     --------
@@ -85,47 +75,35 @@ def block_pairs(d: int, field: str | int | Field = "R") -> np.ndarray:
 def gram_blocks(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> np.ndarray:
     """Return the blocks M_{N−1}(λ_k, λ_l) of the Gram matrix, one for each basis element of the Lie algebra.
 
-    Parameters
-    ----------
-    singular_values : array_like, shape (..., d)
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    The arguments are those of `entropy`.
+    Source: entropy formula, Proposition 4.3.
 
     Returns
     -------
     ndarray, shape (..., D, N − 1, N − 1)
         Singular values in descending order, pairs in that of `block_pairs`.
 
-    References
-    ----------
-    Entropy formula, Proposition 4.3.
-
     Examples
     --------
     >>> gram_blocks([4.0, 1.0], depth=2, field="C")[:, 0, 0]
     array([5., 5., 8., 2.])
     """
-    roots = _descending(singular_values) ** (1 / validate_depth(depth))
-    k, l = block_pairs(roots.shape[-1], field).T
+    depth, sigma = validate_depth(depth), _descending(measured_singular_values(singular_values))
+    k, l = block_pairs(sigma.shape[-1], field).T
+    roots = sigma ** (1 / depth)
+    affordable("depth", roots[..., 0].size * len(k) * (depth - 1) ** 2)
     return tridiagonal_block(roots[..., k], roots[..., l], depth - 1)
 
 
 def log_gram_determinant(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
     """Return log det 𝒢 = Σ over the blocks of log det M_{N−1}(λ_k, λ_l), for any depth.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `gram_blocks`; positive.
+    The arguments are those of `gram_blocks`; positive.
+    Source: entropy formula, (4.9) and Corollary 5.3, (5.4).
 
     Returns
     -------
     float or ndarray, shape (...,)
-
-    References
-    ----------
-    Entropy formula, (4.9) and Corollary 5.3, (5.4).
 
     Examples
     --------
@@ -133,11 +111,11 @@ def log_gram_determinant(singular_values: Any, *, depth: int, field: str | int |
     400.0
     """
     depth = validate_depth(depth)
-    logarithms = np.log(_descending(validate_singular_values(singular_values, positive=True))) / depth
+    logarithms = np.log(_descending(measured_singular_values(singular_values, positive=True))) / depth
     k, l = block_pairs(logarithms.shape[-1], field).T
     total = log_block_determinant(logarithms[..., k], logarithms[..., l], depth).sum(axis=-1)
     return total if total.ndim else float(total)
 
 
-def _descending(singular_values: Any) -> np.ndarray:
-    return np.sort(np.asarray(validate_singular_values(singular_values)), axis=-1)[..., ::-1]
+def _descending(sigma: np.ndarray) -> np.ndarray:
+    return np.sort(sigma, axis=-1)[..., ::-1]

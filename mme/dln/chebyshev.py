@@ -5,11 +5,15 @@ All functions work for numbers, arrays and, where said, SymPy symbols.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
+from mme.arguments import arrays, common_batch, integer
+from mme.dln.singular_values import DEEPEST, validate_depth
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
@@ -21,76 +25,55 @@ __all__ = [
     "tridiagonal_determinants",
 ]
 
+MOST_TERMS = 10_000  # of a sum or a recurrence, term by term: exact numbers grow with every term
+MOST_EXPRESSIONS = 300
+
 
 def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     """Return U_0(x), …, U_n(x), Chebyshev's polynomials of the second kind, by their recurrence.
 
-    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}.
-
-    Parameters
-    ----------
-    n : int
-        Degree, at least 0.
-    x : number, array or SymPy expression
-
-    Returns
-    -------
-    list of n + 1 values like x
+    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}, for numbers, arrays and SymPy expressions.
 
     Raises
     ------
     InputError
-        If n is negative.
+        If n is negative or above 10,000 (300 for expressions), or floating point overflows.
 
     Examples
     --------
     >>> chebyshev_recurrence(3, 1)
     [1, 2, 3, 4]
     """
-    if n < 0:
-        raise InputError(f"n must be at least 0, but it is {n}.")
-    values = [x**0, 2 * x]
-    while len(values) <= n:
-        values.append(2 * x * values[-1] - values[-2])
-    return values[: n + 1]
+    (x,) = _values(x=x)
+    n = integer("n", n, 0, _most_terms(x))
+    return _recurrence(n, x**0, 2 * x, 2 * x, 1)
 
 
 def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[Any]:
     """Return det T_0, …, det T_n for tridiagonal matrices with constant diagonals.
 
     By expansion along the last row, D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1} for diagonal t and
-    off-diagonals s (Lemma 5.1's recurrence).
-
-    Parameters
-    ----------
-    n : int
-        Order, at least 0.
-    diagonal, off_diagonal : number, array or SymPy expression
-
-    Returns
-    -------
-    list of n + 1 values
+    off-diagonals s (Lemma 5.1's recurrence), numbers, arrays or SymPy expressions.
 
     Raises
     ------
     InputError
-        If n is negative.
+        If n is negative or above 10,000 (300 for expressions), or floating point overflows.
 
     Examples
     --------
     >>> tridiagonal_determinants(3, 2, -1)
     [1, 2, 3, 4]
     """
-    if n < 0:
-        raise InputError(f"n must be at least 0, but it is {n}.")
-    values = [diagonal**0, diagonal]
-    while len(values) <= n:
-        values.append(diagonal * values[-1] - off_diagonal**2 * values[-2])
-    return values[: n + 1]
+    t, s = _values(diagonal=diagonal, off_diagonal=off_diagonal)
+    n = integer("n", n, 0, _most_terms(t, s))
+    return _recurrence(n, t**0, t, t, s**2)
 
 
 def block_determinant(a: Any, b: Any, depth: int) -> Any:
     """Return det M_{N−1}(a, b) = Σ_{p=0}^{N−1} a^{2(N−1−p)} b^{2p}, the polynomial of (5.1).
+
+    Source: entropy formula, Proposition 5.2, (5.1).
 
     Parameters
     ----------
@@ -103,19 +86,16 @@ def block_determinant(a: Any, b: Any, depth: int) -> Any:
     value like a and b
         N terms are added, so this is for moderate depth; `log_block_determinant` is for any.
 
-    References
-    ----------
-    Entropy formula, Proposition 5.2, (5.1).
-
     Examples
     --------
     >>> block_determinant(2, 1, 3)  # (2⁶ − 1)/(2² − 1)
     21
     """
-    if depth < 1:
-        raise InputError(f"depth must be an integer of at least 1, but it is {depth!r}.")
-    terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
-    return sum(terms[1:], terms[0])
+    a, b = _values(a=a, b=b)
+    depth = integer("depth", depth, 1, _most_terms(a, b))
+    with np.errstate(over="ignore", invalid="ignore"):
+        terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
+        return _in_range([sum(terms[1:], terms[0])])[0]
 
 
 def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
@@ -123,6 +103,8 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
 
     With u = log a − log b the quotient is (ab)^{N−1} sinh(N u)/sinh u, so its logarithm is
     (N − 1)(log a + log b) + log N + h(N u) − h(u), which is (5.3) at u = 0.
+
+    Source: entropy formula, Proposition 5.2, (5.2) and (5.3).
 
     Parameters
     ----------
@@ -135,16 +117,15 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     -------
     array
 
-    References
-    ----------
-    Entropy formula, Proposition 5.2, (5.2) and (5.3).
-
     Examples
     --------
     >>> zero = np.zeros(())
     >>> float(np.exp(log_block_determinant(zero, zero, 5)).round(9))  # N a^{2(N−1)} at a = b = 1
     5.0
     """
+    depth = validate_depth(depth)
+    _, (log_a, log_b) = arrays(log_a=log_a, log_b=log_b, real=True, finite=False)
+    common_batch("log_a and log_b", np.shape(log_a), np.shape(log_b))
     u = log_a - log_b
     return (depth - 1) * (log_a + log_b) + float(np.log(depth)) + log_sinhc(depth * u) - log_sinhc(u)
 
@@ -152,29 +133,54 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
 def log_chebyshev(n: int, x: Any) -> Any:
     """Return log U_n(x) for x ≥ 1 and any degree: U_n(cosh u) = sinh((n+1) u)/sinh u.
 
-    Parameters
-    ----------
-    n : int
-        Degree, at least 0.
-    x : array
-        At least 1.
-
-    Returns
-    -------
-    array
-
-    Raises
-    ------
-    InputError
-        If n is negative or some x is below 1.
-
     Examples
     --------
     >>> float(np.exp(log_chebyshev(3, np.asarray(1.5))).round(9))  # 8x³ − 4x
     21.0
     """
-    xp = array_namespace(x)
-    if n < 0 or not bool(xp.all(x >= 1)):
-        raise InputError("log_chebyshev needs a degree n ≥ 0 and arguments x ≥ 1.")
+    n = integer("n", n, 0, DEEPEST - 1)
+    xp, (x,) = arrays(x=x, real=True)
+    if not bool(xp.all(x >= 1)):
+        raise InputError("x must be at least 1 in every entry, but one is less.")
     u = xp.acosh(x)
     return float(np.log(n + 1)) + log_sinhc((n + 1) * u) - log_sinhc(u)
+
+
+def _recurrence(n: int, first: Any, second: Any, factor: Any, square: Any) -> list[Any]:
+    """V_0, …, V_n with V_{m+1} = factor V_m − square V_{m−1}."""
+    values = [first, second]
+    with np.errstate(over="ignore", invalid="ignore"):
+        while len(values) <= n:
+            values.append(factor * values[-1] - square * values[-2])
+    return _in_range(values[: n + 1])
+
+
+def _values(**given: Any) -> list[Any]:
+    """Expressions and exact numbers as they are, anything else as arrays of floating-point numbers."""
+    found = {name: _exact(value) for name, value in given.items()}
+    rest = {name: given[name] for name, value in found.items() if value is None}
+    if rest:
+        _, ready = arrays(**rest)
+        common_batch(" and ".join(rest), *(np.shape(array) for array in ready))
+        # NumPy's integers wrap round.
+        is_whole = [isinstance(array, np.ndarray) and array.dtype.kind in "iu" for array in ready]
+        ready = [array * 1.0 if whole else array for array, whole in zip(ready, is_whole, strict=True)]
+        found |= dict(zip(rest, ready, strict=True))
+    return list(found.values())
+
+
+def _most_terms(*values: Any) -> int:
+    return MOST_EXPRESSIONS if any(hasattr(value, "as_expr") for value in values) else MOST_TERMS
+
+
+def _exact(value: Any) -> Any:
+    if not isinstance(value, bool) and isinstance(value, Integral) and not hasattr(value, "as_expr"):
+        return int(value)
+    return value if hasattr(value, "as_expr") or isinstance(value, Fraction) else None
+
+
+def _in_range(values: list[Any]) -> list[Any]:
+    arrays: Iterable[Any] = (value for value in values if isinstance(value, np.ndarray | np.generic))
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InputError("x, a and b must be smaller, or n and depth, for floating point, which overflows.")
+    return values

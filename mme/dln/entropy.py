@@ -17,14 +17,13 @@ from array_api_compat import array_namespace, is_torch_array
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import flag
 from mme.dln.chebyshev import log_block_determinant
-from mme.dln.sinhc import log_sinhc, log_sinhc_first, log_sinhc_second
+from mme.dln.singular_values import validate_depth, validate_singular_values
+from mme.dln.sinhc import log_sinhc
 
 __all__ = [
     "entropy",
-    "entropy_gradient",
-    "entropy_hessian",
     "infinite_depth_entropy",
     "log_vandermonde_ratio",
     "orbit_volume",
@@ -34,6 +33,8 @@ __all__ = [
 
 def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     """Return log van(Σ²)/van(Λ²) = Σ_{k<l} log (σ_k² − σ_l²)/(λ_k² − λ_l²) with λ = σ^{1/N}.
+
+    Source: entropy formula, (1.1)–(1.3).
 
     Parameters
     ----------
@@ -46,10 +47,6 @@ def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     -------
     float or array, shape (...,)
         −∞ where two singular values vanish and N > 1.
-
-    References
-    ----------
-    Entropy formula, (1.1)–(1.3).
 
     Examples
     --------
@@ -67,6 +64,8 @@ def entropy(
     singular_values: Any, *, depth: int, field: str | int | Field = "R", group_volume: bool = True
 ) -> Any:
     """Return S(X) = log vol(O_X), the entropy of the balanced factorisations of X in N layers.
+
+    Source: entropy formula, Theorem 1.1, (1.2).
 
     Parameters
     ----------
@@ -90,10 +89,6 @@ def entropy(
     InputError
         If a singular value is negative or not finite, the depth is not an integer ≥ 1, or the field unknown.
 
-    References
-    ----------
-    Entropy formula, Theorem 1.1, (1.2).
-
     Examples
     --------
     >>> round(entropy([2.0, 1.0], depth=2, field="R"), 6)  # log(4√2π) + ½ log 3
@@ -102,7 +97,7 @@ def entropy(
     7.613132
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = validate_singular_values(singular_values)
+    sigma, group_volume = validate_singular_values(singular_values), flag("group_volume", group_volume)
     if depth == 1:  # X itself is the orbit
         return _scalar(array_namespace(sigma).sum(0 * sigma, axis=-1))
     total = _renormalised(sigma, depth, scalars)
@@ -116,19 +111,13 @@ def entropy(
 def orbit_volume(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
     """Return vol(O_X) = e^S, the volume of the balanced factorisations of X.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `entropy`.
+    The arguments are those of `entropy`.
+    Source: entropy formula, Theorem 1.1, (1.1).
 
     Returns
     -------
     float or array, shape (...,)
         Infinite where it exceeds the range of floating point; `entropy` does not.
-
-    References
-    ----------
-    Entropy formula, Theorem 1.1, (1.1).
 
     Examples
     --------
@@ -144,18 +133,12 @@ def orbit_volume(singular_values: Any, *, depth: int, field: str | int | Field =
 def renormalised_entropy(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
     """Return S_N − (N − 1) log c − (D/2) log N, which converges as the depth grows.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `entropy`.
+    The arguments are those of `entropy`.
+    Source: entropy formula, Remark 1.4.
 
     Returns
     -------
     float or array, shape (...,)
-
-    References
-    ----------
-    Entropy formula, Remark 1.4.
 
     Examples
     --------
@@ -171,19 +154,13 @@ def infinite_depth_entropy(singular_values: Any, *, field: str | int | Field = "
 
     `renormalised_entropy` converges to it.
 
-    Parameters
-    ----------
-    singular_values, field
-        As in `entropy`.
+    The arguments are those of `entropy`.
+    Source: entropy formula, Remark 1.4.
 
     Returns
     -------
     float or array, shape (...,)
         −∞ at singular X, except for d = β = 1.
-
-    References
-    ----------
-    Entropy formula, Remark 1.4.
 
     Examples
     --------
@@ -191,83 +168,6 @@ def infinite_depth_entropy(singular_values: Any, *, field: str | int | Field = "
     0.58072
     """
     return _scalar(_renormalised(validate_singular_values(singular_values), None, field_of(field)))
-
-
-def entropy_gradient(
-    singular_values: Any, *, depth: int | None, field: str | int | Field = "R"
-) -> np.ndarray:
-    """Return ∂S/∂σ_k.
-
-    Parameters
-    ----------
-    singular_values : array_like, shape (..., d)
-        Positive.
-    depth : int or None
-        None for infinite depth.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    ndarray, shape (..., d)
-
-    Raises
-    ------
-    InputError
-        As in `entropy`, and if a singular value is 0.
-
-    Examples
-    --------
-    >>> entropy_gradient([2.0], depth=2, field="C")  # S = ½ log 2 + ½ log σ + log 2π
-    array([0.25])
-    """
-    sigma, logarithmic, _ = _derivatives(singular_values, depth, field)
-    return np.asarray(logarithmic / sigma)
-
-
-def entropy_hessian(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> np.ndarray:
-    """Return ∂²S/∂σ_k∂σ_l.
-
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `entropy_gradient`.
-
-    Returns
-    -------
-    ndarray, shape (..., d, d)
-
-    Raises
-    ------
-    InputError
-        As in `entropy_gradient`.
-
-    Examples
-    --------
-    >>> entropy_hessian([2.0], depth=2, field="C")
-    array([[-0.125]])
-    """
-    sigma, first, second = _derivatives(singular_values, depth, field)
-    d = sigma.shape[-1]
-    # ∂_σ = (1/σ) ∂_x leaves an extra −∂_x S/σ² on the diagonal.
-    second = second - first[..., None] * np.eye(d)
-    return np.asarray(second / sigma[..., :, None] / sigma[..., None, :])
-
-
-def _derivatives(
-    singular_values: Any, depth: int | None, field: str | int | Field
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return σ and the gradient and Hessian of S in x = log σ, shapes (..., d) and (..., d, d)."""
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
-    inverse = 0.0 if depth is None else 1 / validate_depth(depth)
-    scalars, d = field_of(field), sigma.shape[-1]
-    x = np.log(sigma)
-    delta = x[..., :, None] - x[..., None, :]
-    slope = log_sinhc_first(delta) - inverse * log_sinhc_first(delta * inverse)
-    curvature = log_sinhc_second(delta) - inverse**2 * log_sinhc_second(delta * inverse)
-    curvature = curvature * (1 - np.eye(d))
-    first = (1 - inverse) * scalars.group_dimension(d) / d + scalars.beta / 2 * slope.sum(axis=-1)
-    second = scalars.beta / 2 * (curvature.sum(axis=-1)[..., None] * np.eye(d) - curvature)
-    return sigma, first, second
 
 
 def _renormalised(sigma: Any, depth: int | None, scalars: Field) -> Any:

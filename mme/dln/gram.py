@@ -8,8 +8,9 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import affordable
 from mme.dln.orbit import orbit_map_differential
+from mme.dln.singular_values import measured_singular_values, validate_depth
 
 __all__ = ["gram_matrix", "log_jacobian", "pushed_forward_basis"]
 
@@ -19,13 +20,14 @@ def pushed_forward_basis(
 ) -> np.ndarray:
     """Return the tangent vectors V_{kl}^{ε,p} = dΨ(A_{kl}^{ε,(p)}) and V_k^{ε,p} = dΨ(D_k^{ε,(p)}) of O_Σ.
 
+    Source: entropy formula, (4.4).
+
     Parameters
     ----------
     singular_values : array_like, shape (d,)
         Positive.
-    depth : int
-        N ≥ 2.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    depth, field
+        As in `entropy`.
     frames : array_like, shape (N − 1, d, d), optional
         Q, where the tangent vectors are taken; the identity by default.
 
@@ -34,18 +36,15 @@ def pushed_forward_basis(
     ndarray, shape (D, N − 1, N, d, d)
         First the Lie algebra's basis in the order of `Field.lie_basis`, then p, then the layers.
 
-    References
-    ----------
-    Entropy formula, (4.4).
-
     Examples
     --------
     >>> pushed_forward_basis([2.0, 1.0], depth=3, field="C").shape
     (4, 2, 3, 2, 2)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
+    sigma = measured_singular_values(singular_values, positive=True, single=True)
     basis = scalars.lie_basis(len(sigma))
+    affordable("depth", (depth - 1) * depth * basis.size * basis.itemsize // 8)
     place = np.eye(depth - 1)[None, :, :, None, None]
     directions = basis[:, None, None] * place
     return orbit_map_differential(scalars.diagonal(np.sort(sigma)[::-1]), directions, scalars, frames=frames)
@@ -56,20 +55,13 @@ def gram_matrix(
 ) -> np.ndarray:
     """Return the Gram matrix 𝒢 of the pushed-forward basis in the trace pairing, by pairing all with all.
 
-    Parameters
-    ----------
-    singular_values, depth, field, frames
-        As in `pushed_forward_basis`.
+    Source: entropy formula, Lemma 4.2 and Proposition 4.3.
 
     Returns
     -------
     ndarray, shape ((N − 1) D, (N − 1) D)
         The index runs over the Lie algebra's basis first and over p second, so the blocks of Proposition 4.3
         stand along the diagonal.
-
-    References
-    ----------
-    Entropy formula, Lemma 4.2 and Proposition 4.3.
 
     Examples
     --------
@@ -79,7 +71,9 @@ def gram_matrix(
     """
     vectors = pushed_forward_basis(singular_values, depth=depth, field=field, frames=frames)
     flat = vectors.reshape(vectors.shape[0] * vectors.shape[1], *vectors.shape[2:])
-    return np.asarray(field_of(field).pairing(flat[:, None], flat[None, :]).sum(axis=-1))
+    affordable("depth", len(flat) ** 2)
+    rows = [field_of(field).pairing(vector, flat).sum(axis=-1) for vector in flat]
+    return np.asarray(rows).reshape(len(flat), len(flat))
 
 
 def log_jacobian(
@@ -87,18 +81,7 @@ def log_jacobian(
 ) -> float:
     """Return log √det 𝒢 from the full Gram matrix, the logarithm of the Jacobian of Ψ_Σ.
 
-    Parameters
-    ----------
-    singular_values, depth, field, frames
-        As in `pushed_forward_basis`.
-
-    Returns
-    -------
-    float
-
-    References
-    ----------
-    Entropy formula, Proposition 5.4, (5.5).
+    Source: entropy formula, Proposition 5.4, (5.5).
 
     Examples
     --------

@@ -11,18 +11,23 @@ from typing import Any
 
 import mpmath as mp
 import numpy as np
-from scipy.special import ive
+from scipy.special import ive, logsumexp
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import integer, number
 from mme.dln.orbit import orbit_dimension
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.errors import InputError
 from mme.result import Result
 
 __all__ = ["ExtrapolatedVolume", "kernel", "orbit_volume_from_kernel", "richardson"]
 
 LARGEST_GRID = 4000  # angles, so that a transfer matrix stays below half a gigabyte
+LARGEST_CHAIN = 10_000  # layers of a chain of transfer matrices
+MOST_TERMS = 10**7  # of a Fourier series
+MOST_LEVELS = 40
+LARGEST_DETERMINANT = 50
 DIGITS = 60  # for the determinant of Bessel functions, whose columns are nearly parallel at small t
 
 
@@ -56,13 +61,8 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Fie
         Positive; distinct for N = 2 over C.
     t : float
         Positive.
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    float
+    depth, field
+        As in `entropy`.
 
     Raises
     ------
@@ -75,14 +75,13 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Fie
     0.0
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
-    if not (np.isfinite(t) and t > 0):
-        raise InputError(f"t must be positive and finite, but it is {t!r}.")
+    sigma = measured_singular_values(singular_values, positive=True, single=True)
+    t = number("t", t, above=0)
     d, beta = len(sigma), scalars.beta
     if depth == 1:
         return 0.0
     if d == 1 and beta > 1:
-        return _one_by_one(float(sigma[0] ** (2 / depth) / t), depth, beta)
+        return _one_by_one(float(sigma[0] ** (2 / depth)) / t, depth, beta)
     if beta == 1 and d <= 2:
         return _transfer_matrix(sigma ** (1 / depth), t, depth)
     if beta == 2 and depth == 2:
@@ -107,10 +106,6 @@ def orbit_volume_from_kernel(
     levels : int
         How many values of t.
 
-    Returns
-    -------
-    ExtrapolatedVolume
-
     Examples
     --------
     >>> from mme.dln import entropy
@@ -119,9 +114,8 @@ def orbit_volume_from_kernel(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True, single=True))
-    if isinstance(levels, bool) or not isinstance(levels, int | np.integer) or levels < 2:
-        raise InputError(f"levels must be an integer of at least 2, but it is {levels!r}.")
+    sigma = measured_singular_values(singular_values, positive=True, single=True)
+    levels = integer("levels", levels, 2, MOST_LEVELS)
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)
     steps = start / 2.0 ** np.arange(levels)
@@ -135,16 +129,7 @@ def orbit_volume_from_kernel(
 
 
 def richardson(values: Any) -> ExtrapolatedVolume:
-    """Extrapolate values at t, t/2, t/4, … to t = 0, for an error that is a power series in t.
-
-    Parameters
-    ----------
-    values : array_like, shape (levels,)
-
-    Returns
-    -------
-    ExtrapolatedVolume
-        The entry of the triangle that changed least, and that change.
+    """Extrapolate values at t, t/2, t/4, … to t = 0: the entry of the triangle that changed least.
 
     Examples
     --------
@@ -164,30 +149,40 @@ def richardson(values: Any) -> ExtrapolatedVolume:
 
 def _one_by_one(x: float, depth: int, beta: int) -> float:
     """D = 1: Fourier series on the circle, and characters on the 3-sphere; e^{−x} I_n(x) is `ive`."""
+    if x < np.finfo(float).tiny:  # so large a t that all points count alike
+        return 0.0
+    if not 12 * np.sqrt(x) < MOST_TERMS:
+        raise InputError("t must be larger for such a singular value and depth, but its series is too long.")
     orders = np.arange(1, int(12 * np.sqrt(x)) + 60)
+    with np.errstate(divide="ignore"):  # e^{−x} I_n(x) may vanish
+        first, others = depth * np.log(ive(0, x)), depth * np.log(ive(orders, x))
     if beta == 2:
-        return float(np.log(ive(0, x) ** depth + 2 * (ive(orders, x) ** depth).sum()))
-    return float(np.log((orders**2 * (2 / x * ive(orders, x)) ** depth).sum()))
+        return float(np.logaddexp(first, np.log(2) + logsumexp(others)))
+    return float(logsumexp(2 * np.log(orders) + depth * np.log(2 / x) + others))
 
 
 def _transfer_matrix(roots: np.ndarray, t: float, depth: int) -> float:
     """Frames on O(1) or O(2), as a chain Q_0 = 1, …, Q_N = 1 with neighbours coupled by their distance."""
+    if depth > LARGEST_CHAIN:
+        raise InputError(f"depth must be at most {LARGEST_CHAIN} for a chain over R, but it is {depth}.")
     if len(roots) == 1:
         group = np.array([[[1.0]], [[-1.0]]])
     else:
         # The integrand is periodic in the angle, so equal steps converge faster than any power.
-        points = int(16 * np.sqrt((roots**2).sum() / t)) + 32
-        if points > LARGEST_GRID:
+        reach = 16 * np.sqrt(float((roots**2).sum()) / t)
+        if not reach + 32 <= LARGEST_GRID:
             raise InputError(
                 f"t must be larger for such singular values, but it is {t:g}; fewer levels reach less far."
             )
+        points = int(reach) + 32
         angle = 2 * np.pi * np.arange(points) / points
         cosine, sine = np.cos(angle), np.sin(angle)
         turns = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
         group = np.concatenate([turns, turns * np.array([1.0, -1.0])])
     Λ = np.diag(roots)
     overlap = np.einsum("aij,bij->ab", Λ @ group @ Λ, group)
-    coupling = np.exp((overlap - (roots**2).sum()) / t)
+    with np.errstate(over="ignore"):
+        coupling = np.exp((overlap - (roots**2).sum()) / t)
     chain, log_scale = coupling[0], 0.0
     for _ in range(depth - 1):
         chain = chain @ coupling / len(group)
@@ -198,8 +193,10 @@ def _transfer_matrix(roots: np.ndarray, t: float, depth: int) -> float:
 
 def _two_layers(sigma: np.ndarray, t: float) -> float:
     """N = 2 over C: an integral over U(d) that is a determinant of Bessel functions."""
+    if len(sigma) > LARGEST_DETERMINANT:
+        raise InputError(f"singular_values must be at most {LARGEST_DETERMINANT} for a determinant over C.")
     if len(np.unique(sigma)) < len(sigma):
-        raise InputError("singular values must be distinct for the closed form at depth 2 over C.")
+        raise InputError("singular_values must be distinct for the closed form at depth 2 over C.")
     with mp.workdps(DIGITS):
         s = [mp.mpf(float(value)) / mp.mpf(float(t)) for value in sigma]
         d = len(s)

@@ -8,8 +8,10 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
+from mme.arguments import common_batch, number
 from mme.dln.chebyshev import log_block_determinant
+from mme.dln.product import of_size
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
@@ -25,6 +27,8 @@ __all__ = [
 def log_metric_eigenvalues(singular_values: Any, *, depth: int | None) -> np.ndarray:
     """Return log μ_kl, where A_{N,X} has the eigenvalue μ_kl = Σ_p λ_k^{2(N−p)} λ_l^{2(p−1)} on u_k ε v_l*.
 
+    Source: entropy formula, Lemma 5.5 and Remark 1.4.
+
     Parameters
     ----------
     singular_values : array_like, shape (..., d)
@@ -37,17 +41,13 @@ def log_metric_eigenvalues(singular_values: Any, *, depth: int | None) -> np.nda
     ndarray, shape (..., d, d)
         In the order of the singular values as given; symmetric. Over F each has real multiplicity β.
 
-    References
-    ----------
-    Entropy formula, Lemma 5.5 and Remark 1.4.
-
     Examples
     --------
     >>> np.exp(log_metric_eigenvalues([4.0, 1.0], depth=2)).round(9)  # λ = 2, 1: λ_k² + λ_l²
     array([[8., 5.],
            [5., 2.]])
     """
-    x = np.log(np.asarray(validate_singular_values(singular_values, positive=True)))
+    x = np.log(measured_singular_values(singular_values, positive=True))
     rows, columns = x[..., :, None], x[..., None, :]
     if depth is None:
         return np.asarray(rows + columns + log_sinhc(rows - columns))
@@ -59,6 +59,8 @@ def metric_operator(
     matrix: Any, vector: Any, *, depth: int | None, field: str | int | Field = "R", power: float = 1.0
 ) -> np.ndarray:
     """Return A_{N,X}(Z) = Σ_p (XX*)^{(N−p)/N} Z (X*X)^{(p−1)/N}, or a power of the operator.
+
+    Source: entropy formula, Section 1.2, and Remark 1.4 for infinite depth.
 
     Parameters
     ----------
@@ -81,26 +83,19 @@ def metric_operator(
     InputError
         If X is singular.
 
-    References
-    ----------
-    Entropy formula, Section 1.2, and Remark 1.4 for infinite depth.
-
     Examples
     --------
     >>> metric_operator(np.diag([4.0, 1.0]), np.ones((2, 2)), depth=2).round(9)
     array([[8., 5.],
            [5., 2.]])
     """
-    scalars = field_of(field)
+    scalars, power = field_of(field), number("power", power)
     U, sigma, V = _invertible_svd(matrix, scalars)
-    Z = scalars.validate(vector, name="vector")
-    if Z.shape[-1] != U.shape[-1]:
-        raise InputError(
-            f"vector must have the size of the matrix, {U.shape[-1]}, but its shape is {Z.shape}."
-        )
-    if not np.isfinite(power):
-        raise InputError(f"power must be a finite number, but it is {power!r}.")
-    factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
+    Z = _of_size(vector, "vector", U, scalars)
+    with np.errstate(over="ignore"):
+        factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
+    if not np.isfinite(factors).all():
+        raise InputError(f"power must be smaller for such a matrix, whose eigenvalues overflow at {power:g}.")
     factors = np.tile(factors, (scalars.side, scalars.side))
     inner = factors * (scalars.adjoint(U) @ Z @ V)
     return np.asarray(U @ inner @ scalars.adjoint(V))
@@ -111,57 +106,45 @@ def dln_metric(
 ) -> Any:
     """Return g^N_X(Z_1, Z_2) = Re Tr(Z_1* A_{N,X}^{−1}(Z_2)).
 
+    Source: entropy formula, (1.4).
+
     Parameters
     ----------
-    matrix : array_like, shape (..., d, d)
-        X, invertible.
+    matrix, depth, field
+        As in `metric_operator`.
     first, second : array_like, shape (..., d, d)
         Tangent vectors Z_1, Z_2.
-    depth : int or None
-        N ≥ 1; None for the metric of A_∞.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
 
     Returns
     -------
     float or ndarray, shape (...,)
-
-    References
-    ----------
-    Entropy formula, (1.4).
 
     Examples
     --------
     >>> float(dln_metric(np.diag([4.0, 1.0]), np.eye(2), np.eye(2), depth=2))  # 1/8 + 1/2
     0.625
     """
-    inverse = metric_operator(matrix, second, depth=depth, field=field, power=-1)
     scalars = field_of(field)
-    Z = scalars.validate(first, name="first")
-    if Z.shape[-1] != inverse.shape[-1]:
-        raise InputError(
-            f"first must have the size of the matrix, {inverse.shape[-1]}, but its shape is {Z.shape}."
-        )
-    return scalars.pairing(Z, inverse)
+    X = scalars.validate(matrix, name="matrix")
+    Z = _of_size(second, "second", X, scalars)
+    inverse = metric_operator(X, Z, depth=depth, field=scalars, power=-1)
+    return scalars.pairing(_of_size(first, "first", inverse, scalars), inverse)
 
 
 def log_metric_determinant(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> Any:
     """Return log det A_{N,X}, the real determinant on the β d² dimensional space of matrices.
 
+    Source: entropy formula, Lemma 5.5, (5.6).
+
     Parameters
     ----------
-    singular_values : array_like, shape (..., d)
-        Positive.
-    depth : int or None
-        N ≥ 1; None for A_∞.
+    singular_values, depth
+        As in `log_metric_eigenvalues`.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
 
     Returns
     -------
     float or ndarray, shape (...,)
-
-    References
-    ----------
-    Entropy formula, Lemma 5.5, (5.6).
 
     Examples
     --------
@@ -175,18 +158,12 @@ def log_metric_determinant(singular_values: Any, *, depth: int | None, field: st
 def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
     """Return S(X) by (1.6): through the determinant of the DLN metric's operator.
 
-    Parameters
-    ----------
-    singular_values, depth, field
-        As in `mme.dln.entropy`; positive.
+    The arguments are those of `mme.dln.entropy`; positive.
+    Source: entropy formula, Proposition 1.3, (1.6); (1.7) for β = 2.
 
     Returns
     -------
     float or ndarray, shape (...,)
-
-    References
-    ----------
-    Entropy formula, Proposition 1.3, (1.6); (1.7) for β = 2.
 
     Examples
     --------
@@ -196,7 +173,7 @@ def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | 
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, positive=True))
+    sigma = measured_singular_values(singular_values, positive=True)
     d, beta = sigma.shape[-1], scalars.beta
     total = (
         (depth - 1) * scalars.log_group_volume(d)
@@ -207,11 +184,14 @@ def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | 
     return total if np.ndim(total) else float(total)
 
 
+def _of_size(vector: Any, name: str, matrix: np.ndarray, scalars: Field) -> np.ndarray:
+    Z = of_size(matrix.shape[-1], vector, name, scalars)
+    common_batch(f"matrix and {name}", matrix.shape[:-2], Z.shape[:-2])
+    return Z
+
+
 def _invertible_svd(matrix: Any, scalars: Field) -> Any:
     decomposition = scalars.svd(scalars.validate(matrix, name="matrix"))
-    sigma = decomposition.sigma
-    if np.any(sigma[..., -1] == 0):
-        raise InputError(
-            "matrix must be invertible for the DLN metric, but its smallest singular value is 0."
-        )
+    if np.any(decomposition.sigma[..., -1] == 0):
+        raise InputError("matrix must be invertible for the DLN metric, but a singular value is 0.")
     return decomposition

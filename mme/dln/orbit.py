@@ -8,11 +8,13 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth
+from mme.arguments import common_batch, finite_array
 from mme.dln.balance import act, centre
+from mme.dln.product import of_size
+from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
-__all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential"]
+__all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential", "squared_distance"]
 
 
 def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> int:
@@ -28,6 +30,8 @@ def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> in
 
 def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.ndarray:
     """Return Ψ_X(Q) = Q·W_X^c = (UΛQ_{N−1}*, Q_{N−1}ΛQ_{N−2}*, …, Q_1ΛV*).
+
+    Source: entropy formula, (2.5) and Proposition 2.2.
 
     Parameters
     ----------
@@ -46,18 +50,15 @@ def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.nd
     InputError
         If X is not square, or the frames are not unitary matrices of its size.
 
-    References
-    ----------
-    Entropy formula, (2.5) and Proposition 2.2.
-
     Examples
     --------
     >>> orbit_map(np.diag([4.0]), [-np.eye(1)])[:, 0, 0]
     array([-2., -2.])
     """
-    if np.ndim(frames) < 3:
-        raise InputError(f"frames must have shape (..., N − 1, d, d), but their shape is {np.shape(frames)}.")
-    return act(frames, centre(matrix, depth=np.shape(frames)[-3] + 1, field=field), field)
+    Q = finite_array("frames", frames)
+    if Q.ndim < 3:
+        raise InputError(f"frames must have shape (..., N − 1, d, d), but their shape is {Q.shape}.")
+    return act(Q, centre(matrix, depth=Q.shape[-3] + 1, field=field), field)
 
 
 def orbit_map_differential(
@@ -69,15 +70,14 @@ def orbit_map_differential(
     right for q = 1. At Q the direction is the tangent vector (Q_p a_p), and the value Q·dΨ_X|_1(a), since
     Ψ_X(QR) = Q·Ψ_X(R) and the action is linear in the layers.
 
+    Source: entropy formula, (3.1); Corollary 3.3, (3.2) at X = Σ.
+
     Parameters
     ----------
-    matrix : array_like, shape (..., d, d)
-        X = UΣV*.
+    matrix, field, frames
+        As in `orbit_map`; the frames are the identity by default.
     directions : array_like, shape (..., N − 1, d, d)
         a_1, …, a_{N−1}, skew-Hermitian.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-    frames : array_like, shape (..., N − 1, d, d), optional
-        Q; the identity by default.
 
     Returns
     -------
@@ -87,10 +87,6 @@ def orbit_map_differential(
     ------
     InputError
         If a direction is not skew-Hermitian, or X is not a square matrix of the same size.
-
-    References
-    ----------
-    Entropy formula, (3.1); Corollary 3.3, (3.2) at X = Σ.
 
     Examples
     --------
@@ -104,14 +100,28 @@ def orbit_map_differential(
     if a.ndim < 3:
         raise InputError(f"directions must have shape (..., N − 1, d, d), but their shape is {a.shape}.")
     depth = a.shape[-3] + 1
-    U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
-    if U.shape[-1] != a.shape[-1]:
-        raise InputError(
-            f"directions must have the size of the matrix, {U.shape[-1]}, but their shape is {a.shape}."
-        )
+    U, sigma, V = scalars.svd(of_size(a.shape[-1], matrix, "matrix", scalars))
+    common_batch("matrix and directions", U.shape[:-2], a.shape[:-3])
     root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
     none = np.zeros((*a.shape[:-3], 1, *a.shape[-2:]), a.dtype)
     tangent = np.concatenate([a, none], axis=-3) @ root - root @ np.concatenate([none, a], axis=-3)
     tangent[..., 0, :, :] = tangent[..., 0, :, :] @ scalars.adjoint(V)
     tangent[..., -1, :, :] = U @ tangent[..., -1, :, :]
     return tangent if frames is None else act(frames, tangent, scalars)
+
+
+def squared_distance(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
+    """Return |Ψ_Σ(Q) − Ψ_Σ(1)|² = Σ_p |Q_p Λ Q_{p−1}* − Λ|² with Q_0 = Q_N = 1, for frames as arrays.
+
+    Examples
+    --------
+    >>> from mme.algebra import R
+    >>> float(squared_distance(-np.ones((1, 1, 1)), np.array([2.0]), R))  # two layers, from 2 to −2 each
+    32.0
+    """
+    one = np.broadcast_to(field.identity(len(roots)), (*frames.shape[:-3], 1, *frames.shape[-2:]))
+    chain = np.concatenate([one, frames, one], axis=-3)
+    scale = np.concatenate([roots] * field.side)
+    # |Q_p Λ − Λ Q_{p−1}|², entry by entry, without products of matrices
+    gap = chain[..., 1:, :, :] * scale - scale[:, None] * chain[..., :-1, :, :]
+    return np.asarray((np.abs(gap) ** 2).sum(axis=(-3, -2, -1)) / field.side)

@@ -30,15 +30,6 @@ SERIES = (
 def log_sinhc(u: Any) -> Any:
     """Return h(u) = log(sinh u / u), even in u, with h(0) = 0.
 
-    Parameters
-    ----------
-    u : array
-
-    Returns
-    -------
-    array
-        Of the same shape and kind.
-
     Examples
     --------
     >>> log_sinhc(np.array([0.0, 1.0, 20.0])).round(6)
@@ -55,14 +46,6 @@ def log_sinhc(u: Any) -> Any:
 def log_sinhc_first(u: Any) -> np.ndarray:
     """Return h'(u) = coth u − 1/u, the Langevin function.
 
-    Parameters
-    ----------
-    u : array_like
-
-    Returns
-    -------
-    ndarray
-
     Examples
     --------
     >>> log_sinhc_first([0.0, 0.3, 30.0]).round(6)
@@ -77,14 +60,6 @@ def log_sinhc_first(u: Any) -> np.ndarray:
 
 def log_sinhc_second(u: Any) -> np.ndarray:
     """Return h''(u) = 1/u² − 1/sinh² u, positive and at most 1/3.
-
-    Parameters
-    ----------
-    u : array_like
-
-    Returns
-    -------
-    ndarray
 
     Examples
     --------

@@ -13,9 +13,14 @@ import sympy as sp
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth
+from mme.arguments import affordable, integer, shown
+from mme.dln.singular_values import validate_depth
+from mme.errors import InputError
 
 __all__ = ["root_symbols", "symbolic_block", "symbolic_gram_matrix", "symbolic_metric_matrix"]
+
+INFINITE = (sp.nan, sp.oo, -sp.oo, sp.zoo)
+EXPRESSION = 1000  # floats that one expression stands for, by its memory and by the time that it takes
 
 
 def root_symbols(d: int) -> tuple[sp.Symbol, ...]:
@@ -26,25 +31,14 @@ def root_symbols(d: int) -> tuple[sp.Symbol, ...]:
     >>> root_symbols(2)
     (lambda_1, lambda_2)
     """
+    affordable("d", EXPRESSION * integer("d", d, 1))
     return tuple(sp.symbols(f"lambda_1:{d + 1}", positive=True))
 
 
 def symbolic_block(a: Any, b: Any, n: int) -> sp.Matrix:
     """Return M_n(a, b) = (a² + b²) I − ab J_n as a SymPy matrix.
 
-    Parameters
-    ----------
-    a, b : SymPy expressions
-    n : int
-        Order.
-
-    Returns
-    -------
-    sympy.Matrix, shape (n, n)
-
-    References
-    ----------
-    Entropy formula, (4.8).
+    Source: entropy formula, (4.8).
 
     Examples
     --------
@@ -54,6 +48,8 @@ def symbolic_block(a: Any, b: Any, n: int) -> sp.Matrix:
     [a**2 + b**2,        -a*b],
     [       -a*b, a**2 + b**2]])
     """
+    n, (a, b) = integer("n", n, 0), _expressions("a and b", (a, b))
+    affordable("n", EXPRESSION * n**2)
     return sp.Matrix(n, n, lambda p, q: a**2 + b**2 if p == q else -a * b if abs(p - q) == 1 else 0)
 
 
@@ -61,6 +57,8 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
     """Return the Gram matrix of the pushed-forward basis for symbolic λ_1, …, λ_d, by pairing all with all.
 
     Λ is real, so Λ and the Lie algebra's basis multiply component by component over F.
+
+    Source: entropy formula, (4.4), Lemma 4.2 and Proposition 4.3.
 
     Parameters
     ----------
@@ -75,17 +73,14 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
     sympy.Matrix, shape ((N − 1) D, (N − 1) D)
         In the order of `mme.dln.gram_matrix`.
 
-    References
-    ----------
-    Entropy formula, (4.4), Lemma 4.2 and Proposition 4.3.
-
     Examples
     --------
     >>> symbolic_gram_matrix(root_symbols(2), depth=2)
     Matrix([[lambda_1**2 + lambda_2**2]])
     """
-    depth, scalars = validate_depth(depth), field_of(field)
+    depth, scalars, roots = validate_depth(depth), field_of(field), _expressions("roots", roots)
     d = len(roots)
+    affordable("depth", EXPRESSION * ((depth - 1) * scalars.group_dimension(d)) ** 2)
     basis = [_exact(element) for element in scalars.components(scalars.lie_basis(d))]
     tangents = []
     for element in basis:
@@ -99,29 +94,21 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
 def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
     """Return the matrix of Z ↦ A_{N,Σ}(Z) = Σ_p Λ^{2(N−p)} Z Λ^{2(p−1)} on the real basis ε E_kl of M_d(F).
 
-    Parameters
-    ----------
-    roots : sequence of d SymPy expressions
-        λ_1, …, λ_d.
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
+    The arguments are those of `symbolic_gram_matrix`.
+    Source: entropy formula, Section 1.2 and Lemma 5.5.
 
     Returns
     -------
     sympy.Matrix, shape (β d², β d²)
-
-    References
-    ----------
-    Entropy formula, Section 1.2 and Lemma 5.5.
 
     Examples
     --------
     >>> symbolic_metric_matrix(root_symbols(1), depth=3)
     Matrix([[3*lambda_1**4]])
     """
-    depth, scalars = validate_depth(depth), field_of(field)
+    depth, scalars, roots = validate_depth(depth), field_of(field), _expressions("roots", roots)
     d = len(roots)
+    affordable("depth", EXPRESSION * (depth * d**2 + scalars.real_dimension(d) ** 2))
     square = sp.diag(*[root**2 for root in roots])
     powers = [square**p for p in range(depth)]
     columns = []
@@ -135,6 +122,19 @@ def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int
             columns.append(list(image))
     real = sp.Matrix(columns).T
     return sp.Matrix(sp.kronecker_product(real, sp.eye(scalars.beta)))
+
+
+def _expressions(name: str, values: Any) -> tuple[sp.Expr, ...]:
+    """Expressions or exact numbers, all of them finite."""
+    try:
+        found = tuple(sp.sympify(value, strict=True) for value in values)
+        finite = [isinstance(entry, sp.Expr) and not entry.has(*INFINITE) for entry in found]
+        is_usable = bool(found) and not isinstance(values, str | bytes) and all(finite)
+    except (TypeError, ValueError, AttributeError, sp.SympifyError):
+        is_usable = False
+    if not is_usable:
+        raise InputError(f"{name} must be finite SymPy expressions or numbers, but it is {shown(values)}.")
+    return found
 
 
 def _exact(components: np.ndarray) -> dict[tuple[int, int, int], Any]:

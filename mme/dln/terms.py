@@ -9,9 +9,9 @@ import numpy as np
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
-from mme.dln.arguments import validate_depth, validate_singular_values
 from mme.dln.entropy import entropy, log_vandermonde_ratio
 from mme.dln.orbit import orbit_dimension
+from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.result import Result
 
 __all__ = ["EntropyTerms", "entropy_terms"]
@@ -51,20 +51,13 @@ class EntropyTerms(Result):
 def entropy_terms(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> EntropyTerms:
     """Return the entropy of one matrix, term by term.
 
+    Source: entropy formula, Theorem 1.1, (1.2).
+
     Parameters
     ----------
     singular_values : array_like, shape (d,)
-    depth : int
-        N ≥ 1.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    EntropyTerms
-
-    References
-    ----------
-    Entropy formula, Theorem 1.1, (1.2).
+    depth, field
+        As in `entropy`.
 
     Examples
     --------
@@ -73,7 +66,7 @@ def entropy_terms(singular_values: Any, *, depth: int, field: str | int | Field 
     (1.098612, 4)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = np.asarray(validate_singular_values(singular_values, single=True))
+    sigma = measured_singular_values(singular_values, single=True)
     d, beta = len(sigma), scalars.beta
     weight = (depth - 1) * (beta - 1) / depth
     dimension = orbit_dimension(d, depth=depth, field=scalars)

@@ -17,7 +17,7 @@ from mme.ensembles.streaming import compute_eigenvalues
 from mme.errors import InputError
 from mme.result import Result
 from mme.store import Store
-from mme.weights.stored import StoredTensor
+from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["DTYPES", "Layer", "LayerMatrixEnsemble", "layer_matrix_ensemble"]
 
@@ -293,4 +293,7 @@ def layer_matrix_ensemble(
             layers.append(Layer(parameter, value, dtype))
     if not layers:
         raise no_layers(skipped)
+    if not isinstance(source, Checkpoint):  # what lies on disk is looked at when it is read
+        for layer in layers:
+            real_weights(layer.name, layer.given)
     return LayerMatrixEnsemble(layers=tuple(layers), skipped=tuple(skipped), name=str(called or "network"))

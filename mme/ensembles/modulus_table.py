@@ -1,4 +1,4 @@
-"""Quantiles of the spectrum of |U| for small orders, sampled once per order and kept in the user's cache."""
+"""Quantiles of the spectrum of |U| for small orders, sampled once per order and kept in `mme.store`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from mme.algebra import C
 from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
-from mme.store import Store, cache_folder, key_of
+from mme.store import Store, key_of
 
 __all__ = ["LARGEST_ORDER", "modulus_quantiles"]
 
-KIND = "modulus-2"  # raise it when a table would come out differently
 LARGEST_ORDER = 64  # sampling takes half a minute there, and longer above
 EIGENVALUES = 400_000  # in a table: its distribution function errs by about 0.001
 PROBABILITIES = np.linspace(0, 1, 4097)
 SEED = 20_200_613
+VERSION = 1  # raise it when a table would come out differently
 BATCH_ENTRIES = 1 << 20
 
 
@@ -29,17 +29,17 @@ def modulus_quantiles(order: int, part: str = "real") -> np.ndarray:
             f"method 'table' needs orders up to {LARGEST_ORDER}, but one is {order}; "
             "use 'corrected', which errs less there."
         )
-    return np.asarray(_table(order, cache_folder())[PARTS.index(part)])
+    return np.asarray(_table(order, Store("modulus").folder)[PARTS.index(part)])
 
 
 @lru_cache(maxsize=512)
 def _table(order: int, folder: Path) -> np.ndarray:
-    store = Store(KIND, folder=folder / KIND)
-    key = key_of(str(order), str(EIGENVALUES))
+    store, key = Store("modulus", folder=folder), key_of(f"{VERSION} {SEED} {EIGENVALUES}", str(order))
     table = store.get(key)
     if table is None:
         table = _sample(order)
         store.put(key, table)  # where nothing can be kept, the table lives as long as the process
+        store.tidy()
     table.setflags(write=False)
     return table
 

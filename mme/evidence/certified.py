@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
+import numpy as np
+
+from mme.arguments import number
 from mme.errors import InputError
 from mme.evidence.numeric import short
 from mme.evidence.record import Verdict
+from mme.extras import required
 
 __all__ = ["enclose"]
 
 
 def enclose(left: Any, right: Any, tolerance: float, over: str) -> Verdict:
     """Judge whether both sides provably differ by no more than ``tolerance``."""
-    if not (isinstance(tolerance, int | float) and math.isfinite(tolerance) and tolerance > 0):
-        raise InputError(f"tolerance must be a finite positive number, but it is {tolerance!r}.")
+    tolerance = number("tolerance", tolerance, above=0)
     first, second = list(_balls(left, "left")), list(_balls(right, "right"))
     if len(second) == 1:
         second *= len(first)
@@ -38,7 +42,7 @@ def enclose(left: Any, right: Any, tolerance: float, over: str) -> Verdict:
     details: dict[str, Any] = {
         "largest_difference": bound,
         "largest_radius": radius,
-        "tolerance": float(tolerance),
+        "tolerance": tolerance,
         "compared": len(first),
     } | ({"over": over} if over else {})
     if bound > tolerance:
@@ -54,11 +58,7 @@ def enclose(left: Any, right: Any, tolerance: float, over: str) -> Verdict:
 
 def _balls(value: Any, name: str) -> Iterator[Any]:
     """Yield every entry as a complex ball."""
-    try:
-        import flint
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("certified checks need ball arithmetic: pip install python-flint") from None
-
+    flint = required("flint", "book", "a certified check")
     if isinstance(value, flint.arb_mat | flint.acb_mat):
         value = value.entries()
     if isinstance(value, list | tuple):
@@ -68,8 +68,8 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
         yield flint.acb(flint.arb(flint.fmpq(value.numerator, value.denominator)))
     elif isinstance(value, flint.fmpq):
         yield flint.acb(flint.arb(value))
-    elif isinstance(value, int | flint.fmpz | flint.arb | flint.acb) and not isinstance(value, bool):
-        yield flint.acb(value)
+    elif isinstance(value, Integral | flint.fmpz | flint.arb | flint.acb) and not isinstance(value, bool):
+        yield flint.acb(int(value) if isinstance(value, np.integer) else value)
     else:
         raise InputError(
             f"{name} must hold balls of python-flint (arb, acb) or exact integers and fractions, "

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from mme.arguments import shown, text
 from mme.errors import InputError
 from mme.evidence import certified, numeric, proved, statistical
 from mme.evidence.page import show
@@ -20,8 +21,9 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*")
 class Check:
     """A claim that waits for one of its four methods; each is a level of strength.
 
-    Every method returns the `Evidence` when the claim holds, and shows its line in a notebook;
-    it raises `CheckFailed` when the claim does not hold.
+    Every method returns the `Evidence` when the claim holds, and shows its line in a notebook; it raises
+    `CheckFailed` when the claim does not hold, there is nothing to compare, or something is not finite, and
+    `InputError` where an argument cannot be used.
     """
 
     statement: str
@@ -47,13 +49,6 @@ class Check:
         Evidence
             With the number of ``entries``, the ``symbols`` and the ``reductions`` that were needed.
 
-        Raises
-        ------
-        CheckFailed
-            If the difference is not zero, or if SymPy cannot reduce it; the message says which.
-        InputError
-            If a side is not exact: floating-point numbers, booleans, text.
-
         Examples
         --------
         >>> from sympy import symbols
@@ -61,7 +56,7 @@ class Check:
         >>> check("proposition-5.2", "for two layers").proved((a**4 - b**4) / (a**2 - b**2), a**2 + b**2)
         <✓ Proposition 5.2 · proved · for two layers — the difference reduces to 0 for symbolic a, b>
         """
-        return self._record("proved", proved.reduce_to_zero(left, right, over))
+        return self._record("proved", proved.reduce_to_zero(left, right, text("over", over)))
 
     def certified(self, left: Any, right: Any, *, tolerance: float = 1e-15, over: str = "") -> Evidence:
         """Check with rigorous error bounds that both sides agree to within ``tolerance``.
@@ -84,22 +79,13 @@ class Check:
         Evidence
             With the ``largest_difference`` that is possible and the ``largest_radius`` of a ball.
 
-        Raises
-        ------
-        CheckFailed
-            If the balls do not overlap, are not finite, or are too wide for the tolerance.
-        InputError
-            If a side holds something without an error bound, such as a float.
-        ModuleNotFoundError
-            If python-flint is not installed.
-
         Examples
         --------
         >>> from flint import arb
         >>> check("haar-trace", "√8 = 2√2").certified(arb(8).sqrt(), 2 * arb(2).sqrt(), tolerance=1e-14)
         <✓ Haar trace · certified · √8 = 2√2 — the two sides differ by at most ... (tolerance 1e-14)>
         """
-        return self._record("certified", certified.enclose(left, right, tolerance, over))
+        return self._record("certified", certified.enclose(left, right, tolerance, text("over", over)))
 
     def numeric(
         self,
@@ -129,20 +115,12 @@ class Check:
         Evidence
             With the ``largest_error`` (relative to what is allowed there) and its ``tolerance``.
 
-        Raises
-        ------
-        CheckFailed
-            If an entry is too far off; if something is infinite or not a number; if shapes differ; if there
-            is nothing to compare.
-        InputError
-            If a side is not an array of numbers, or a tolerance is negative or not finite.
-
         Examples
         --------
         >>> check("definition-5", "the cumulative CSD ends at zero").numeric([0.0, 3e-15], 0, atol=1e-12)
         <✓ Definition 5 · numeric · the cumulative CSD ends at zero — largest error 3e-15 (tolerance 1e-12)>
         """
-        return self._record("numeric", numeric.compare(computed, formula, rtol, atol, over))
+        return self._record("numeric", numeric.compare(computed, formula, rtol, atol, text("over", over)))
 
     def statistical(
         self,
@@ -178,13 +156,6 @@ class Check:
             With ``estimate``, ``expected``, ``standard_error`` and ``z`` of the worst entry, the number of
             entries ``compared``, ``sample_size`` and ``seed``.
 
-        Raises
-        ------
-        CheckFailed
-            If some |z| is above the tolerance; if something is infinite or not a number; if shapes differ.
-        InputError
-            With fewer than 30 draws, draws that do not vary, or a standard error that is not positive.
-
         Examples
         --------
         >>> import numpy as np
@@ -212,16 +183,6 @@ def check(statement: str, claim: str = "") -> Check:
     claim : str
         What is checked, in a few words.
 
-    Returns
-    -------
-    Check
-        With the methods `proved`, `certified`, `numeric` and `statistical`.
-
-    Raises
-    ------
-    InputError
-        If ``statement`` is not an id, or ``claim`` is not text.
-
     Examples
     --------
     >>> record = check("definition-3", "orders add up").numeric(3 + 4, 7, atol=0)
@@ -229,7 +190,7 @@ def check(statement: str, claim: str = "") -> Check:
     ('numeric', True)
     """
     if not (isinstance(statement, str) and IDENTIFIER.fullmatch(statement)):
-        raise InputError(f"statement must be an id in lower case such as 'definition-5', not {statement!r}.")
-    if not isinstance(claim, str):
-        raise InputError(f"claim must be a sentence in words, not {type(claim).__name__}.")
-    return Check(statement, claim.strip())
+        raise InputError(
+            f"statement must be an id in lower case such as 'definition-5', but it is {shown(statement)}."
+        )
+    return Check(statement, text("claim", claim).strip())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mme.arguments import number, plain_array, shown
 from mme.errors import InputError
 from mme.evidence.record import Verdict
 
@@ -20,11 +21,7 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None,
     """Judge whether ``|computed - formula| <= atol + rtol |formula|`` in every entry."""
     if rtol is None:
         rtol = DEFAULT_RTOL if atol is None else 0.0
-    atol = 0.0 if atol is None else atol
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not (isinstance(value, int | float | np.number) and 0 <= value < math.inf):
-            raise InputError(f"{name} must be a finite number that is not negative, but it is {value!r}.")
-
+    rtol, atol = number("rtol", rtol, 0), number("atol", 0.0 if atol is None else atol, 0)
     left, right = array_of_numbers(computed, "computed"), array_of_numbers(formula, "formula")
     if right.ndim and left.shape != right.shape:
         return Verdict(False, f"computed has the shape {left.shape} and formula has the shape {right.shape}")
@@ -36,7 +33,7 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None,
 
     error = _floats(np.abs(left - right))
     size = np.broadcast_to(_floats(np.abs(right)), error.shape)
-    allowed = atol + rtol * size if rtol else np.full(error.shape, float(atol))
+    allowed = atol + rtol * size if rtol else np.full(error.shape, atol)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(error == 0, 0.0, error / allowed)
         relative = np.where(error == 0, 0.0, error / size)
@@ -48,8 +45,8 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None,
         "largest_error": float(largest),
         "tolerance": float(tolerance),
         "measure": "relative" if is_relative else "absolute",
-        "rtol": float(rtol),
-        "atol": float(atol),
+        "rtol": rtol,
+        "atol": atol,
         "compared": left.size,
         "shape": list(left.shape),
     } | ({"over": over} if over else {})
@@ -71,10 +68,8 @@ def _summary(passed: bool, details: dict[str, Any], worst: tuple[int, ...]) -> s
 
 def array_of_numbers(value: Any, name: str) -> NDArray[Any]:
     """Return a float or complex array, or an array of Python integers, which subtract exactly."""
-    if hasattr(value, "detach"):  # a torch tensor
-        value = value.detach().cpu()
+    array = plain_array(name, value)
     try:
-        array = np.asarray(value)
         if array.dtype.kind in "biu":
             return array.astype(object)
         if array.dtype.kind == "O":
@@ -86,7 +81,7 @@ def array_of_numbers(value: Any, name: str) -> NDArray[Any]:
             return array.astype(np.result_type(array.dtype, float))
     except (TypeError, ValueError):
         pass
-    raise InputError(f"{name} must be a rectangular array of numbers, but it is {type(value).__name__}.")
+    raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.")
 
 
 def _floats(array: Any) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mme.arguments import plain_array, shown
 from mme.errors import InputError
 from mme.evidence.record import Verdict
 
@@ -62,7 +63,7 @@ def _expressions(value: Any, name: str) -> NDArray[Any]:
     import sympy
 
     try:
-        array = np.array(value, dtype=object)
+        array = np.array(plain_array(name, value) if hasattr(value, "detach") else value, dtype=object)
         entries = np.empty(array.shape, dtype=object)
         for index, entry in np.ndenumerate(array):
             if isinstance(entry, bool | np.bool_):
@@ -73,7 +74,7 @@ def _expressions(value: Any, name: str) -> NDArray[Any]:
     except (TypeError, ValueError, sympy.SympifyError):
         raise InputError(
             f"{name} must hold SymPy expressions, equalities or exact numbers in one rectangular shape, "
-            f"but it is {type(value).__name__}."
+            f"but it is {shown(value)}."
         ) from None
     if any(entry.has(sympy.Float) for entry in entries.flat):
         raise InputError(f"{name} must be exact, but it holds a floating-point number; use .numeric.")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mme.arguments import choice, shown, text
 from mme.errors import InputError
 from mme.result import plain
 
@@ -73,13 +74,7 @@ class Evidence:
         return f"<{self}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON knows it.
-
-        Returns
-        -------
-        dict
-            The attributes, and the ``version`` of this layout. Numbers that JSON lacks become strings.
-        """
+        """Return the attributes as JSON knows them, and the ``version`` of this layout."""
         return {
             "version": SCHEMA_VERSION,
             "statement": self.statement,
@@ -93,22 +88,15 @@ class Evidence:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:
-        """Read a record back.
-
-        Raises
-        ------
-        InputError
-            If the entry is of another version, or lacks a field, or has an unknown level.
-        """
-        version = entry.get("version")
+        """Read a record back; one of another version, without a field or of an unknown level is refused."""
+        version = entry.get("version") if isinstance(entry, Mapping) else None
         if version != SCHEMA_VERSION:
-            raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {version!r}.")
+            raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {shown(version)}.")
         try:
             record = cls(**{name: entry[name] for name in cls.__dataclass_fields__})
         except KeyError as missing:
             raise InputError(f"entry must have the field {missing}, which this record lacks.") from None
-        if record.level not in LEVELS:
-            raise InputError(f"level must be one of {', '.join(LEVELS)}, not {record.level!r}.")
+        choice("level", record.level, LEVELS)
         return record
 
 
@@ -122,6 +110,8 @@ class CheckFailed(AssertionError):
     """
 
     def __init__(self, record: Evidence) -> None:
+        if not isinstance(record, Evidence):
+            raise InputError(f"record must be an Evidence, but it is {shown(record)}.")
         self.record = record
         claim = f"the claim '{record.claim}'" if record.claim else "the claim"
         name = spoken(record.statement)
@@ -136,7 +126,7 @@ def spoken(statement: str) -> str:
     >>> spoken("proposition-1.3"), spoken("haar-trace")
     ('Proposition 1.3', 'Haar trace')
     """
-    numbered = re.fullmatch(r"([a-z]+)-(\d+(?:\.\d+)*)", statement)
+    numbered = re.fullmatch(r"([a-z]+)-(\d+(?:\.\d+)*)", text("statement", statement))
     if numbered:
         return f"{numbered[1].capitalize()} {numbered[2]}"
     words = statement.replace("-", " ")
@@ -156,7 +146,10 @@ def records(notebook: Mapping[str, Any]) -> Iterator[Evidence]:
     >>> list(records({"cells": [{"cell_type": "markdown", "source": "no checks here"}]}))
     []
     """
-    for cell in notebook["cells"]:
+    cells = notebook.get("cells") if isinstance(notebook, Mapping) else None
+    if not isinstance(cells, list | tuple):
+        raise InputError("notebook must be a mapping with a list of cells, as nbformat reads it.")
+    for cell in cells:
         for output in cell.get("outputs", ()):
             entry = output.get("data", {}).get(MIME_TYPE)
             if entry is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mme.arguments import integer, number, real_array
 from mme.errors import InputError
 from mme.evidence.numeric import array_of_numbers, not_finite, short
 from mme.evidence.record import Verdict
@@ -27,8 +28,10 @@ def compare(
     sample_size: int | None,
 ) -> Verdict:
     """Judge whether the estimate lies within ``tolerance`` standard errors of what is expected."""
-    if not (isinstance(tolerance, int | float | np.number) and 0 < tolerance < math.inf):
-        raise InputError(f"tolerance must be a positive number of standard errors, but it is {tolerance!r}.")
+    tolerance = number("tolerance", tolerance, above=0)
+    seed = None if seed is None else integer("seed", seed, 0)
+    if sample_size is not None:
+        sample_size = integer("sample_size", sample_size, FEWEST_SAMPLES)
     values, target = array_of_numbers(samples, "samples"), array_of_numbers(expected, "expected")
     for name, array in (("samples", values), ("expected", target)):
         if wrong := not_finite(array):
@@ -45,8 +48,6 @@ def compare(
         estimate, error, sample_size = _mean(values)
     else:
         estimate, error = values, _given(standard_error, shape, is_complex)
-        if sample_size is not None and sample_size < FEWEST_SAMPLES:
-            raise InputError(f"sample_size must be at least {FEWEST_SAMPLES}, but it is {sample_size}.")
 
     z = (estimate - target) / error
     worst = np.unravel_index(np.argmax(np.abs(z)), z.shape)
@@ -56,7 +57,7 @@ def compare(
         "expected": float(target[worst]),
         "standard_error": float(error[worst]),
         "z": float(z[worst]),
-        "tolerance": float(tolerance),
+        "tolerance": tolerance,
         "compared": z.size,
         "sample_size": sample_size,
         "seed": seed,
@@ -86,9 +87,9 @@ def _mean(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def _given(standard_error: Any, shape: tuple[int, ...], is_complex: bool) -> NDArray[np.float64]:
-    error = array_of_numbers(standard_error, "standard_error").astype(float)
-    if not (np.all(np.isfinite(error)) and np.all(error > 0)):
-        raise InputError("standard_error must be positive and finite; use .numeric where there is none.")
+    error = real_array("standard_error", standard_error).astype(float)
+    if not np.all(error > 0):
+        raise InputError("standard_error must be positive; use .numeric where there is none.")
     if error.ndim and error.shape != shape:
         raise InputError(
             f"standard_error must have the estimate's shape {shape}, but its shape is {error.shape}."

@@ -8,44 +8,29 @@ same shapes as they were before training. torch is imported when a name that nee
 from typing import TYPE_CHECKING
 
 from mme.lazy import lazy_names
+from mme.weights.untrained import untrained_control
 
 if TYPE_CHECKING:
     from mme.networks._torchvision import import_torchvision
     from mme.networks.architectures import ARCHITECTURES, Architecture
-    from mme.networks.cache import cache_folder
-    from mme.networks.control import untrained_control
     from mme.networks.digits import TrainedNetwork, digits_family, train
-    from mme.networks.pretrained import available_pretrained, efficientnet_lite
+    from mme.networks.efficientnet import available_pretrained, efficientnet_lite
     from mme.networks.training import Digits, Recipe, accuracy, digits_images
 
 __all__ = [
-    "ARCHITECTURES",
-    "Architecture",
-    "Digits",
-    "Recipe",
-    "TrainedNetwork",
-    "accuracy",
-    "available_pretrained",
-    "cache_folder",
-    "digits_family",
-    "digits_images",
-    "efficientnet_lite",
-    "import_torchvision",
-    "train",
-    "untrained_control",
-]
+    "ARCHITECTURES", "Architecture", "Digits", "Recipe", "TrainedNetwork", "accuracy", "available_pretrained",
+    "digits_family", "digits_images", "efficientnet_lite", "import_torchvision", "train", "untrained_control",
+]  # fmt: skip
 
 _HOME = {
     "import_torchvision": "_torchvision",
     "ARCHITECTURES": "architectures",
     "Architecture": "architectures",
-    "cache_folder": "cache",
-    "untrained_control": "control",
     "TrainedNetwork": "digits",
     "digits_family": "digits",
     "train": "digits",
-    "available_pretrained": "pretrained",
-    "efficientnet_lite": "pretrained",
+    "available_pretrained": "efficientnet",
+    "efficientnet_lite": "efficientnet",
     "Digits": "training",
     "Recipe": "training",
     "accuracy": "training",

@@ -1,13 +1,14 @@
 """The place where `mme.networks` imports torch, so that its absence is explained once."""
 
-from mme.networks._extra import missing
+from typing import TYPE_CHECKING
 
-try:
+from mme.extras import required
+
+if TYPE_CHECKING:
     import torch
     from torch import nn
-except ModuleNotFoundError as error:
-    if error.name != "torch":  # torch is there but broken: its own message says more
-        raise
-    raise missing("torch") from None
+else:
+    torch = required("torch", "networks", "mme.networks")
+    nn = torch.nn
 
 __all__ = ["nn", "torch"]

@@ -6,12 +6,10 @@ declared. Declaring them here lets the import go through. Models, transforms, da
 the operators themselves still raise torchvision's own error when called.
 """
 
-import importlib
 import sys
 from types import ModuleType
-from typing import Any
 
-from mme.networks._extra import missing
+from mme.extras import required
 from mme.networks._torch import torch
 
 __all__ = ["import_torchvision"]
@@ -21,7 +19,7 @@ SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-declared: list[Any] = []  # a declaration lasts as long as the object that made it
+declared: list[torch.library.Library] = []  # a declaration lasts as long as the object that made it
 
 
 def import_torchvision() -> ModuleType:
@@ -35,7 +33,7 @@ def import_torchvision() -> ModuleType:
 
     Raises
     ------
-    ImportError
+    MissingExtra
         If torchvision is not installed.
 
     Examples
@@ -44,11 +42,7 @@ def import_torchvision() -> ModuleType:
     torch.Size([64, 3, 7, 7])
     """
     try:
-        return importlib.import_module("torchvision")
-    except ModuleNotFoundError as error:
-        if error.name != "torchvision":
-            raise
-        raise missing("torchvision") from None
+        return _imported()
     except RuntimeError as error:
         if FAULT not in str(error):
             raise
@@ -59,4 +53,9 @@ def import_torchvision() -> ModuleType:
     for schema in SCHEMAS:
         library.define(schema)  # type: ignore[no-untyped-call]
     declared.append(library)
-    return importlib.import_module("torchvision")
+    return _imported()
+
+
+def _imported() -> ModuleType:
+    module: ModuleType = required("torchvision", "networks", "mme.networks")
+    return module

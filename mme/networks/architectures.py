@@ -30,12 +30,7 @@ def normalised(layer: nn.Conv2d) -> list[nn.Module]:
 class VGG(nn.Module):
     """Chains of 3 x 3 convolutions, each stage ended by max pooling (Simonyan and Zisserman, 2015).
 
-    Parameters
-    ----------
-    stages : sequence of (int, int)
-        Number of convolutions and their width, stage by stage; an 8 x 8 image allows three stages.
-    batch_norm : bool
-        Normalise after each convolution.
+    `stages` are the number of convolutions and their width, stage by stage; an 8 x 8 image allows three.
 
     Examples
     --------
@@ -69,10 +64,20 @@ class VGG(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
 
-class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut (He et al., 2016)."""
+class ResidualBlock(nn.Module):
+    """A body of convolutions beside a shortcut (He et al., 2016)."""
 
-    expansion = 1
+    expansion = 1  # outputs for each unit of its width
+    body: nn.Module
+    shortcut: nn.Module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Body plus shortcut, rectified."""
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+class BasicBlock(ResidualBlock):
+    """Two 3 x 3 convolutions beside a shortcut."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -83,13 +88,9 @@ class BasicBlock(nn.Module):
         )
         self.shortcut = shortcut(inputs, width, stride)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Body plus shortcut, rectified."""
-        return torch.relu(self.body(x) + self.shortcut(x))
 
-
-class BottleneckBlock(nn.Module):
-    """1 x 1, 3 x 3 and 1 x 1 convolutions beside a shortcut; the last one widens fourfold (He et al., 2016).
+class BottleneckBlock(ResidualBlock):
+    """1 x 1, 3 x 3 and 1 x 1 convolutions beside a shortcut; the last one widens fourfold.
 
     The widening layer has N = 4 M: three quarters of its spectrum are structural zeros.
     """
@@ -108,10 +109,6 @@ class BottleneckBlock(nn.Module):
         )
         self.shortcut = shortcut(inputs, outputs, stride)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Body plus shortcut, rectified."""
-        return torch.relu(self.body(x) + self.shortcut(x))
-
 
 def shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     """The identity where shapes allow it, otherwise a 1 x 1 convolution."""
@@ -121,27 +118,14 @@ def shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 class ResNet(nn.Module):
-    """A stem, stages of residual blocks, global average pooling and a classifier (He et al., 2016).
+    """A stem, stages of `count` residual blocks, global average pooling and a classifier (He et al., 2016).
 
-    Parameters
-    ----------
-    block : type
-        `BasicBlock` or `BottleneckBlock`.
-    count : int
-        Number of blocks in every stage.
-    widths : sequence of int
-        Inner width of the blocks, stage by stage; each stage after the first halves the image.
-    stem : int
-        Width of the first convolution.
-
-    Examples
-    --------
-    >>> ResNet(BottleneckBlock, 1, [4, 8], stem=4)(torch.zeros(2, 1, 8, 8)).shape
-    torch.Size([2, 10])
+    `widths` are the inner widths of the blocks, stage by stage; each stage after the first halves the image.
+    `stem` is the width of the first convolution.
     """
 
     def __init__(
-        self, block: type[BasicBlock] | type[BottleneckBlock], count: int, widths: Sequence[int], stem: int
+        self, block: Callable[..., ResidualBlock], count: int, widths: Sequence[int], stem: int
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(*normalised(convolution(1, stem)), nn.ReLU())
@@ -149,8 +133,9 @@ class ResNet(nn.Module):
         channels = stem
         for stage, width in enumerate(widths):
             for position in range(count):
-                blocks.append(block(channels, width, stride=2 if stage > 0 and position == 0 else 1))
-                channels = block.expansion * width
+                made = block(channels, width, stride=2 if stage > 0 and position == 0 else 1)
+                blocks.append(made)
+                channels = made.expansion * width
         self.blocks = nn.Sequential(*blocks)
         self.classifier = nn.Linear(channels, CLASSES)
         self.reset_parameters()
@@ -187,17 +172,7 @@ class DenseLayer(nn.Module):
 class DenseNet(nn.Module):
     """Three dense blocks with halving transitions between them: DenseNet-BC (Huang et al., 2017).
 
-    Parameters
-    ----------
-    count : int
-        Number of dense layers in every block.
-    growth : int
-        Number of channels that a layer adds.
-
-    Examples
-    --------
-    >>> DenseNet(1, growth=4)(torch.zeros(2, 1, 8, 8)).shape
-    torch.Size([2, 10])
+    Every block has `count` layers, each of which adds `growth` channels.
     """
 
     def __init__(self, count: int, growth: int) -> None:
@@ -268,13 +243,7 @@ class Architecture:
 
     @property
     def rule(self) -> str:
-        """The rule of `mme.networks.untrained_control` that draws weights like the initial ones.
-
-        Examples
-        --------
-        >>> ARCHITECTURES["resnet29"].rule
-        'resnet'
-        """
+        """The rule of `mme.networks.untrained_control` that draws weights like the initial ones."""
         return self.family.lower()
 
 

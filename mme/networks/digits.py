@@ -1,17 +1,26 @@
 """The depth family: small networks trained on handwritten digits, each beside its own initial weights."""
 
-import operator
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mme.arguments import choice, shown
 from mme.errors import InputError
-from mme.networks._progress import progress
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import ARCHITECTURES, Architecture
-from mme.networks.cache import load_or_make, source_digest
-from mme.networks.training import NORMALISED, PLAIN, Recipe, accuracy, fit, own_settings
+from mme.networks.cache import load_or_make, source_key
+from mme.networks.training import (
+    NORMALISED,
+    PLAIN,
+    Recipe,
+    accuracy,
+    checked,
+    own_settings,
+    state_of,
+    trained_from,
+)
+from mme.progress import tracked
 from mme.result import Result
 
 __all__ = ["TrainedNetwork", "digits_family", "train"]
@@ -66,30 +75,14 @@ class TrainedNetwork(Result):
         return sum(parameter.numel() for parameter in self.model().parameters())
 
     def model(self, trained: bool = True) -> nn.Module:
-        """A new module with these weights, ready to use.
-
-        Parameters
-        ----------
-        trained : bool
-            With the weights after training, or before.
-
-        Returns
-        -------
-        torch.nn.Module
-            In evaluation mode. Changing it does not change this record.
-        """
+        """A new module with the weights after training, or before, in evaluation mode."""
         with own_settings():
             model = self.architecture.build()
         model.load_state_dict(self.trained if trained else self.untrained)
         return model.eval()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what can be told in a line of a table: everything but the weights and the seconds.
-
-        Returns
-        -------
-        dict
-        """
+        """Return what can be told in a line of a table: everything but the weights and the seconds."""
         return {
             "name": self.name,
             "family": self.family,
@@ -114,8 +107,8 @@ def digits_family(
     """Small VGG-, ResNet- and DenseNet-style networks of several depths, trained on handwritten digits.
 
     The first call trains them, about a minute on one core; later calls read them from the cache, until the
-    sources of `mme.networks` or the version of torch change. Processes that call it at the same time share
-    the work: each network is trained by one of them.
+    code that trains them or the version of torch changes. Processes that call it at the same time share the
+    work: each network is trained by one of them.
 
     Parameters
     ----------
@@ -126,7 +119,7 @@ def digits_family(
     recipe : Recipe, optional
         How they are trained; the recipe of each architecture when left out.
     cache : bool
-        Whether to read and keep files; see `mme.networks.cache_folder`.
+        Whether to read and keep files; see `mme.store.cache_folder`.
 
     Returns
     -------
@@ -136,7 +129,7 @@ def digits_family(
     Raises
     ------
     InputError
-        If a name is unknown or the seed is no integer from 0 to 2**63 - 1.
+        If a name is unknown, the seed is no integer from 0 to 2**63 - 1, or the recipe is none.
 
     Examples
     --------
@@ -146,18 +139,12 @@ def digits_family(
     """
     if isinstance(names, str):
         names = [names]
-    chosen = [architecture(name) for name in (ARCHITECTURES if names is None else names)]
-    seed = valid_seed(seed)
-    found: dict[str, TrainedNetwork] = {}
-    with progress(len(chosen)) as step:
-        for wait in (False, True):  # first what no other process is training, then what others have finished
-            for one in chosen:
-                if one.name not in found:
-                    step(one.name, len(found))
-                    network = load_or_train(one, seed, recipe, cache, wait)
-                    if network is not None:
-                        found[one.name] = network
-    return {one.name: found[one.name] for one in chosen}
+    if names is not None and not isinstance(names, Iterable):
+        raise InputError(f"names must be names of architectures, but it is {shown(names)}.")
+    chosen = list(dict.fromkeys(ARCHITECTURES if names is None else map(_known, names)))
+    networks = _networks(chosen, seed, recipe, cache)
+    found = {each.name: each for each in tracked(networks, "training on digits", total=len(chosen))}
+    return {name: found[name] for name in chosen}
 
 
 def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool = True) -> TrainedNetwork:
@@ -167,22 +154,12 @@ def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool
     ----------
     name : str
         One of `ARCHITECTURES`.
-    seed : int
-        Seed of the initial weights and of the order of the images. The same seed on the same machine gives
-        the same weights, to the last bit.
-    recipe : Recipe, optional
-        How it is trained; the architecture's own recipe when left out.
-    cache : bool
-        Whether to read and keep a file.
+    seed, recipe, cache, and errors
+        As in `digits_family`. The same seed on the same machine gives the same weights, to the last bit.
 
     Returns
     -------
     TrainedNetwork
-
-    Raises
-    ------
-    InputError
-        If the name is unknown or the seed is no integer from 0 to 2**63 - 1.
 
     Examples
     --------
@@ -190,63 +167,46 @@ def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool
     >>> network.name, network.seed, network.parameters
     ('vgg5', 3, 103210)
     """
-    network = load_or_train(architecture(name), valid_seed(seed), recipe, cache, wait=True)
-    assert network is not None
+    (network,) = _networks([_known(name)], seed, recipe, cache)
     return network
 
 
-def architecture(name: str) -> Architecture:
-    """Look an architecture up by its name."""
-    if name not in ARCHITECTURES:
-        raise InputError(f"the architecture must be one of {', '.join(ARCHITECTURES)}, but is {name!r}.")
-    return ARCHITECTURES[name]
+def _known(name: Any) -> str:
+    return choice("name", name, ARCHITECTURES)
 
 
-def valid_seed(seed: int) -> int:
-    """Check that torch's generators take this seed."""
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        number = -1
-    if isinstance(seed, bool) or not 0 <= number < 2**63:
-        raise InputError(f"seed must be an integer from 0 to 2**63 - 1, but is {seed!r}.")
-    return number
+def _networks(
+    names: Sequence[str], seed: int, recipe: Recipe | None, cache: bool
+) -> Iterator[TrainedNetwork]:
+    """Each network as soon as it is there: first those that no other process is training just now."""
+    _, seed = checked(NORMALISED if recipe is None else recipe, seed)
+    left = list(names)
+    for wait in (False, True):
+        for name in list(left):
+            network = _load_or_train(ARCHITECTURES[name], seed, recipe, cache, wait)
+            if network is not None:
+                left.remove(name)
+                yield network
 
 
-def load_or_train(
+def _load_or_train(
     chosen: Architecture, seed: int, recipe: Recipe | None, cache: bool, wait: bool
 ) -> TrainedNetwork | None:
     """The network, or None when another process trains it just now and we don't wait."""
-    recipe = recipe or (NORMALISED if chosen.batch_norm else PLAIN)
+    if recipe is None:
+        recipe = NORMALISED if chosen.batch_norm else PLAIN
 
     def make() -> dict[str, Any]:
-        return train_from(chosen, seed, recipe)
+        start = time.perf_counter()
+        model, untrained = trained_from(chosen.build, recipe, seed)
+        return {
+            "trained": state_of(model),
+            "untrained": untrained,
+            "train_accuracy": accuracy(model, "train"),
+            "test_accuracy": accuracy(model, "test"),
+            "seconds": time.perf_counter() - start,
+        }
 
-    if cache:
-        key = source_digest(chosen.name, str(seed), repr(recipe))
-        content = load_or_make(f"{chosen.name}-seed{seed}", key, make, wait)
-    else:
-        content = make()
+    key = source_key(chosen.name, str(seed), repr(recipe))
+    content = load_or_make(f"{chosen.name}-seed{seed}", key, make, wait) if cache else make()
     return None if content is None else TrainedNetwork(chosen, seed, **content)
-
-
-def train_from(chosen: Architecture, seed: int, recipe: Recipe) -> dict[str, Any]:
-    """Build at the seed's initial weights, train, and return what `TrainedNetwork` keeps."""
-    start = time.perf_counter()
-    with own_settings():
-        torch.manual_seed(seed)
-        model = chosen.build()
-    untrained = weights(model)
-    fit(model, recipe, seed)
-    return {
-        "trained": weights(model),
-        "untrained": untrained,
-        "train_accuracy": accuracy(model, "train"),
-        "test_accuracy": accuracy(model, "test"),
-        "seconds": time.perf_counter() - start,
-    }
-
-
-def weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of the state dict, which later steps do not change."""
-    return {name: values.clone() for name, values in model.state_dict().items()}

@@ -1,19 +1,26 @@
 """Scikit-learn's handwritten digits, the recipe that networks are trained by, and their accuracy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf
 
+import numpy as np
+
+from mme.arguments import choice, integer, number, shown
 from mme.errors import InputError
-from mme.networks._extra import missing
+from mme.extras import required
 from mme.networks._torch import nn, torch
 
-__all__ = ["NORMALISED", "PLAIN", "Digits", "Recipe", "accuracy", "digits_images", "fit"]
+__all__ = [
+    "NORMALISED", "PLAIN", "Digits", "Recipe", "accuracy", "checked", "checked_module", "correct_answers",
+    "digits_images", "fit", "own_settings", "state_of", "trained_from",
+]  # fmt: skip
 
 TRAIN_IMAGES, TEST_IMAGES = 1347, 450
 SPLIT_SEED = 0
+MOST_EPOCHS = 10_000
+LARGEST_SEED = 2**63 - 1  # that torch's generators take
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +47,12 @@ class Digits:
 def digits_images() -> Digits:
     """Scikit-learn's handwritten digits, always split in the same way.
 
-    Returns
-    -------
-    Digits
-
     Examples
     --------
     >>> digits_images()
     Digits(1347 images to train on, 450 to test on)
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError:
-        raise missing("scikit-learn") from None
+    load_digits = required("sklearn.datasets", "networks", "mme.networks").load_digits
     pixels, classes = load_digits(return_X_y=True)
     images = torch.tensor(pixels, dtype=torch.float32, device="cpu").reshape(-1, 1, 8, 8)
     labels = torch.tensor(classes, dtype=torch.int64, device="cpu")
@@ -75,7 +75,7 @@ class Recipe:
     batch_size : int
         Images in a step; those left over at the end of an epoch are not seen in that epoch.
     momentum : float
-        Share of a step that is carried over to the next one.
+        Share of a step that is carried over to the next one, at most 0.999.
     weight_decay : float
         Decay of all parameters.
 
@@ -97,19 +97,14 @@ class Recipe:
     weight_decay: float = 5e-4
 
     def __post_init__(self) -> None:
-        for name, fits, right in (
-            ("epochs", isinstance(self.epochs, int) and self.epochs >= 1, "an integer above 0"),
-            ("learning_rate", 0 < self.learning_rate < inf, "positive and finite"),
-            (
-                "batch_size",
-                isinstance(self.batch_size, int) and 2 <= self.batch_size <= TRAIN_IMAGES,
-                f"an integer from 2 to {TRAIN_IMAGES}",
-            ),
-            ("momentum", 0 < self.momentum < 1, "between 0 and 1"),
-            ("weight_decay", 0 <= self.weight_decay < inf, "zero or positive, and finite"),
+        for name, value in (
+            ("epochs", integer("epochs", self.epochs, 1, MOST_EPOCHS)),
+            ("learning_rate", number("learning_rate", self.learning_rate, above=0)),
+            ("batch_size", integer("batch_size", self.batch_size, 2, TRAIN_IMAGES)),
+            ("momentum", number("momentum", self.momentum, above=0, most=0.999)),
+            ("weight_decay", number("weight_decay", self.weight_decay, 0)),
         ):
-            if not fits:
-                raise InputError(f"{name} must be {right}, but is {getattr(self, name)!r}.")
+            object.__setattr__(self, name, value)  # as Python's own numbers
 
 
 NORMALISED = Recipe()
@@ -117,18 +112,41 @@ NORMALISED = Recipe()
 PLAIN = Recipe(epochs=12, learning_rate=0.03, batch_size=32)
 
 
+def checked_module(model: nn.Module) -> nn.Module:
+    """Return the model if it is one."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model must be a torch.nn.Module, but it is {shown(model)}.")
+    return model
+
+
+def checked(recipe: Recipe, seed: int) -> tuple[Recipe, int]:
+    """Return both if they can be used."""
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"recipe must be a Recipe, but it is {shown(recipe)}.")
+    return recipe, integer("seed", seed, 0, LARGEST_SEED)
+
+
+def trained_from(
+    build: Callable[[], nn.Module], recipe: Recipe, seed: int
+) -> tuple[nn.Module, dict[str, torch.Tensor]]:
+    """Train a network from the seed's initial weights; return it and the weights that it began with."""
+    with own_settings():
+        torch.manual_seed(seed)
+        model = build()
+    untrained = state_of(model)
+    fit(model, recipe, seed)
+    return model, untrained
+
+
+def state_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of the state dict, which later steps do not change."""
+    return {name: values.clone() for name, values in model.state_dict().items()}
+
+
 def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
     """Train a network in place, on one thread, so that the number of cores does not change the result.
 
-    It ends in evaluation mode.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Takes images, shape (n, 1, 8, 8), to scores, shape (n, 10).
-    recipe : Recipe
-    seed : int
-        Seed of the order of the images.
+    It ends in evaluation mode. The seed is that of the order of the images.
 
     Examples
     --------
@@ -137,7 +155,11 @@ def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
     >>> accuracy(model) > 0.8
     True
     """
+    recipe, seed = checked(recipe, seed)
     digits = digits_images()
+    _answers(model, digits.test_images[:2], digits.test_labels[:2])  # refuses what takes no images
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError("model must have parameters that require a gradient, but has none.")
     images, labels = digits.train_images.to(memory_format=torch.channels_last), digits.train_labels
     # Channels last is a fifth faster at this size; torch's annotations do not know the argument.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -176,7 +198,8 @@ def accuracy(model: nn.Module, part: str = "test") -> float:
     Parameters
     ----------
     model : torch.nn.Module
-        Takes images, shape (n, 1, 8, 8), to scores, shape (n, 10). It stays in the mode that it is in.
+        Takes images, shape (n, 1, 8, 8), to scores, shape (n, 10). It is used in evaluation mode, and stays
+        in the mode that it is in.
     part : {"test", "train"}
         Which images.
 
@@ -188,7 +211,7 @@ def accuracy(model: nn.Module, part: str = "test") -> float:
     Raises
     ------
     InputError
-        If the part is unknown.
+        If the part is unknown, or the model does not take images to scores.
 
     Examples
     --------
@@ -196,26 +219,37 @@ def accuracy(model: nn.Module, part: str = "test") -> float:
     >>> 0 <= accuracy(ARCHITECTURES["vgg5"].build()) < 0.5
     True
     """
-    if part not in ("test", "train"):
-        raise InputError(f"part must be 'test' or 'train', but is {part!r}.")
+    return float(correct_answers(model, part).mean())
+
+
+def correct_answers(model: nn.Module, part: str = "test") -> np.ndarray:
+    """Which of the digits a network tells right, as `accuracy` counts them: an array of bool."""
+    choice("part", part, ("test", "train"))
     digits = digits_images()
-    images, labels = (
-        (digits.test_images, digits.test_labels)
-        if part == "test"
-        else (digits.train_images, digits.train_labels)
-    )
-    for parameter in model.parameters():
-        images = images.to(parameter)  # the model's own precision and device
-        break
-    modes = {layer: layer.training for layer in model.modules()}
+    if part == "test":
+        return _answers(model, digits.test_images, digits.test_labels)
+    return _answers(model, digits.train_images, digits.train_labels)
+
+
+def _answers(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
+    """Which images a network, in evaluation mode for the moment, calls by their label."""
+    modes = {layer: layer.training for layer in checked_module(model).modules()}
     model.eval()
     try:
-        with torch.no_grad():
-            right = int((model(images).argmax(dim=1).cpu() == labels).sum())
+        with own_settings(), torch.no_grad():
+            own = next((each for each in model.parameters() if each.is_floating_point()), images)
+            scores = model(images.to(own))  # its precision and device
+            if scores.shape != (len(images), 10):
+                raise TypeError(f"its scores have the shape {tuple(scores.shape)}")
+            return np.asarray((scores.argmax(dim=1).cpu() == labels).numpy())
+    except Exception as error:  # the model is anyone's code
+        reason = (str(error).splitlines() or [""])[0].rstrip(".:")
+        raise InputError(
+            f"model must take images of shape (n, 1, 8, 8) to scores of shape (n, 10), but fails: {reason}."
+        ) from error
     finally:
         for layer, training in modes.items():
             layer.training = training
-    return right / len(labels)
 
 
 @contextmanager

@@ -1,8 +1,10 @@
-"""Changes of a network whose effect is known: some keep its function, some its spectrum, some neither.
+"""Changes of a network whose effect is known, and networks made smaller step by step.
 
 `fold_batch_norm`, `permute_hidden_units`, `rescale_before_norm` and `rescale_pairs` keep the function;
-`prune` and `quantise` change it. All return a new network and leave the given one as it is. torch is imported
-when a name that needs it is first used; `prune` and `quantise` work on plain arrays without it.
+`prune`, `quantise`, `truncate_rank` and `remove_units` change it. All return a new network and leave the
+given one as it is. `retrain` trains on without giving back what was taken away; `ladder` measures a network
+at rising shares, and `stopping` says where the equivalence test would stop and where accuracy falls. torch is
+imported when a name that needs it is first used; `prune`, `quantise` and `truncate_rank` do without it.
 """
 
 from typing import TYPE_CHECKING
@@ -10,28 +12,23 @@ from typing import TYPE_CHECKING
 from mme.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from mme.transforms.folding import fold_batch_norm
-    from mme.transforms.permutation import permute_hidden_units
-    from mme.transforms.pruning import prune
-    from mme.transforms.quantisation import quantise
-    from mme.transforms.scaling import rescale_before_norm, rescale_pairs
+    from mme.transforms.retraining import retrain
+    from mme.transforms.scaling import fold_batch_norm, rescale_before_norm, rescale_pairs
+    from mme.transforms.steps import Step, Stopping, ladder, stopping
+    from mme.transforms.tensors import prune, quantise, truncate_rank
+    from mme.transforms.units import permute_hidden_units, remove_units
 
 __all__ = [
-    "fold_batch_norm",
-    "permute_hidden_units",
-    "prune",
-    "quantise",
-    "rescale_before_norm",
-    "rescale_pairs",
-]
+    "Step", "Stopping", "fold_batch_norm", "ladder", "permute_hidden_units", "prune", "quantise",
+    "remove_units", "rescale_before_norm", "rescale_pairs", "retrain", "stopping", "truncate_rank",
+]  # fmt: skip
 
-_HOME = {
-    "fold_batch_norm": "folding",
-    "permute_hidden_units": "permutation",
-    "prune": "pruning",
-    "quantise": "quantisation",
-    "rescale_before_norm": "scaling",
-    "rescale_pairs": "scaling",
+_NAMES = {
+    "retraining": ("retrain",),
+    "scaling": ("fold_batch_norm", "rescale_before_norm", "rescale_pairs"),
+    "steps": ("Step", "Stopping", "ladder", "stopping"),
+    "tensors": ("prune", "quantise", "truncate_rank"),
+    "units": ("permute_hidden_units", "remove_units"),
 }
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__getattr__, __dir__ = lazy_names(__name__, {name: home for home, names in _NAMES.items() for name in names})

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeGuard
 
 from mme.errors import InputError
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import VGG
+from mme.networks.training import checked_module
+from mme.weights.parts import refuse_parts
 
 __all__ = ["Link", "WeightLayer", "hidden_links", "normalised_layers", "sequences"]
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+WEIGHT_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 # f(c x) = c f(x) for c > 0, unit by unit
 HOMOGENEOUS = (
@@ -31,11 +34,7 @@ Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 class Link:
     """Two weight layers, of which the second reads nothing but the units of the first.
 
-    Attributes
-    ----------
-    first, second : convolution or linear layer
-    between : tuple of modules
-        What stands between them; all of it acts unit by unit.
+    All that stands between them acts unit by unit.
     """
 
     first: WeightLayer
@@ -48,7 +47,7 @@ class Link:
         return int(self.first.weight.shape[0])
 
     @property
-    def norms(self) -> tuple[nn.Module, ...]:
+    def norms(self) -> tuple[Norm, ...]:
         """The batch normalisations among what stands between."""
         return tuple(layer for layer in self.between if isinstance(layer, NORMS))
 
@@ -57,12 +56,24 @@ class Link:
         """Whether the units may be multiplied by a positive number before what stands between, or after."""
         return all(isinstance(layer, (*HOMOGENEOUS, nn.Flatten)) for layer in self.between)
 
-    def read_units(self, order: torch.Tensor | None = None, factor: float = 1.0) -> None:
-        """Let the second layer expect the units in another order, or multiplied by 1/factor."""
-        weights = self.second.weight.data
-        by_unit = weights.reshape(len(weights), self.units, -1)
-        by_unit = by_unit if order is None else by_unit[:, order]
-        self.second.weight.data = (by_unit * factor).reshape(weights.shape)
+    def take(self, units: torch.Tensor) -> None:
+        """Keep these hidden units, in this order, with everything that belongs to them."""
+        weights, places = self.second.weight.data, units.to(self.second.weight.device)
+        by_unit = weights.reshape(len(weights), self.units, -1)[:, places]
+        self.second.weight.data = by_unit.reshape(len(weights), -1, *weights.shape[2:])
+        _resize(self.second, "in", int(self.second.weight.shape[1]))
+        for layer in (self.first, *self.norms):
+            for values in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)):
+                if values.ndim:  # the counter of batches has no axis
+                    values.data = values.data[units.to(values.device)]
+        _resize(self.first, "out", len(units))
+        for norm in self.norms:
+            norm.num_features = len(units)
+
+
+def _resize(layer: WeightLayer, side: str, size: int) -> None:
+    """Let the layer's own record of its size agree with its weights."""
+    setattr(layer, f"{side}_{'features' if isinstance(layer, nn.Linear) else 'channels'}", size)
 
 
 def sequences(model: nn.Module) -> Iterator[list[nn.Module]]:
@@ -70,62 +81,28 @@ def sequences(model: nn.Module) -> Iterator[list[nn.Module]]:
 
     A chain is an `nn.Sequential`, with those inside it unrolled. The VGG networks of `mme.networks` flatten
     an image of one pixel at the end of their chain, and their classifier follows it.
-
-    Examples
-    --------
-    >>> [len(layers) for layers in sequences(nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU())))]
-    [2]
     """
-    inner = {
-        id(child)
-        for layer in model.modules()
-        if _is_chain(layer)
-        for child in layer.children()
-        if _is_chain(child)
-    }
+    chains = [layer for layer in model.modules() if _is_chain(layer)]
+    inner = {id(child) for chain in chains for child in chain.children()}
     ends = {id(layer.features): layer.classifier for layer in model.modules() if isinstance(layer, VGG)}
-    for layer in model.modules():
-        if _is_chain(layer) and id(layer) not in inner:
-            layers = list(_unrolled(layer))
-            yield [*layers, nn.Flatten(), ends[id(layer)]] if id(layer) in ends else layers
+    for chain in chains:
+        if id(chain) not in inner:
+            layers = list(_unrolled(chain))
+            yield [*layers, nn.Flatten(), ends[id(chain)]] if id(chain) in ends else layers
 
 
 def hidden_links(model: nn.Module) -> list[Link]:
-    """Find the pairs of weight layers that follow each other in a chain.
+    """Find the pairs of weight layers that follow each other in a chain, in order.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-
-    Returns
-    -------
-    list of Link
-        In order. Units that something else reads too (residual streams, concatenations) are in none.
-
-    Raises
-    ------
-    InputError
-        If the model is no module, or has no such pair.
-
-    Examples
-    --------
-    >>> [link.units for link in hidden_links(nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3)))]
-    [5]
+    Units that something else reads too (residual streams, concatenations) are in none.
     """
-    if not isinstance(model, nn.Module):
-        raise InputError(f"model must be a torch.nn.Module, but it is a {type(model).__name__}.")
     links: list[Link] = []
-    chains = list(sequences(model))
-    uses = Counter(id(layer) for layers in chains for layer in layers)
+    chains, uses = _chains(model)
     for layers in chains:
         first: WeightLayer | None = None
         between: list[nn.Module] = []
         for layer in layers:
-            if (
-                isinstance(layer, (*CONVOLUTIONS, nn.Linear))
-                and getattr(layer, "groups", 1) == 1
-                and uses[id(layer)] == 1
-            ):
+            if isinstance(layer, WEIGHT_LAYERS) and getattr(layer, "groups", 1) == 1 and uses[id(layer)] == 1:
                 if first is not None and _fits(first, between, layer):
                     links.append(Link(first, tuple(between), layer))
                 first, between = layer, []
@@ -142,35 +119,13 @@ def hidden_links(model: nn.Module) -> list[Link]:
 
 
 def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
-    """Find the weight layers that a batch normalisation follows directly, each with it.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-
-    Returns
-    -------
-    list of (layer, normalisation)
-
-    Raises
-    ------
-    InputError
-        If the model is no module, has no such pair, or one keeps no running statistics.
-
-    Examples
-    --------
-    >>> len(normalised_layers(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU())))
-    1
-    """
-    if not isinstance(model, nn.Module):
-        raise InputError(f"model must be a torch.nn.Module, but it is a {type(model).__name__}.")
-    chains = list(sequences(model))
-    uses = Counter(id(layer) for layers in chains for layer in layers)
+    """Find the weight layers that a batch normalisation follows directly, each with it."""
+    chains, uses = _chains(model)
     pairs = [
         (layer, norm)
         for layers in chains
         for layer, norm in pairwise(layers)
-        if isinstance(layer, (*CONVOLUTIONS, nn.Linear)) and isinstance(norm, NORMS)
+        if isinstance(layer, WEIGHT_LAYERS) and isinstance(norm, NORMS)
         if uses[id(layer)] == uses[id(norm)] == 1
     ]
     if not pairs:
@@ -180,18 +135,22 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
         )
     for _, norm in pairs:
         if norm.running_mean is None or norm.running_var is None:
-            raise InputError(
-                "model must keep running statistics in its batch normalisations (track_running_stats)."
-            )
+            raise InputError("model must keep running statistics in its batch normalisations.")
     return pairs
 
 
-def _is_chain(layer: nn.Module) -> bool:
+def _chains(model: nn.Module) -> tuple[list[list[nn.Module]], Counter[int]]:
+    """The chains of a network, and how often each layer stands in them."""
+    refuse_parts("model", checked_module(model).state_dict())
+    chains = list(sequences(model))
+    return chains, Counter(id(layer) for layers in chains for layer in layers)
+
+
+def _is_chain(layer: nn.Module) -> TypeGuard[nn.Sequential]:
     return isinstance(layer, nn.Sequential) and type(layer).forward is nn.Sequential.forward
 
 
-def _unrolled(chain: nn.Module) -> Iterator[nn.Module]:
-    assert isinstance(chain, nn.Sequential)
+def _unrolled(chain: nn.Sequential) -> Iterator[nn.Module]:
     for layer in chain:  # not `children`, which leaves out a layer that comes a second time
         if _is_chain(layer):
             yield from _unrolled(layer)

@@ -33,6 +33,11 @@ class StoredTensor:
         The same for two names of one tensor.
     fingerprint : str, optional
         Stands for the numbers where they follow from a recipe, such as a seed.
+    note : str
+        How the weight was made from what is stored, such as ``"weight norm: g v/‖v‖"``; empty where it is
+        stored as it is.
+    effective : bool
+        Whether it is what the network computes with, outputs first: no rule is applied to it again.
 
     Examples
     --------
@@ -49,6 +54,8 @@ class StoredTensor:
     skip: str = ""
     location: Hashable | None = None
     fingerprint: str | None = None
+    note: str = ""
+    effective: bool = False
 
     @property
     def size(self) -> int:
@@ -79,6 +86,10 @@ class Checkpoint(Mapping[str, StoredTensor]):
     rule : str, optional
         The rule of `mme.networks.untrained_control` by which its weights were drawn before training, where
         that is known.
+    lora_scale : float or mapping of str to float, optional
+        The factor of B A where a file holds LoRA factors: alpha/r, from ``adapter_config.json``. In a mapping
+        the keys are regular expressions for the end of a module's path, as in PEFT's ``alpha_pattern``, the
+        first that fits counts, and ``""`` fits every module.
 
     Examples
     --------
@@ -88,11 +99,17 @@ class Checkpoint(Mapping[str, StoredTensor]):
     """
 
     def __init__(
-        self, name: str, format: str, tensors: Iterable[StoredTensor], rule: str | None = None
+        self,
+        name: str,
+        format: str,
+        tensors: Iterable[StoredTensor],
+        rule: str | None = None,
+        lora_scale: float | Mapping[str, float] | None = None,
     ) -> None:
         self.name = name
         self.format = format
         self.rule = rule
+        self.lora_scale = lora_scale
         self._tensors = {tensor.name: tensor for tensor in tensors}
 
     def __getitem__(self, name: str) -> StoredTensor:

@@ -152,7 +152,7 @@ def test_odd_sides_are_refused_over_the_quaternions() -> None:
 def test_bad_orders_are_refused(F: Field, d: object) -> None:
     calls = [F.real_dimension, F.group_dimension, F.size, F.identity, F.ginibre, F.haar, F.gaussian_hermitian]
     for call in [*calls, F.gaussian_skew_hermitian, F.lie_basis, F.log_group_volume, F.group_volume]:
-        with pytest.raises(InputError, match=r"^d must be an integer of at least 1, but it is "):
+        with pytest.raises(InputError, match=r"^d must be an integer .* 1.*, but it is "):
             call(d)  # type: ignore[arg-type]
 
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import socket
 import sys
-import urllib.error
+import threading
+import time
 from email.message import Message
 from pathlib import Path
 
@@ -14,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.numpy import save_file  # noqa: E402
 
-from mme.checkpoints import Checkpoint  # noqa: E402
+from mme.checkpoints import Checkpoint, libraries  # noqa: E402
 from mme.checkpoints.hubs import is_hub_name, open_hub  # noqa: E402
 from mme.ensembles import layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
@@ -71,13 +73,8 @@ def test_trained_weights_are_read_from_torchs_folder(
     torch.save(state, hub_folder / "made.pth")
     digest = hashlib.sha256((hub_folder / "made.pth").read_bytes()).hexdigest()[:8]
     (hub_folder / "made.pth").rename(hub_folder / f"resnet18-{digest}.pth")
-    entry = models.ResNet18_Weights.IMAGENET1K_V1
-
-    class Entry:
-        url = f"https://nowhere/resnet18-{digest}.pth"
-        get_state_dict = entry.get_state_dict
-
-    monkeypatch.setattr("mme.checkpoints.torchvision_hub._entry", lambda *names: Entry)
+    url = f"https://nowhere/resnet18-{digest}.pth"
+    monkeypatch.setattr("mme.checkpoints.torchvision_hub._url", lambda *names: url)
     found = open_hub("torchvision:resnet18")
     assert isinstance(found, Checkpoint)
     assert (found.name, found.rule) == ("resnet18", "resnet")
@@ -91,14 +88,11 @@ def test_damaged_downloads_are_told(hub_folder: Path) -> None:
 
 
 def test_what_is_missing_offline_is_said(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*arguments: object, **options: object) -> None:
-        raise urllib.error.URLError("no network")
-
-    monkeypatch.setattr("torch.hub.urlopen", offline)
+    monkeypatch.setattr("mme.checkpoints.torchvision_hub.is_reachable", lambda url: False)
     with pytest.raises(InputError) as caught:
         open_hub("torchvision:vgg11")
     said = str(caught.value)
-    assert "no network" in said
+    assert "no connection" in said
     assert f"put https://download.pytorch.org/models/vgg11-8a719046.pth at {hub_folder}" in said
     assert "torchvision:vgg11@untrained" in said
     assert list(hub_folder.iterdir()) == []
@@ -118,6 +112,7 @@ def test_interrupted_downloads_leave_nothing(hub_folder: Path, monkeypatch: pyte
         def read(self, size: int) -> bytes:
             raise ConnectionResetError("connection lost")
 
+    monkeypatch.setattr("mme.checkpoints.torchvision_hub.is_reachable", lambda url: True)
     monkeypatch.setattr("torch.hub.urlopen", lambda *arguments, **options: Breaking())
     with pytest.raises(InputError, match="connection lost"):
         open_hub("torchvision:vgg11")
@@ -177,19 +172,61 @@ def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_hugging_face_networks_that_are_here(hugging_face: Path) -> None:
+@pytest.fixture
+def snapshot(hugging_face: Path) -> Path:
+    """Where that copy has the files of someone/net."""
     commit = "0123456789abcdef0123456789abcdef01234567"
     folder = hugging_face / "models--someone--net"
-    snapshot = folder / "snapshots" / commit
-    snapshot.mkdir(parents=True)
+    (folder / "snapshots" / commit).mkdir(parents=True)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(commit)
-    weights = {"fc.weight": np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)}
-    save_file(weights, snapshot / "model.safetensors")
-    (snapshot / "config.json").write_text(json.dumps({"architectures": ["Net"]}))
+    (folder / "snapshots" / commit / "config.json").write_text(json.dumps({"architectures": ["Net"]}))
+    return folder / "snapshots" / commit
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_hugging_face_networks_that_are_here(snapshot: Path, file: str) -> None:
+    weights = {"fc.weight": torch.randn(3, 4)}
+    if file.endswith(".bin"):
+        torch.save(weights, snapshot / file)
+    else:
+        save_file({"fc.weight": weights["fc.weight"].numpy()}, snapshot / file)
     found = open_hub("hf:someone/net")
     assert found.name == "someone/net"
-    assert np.array_equal(found["fc.weight"].read(), weights["fc.weight"])
+    assert np.array_equal(found["fc.weight"].read(), weights["fc.weight"].numpy())
+
+
+@pytest.mark.parametrize("name", ["hf:someone/net", "hf:someone/absent", "timm:resnet18.a1_in1k"])
+def test_being_offline_is_said_at_once(
+    name: str, hugging_face: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The libraries themselves would try for minutes."""
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("mme.checkpoints.hubs.is_reachable", lambda url: False)
+    begin = time.monotonic()
+    with pytest.raises(InputError, match=r"is not here and cannot be fetched \(no connection\)"):
+        open_hub(name)
+    assert time.monotonic() - begin < 5
+    assert not hub.constants.HF_HUB_OFFLINE
+
+
+def test_whether_there_is_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "getproxies", dict)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert libraries.is_reachable(f"https://127.0.0.1:{port}/net")
+    assert not libraries.is_reachable(f"https://127.0.0.1:{port}/net")
+    answer = threading.Event()
+
+    def never(*arguments: object) -> None:
+        answer.wait(60)
+        raise OSError
+
+    monkeypatch.setattr(libraries, "PATIENCE", 0.05)
+    monkeypatch.setattr("socket.create_connection", never)
+    assert not libraries.is_reachable("https://127.0.0.1/net")
+    answer.set()
 
 
 def test_hugging_face_networks_that_are_not(hugging_face: Path) -> None:

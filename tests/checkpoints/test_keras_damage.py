@@ -99,7 +99,7 @@ def test_a_text_heap_that_leads_nowhere_is_refused(dense):
     heap = content.index(b"GCOL")
     content[heap + 32 : heap + 96] = bytes(64)  # the HDF5 library would read such a heap for ever
     dense.write_bytes(content)
-    with pytest.raises(InputError, match=f"its text heap at byte {heap} is damaged"):
+    with pytest.raises(InputError, match=f"is damaged: a text heap at byte {heap}"):
         read_keras(dense)
 
 
@@ -111,34 +111,22 @@ def test_a_weight_that_changes_while_it_is_in_use_is_refused(tmp_path):
         tensor.read()
 
 
-def test_layers_that_are_listed_but_missing_are_named(tmp_path):
-    path = listed(tmp_path / "net.h5", {"fc": {"fc/kernel:0": normal(3, 4)}})
-    with h5py.File(path, "a") as file:
-        del file["fc/fc/kernel:0"]
-    with pytest.raises(InputError, match=r"lists a weight 'fc/kernel:0', but holds no numbers for it"):
-        read_keras(path)
-    with h5py.File(path, "a") as file:
-        del file["fc"]
-    with pytest.raises(InputError, match="lists a layer 'fc', but holds no weights"):
-        read_keras(path)
-
-
 def test_nan_weights_are_named(tmp_path):
     kernel = normal(3, 4)
     kernel[2, 1] = np.nan
     path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [kernel])})
     with pytest.raises(InputError, match="layer 'fc/kernel' has NaN or infinite weights"):
-        layer_matrix_ensemble(read_keras(path))
+        layer_matrix_ensemble(read_keras(path)).measured()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"is empty; a \.keras, \.weights\.h5 or \.h5 file is expected"),
-        (b"hello, this is a text", "is no HDF5 file: it does not begin as one"),
-        (b"\x89HDF\r\n\x1a\n", "is no HDF5 file"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(200), "superblock is damaged"),
-        (b"PK\x03\x04" + bytes(200), r"no readable Keras archive"),
+        (b"", "is neither a Keras archive nor an HDF5 file"),
+        (b"hello, this is a text", "is neither a Keras archive nor an HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n", "is no readable HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(200), "is no readable HDF5 file"),
+        (b"PK\x03\x04" + bytes(200), "is no readable Keras file"),
     ],
 )
 def test_what_is_no_model_is_refused(tmp_path, content, message):
@@ -156,9 +144,6 @@ def test_other_hdf5_and_zip_files_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(InputError, match=r"is a zip file without config\.json"):
-        read_keras(tmp_path / "net.keras")
-    archived(tmp_path, {"layers/dense": ("fc", [normal(3, 4)])}, ["no", "model"])
-    with pytest.raises(InputError, match=r"config\.json must describe a model, but it holds list"):
         read_keras(tmp_path / "net.keras")
 
 

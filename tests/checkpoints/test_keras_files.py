@@ -20,7 +20,7 @@ LAYOUTS = [
     ("Conv2DTranspose", "conv2d_transpose", (5, 6, 3, 4), (3, 4, 5, 6), lambda o, i, y, x: (y, x, o, i),
      "ConvTranspose2d"),
     ("DepthwiseConv1D", "depthwise_conv1d", (5, 3, 2), (6, 1, 5), lambda o, i, x: (x, o // 2, o % 2),
-     "DepthwiseConv1D"),
+     "Conv1d"),
     ("DepthwiseConv2D", "depthwise_conv2d", (5, 6, 3, 2), (6, 1, 5, 6),
      lambda o, i, y, x: (y, x, o // 2, o % 2), "Conv2d"),
     ("LSTM", "lstm", (3, 8), (8, 3), lambda o, i: (i, o), "LSTM"),
@@ -70,7 +70,7 @@ def test_separable_convolutions_and_recurrent_layers_have_two_kernels(tmp_path):
         "gru/gru_cell/kernel": (12, 6),
         "gru/gru_cell/recurrent_kernel": (12, 4),
     }
-    assert checkpoint["gru/gru_cell/bias"].skip == "a bias"
+    assert checkpoint["gru/gru_cell/bias"].skip == "the variable 'bias', which is no kernel"
     np.testing.assert_array_equal(checkpoint["sep/pointwise_kernel"].read()[..., 0, 0], pointwise[0, 0].T)
     np.testing.assert_array_equal(checkpoint["gru/gru_cell/recurrent_kernel"].read(), recurrent.T)
 
@@ -92,7 +92,13 @@ def test_attention_maps_inputs_to_all_heads_and_back(tmp_path, kind, prefix):
     np.testing.assert_allclose(projected, np.einsum("i,ihd->hd", inputs, query).ravel(), rtol=1e-5)
     back = checkpoint["mha/attention_output/kernel"].read() @ heads.ravel()
     np.testing.assert_allclose(back, np.einsum("hd,hdo->o", heads, output), rtol=1e-5)
-    assert checkpoint["mha/query/bias"].skip == "a bias"
+    assert checkpoint["mha/query/bias"].skip == "the variable 'bias', which is no kernel"
+    weights = {"mha/query/kernel:0": query, "mha/attention_output/kernel:0": output}
+    config = model(layer("MultiHeadAttention", "mha"))
+    for described in (config, None):  # in a .h5, whole or weights only
+        other = read_keras(listed(tmp_path / "net.h5", {"mha": weights}, described))
+        for name, tensor in other.items():
+            np.testing.assert_array_equal(tensor.read(), checkpoint[name].read())
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,10 @@ def test_the_equation_tells_the_outputs(tmp_path, equation, shape, expected):
         "ein/kernel"
     ]
     assert tensor.shape == tensor.read().shape == expected
+    assert tensor.note == ""
+    weights_only = nested(tmp_path / "net.weights.h5", {"layers/einsum_dense": ("ein", [normal(*shape)])})
+    note = read_keras(weights_only)["ein/kernel"].note
+    assert note == "taken with its inputs first, for the file does not name the equation" * (len(shape) > 2)
 
 
 @pytest.mark.parametrize(
@@ -120,13 +130,28 @@ def test_the_equation_tells_the_outputs(tmp_path, equation, shape, expected):
         ((5, 5, 3, 4), 4, (4, 3, 5, 5)),
         ((5, 5, 3, 4), None, (4, 3, 5, 5)),
         ((5, 5, 3, 4), 3, (3, 4, 5, 5)),
-        ((5, 5, 3, 4), 12, (12, 1, 5, 5)),
     ],
 )
-def test_a_bias_tells_what_an_unknown_layer_may_be(tmp_path, shape, bias, expected):
-    variables = [normal(*shape)] + ([] if bias is None else [normal(bias)])
-    tensor = read_keras(nested(tmp_path / "net.weights.h5", {"stem": ("stem", variables)}))["stem/0"]
+def test_a_kernel_of_an_unknown_layer_is_taken_as_kerass_own_and_says_so(tmp_path, shape, bias, expected):
+    biases = {} if bias is None else {"stem/bias:0": normal(bias)}
+    path = listed(tmp_path / "net.h5", {"stem": {"stem/kernel:0": normal(*shape)} | biases})
+    tensor = read_keras(path)["stem/kernel"]
     assert tensor.shape == tensor.read().shape == expected
+    assert tensor.note.endswith("for the file does not name the layer's class")
+
+
+def test_what_the_file_does_not_name_is_left_out_and_read_from_the_whole_model(tmp_path):
+    """The export that the reason names brings the layer back."""
+    layers = {"stem": ("stem", [normal(3, 3, 4, 5)])}
+    unknown = read_keras(nested(tmp_path / "net.weights.h5", layers))["stem/0"]
+    assert unknown.skip == (
+        "the variable '0', of no layer of Keras's own that the file names: model.save('net.keras') tells the "
+        "layers' classes, and numpy.savez saves what has its outputs first"
+    )
+    whole = archived(tmp_path, layers, model(layer("Conv2DTranspose", "stem")))
+    assert read_keras(whole)["stem/kernel"].shape == (4, 5, 3, 3)
+    own = layer("Dense", "stem") | {"module": "my.layers"}
+    assert list(read_keras(archived(tmp_path, layers, model(own)))) == ["stem/0"]
 
 
 def test_attributes_of_a_model_are_told_by_the_layers_own_names(tmp_path):
@@ -152,8 +177,8 @@ def test_what_is_no_kernel_is_left_out(tmp_path):
     }
     checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
     assert {name: tensor.skip for name, tensor in checkpoint.items() if len(tensor.shape) > 1} == {
-        "slope/0": "a variable, which is no kernel",
-        "int8/kernel": "quantised, and its scale is not one number for each output",
+        "slope/0": "the variable '0', which is no kernel",
+        "int8/kernel": "whole numbers (int8), whose scale is not known",
         "fc/kernel": "",
     }
     assert not any("adam" in name for name in checkpoint)
@@ -185,7 +210,7 @@ def test_layers_come_in_the_order_of_the_model(tmp_path):
 def test_layers_of_one_name_keep_their_places_as_names(tmp_path):
     layers = {"a/dense": ("fc", [normal(2, 3)]), "b/dense": ("fc", [normal(2, 3)])}
     checkpoint = read_keras(nested(tmp_path / "net.weights.h5", layers))
-    assert list(checkpoint) == ["a/dense/vars/0", "b/dense/vars/0"]
+    assert list(checkpoint) == ["/a/dense/vars/0", "/b/dense/vars/0"]
 
 
 def test_whole_models_of_keras_2_are_read_with_their_inner_models(tmp_path):
@@ -221,11 +246,15 @@ def test_weights_only_of_keras_2_are_told_by_their_names(tmp_path, chunked):
     checkpoint = read_keras(listed(tmp_path / "net.h5", layers, chunked=chunked))
     assert {name: tensor.shape for name, tensor in checkpoint.items() if len(tensor.shape) > 1} == {
         "conv2d_transpose_1/kernel": (4, 5, 3, 3),
-        "block1_conv1/block1_conv1_W_1": (5, 4, 3, 3),
+        "block1_conv1/kernel": (5, 4, 3, 3),
         "sep/depthwise_kernel": (8, 1, 3, 3),
         "sep/pointwise_kernel": (5, 8, 1, 1),
         "up/kernel": (4, 5, 3, 3),
     }
+    assert checkpoint["conv2d_transpose_1/kernel"].note == ""
+    assert checkpoint["up/kernel"].note == (
+        "taken as transposed, for the file does not name the layer's class"
+    )
 
 
 def test_short_floats_and_other_orders_of_bytes_are_read(tmp_path):

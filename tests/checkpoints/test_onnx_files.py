@@ -4,12 +4,12 @@ import sys
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import from_numpy, nn
 from torch.nn.functional import conv_transpose2d
 
 from mme.checkpoints.onnx_files import read_onnx
-from mme.checkpoints.onnx_records import read_model
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 
@@ -77,38 +77,73 @@ def test_a_grouped_transposed_convolution_maps_pixels_as_torch_does(reading):
     np.testing.assert_allclose(np.einsum("oi...,oi->o...", kernel, by_group), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_spectra_are_those_of_the_torch_layers(reading):
-    layers = {"conv": nn.Conv2d(3, 8, 3), "grouped": nn.Conv1d(8, 6, 3, groups=2), "fc": nn.Linear(20, 7)}
-    arrays = {name: layer.weight.detach().numpy() for name, layer in layers.items()}
-    stored = arrays | {"fc": arrays["fc"].T.copy()}
-    nodes = [
-        node("Conv", "x", "conv"),
-        node("Conv", "x", "grouped", group=2, output="z"),
-        node("MatMul", "x", "fc"),
-    ]
-    ensemble = layer_matrix_ensemble(reading(nodes, stored))
-    expected = layer_matrix_ensemble(arrays)
-    for got, want in zip(ensemble.layers, expected.layers, strict=True):
-        assert got.name == want.name
-        np.testing.assert_allclose(got.eigenvalues, want.eigenvalues, rtol=1e-6, atol=1e-9)
-
-
-def test_constants_are_followed_through_nodes_that_pass_them_on(reading):
-    stored = normal(4, 5)
+def test_constants_are_followed_through_what_nodes_make_of_them(reading):
+    stored, factor = normal(4, 6), normal(6, seed=1)
     nodes = [
         node("Identity", "w", output="a"),
         node("Cast", "a", output="b", to=TensorProto.FLOAT16),
         node("Cast", "b", output="c", to=TensorProto.FLOAT),
-        node("Transpose", "c", output="d", perm=[1, 0]),
-        node("Gemm", "x", "d"),
+        node("Mul", "c", "factor", output="d"),
+        node("Transpose", "d", output="e", perm=[1, 0]),
+        node("Gemm", "x", "e", alpha=2.0),
         node("Constant", output="k", value=numpy_helper.from_array(stored)),
-        node("Constant", output="three", value=numpy_helper.from_array(np.array(3))),
-        node("MatMul", "x", "k", output="z"),
+        node("Constant", output="shape", value_ints=[8, 3, 1, 1]),
+        node("Reshape", "k", "shape", output="kernel"),
+        node("Conv", "x", "kernel", output="z"),
     ]
-    checkpoint = reading(nodes, {"w": stored})
-    assert list(checkpoint) == ["w", "k"]  # a single number in the graph is no parameter
-    np.testing.assert_array_equal(checkpoint["w"].read(), stored.astype(np.float16).astype(np.float32))
-    np.testing.assert_array_equal(checkpoint["k"].read(), stored.T)
+    checkpoint = reading(nodes, {"w": stored, "factor": factor})
+    assert list(checkpoint) == ["w", "factor", "k"]  # a shape within the graph is no parameter
+    expected = 2 * stored.astype(np.float16).astype(np.float32) * factor
+    np.testing.assert_allclose(checkpoint["w"].read(), expected, rtol=1e-6)
+    assert checkpoint["w"].note == "computed by Identity, Cast, Mul, Transpose"
+    np.testing.assert_array_equal(checkpoint["k"].read(), stored.reshape(8, 3, 1, 1))
+
+
+def test_parts_of_one_tensor_are_several_layers_and_parts_of_one_layer_are_named(reading):
+    packed, low, high = normal(4, 6), normal(2, 5, seed=1), normal(3, 5, seed=2)
+    nodes = [
+        helper.make_node("Split", ["packed"], ["q", "k"], axis=1, num_outputs=2),
+        node("MatMul", "x", "q"),
+        node("MatMul", "x", "k", output="z"),
+        node("Concat", "low", "high", output="both", axis=0),
+        node("MatMul", "x", "both", output="v"),
+    ]
+    checkpoint = reading(nodes, {"packed": packed, "low": low, "high": high})
+    np.testing.assert_array_equal(checkpoint["packed"].read(), packed[:, :3].T)
+    np.testing.assert_array_equal(checkpoint["packed#2"].read(), packed[:, 3:].T)
+    np.testing.assert_array_equal(checkpoint["high"].read(), np.concatenate([low, high]).T)
+    assert checkpoint["low"].skip == "part of 'high'"
+
+
+def test_a_weight_that_grows_without_bound_is_not_computed(reading):
+    nodes = [node("Mul", "column", "row", output="w"), node("MatMul", "x", "w")]
+    arrays = {"column": normal(60_000, 1), "row": normal(1, 60_000)}
+    checkpoint = reading(nodes, arrays)
+    assert checkpoint["column"].skip == (
+        "computing it from constants would take more than the file lets expect"
+    )
+
+
+def test_what_cannot_be_computed_is_named(reading):
+    nodes = [node("Reshape", "w", "shape", output="v"), node("MatMul", "x", "v")]
+    checkpoint = reading(nodes, {"w": normal(4, 6), "shape": np.array([5, 5])})
+    assert checkpoint["w"].skip.startswith("Reshape cannot be computed: ")
+
+
+@pytest.mark.parametrize("kind", ["tensor", "channel", "block"])
+def test_weights_quantised_and_back_are_what_the_operator_sees(reading, kind):
+    stored = normal(8, 6)
+    scale = {"tensor": np.float32(0.1), "channel": normal(6) ** 2, "block": normal(2, 6) ** 2}[kind]
+    options = {"axis": 0, "block_size": 4} if kind == "block" else {"axis": 1}
+    nodes = [
+        node("QuantizeLinear", "w", "s", output="q", output_dtype=TensorProto.INT8, **options),
+        node("DequantizeLinear", "q", "s", output="v", **options),
+        node("MatMul", "x", "v"),
+    ]
+    checkpoint = reading(nodes, {"w": stored, "s": scale})
+    steps = np.repeat(scale, 4, axis=0) if kind == "block" else scale
+    expected = np.clip(np.rint(stored / steps), -128, 127) * steps
+    np.testing.assert_allclose(checkpoint["w"].read(), expected.T, rtol=1e-6)
 
 
 def test_quantised_weights_come_back_by_scale_and_zero_point(reading):
@@ -117,76 +152,135 @@ def test_quantised_weights_come_back_by_scale_and_zero_point(reading):
     scales, zeros = normal(4) ** 2, np.array([1, -2, 3, 0], np.int8)
     matrix, step = rng.integers(0, 255, (5, 6)).astype(np.uint8), normal(6) ** 2
     arrays = {
-        "w": integers, "q": integers, "s": scales, "z": zeros, "m": matrix, "i": matrix, "t": step,
-        "one": np.float32(0.5), "zero": np.uint8(7),
+        "w": integers, "q": integers, "n": integers, "s": scales, "z": zeros, "m": matrix, "i": matrix,
+        "t": step, "d": matrix, "one": np.float32(0.5), "zero": np.uint8(7),
     }  # fmt: skip
     nodes = [
         node("DequantizeLinear", "w", "s", "z", output="real", axis=0),
         node("Conv", "x", "real"),
         node("QLinearConv", "x", "one", "zero", "q", "s", "z", "one", "zero", output="y1"),
         node("QLinearMatMul", "x", "one", "zero", "m", "t", "zero", "one", "zero", output="y2"),
-        node("MatMulInteger", "x", "i", "", "zero", output="n"),
-        node("Cast", "n", output="f", to=TensorProto.FLOAT),
+        node("MatMulInteger", "x", "i", "", "zero", output="whole"),
+        node("Cast", "whole", output="f", to=TensorProto.FLOAT),
         node("Mul", "computed", "t", output="both"),
         node("Mul", "f", "both", output="y3"),
+        node("ConvInteger", "x", "n", "", "z", output="whole4"),
+        node("Cast", "whole4", output="f4", to=TensorProto.FLOAT),
+        node("Mul", "computed", "s", output="both4"),
+        node("Mul", "f4", "both4", output="y4"),
+        node("DynamicQuantizeMatMul", "x", "d", "t", "zero", output="y5", domain="com.microsoft"),
     ]
     checkpoint = reading(nodes, arrays)
     kernel = (integers - zeros[:, None, None, None].astype(float)) * scales[:, None, None, None]
     linear = ((matrix - 7.0) * step).T
-    for name, expected in {"w": kernel, "q": kernel, "m": linear, "i": linear}.items():
+    for name, expected in (dict.fromkeys("wqn", kernel) | dict.fromkeys("mid", linear)).items():
         assert checkpoint[name].skip == ""
-        assert checkpoint[name].dtype == arrays[name].dtype.name
         np.testing.assert_allclose(checkpoint[name].read(), expected, rtol=1e-6)
+    assert checkpoint["m"].note == "computed by QLinearMatMul"
 
 
-def test_quantised_weights_of_unknown_scale_are_left_out(reading):
+def test_whole_numbers_of_unknown_scale_are_left_out(reading):
     integers = np.ones((4, 4), np.int8)
     nodes = [
         node("MatMulInteger", "x", "a"),
         node("DequantizeLinear", "b", "computed", output="real"),
         node("MatMul", "x", "real", output="y2"),
-        node("DequantizeLinear", "c", "blocks", output="real3", block_size=2),
-        node("MatMul", "x", "real3", output="y3"),
+        node("MatMul", "x", "c", output="y3"),
+        node("MatMulNBits", "x", "d", "s", output="y4", K=4, N=4, bits=4, domain="com.microsoft"),
     ]
-    blocks = np.ones((2, 4), np.float32)
-    checkpoint = reading(nodes, {"a": integers, "b": integers, "c": integers, "blocks": blocks})
-    assert [checkpoint[name].skip for name in "abc"] == [
-        "quantised, by a scale that is no constant",
-        "quantised, by a scale that is no constant",
-        "quantised in blocks, scale of shape (2, 4)",
-    ]
+    arrays = dict.fromkeys("abcd", integers) | {"s": np.ones((4, 1), np.float32)}
+    checkpoint = reading(nodes, arrays)
+    assert {name: tensor.skip for name, tensor in checkpoint.items()} == {
+        "a": "quantised, by a scale or zero point that is no constant",
+        "b": "an input of DequantizeLinear, which is not read as a layer",
+        "c": "whole numbers (int8), whose scale is not known",
+        "d": "an input of MatMulNBits, which is not read as a layer",
+        "s": "an input of MatMulNBits, which is not read as a layer",
+    }
 
 
 def test_a_constant_counts_once_and_others_say_why_not(reading):
     arrays = {name: normal(4, 4, seed=seed) for seed, name in enumerate(["tied", "table", "added", "idle"])}
-    arrays |= {"stack": normal(2, 4, 5), "single": normal(1, 4, 5), "bias": normal(4)}
+    arrays |= {"single": normal(1, 4, 5), "ein": normal(4, 5), "bias": normal(4)}
+    arrays["indices"] = np.ones((4, 4), int)
     nodes = [
         node("Gather", "tied", "x", output="a"),
-        node("MatMul", "a", "tied", output="b"),
+        node("Transpose", "tied", output="head", perm=[1, 0]),
+        node("MatMul", "a", "head", output="b"),
         node("Gemm", "b", "tied", "bias", output="c", transB=1),
         node("Gather", "table", "x", output="d"),
         node("Add", "d", "added", output="e"),
-        node("MatMul", "e", "stack", output="f"),
         node("MatMul", "e", "single", output="g"),
+        node("Einsum", "e", "ein", output="h", equation="ij,jk->ik"),
+        node("Gather", "indices", "x", output="i"),
     ]
     checkpoint = reading(nodes, arrays)
     assert {name: tensor.skip for name, tensor in checkpoint.items()} == {
         "tied": "",
-        "table": "an input of Gather, no layer's weight",
-        "added": "an input of Add, no layer's weight",
+        "table": "",
+        "added": "an input of Add, which is not read as a layer",
         "idle": "no node uses it",
-        "stack": "a stack of matrices, shape (2, 4, 5), for MatMul",
         "single": "",
+        "ein": "an input of Einsum, which is not read as a layer",
         "bias": "",
+        "indices": "whole numbers (int64), whose scale is not known",
     }
-    np.testing.assert_array_equal(checkpoint["tied"].read(), arrays["tied"].T)
+    np.testing.assert_array_equal(checkpoint["tied"].read(), arrays["tied"])
+    assert checkpoint["table"].types == {"Embedding"}
     np.testing.assert_array_equal(checkpoint["single"].read(), arrays["single"][0].T)
-    assert [layer.name for layer in layer_matrix_ensemble(checkpoint).layers] == ["tied", "single"]
+    assert [layer.name for layer in layer_matrix_ensemble(checkpoint).layers] == ["tied", "table", "single"]
+
+
+def test_stacked_matrices_are_layers_of_their_own(reading):
+    experts = normal(2, 4, 5)
+    checkpoint = reading([node("MatMul", "x", "experts")], {"experts": experts})
+    assert list(checkpoint) == ["experts[0]", "experts[1]"]
+    for index in range(2):
+        np.testing.assert_array_equal(checkpoint[f"experts[{index}]"].read(), experts[index].T)
+
+
+def test_a_network_has_the_spectrum_that_it_has_in_torch(reading):
+    torch.manual_seed(0)
+    layers = {
+        "table": nn.Embedding(11, 5),
+        "fc": nn.Linear(5, 7),
+        "conv": nn.Conv2d(2, 6, 3),
+        "up": nn.ConvTranspose2d(4, 6, 3, groups=2),
+        "rec": nn.LSTM(5, 3, bidirectional=True),
+    }
+    arrays = {
+        f"{name}.{parameter}": value.detach().numpy()
+        for name, layer in layers.items()
+        for parameter, value in layer.named_parameters()
+        if "bias" not in parameter
+    }
+    gates = [0, 3, 1, 2]  # torch has i f g o, ONNX i o f g
+
+    def directions(kind):
+        both = [arrays.pop(f"rec.weight_{kind}_l0{end}") for end in ("", "_reverse")]
+        stored = np.stack([weight.reshape(4, 3, -1)[gates].reshape(12, -1) for weight in both])
+        return stored, {f"{kind}[{index}]": weight for index, weight in enumerate(both)}
+
+    (w, w_torch), (r, r_torch) = directions("ih"), directions("hh")
+    nodes = [
+        node("Gather", "table.weight", "x", output="a"),
+        node("Gemm", "a", "fc.weight", output="b", transB=1),
+        node("Conv", "b", "conv.weight", output="c"),
+        node("ConvTranspose", "c", "up.weight", output="d", group=2),
+        node("LSTM", "a", "ih", "hh", output="e", hidden_size=3, direction="bidirectional"),
+    ]
+    ensemble = layer_matrix_ensemble(reading(nodes, arrays | {"ih": w, "hh": r}))
+    up = arrays["up.weight"].reshape(2, 2, 3, 3, 3).swapaxes(1, 2).reshape(6, 2, 3, 3)  # outputs first
+    expected = layer_matrix_ensemble(arrays | {"up.weight": up} | w_torch | r_torch)
+    for got, want in zip(ensemble.layers, expected.layers, strict=True):
+        assert got.name == want.name
+        np.testing.assert_allclose(got.eigenvalues, want.eigenvalues, rtol=1e-5, atol=1e-6)
 
 
 def test_nodes_of_another_library_are_no_layers(reading):
     own = helper.make_node("MatMul", ["x", "w"], ["y"], domain="com.example")
-    assert reading([own], {"w": normal(3, 3)})["w"].skip == "an input of MatMul, no layer's weight"
+    skip = "an input of MatMul, which is not read as a layer"
+    assert reading([own], {"w": normal(3, 3)})["w"].skip == skip
 
 
 def test_graphs_within_nodes_take_part(reading):
@@ -232,51 +326,60 @@ def calling(tmp_path):
 
 
 def test_functions_of_the_model_are_written_out(calling):
-    linear = function("Linear", node("Transpose", "w", output="t"), node("MatMul", "x", "t"))
-    checkpoint = calling([function("Block", call("Linear")), linear])
+    turned = node("Gemm", "x", "w")
+    turned.attribute.add(name="transB", ref_attr_name="turn", type=onnx.AttributeProto.INT)
+    linear = function("Linear", turned)
+    linear.attribute.append("turn")
+    inner = call("Linear")
+    inner.attribute.append(helper.make_attribute("turn", 1))
+    checkpoint = calling([function("Block", inner), linear])
     np.testing.assert_array_equal(checkpoint["w"].read(), W)
     assert checkpoint["w"].types == {"Linear"}
 
 
-def test_functions_that_never_end_are_refused(calling):
-    with pytest.raises(InputError, match="function 'A' calls itself"):
+def test_functions_that_never_end_are_refused(calling, monkeypatch):
+    monkeypatch.setattr("mme.checkpoints.onnx_files.MOST_NODES", 1000)
+    with pytest.raises(InputError, match="more than 50 levels"):
         calling([function("A", call("B")), function("B", call("A"))])
     levels = [function(f"F{level}", *[call(f"F{level + 1}")] * 10) for level in range(9)]
-    with pytest.raises(InputError, match="more than 100000 nodes in all"):
+    with pytest.raises(InputError, match="1000 nodes; a model without local functions is needed"):
         calling([*levels, function("F9", node("MatMul", "x", "w"))])
 
 
-@pytest.mark.parametrize("length", [2, 40])  # within the graph, and left in the file
-@pytest.mark.parametrize(
-    "name",
-    ["FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "INT8", "UINT16", "FLOAT8E4M3FN", "INT4", "UINT4"],
-)
-def test_numbers_of_every_type_are_read(reading, name, length):
+@pytest.mark.parametrize("name", ["FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT4E2M1"])
+def test_numbers_of_every_type_are_read(reading, name):
     data_type = getattr(TensorProto, name)
-    dtype = helper.tensor_dtype_to_np_dtype(data_type)
-    values = np.tile([[0, 1, 1], [1, 0, 1]], (length, length))
-    tensor = numpy_helper.from_array(values.astype(dtype), "w")
-    checkpoint = reading([node("Gemm", "x", "w", transB=1)], {"w": tensor})
-    np.testing.assert_array_equal(checkpoint["w"].read(), values)
-    typed = helper.make_tensor("w", data_type, values.shape, values.ravel().tolist())
-    np.testing.assert_array_equal(
-        reading([node("Gemm", "x", "w", transB=1)], {"w": typed})["w"].read(), values
-    )
+    values = np.tile([[0, 1, 1], [1, 0, 1]], (2, 2))
+    tensor = numpy_helper.from_array(values.astype(helper.tensor_dtype_to_np_dtype(data_type)), "w")
+    typed = helper.make_tensor("v", data_type, values.shape, values.ravel().tolist())
+    nodes = [node("Gemm", "x", "w", transB=1), node("Gemm", "x", "v", output="z", transB=1)]
+    checkpoint = reading(nodes, {"w": tensor, "v": typed})
+    for tensor in checkpoint.values():
+        np.testing.assert_array_equal(tensor.read(), values)
+        assert tensor.read().dtype.isbuiltin
+
+
+def test_older_models_are_quantised_too(tmp_path):
+    nodes = [node("DequantizeLinear", "w", "s", output="v", axis=0), node("MatMul", "v", "x")]
+    model = model_of(nodes, {"w": np.arange(6, dtype=np.int8).reshape(2, 3), "s": np.float32([1, 2])})
+    model.opset_import[0].version = 13
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    np.testing.assert_array_equal(read_onnx(path)["w"].read(), [[0, 1, 2], [6, 8, 10]])
+
+
+@pytest.mark.parametrize("name", ["INT4", "UINT4", "INT8", "UINT16"])
+def test_short_whole_numbers_are_read_by_their_scale(reading, name):
+    dtype = helper.tensor_dtype_to_np_dtype(getattr(TensorProto, name))
+    values = np.arange(6).reshape(2, 3)
+    arrays = {"w": numpy_helper.from_array(values.astype(dtype), "w"), "s": np.float32(2)}
+    nodes = [node("DequantizeLinear", "w", "s", output="v"), node("MatMul", "v", "x")]
+    np.testing.assert_array_equal(reading(nodes, arrays)["w"].read(), 2 * values)
 
 
 def test_text_is_no_weight(reading):
     text = helper.make_tensor("w", TensorProto.STRING, [1, 2], [b"a", b"b"])
     assert reading([node("MatMul", "x", "w")], {"w": text})["w"].skip == "holds text"
-
-
-def test_large_tensors_are_not_parsed(tmp_path):
-    path = tmp_path / "net.onnx"
-    arrays = {f"w{i}": normal(100, 100, seed=i) for i in range(3)}
-    nodes = [node("MatMul", "x", name) for name in arrays]
-    nodes.append(node("Constant", output="k", value=numpy_helper.from_array(normal(100, 100, seed=3))))
-    path.write_bytes(model_of(nodes, arrays).SerializeToString())
-    assert path.stat().st_size > 160_000
-    assert read_model(path).ByteSize() < 1_000
 
 
 @pytest.fixture
@@ -308,9 +411,9 @@ def test_data_beside_the_model_is_read_from_there(external):
     np.testing.assert_array_equal(checkpoint["w"].read(), W.T)
     np.testing.assert_array_equal(checkpoint["v"].read(), V.T)
     (path.parent / "weights.bin").unlink()
-    with pytest.raises(InputError, match=r"'w' of .*net\.onnx cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"net\.onnx cannot be read: No such file"):
         checkpoint["w"].read()
-    with pytest.raises(InputError, match=r"lies in 'weights\.bin', which is missing beside the model"):
+    with pytest.raises(InputError, match=r"data in 'weights\.bin', which is missing beside the model"):
         read_onnx(path)
 
 
@@ -329,16 +432,16 @@ def test_two_names_of_one_place_are_one_tensor(external):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"location": "../secret.bin"}, r"lies in '\.\./secret\.bin', outside the model's folder"),
-        ({"location": "/etc/hostname"}, r"lies in '/etc/hostname', outside the model's folder"),
-        ({"location": "link.bin"}, r"lies in 'link\.bin', outside the model's folder"),
-        ({"location": "."}, "outside the model's folder"),
-        ({"location": "a\0b"}, "a file that cannot be|cannot be parsed"),
-        ({"offset": -1}, "offset or length is negative"),
-        ({"offset": "two"}, "offset or length is not a number"),
-        ({"offset": 10**6}, r"needs 2400 bytes .* holds 0\."),
-        ({"length": 2399}, "claims 2.4 kB, but the file has 2.4 kB|needs 2400 bytes"),
-        ({"length": 10**18}, "needs 2400 bytes"),
+        ({"location": "../secret.bin"}, r"data in '\.\./secret\.bin', outside the model's folder"),
+        ({"location": "/etc/hostname"}, r"data in '/etc/hostname', outside the model's folder"),
+        ({"location": "link.bin"}, r"data in 'link\.bin', outside the model's folder"),
+        ({"location": "."}, "which is missing beside the model"),
+        ({"location": "a\0b"}, r"no readable ONNX model"),
+        ({"offset": -1}, "claims 2400 bytes .* but 2400 are there"),
+        ({"offset": "two"}, r"no readable ONNX model \(invalid literal for int"),
+        ({"offset": 10**6}, r"claims 2400 bytes .* but 0 are there"),
+        ({"length": 2399}, "claims 2400 bytes .* but 2399 are there"),
+        ({"length": 10**18}, "claims 2400 bytes"),
     ],
 )
 def test_data_outside_the_folder_or_beyond_the_file_are_refused(external, tmp_path, changes, message):
@@ -352,12 +455,11 @@ def test_data_outside_the_folder_or_beyond_the_file_are_refused(external, tmp_pa
 @pytest.mark.parametrize(
     ("dims", "raw", "message"),
     [
-        ([1000, 1000], bytes(4 * 999_999), "claims 4.0 MB, but the file has 4.0 MB for it"),
-        ([10**6, 10**6], bytes(8192), "claims 4.0 TB, but the file has 8.2 kB for it"),
-        ([2**40, 2**40], bytes(8192), r"claims more than .* TB"),
-        ([10**6, 10**6], bytes(8), r"needs 4000000000000 bytes .* holds 8\."),
-        ([10, 10], bytes(8192), r"needs 400 bytes .* holds 8192"),
-        ([-1, 2], bytes(8), r"shape \(-1, 2\); lengths must not be negative"),
+        ([1000, 1000], bytes(4 * 999_999), "no readable ONNX model"),
+        ([10**6, 10**6], bytes(8192), "'w' claims 4000000000000 bytes .* but 8208 are there"),
+        ([2**40, 2**40], bytes(8192), "'w' claims 4835703278458516698824704 bytes"),
+        ([10, 10], bytes(8192), "no readable ONNX model"),
+        ([-1, 2], bytes(8), r"for shape \(-1, 2\)"),
     ],
 )
 def test_tensors_that_claim_other_than_they_hold_are_refused(reading, dims, raw, message):
@@ -368,7 +470,7 @@ def test_tensors_that_claim_other_than_they_hold_are_refused(reading, dims, raw,
 
 def test_typed_fields_that_are_too_short_are_refused(reading):
     tensor = TensorProto(name="w", dims=[10**6, 10**6], data_type=TensorProto.FLOAT, float_data=[1.0])
-    with pytest.raises(InputError, match=r"needs 1000000000000 numbers .* holds 1"):
+    with pytest.raises(InputError, match="claims 4000000000000 bytes"):
         reading([node("MatMul", "x", "w")], {"w": tensor})
 
 
@@ -377,7 +479,7 @@ def test_nan_weights_are_named(reading):
     weights[1, 2] = np.nan
     checkpoint = reading([node("MatMul", "x", "w")], {"w": weights})
     with pytest.raises(InputError, match="layer 'w' has NaN or infinite weights"):
-        layer_matrix_ensemble(checkpoint)
+        layer_matrix_ensemble(checkpoint).measured()
 
 
 def test_a_graph_without_weights_has_nothing_to_square(reading):
@@ -386,23 +488,18 @@ def test_a_graph_without_weights_has_nothing_to_square(reading):
         layer_matrix_ensemble(checkpoint)
 
 
-def test_a_graph_in_a_circle_is_refused(reading):
-    nodes = [
-        node("Identity", "a", output="b"),
-        node("Identity", "b", output="a"),
-        node("MatMul", "x", "a"),
-    ]
-    with pytest.raises(InputError, match="the graph goes in a circle"):
-        reading(nodes, {})
+def test_a_graph_in_a_circle_has_no_constants(reading):
+    nodes = [node("Identity", "a", output="b"), node("Identity", "b", output="a"), node("MatMul", "x", "a")]
+    assert list(reading(nodes, {})) == []
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"net\.onnx is empty"),
-        (b"hello, this is a text", "is damaged or no ONNX model"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "is damaged or no ONNX model"),
-        (b"PK\x03\x04" + bytes(100), "is damaged or no ONNX model"),
+        (b"", "holds no graph of ONNX nodes"),
+        (b"hello, this is a text", "is no readable ONNX model"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "is no readable ONNX model"),
+        (b"PK\x03\x04" + bytes(100), "is no readable ONNX model"),
         (b"\x08\x07", "holds no graph of ONNX nodes"),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from mme.checkpoints import checkpoints_in, open_checkpoint
-from mme.checkpoints.opening import SUFFIXES
+from mme.checkpoints.formats import ENDINGS
+from mme.checkpoints.limits import NoNetwork
+from mme.checkpoints.opening import search
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 
@@ -48,10 +51,16 @@ def test_all_formats_give_the_same_layers(folder: Path, torch_file: Path) -> Non
     assert list(open_checkpoint(folder / "fc.npy")) == ["fc"]
 
 
-def test_a_path_may_be_a_string_and_its_suffix_in_capitals(folder: Path, torch_file: Path) -> None:
-    for suffix in (".PTH", ".bin", ".ckpt"):
-        shutil.copy(torch_file, folder / f"copy{suffix}")
-        assert open_checkpoint(str(folder / f"copy{suffix}")).format == "torch"
+@pytest.mark.parametrize("called", ["model.th", "best.pth.tar", "NET.BIN", "net", "net.npz", "net.onnx"])
+def test_the_content_tells_what_a_file_is(folder: Path, torch_file: Path, called: str) -> None:
+    torch = pytest.importorskip("torch")
+    state = {name: torch.from_numpy(array) for name, array in ARRAYS.items()}
+    torch.save(state, folder / "old.pt", _use_new_zipfile_serialization=False)
+    (folder / "inner").mkdir()
+    path = folder / "inner" / called
+    for name in ("net.npz", "net.safetensors", "net.pt", "old.pt"):
+        shutil.copy(folder / name, path)
+        np.testing.assert_array_equal(open_checkpoint(str(path))["fc"].read(), ARRAYS["fc"])
 
 
 def test_onnx_and_keras_are_read(tmp_path: Path) -> None:
@@ -67,7 +76,8 @@ def test_onnx_and_keras_are_read(tmp_path: Path) -> None:
         [weight],
     )
     onnx.save(make.make_model(graph), tmp_path / "net.onnx")
-    layers = layer_matrix_ensemble(open_checkpoint(tmp_path / "net.onnx")).layers
+    (tmp_path / "net.onnx").rename(tmp_path / "net")
+    layers = layer_matrix_ensemble(open_checkpoint(tmp_path / "net")).layers
     assert [layer.shape for layer in layers] == [(4, 3)]
     with h5py.File(tmp_path / "net.weights.h5", "w") as file:
         file["layers/dense/vars/0"] = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -82,26 +92,26 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
         checkpoints_in(tmp_path / "nets")
 
 
-def test_an_unknown_suffix_lists_what_is_read(tmp_path: Path) -> None:
-    for name, words in (("net.gguf", "ends in .gguf"), ("net", "ends in no suffix")):
-        (tmp_path / name).write_bytes(b"\0")
-        with pytest.raises(InputError, match=f"{words}, which is not read; the formats that are: .pt, .pth"):
-            open_checkpoint(tmp_path / name)
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_empty_files_texts_and_folders_are_refused(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"net{suffix}"
+@pytest.mark.parametrize("ending", [*ENDINGS, ""])
+def test_what_is_no_network_says_what_it_is(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"net{ending}"
     contents = {
         b"": "is empty",
         b"<!DOCTYPE html><html>": "holds text and no weights",
         b"version https://git-lfs.github.com/spec/v1\noid sha256:1": "pointer of Git LFS",
         b"\x1f\x8b\x08\x00": "compressed by gzip",
+        b"GGUF\x03": "a GGUF file",
+        b"\x80\x04\x95\x06": r"a pickle that torch\.save did not write",
+        bytes(257) + b"ustar": "a tar archive",
     }
     for content, words in contents.items():
         path.write_bytes(content)
         with pytest.raises(InputError, match=words):
             open_checkpoint(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "")
+    with pytest.raises(InputError, match="a zip archive without a network"):
+        open_checkpoint(path)
     for length in (1, 7, 8, 9, 100, 10_000):
         path.write_bytes(np.random.default_rng(length).bytes(length))
         with pytest.raises(InputError):
@@ -110,25 +120,6 @@ def test_empty_files_texts_and_folders_are_refused(tmp_path: Path, suffix: str) 
     path.mkdir()
     with pytest.raises(InputError, match="a folder, but not of one network"):
         open_checkpoint(path)
-
-
-def test_a_wrong_suffix_is_told(folder: Path, torch_file: Path) -> None:
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(folder / "net.h5", "w") as file:
-        file["x"] = 1
-    names = {
-        "net.pt": r"a torch checkpoint, whatever its name; rename it so that it ends in \.pt",
-        "net.npz": r"an npz archive, .*\.npz",
-        "fc.npy": r"an npy array, .*\.npy",
-        "net.safetensors": r"a safetensors file, .*\.safetensors",
-        "net.h5": r"an HDF5 file, .*\.h5",
-    }
-    for name, words in names.items():
-        own = Path(name).suffix
-        for suffix in {".pt", ".npz", ".npy", ".safetensors", ".h5", ".onnx"} - {own}:
-            shutil.copy(folder / name, folder / f"wrong{suffix}")
-            with pytest.raises(InputError, match=words):
-                open_checkpoint(folder / f"wrong{suffix}")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read everything")
@@ -145,25 +136,65 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         open_checkpoint(tmp_path / "net.pt")
 
 
-def test_the_networks_of_a_folder(folder: Path) -> None:
-    for name in ("readme.md", ".hidden.npz", "b.onnx", "a.weights.h5", "C.PT"):
+def test_a_folder_is_searched_at_any_depth(folder: Path) -> None:
+    inner = folder / "lightning_logs" / "version_0" / "checkpoints"
+    inner.mkdir(parents=True)
+    for name in ("epoch=10", "epoch=9"):
+        shutil.copy(folder / "net.npz", inner / f"{name}.ckpt")
+    for name in ("readme.md", ".hidden.npz", "failed.pt", "data.bin", "optimizer.pt"):
         (folder / name).touch()
-    (folder / "notes").mkdir()
-    (folder / "large").mkdir()
-    (folder / "large" / "model.safetensors.index.json").touch()
-    (folder / "small").mkdir()
-    (folder / "small" / "config.json").touch()
-    (folder / "small" / "pytorch_model.bin").touch()
-    names = [path.name for path in checkpoints_in(folder)]
-    assert names == [
-        *("C.PT", "a.weights.h5", "b.onnx", "fc.npy", "large", "net.npz", "net.safetensors", "small")
+    shutil.copy(folder / "net.safetensors", folder / "unnamed")
+    (folder / "again").symlink_to(folder)
+    (folder / "lost.pt").symlink_to(folder / "nowhere")
+    found = search(folder)
+    assert [str(path.relative_to(folder)) for path in found.networks] == [
+        *("failed.pt", "fc.npy"),
+        *(f"lightning_logs/version_0/checkpoints/epoch={epoch}.ckpt" for epoch in (9, 10)),
+        *("net.npz", "net.safetensors", "unnamed"),
     ]
-    assert checkpoints_in(folder / "small") == [folder / "small"]
-    with pytest.raises(InputError, match="holds no checkpoint"):
-        checkpoints_in(folder / "notes")
-    (folder / "model-00001-of-00002.safetensors").touch()
+    reasons = {path.name: reason for path, reason in found.passed_over.items()}
+    assert reasons.keys() == {"readme.md", "data.bin", "optimizer.pt"}
+    assert reasons["optimizer.pt"] == "what a trainer keeps beside the network"
+    assert reasons["readme.md"].startswith("is empty")
+    assert checkpoints_in(folder) == found.networks
+
+
+def test_a_trainers_run_is_its_checkpoints_in_order(tmp_path: Path) -> None:
+    for step in (1000, 500):
+        run = tmp_path / f"checkpoint-{step}"
+        run.mkdir()
+        save_file(ARRAYS, run / "model.safetensors")
+        beside = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin", "trainer_state.json")
+        for name in beside:
+            np.savez(run / "state.npz", exp_avg=np.eye(3))
+            (run / "state.npz").rename(run / name)
+    found = search(tmp_path)
+    assert [path.name for path in found.networks] == ["checkpoint-500", "checkpoint-1000"]
+    assert len(found.passed_over) == 10
+    assert open_checkpoint(found.networks[0]).name == "checkpoint-500"
+
+
+def test_vectors_are_no_network(tmp_path: Path) -> None:
+    np.savez(tmp_path / "losses.npz", train=np.ones(9))
+    with pytest.raises(NoNetwork, match="no weight tensor of two or more axes"):
+        open_checkpoint(*checkpoints_in(tmp_path))
+
+
+def test_a_folder_that_is_one_network_counts_once(folder: Path) -> None:
+    (folder / "config.json").touch()
+    (folder / "net.safetensors").rename(folder / "model.safetensors")
+    found = search(folder)
+    assert found.networks == [folder]
+    assert found.passed_over[folder / "net.npz"] == "beside the network that is its folder"
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
     with pytest.raises(InputError, match=r"put model\.safetensors\.index\.json beside it"):
-        checkpoints_in(folder)
+        open_checkpoint(*checkpoints_in(folder))
+
+
+def test_a_folder_without_a_network_says_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"holds no checkpoint, and 1 other files; .* torch, safe"):
+        checkpoints_in(tmp_path)
 
 
 def test_importing_needs_no_torch() -> None:

@@ -49,7 +49,7 @@ def test_a_file_is_what_was_saved(tmp_path: Path) -> None:
         assert checkpoint[name].dtype == str(array.dtype)
         np.testing.assert_array_equal(checkpoint[name].read(), array)
     names = [layer.name for layer in layer_matrix_ensemble(checkpoint).layers]
-    assert sorted(names) == sorted(layer.name for layer in layer_matrix_ensemble(ARRAYS).layers)
+    assert sorted(names) == ["conv.weight", "half", "single"]
 
 
 def test_short_floats_have_the_values_that_torch_gives_them(tmp_path: Path) -> None:
@@ -60,6 +60,7 @@ def test_short_floats_have_the_values_that_torch_gives_them(tmp_path: Path) -> N
     tensors = {
         "e4m3": bits.view(torch.float8_e4m3fn),
         "e5m2": bits.clone().view(torch.float8_e5m2),
+        "e8m0": bits.clone().view(torch.float8_e8m0fnu),
         "bfloat16": torch.arange(-(2**15), 2**15).to(torch.int16).reshape(256, 256).view(torch.bfloat16),
     }
     save_tensors(tensors, tmp_path / "net.safetensors")
@@ -81,19 +82,12 @@ def test_torch_is_not_imported(tmp_path: Path) -> None:
     assert done.stdout == "False\n"
 
 
-def test_kernels_come_outputs_first(tmp_path: Path) -> None:
-    kernel = np.arange(120.0).reshape(3, 2, 4, 5)
-    save_file({"params.Conv_0.kernel": kernel}, tmp_path / "net.safetensors")
-    tensor = read_safetensors(tmp_path / "net.safetensors")["params.Conv_0.kernel"]
-    assert tensor.shape == tensor.read().shape == (5, 4, 3, 2)
-    assert tensor.read()[1, 2, 0, 1] == kernel[0, 1, 2, 1]
-
-
-def test_an_unknown_type_is_refused_only_when_it_is_read(tmp_path: Path) -> None:
-    header = {"a": entry([2, 2], 0, 4, "F8_E8M0"), "b": entry([2, 2], 4, 20)}
+def test_an_unknown_type_is_left_out_by_name(tmp_path: Path) -> None:
+    header = {"a": entry([2, 2], 0, 4, "F8_E4M3FNUZ"), "b": entry([2, 2], 4, 20)}
     checkpoint = read_safetensors(written(tmp_path / "net.safetensors", header, bytes(20)))
     assert checkpoint["b"].read().shape == (2, 2)
-    with pytest.raises(InputError, match="holds 'a' as F8_E8M0, which is not read"):
+    assert checkpoint["a"].skip == "stored as F8_E4M3FNUZ, which is not read"
+    with pytest.raises(InputError, match="holds 'a' as F8_E4M3FNUZ, which is not read"):
         checkpoint["a"].read()
 
 
@@ -110,14 +104,14 @@ def test_an_unknown_type_is_refused_only_when_it_is_read(tmp_path: Path) -> None
         ({"w": entry([2, 1], 0, 8), "v": entry([1], 12, 16)}, "damaged"),
         ({"w": {"dtype": "F32", "shape": [4]}}, "data_offsets"),
         ({"w": entry([4], 0, 16, "F33")}, "damaged"),
-        ([1, 2], "no JSON object"),
-        (b'{"w": ', "Expecting value"),
+        ([1, 2], "invalid JSON"),
+        (b'{"w": ', "invalid JSON"),
         (b"{" + b'"a":{' * 5000, "damaged"),
         (b"not JSON at all!", "damaged"),
         (
             b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
             b'"w":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}',
-            "'w' twice",
+            "damaged",
         ),
     ],
 )
@@ -130,7 +124,7 @@ def test_a_damaged_header_is_refused(tmp_path: Path, header: Any, words: str) ->
 @pytest.mark.parametrize("length", [2**63, 2**40, 17])
 def test_a_header_beyond_the_file_is_refused(tmp_path: Path, length: int) -> None:
     path = written(tmp_path / "net.safetensors", b"{}" + bytes(14), length=length)
-    with pytest.raises(InputError, match=f"its header claims {length} bytes, but 16 follow"):
+    with pytest.raises(InputError, match=r"header too large|invalid header length"):
         read_safetensors(path)
 
 
@@ -147,7 +141,7 @@ def test_nan_and_missing_layers_are_named(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     save_file({"w": np.full((2, 2), np.nan)}, path)
     with pytest.raises(InputError, match="layer 'w' has NaN"):
-        layer_matrix_ensemble(read_safetensors(path))
+        layer_matrix_ensemble(read_safetensors(path)).measured()
     save_file({"b": np.ones(2)}, path)
     with pytest.raises(InputError, match="no weight tensor of two or more axes"):
         layer_matrix_ensemble(read_safetensors(path))

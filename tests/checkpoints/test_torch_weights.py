@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from mme.checkpoints.opening import open_checkpoint  # noqa: E402
 from mme.checkpoints.torch_files import read_torch  # noqa: E402
 from mme.ensembles import layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
@@ -31,7 +32,10 @@ EYE = torch.eye(2)
             ["a"],
         ),
         ({"state": {0: {"exp_avg": EYE}}, "param_groups": [], "net": {"a": EYE}}, ["a"]),
-        ({"model": {"a": EYE}, "ema": {"b": EYE}}, ["a"]),
+        ({"model": {"a": EYE}, "ema": {"module": {"a": EYE}, "decay": 0.9}}, ["model.a", "ema.a"]),
+        ({"model": {"a": EYE}, "ema": {"shadow": [EYE]}}, ["a"]),
+        ({"student": {"a": EYE}, "teacher": {"a": EYE}}, ["student.a", "teacher.a"]),
+        ({"state_dict": {"a": EYE}, "class_means": EYE}, ["a"]),
         ({"model": None, "ema": {"b": EYE}}, ["b"]),
         ({"params": {"dense": {"kernel": EYE}, "out": {"kernel": EYE}}}, ["dense.kernel", "out.kernel"]),
         ({"adam": {"state": {0: {"exp_avg": EYE}}, "param_groups": []}, "encoder": {"a": EYE}}, ["a"]),
@@ -41,14 +45,30 @@ EYE = torch.eye(2)
         ),
         ({"checkpoint": {"state_dict": {"a": EYE}}, "epoch": 3}, ["a"]),
         ({"weights": EYE, "bias": EYE}, ["weights", "bias"]),
-        ({"a": EYE, "inner": {"b": EYE}, "version": 2}, ["a", "inner.b", "version"]),
+        ({"a": EYE, "inner": {"b": EYE}, "version": 2}, ["a", "inner.b"]),
         ({"generator": {"a": EYE}, "optimizer_g": {"x": EYE}, "epoch": 3}, ["a"]),
         ([{"a": EYE}, 7], ["a"]),
         (EYE, ["tensor"]),
     ],
 )
 def test_the_weights_are_found(tmp_path: Path, content: Any, names: list[str]) -> None:
-    assert list(read_torch(saved(tmp_path, content))) == names
+    found = read_torch(saved(tmp_path, content))
+    assert [name for name, tensor in found.items() if not tensor.skip] == names
+
+
+def test_what_lies_beside_the_network_is_named(tmp_path: Path) -> None:
+    found = read_torch(saved(tmp_path, {"net": {"a": EYE}, "critic": {"b": EYE}, "epoch": 3}))
+    assert {name: tensor.skip for name, tensor in found.items()} == {
+        "a": "",
+        "critic.b": "beside the network, which is under 'net'",
+    }
+
+
+def test_one_of_two_sets_counts(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"state_dict": {"a": EYE}, "state_dict_ema": {"a": 3 * EYE}})
+    for which, value in ((None, 1), ("state_dict_ema", 3)):
+        (layer,) = layer_matrix_ensemble(open_checkpoint(path, which)).layers
+        assert layer.tensor[0, 0] == value
 
 
 def test_two_networks_in_a_file_are_named(tmp_path: Path) -> None:

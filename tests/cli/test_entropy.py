@@ -155,14 +155,14 @@ def test_text_files(tmp_path: Path) -> None:
         ((2, 1, "--depth", 2.5), "depth must be an integer of at least 1, but it is 2.5"),
         ((2, 1, "--depth", "inf"), "depth must be an integer of at least 1"),
         ((2, 1, "--depth", 2, "--field", "Q"), 'field must be "R", "C" or "H"'),
-        ((2, -1, "--depth", 2), "singular values must not be negative, but the smallest is -1"),
-        ((2, "nan", "--depth", 2), "singular values must be finite"),
-        ((2, "1e400", "--depth", 2), "singular values must be finite"),
+        ((2, -1, "--depth", 2), "singular_values must not be negative, but the smallest is -1"),
+        ((2, "nan", "--depth", 2), "singular_values must be finite"),
+        ((2, "1e400", "--depth", 2), "singular_values must be finite"),
         ((2, "x", "--depth", 2), "singular values must be numbers, but they are 2 x; a file comes alone"),
         (("missing.npy", "--depth", 2), "missing.npy is neither a number nor a file"),
-        ((2, 0, "--depth", 2, "--monte-carlo"), "singular values must be positive here"),
+        ((2, 0, "--depth", 2, "--monte-carlo"), "singular_values must be positive here"),
         ((2, 1, "--depth", 2, "--monte-carlo", "--samples", 3), "samples must be an integer of at least 256"),
-        ((2, 1, "--depth", 10**6, "--monte-carlo"), "dimension of at most 150"),
+        ((2, 1, "--depth", 10**6, "--monte-carlo"), "dimension at most 150"),
     ],
 )
 def test_bad_arguments(arguments: tuple[object, ...], message: str) -> None:
@@ -183,7 +183,7 @@ def test_bad_matrices(tmp_path: Path) -> None:
         (np.diag([1.0, 2.0]), "H", "the matrix"),
         (np.eye(3), "H", "the matrix"),
         (np.array([[1.0, -2.0]]), "R", "negative"),
-        (np.array([1j, 2.0]), "C", "real numbers"),
+        (np.array([1j, 2.0]), "C", "must be real"),
     ):
         np.save(path, array)
         assert message in complaint(path, "--depth", 2, "--field", field), array

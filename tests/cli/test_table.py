@@ -81,5 +81,5 @@ def test_weights_that_are_missing_are_named(
     said = complaint("table", "--only", "resnet18")
     assert "resnet18-f37072fd.pth" in said
     assert str(tmp_path / "torch" / "hub" / "checkpoints") in said
-    assert "no network" in said
+    assert "no connection" in said
     assert "--untrained" in said or "@untrained" in said

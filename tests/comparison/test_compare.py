@@ -121,11 +121,11 @@ def test_a_difference_of_exactly_delta_is_within_it() -> None:
 
 
 def test_a_control_of_other_layers_is_no_control(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fewer(source: Checkpoint, rule: str, seed: int) -> Checkpoint:
+    def fewer(source: Checkpoint, rule: str, rng: int) -> Checkpoint:
         return Checkpoint("fewer", "test", list(checkpoint("fewer", 3).values())[:1])
 
     module = sys.modules[measure.__module__]
-    monkeypatch.setattr(module, "untrained_checkpoint", fewer)
+    monkeypatch.setattr(module, "untrained_control", fewer)
     with pytest.raises(InputError, match=r"control must have the layers of one .* but 'fc.weight' differs"):
         measure(checkpoint("one", 0))
 

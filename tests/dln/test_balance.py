@@ -11,7 +11,6 @@ from mme.dln import (
     centre,
     end_to_end,
     frames,
-    nearest_balanced,
     require_balanced,
 )
 from mme.errors import InputError
@@ -95,24 +94,6 @@ def test_endpoint_action(F, d, N) -> None:
 
 
 @fields
-@shapes
-def test_frames_of_layers_balanced_by_roots(F, d, N) -> None:
-    W = balanced_by_roots(F, d, N, np.random.default_rng(d + N))
-    Q = frames(W, F)
-    assert Q.shape == (N - 1, F.size(d), F.size(d))
-    assert np.all(F.is_unitary(Q))
-    again = act(Q, centre(end_to_end(W, F), depth=N, field=F), F)
-    np.testing.assert_allclose(again, W, atol=1e-9)
-
-
-@fields
-def test_frames_where_singular_values_coincide(F) -> None:
-    W = balanced_lift(F.haar(3, rng=1), depth=4, field=F, rng=2)
-    again = act(frames(W, F), centre(end_to_end(W, F), depth=4, field=F), F)
-    np.testing.assert_allclose(again, W, atol=1e-12)
-
-
-@fields
 def test_lift_draws_haar_frames(F) -> None:
     d, draws = 2, 4000
     X = np.broadcast_to(F.diagonal([2.0, 1.0]), (draws, F.size(d), F.size(d)))
@@ -131,28 +112,6 @@ def test_lift_is_repeatable() -> None:
     same, other = (balanced_lift(X, depth=3, field=H, rng=seed) for seed in (5, 6))
     np.testing.assert_array_equal(balanced_lift(X, depth=3, field=H, rng=5), same)
     assert not np.allclose(same, other)
-
-
-@fields
-@pytest.mark.parametrize("N", [1, 2, 5])
-def test_nearest_balanced(F, N) -> None:
-    W = balanced_by_roots(F, 3, N, np.random.default_rng(1))
-    np.testing.assert_allclose(nearest_balanced(W, F), W, atol=1e-10)
-    disturbed = W + 0.02 * F.ginibre(3, size=N, rng=2)
-    near = nearest_balanced(disturbed, F)
-    np.testing.assert_allclose(end_to_end(near, F), end_to_end(disturbed, F), atol=1e-10)
-    assert balance_violation(near, F) < 1e-10
-    distance = (F.norm(near - disturbed) ** 2).sum()
-    if N > 1:
-        turns = F.exp(0.01 * F.gaussian_skew_hermitian(3, size=(100, N - 1), rng=3))
-        assert np.all((F.norm(act(turns, near, F) - disturbed) ** 2).sum(axis=-1) > distance)
-
-
-def test_nearest_balanced_in_batches() -> None:
-    W = R.ginibre(2, size=(3, 4), rng=1)
-    near = nearest_balanced(W)
-    for index in range(3):
-        np.testing.assert_allclose(near[index], nearest_balanced(W[index]), atol=1e-7)
 
 
 def test_unbalanced_layers_are_refused_with_the_distance() -> None:
@@ -179,30 +138,14 @@ X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)
         (lambda: centre(X, depth=2, field="Q"), "field must be"),
         (lambda: centre(np.diag([1.0, 1, 1, 2]), depth=2, field="H"), "miss that by 0.5 times"),
         (lambda: balanced_lift(np.ones((2, 3)), depth=2), "matrix must be square"),
-        (lambda: frames(centre(np.diag([1.0, 0.0]), depth=3)), "must be invertible .* singular"),
-        (lambda: act([one], W), "frames must be 2 unitary matrices"),
-        (lambda: act(np.eye(3)[None].repeat(2, 0), W), "of the layers' size"),
+        (lambda: act([one], W), "frames must be 2 matrices for 3 layers"),
+        (lambda: act(np.eye(3)[None].repeat(2, 0), W), "frames must have the others' size, 2"),
         (lambda: act([one, 2 * one], W), "frames must be unitary over R"),
         (lambda: act_on_endpoints(2 * one, one, W), "left must be unitary"),
         (lambda: act_on_endpoints(one, 2 * one, W), "right must be unitary"),
-        (lambda: act_on_endpoints(one, np.eye(3), W), "right must have the layers' size"),
-        (
-            lambda: nearest_balanced(np.random.default_rng(1).normal(size=(3, 2, 2)), max_steps=1),
-            "max_steps=1",
-        ),
+        (lambda: act_on_endpoints(one, np.eye(3), W), "right must have the others' size"),
     ],
 )
 def test_bad_input(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()
-
-
-@fields
-def test_frames_of_coinciding_singular_values_need_the_matrix(F) -> None:
-    rng = np.random.default_rng(4)
-    X = F.haar(3, rng=rng) @ F.diagonal([2.0, 2.0, 2.0]) @ F.haar(3, rng=rng)
-    W = balanced_lift(X, depth=4, field=F, rng=rng)
-    again = act(frames(W, F, matrix=X), centre(X, depth=4, field=F), F)
-    np.testing.assert_allclose(again, W, atol=1e-12)
-    with pytest.raises(InputError, match="must be the layers' product, but differs from it by 1 of its size"):
-        frames(W, F, matrix=0.5 * X)

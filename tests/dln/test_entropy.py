@@ -193,65 +193,6 @@ def test_gradient_through_an_svd_stays_finite_at_the_identity() -> None:
 
 
 @over_fields
-@pytest.mark.parametrize("depth", [1, 2, 6, 10**5, None])
-@pytest.mark.parametrize("sigma", [*TIED, [1e-3, 40.0], [0.5]], ids=str)
-def test_derivatives_against_differences_in_long_arithmetic(
-    field: Field, depth: int | None, sigma: list[float]
-) -> None:
-    d, step = len(sigma), mp.mpf(10) ** -20
-
-    def literal(values: list[mp.mpf]) -> mp.mpf:
-        total = mp.mpf(0)
-        for k in range(d):
-            weight = 1 if depth is None else 1 - mp.mpf(1) / depth
-            total += weight * (field.beta - 1) * mp.log(values[k])
-            for l in range(k):
-                a, b = values[k] ** 2, values[l] ** 2
-                if depth is None:
-                    total += mp.mpf(field.beta) / 2 * mp.log((a - b) / (mp.log(a) - mp.log(b)))
-                elif depth > 1:
-                    power = mp.mpf(1) / depth
-                    total += mp.mpf(field.beta) / 2 * mp.log((a - b) / (a**power - b**power))
-        return total
-
-    gradient = entropy_gradient(sigma, depth=depth, field=field)
-    hessian = entropy_hessian(sigma, depth=depth, field=field)
-    np.testing.assert_allclose(hessian, np.swapaxes(hessian, -1, -2), rtol=1e-15)
-    with mp.workdps(120):
-        # Ties are moved apart by 1e-30, which no double notices but keeps the quotients of the formula alive.
-        base = [mp.mpf(value) * (1 + k * mp.mpf(10) ** -30) for k, value in enumerate(sigma)]
-        for k in range(d):
-            up, down = list(base), list(base)
-            up[k] += step * base[k]
-            down[k] -= step * base[k]
-            slope = (literal(up) - literal(down)) / (2 * step * base[k])
-            assert abs(gradient[k] - slope) <= 1e-12 * (abs(slope) + field.beta * d / sigma[k])
-            for l in range(d):
-                corners = []
-                for first, second in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-                    moved = list(base)
-                    moved[k] += first * step * base[k]
-                    moved[l] += second * step * base[l]
-                    corners.append(literal(moved))
-                bend = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * step**2 * base[k] * base[l])
-                size = field.beta * d / (sigma[k] * sigma[l])
-                assert abs(hessian[k, l] - bend) <= 1e-12 * (abs(bend) + size), (k, l)
-
-
-@over_fields
-def test_convex_in_the_logarithms(field: Field) -> None:
-    """The Hessian in x = log σ, σσ' ∂²S + σ ∂S on the diagonal, has no negative eigenvalue."""
-    rng = np.random.default_rng(2)
-    for depth in (2, 5, None):
-        sigma = rng.lognormal(size=(50, 4))
-        hessian = entropy_hessian(sigma, depth=depth, field=field) * sigma[:, :, None] * sigma[:, None, :]
-        gradient = entropy_gradient(sigma, depth=depth, field=field) * sigma
-        hessian += gradient[:, :, None] * np.eye(4)
-        assert np.linalg.eigvalsh(hessian).min() > -1e-12
-        assert np.linalg.eigvalsh(hessian).max() > 1e-3
-
-
-@over_fields
 @pytest.mark.parametrize("depth", [2, 3, 100])
 def test_singular_limits(field: Field, depth: int) -> None:
     """One vanishing singular value: finite over R, else as ((N−1)(β−1)/N) log σ_d. Two: −∞."""
@@ -328,9 +269,7 @@ def test_embedded_factorisations_are_balanced_factorisations() -> None:
     assert C.norm(layers).sum() == pytest.approx(np.sqrt(2) * H.norm(layers).sum())
 
 
-@pytest.mark.parametrize(
-    "function", [entropy, orbit_volume, renormalised_entropy, entropy_gradient, entropy_hessian]
-)
+@pytest.mark.parametrize("function", [entropy, orbit_volume, renormalised_entropy])
 def test_bad_input(function: object) -> None:
     assert callable(function)
     with pytest.raises(InputError, match=r"must not be negative, but the smallest is -1\."):
@@ -349,12 +288,5 @@ def test_bad_input(function: object) -> None:
         function([], depth=2)
     with pytest.raises(InputError, match=r"shape"):
         function(2.0, depth=2)
-    with pytest.raises(InputError, match=r"real numbers"):
+    with pytest.raises(InputError, match=r"must be real"):
         function([1j], depth=2)
-
-
-@pytest.mark.parametrize("function", [entropy_gradient, entropy_hessian])
-def test_derivatives_need_positive_singular_values(function: object) -> None:
-    assert callable(function)
-    with pytest.raises(InputError, match="must be positive here, but one is 0, so the matrix is singular"):
-        function([2.0, 0.0], depth=2)

@@ -164,7 +164,7 @@ def test_bad_input() -> None:
         metric_operator(np.diag([1.0, 0.0]), one, depth=2)
     with pytest.raises(InputError, match="matrix must"):
         metric_operator(np.ones((2, 3)), one, depth=2)
-    with pytest.raises(InputError, match="vector must have the size of the matrix"):
+    with pytest.raises(InputError, match="vector must have the others' size"):
         metric_operator(one, np.eye(3), depth=2)
     with pytest.raises(InputError, match="vector must"):
         metric_operator(one, np.ones((2, 3)), depth=2)

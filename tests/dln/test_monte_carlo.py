@@ -3,8 +3,7 @@ import pytest
 from scipy.stats import chi2
 
 from mme.algebra import C, Field, H, R
-from mme.dln import ball_count_volume, entropy, group_volume_mc, orbit_map, orbit_volume_mc
-from mme.dln.monte_carlo import squared_distance
+from mme.dln import ball_count_volume, entropy, group_volume_mc, orbit_volume_mc
 from mme.errors import InputError
 
 from . import reference
@@ -31,17 +30,6 @@ CASES = [
     ("H", [30.0, 1.0], 3, 5e-3),
     ("H", [3.0, 1.0, 1.0], 2, 6e-3),
 ]
-
-
-@over_fields
-def test_squared_distance_is_that_of_the_layers(field: Field) -> None:
-    roots, depth, rng = np.array([1.6, 0.7]), 4, np.random.default_rng(0)
-    frames = field.haar(2, size=(5, depth - 1), rng=rng)
-    X = field.diagonal(roots**depth)
-    one = np.broadcast_to(field.identity(2), frames.shape[1:])
-    gaps = orbit_map(X, frames, field) - orbit_map(X, one, field)
-    expected = (field.norm(gaps) ** 2).sum(axis=-1)
-    np.testing.assert_allclose(squared_distance(frames, roots, field), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("name", "sigma", "depth", "largest"), CASES)
@@ -196,19 +184,19 @@ def test_bad_input(field: Field) -> None:
         with pytest.raises(InputError, match="samples must be an integer of at least 100"):
             group_volume_mc(2, field=field, samples=samples)
     for radius in (0.0, -1.0, np.nan, np.inf):
-        with pytest.raises(InputError, match="radius must be positive and finite"):
+        with pytest.raises(InputError, match="radius must be a finite number above 0"):
             ball_count_volume([2.0, 1.0], radius=radius, **case)
-    with pytest.raises(InputError, match="draws fell within radius 1e-09; enlarge the radius"):
+    with pytest.raises(InputError, match=r"radius and samples must be larger, .* fell within 1e-09"):
         ball_count_volume([2.0, 1.0], radius=1e-9, samples=1000, **case)
-    with pytest.raises(InputError, match="orbit consists of points"):
+    with pytest.raises(InputError, match="the orbit is points"):
         ball_count_volume([2.0, 1.0], depth=1, radius=0.1, field=field)
-    with pytest.raises(InputError, match="dimension of at most 150 here"):
+    with pytest.raises(InputError, match="dimension at most 150"):
         orbit_volume_mc([2.0, 1.0], depth=10**12, field=field)
     for d in (0, -1, 1.5):
         with pytest.raises(InputError, match="d must"):
             group_volume_mc(d, field=field)
     for concentration in (0.0, -1.0, np.inf):
-        with pytest.raises(InputError, match="concentration must be positive and finite"):
+        with pytest.raises(InputError, match="concentration must be a finite number above 0"):
             group_volume_mc(2, field=C, concentration=concentration)
     with pytest.raises(InputError, match="field"):
         orbit_volume_mc([2.0, 1.0], depth=2, field="Q")

@@ -11,6 +11,7 @@ from mme.dln import (
     orbit_map,
     orbit_map_differential,
 )
+from mme.dln.orbit import squared_distance
 from mme.errors import InputError
 
 fields = pytest.mark.parametrize("F", [R, C, H], ids="RCH")
@@ -107,10 +108,10 @@ turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
         (lambda: orbit_map(np.ones((2, 3)), [np.eye(2)]), "matrix must be square"),
         (lambda: orbit_map(np.eye(2), np.eye(2)), "frames must have shape"),
         (lambda: orbit_map(np.eye(2), [2 * np.eye(2)]), "frames must be unitary over R"),
-        (lambda: orbit_map(np.eye(2), [np.eye(3)]), "of the layers' size"),
+        (lambda: orbit_map(np.eye(2), [np.eye(3)]), "frames must have the others' size"),
         (lambda: orbit_map(np.diag([1.0, 1, 2, 1]), [np.eye(4)], "H"), "miss that by 0.5 times"),
         (lambda: orbit_map_differential(np.ones((2, 3)), [turn]), "matrix must be square"),
-        (lambda: orbit_map_differential(np.eye(3), [turn]), "directions must have the size of the matrix, 3"),
+        (lambda: orbit_map_differential(np.eye(3), [turn]), "matrix must have the others' size, 2"),
         (lambda: orbit_map_differential(np.eye(2), turn), "directions must have shape"),
         (lambda: orbit_map_differential(np.eye(2), [np.eye(2)]), "directions must be skew-Hermitian"),
         (lambda: orbit_dimension(2, depth=0), "depth must be an integer of at least 1"),
@@ -120,3 +121,14 @@ turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
 def test_bad_input(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+@fields
+def test_squared_distance_is_that_of_the_layers(F) -> None:
+    roots, depth, rng = np.array([1.6, 0.7]), 4, np.random.default_rng(0)
+    frames = F.haar(2, size=(5, depth - 1), rng=rng)
+    X = F.diagonal(roots**depth)
+    one = np.broadcast_to(F.identity(2), frames.shape[1:])
+    gaps = orbit_map(X, frames, F) - orbit_map(X, one, F)
+    expected = (F.norm(gaps) ** 2).sum(axis=-1)
+    np.testing.assert_allclose(squared_distance(frames, roots, F), expected, rtol=1e-12)

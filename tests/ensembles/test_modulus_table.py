@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,27 +47,41 @@ def test_two_by_two_is_the_exact_law(folder: Path, monkeypatch: pytest.MonkeyPat
         assert len(below) == pytest.approx(len(quantiles) / 2, abs=1)
 
 
-def kept(folder: Path) -> list[Path]:
-    return list(Store(modulus_table.KIND, folder=folder / modulus_table.KIND).files())
-
-
 def test_table_is_kept_and_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = modulus_quantiles(3)
-    assert len(kept(folder)) == 1
+    assert len(Store("modulus")) == 1
     forbid_sampling(monkeypatch)
     np.testing.assert_array_equal(modulus_quantiles(3), made)
 
 
-def test_same_table_on_every_machine_and_made_again_when_damaged(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_same_table_on_every_machine(folder: Path) -> None:
     made = modulus_quantiles(3, "modulus")
-    (file,) = kept(folder)
-    file.write_bytes(file.read_bytes()[:-9])
     modulus_table._table.cache_clear()
+    assert Store("modulus").clear() == 1
     np.testing.assert_array_equal(modulus_quantiles(3, "modulus"), made)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut off", "a flipped byte", "text"])
+def test_damaged_table_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    made = modulus_quantiles(2)
+    (file,) = Store("modulus").files()
+    whole = file.read_bytes()
+    flipped = whole[:200] + bytes([whole[200] ^ 255]) + whole[201:]
+    ways = {"empty": b"", "cut off": whole[: len(whole) // 2], "a flipped byte": flipped, "text": b"no table"}
+    file.write_bytes(ways[damage])
+    modulus_table._table.cache_clear()
+    np.testing.assert_array_equal(modulus_quantiles(2), made)
     forbid_sampling(monkeypatch)  # and the file is whole again
-    np.testing.assert_array_equal(modulus_quantiles(3, "modulus"), made)
+    np.testing.assert_array_equal(modulus_quantiles(2), made)
+
+
+def test_nothing_is_half_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(source: object, target: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    assert len(modulus_quantiles(2)) == 4097
+    assert list(Store("modulus").files()) == []
 
 
 def test_folder_that_cannot_be_made_is_no_obstacle(

@@ -1,9 +1,9 @@
 """Kept files are read, remade when damaged, whole or absent, and made by one process at a time."""
 
+import io
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,17 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mme.networks import cache  # noqa: E402
+from mme.store import Store  # noqa: E402
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MME_CACHE", str(tmp_path))
     return tmp_path / "networks"
+
+
+def kept_files(folder: Path) -> list[Path]:
+    return list(folder.glob("*/*.kept"))
 
 
 def unwanted() -> dict[str, float]:
@@ -30,7 +35,7 @@ def test_reads_what_it_kept(folder: Path) -> None:
     assert kept is not None
     assert torch.equal(kept["weights"]["w"], torch.arange(3.0))
     assert kept["accuracy"] == 0.5
-    assert [path.name for path in folder.glob("*.pt")] == ["a-1.pt"]
+    assert len(kept_files(folder)) == 1
 
 
 def test_another_key_is_made_anew(folder: Path) -> None:
@@ -41,7 +46,7 @@ def test_another_key_is_made_anew(folder: Path) -> None:
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "foreign"])
 def test_a_damaged_file_is_made_again(folder: Path, damage: str) -> None:
     cache.load_or_make("a", "1", lambda: {"x": torch.zeros(100)})
-    path = folder / "a-1.pt"
+    (path,) = kept_files(folder)
     data = bytearray(path.read_bytes())
     flipped = bytearray(data)
     flipped[len(data) // 2] ^= 1
@@ -59,8 +64,9 @@ def test_files_are_read_without_running_code_from_them(folder: Path) -> None:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.system, ("exit 0",)
 
-    folder.mkdir(parents=True)
-    cache.write(folder / "a-1.pt", {"x": Evil()})
+    buffer = io.BytesIO()
+    torch.save({"x": Evil()}, buffer)
+    Store("networks").put_bytes("1", buffer.getvalue())
     with pytest.raises(Exception, match=r"[Ww]eights.only"):
         cache.load_or_make("a", "1", unwanted)
 
@@ -71,7 +77,7 @@ def test_a_file_appears_whole_or_not_at_all(folder: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "replace", full)
     assert cache.load_or_make("a", "1", lambda: {"x": 1}) == {"x": 1}
-    assert [path.name for path in folder.iterdir()] in ([], ["a.lock"])
+    assert not list(Store("networks").files())
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(
@@ -88,48 +94,38 @@ def test_an_error_while_making_leaves_nothing_and_frees_the_lock(folder: Path) -
 
     with pytest.raises(OSError, match="from the work itself") as held:
         cache.load_or_make("a", "1", fails)
-    assert not list(folder.glob("*.pt"))
+    assert not kept_files(folder)
     assert held.traceback  # and with it the lock, which only `release` frees
     assert cache.load_or_make("a", "1", lambda: {"x": 1}, wait=False) == {"x": 1}
 
 
-def test_files_that_nobody_used_for_a_month_go(folder: Path) -> None:
-    ages = {"old": 31, "used": 31, "young": 29}
-    for name in ages:
-        cache.load_or_make(name, "1", lambda: {"x": 1})
-    for name, days in ages.items():
-        then = time.time() - days * 86400
-        os.utime(folder / f"{name}-1.pt", (then, then))
-    cache.load_or_make("used", "1", unwanted)
-    cache.load_or_make("new", "1", lambda: {"x": 1})
-    assert {path.name for path in folder.glob("*.pt")} == {"used-1.pt", "young-1.pt", "new-1.pt"}
-
-
-def test_the_key_follows_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cache.py").write_text("a = 1\n")
+def test_the_key_follows_what_decides_the_weights_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in cache.DECISIVE:
+        (tmp_path / name).write_text("a = 1\n")
     monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
-    before = cache.source_digest("recipe")
-    assert cache.source_digest("recipe") == before != cache.source_digest("other recipe")
+    before = cache.source_key("recipe")
+    (tmp_path / "digits.py").write_text("another module\n")
+    assert cache.source_key("recipe") == before != cache.source_key("other recipe")
+    keys = {before}
+    for name in cache.DECISIVE:
+        (tmp_path / name).write_text("a = 2\n")
+        keys.add(cache.source_key("recipe"))
     monkeypatch.setattr(torch, "__version__", "0.0")
-    assert cache.source_digest("recipe") != before
-    monkeypatch.undo()
-    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
-    assert cache.source_digest("recipe") == before
-    (tmp_path / "cache.py").write_text("a = 2\n")
-    edited = cache.source_digest("recipe")
-    (tmp_path / "architectures.py").write_text("")
-    assert len({before, edited, cache.source_digest("recipe")}) == 3
+    assert len(keys | {cache.source_key("recipe")}) == len(cache.DECISIVE) + 2
 
 
 def test_of_two_processes_one_makes_and_the_other_reads(folder: Path) -> None:
     script = (
         "import os, time\n"
-        "from mme.networks.cache import cache_folder, load_or_make\n"
+        "from mme.networks.cache import load_or_make\n"
+        "from mme.store import Store\n"
         "def make():\n"
-        "    (cache_folder() / f'made-by-{os.getpid()}').touch()\n"
+        "    (Store('networks').folder / f'made-by-{os.getpid()}').touch()\n"
         "    time.sleep(1)\n"
         "    return {'pid': os.getpid()}\n"
-        "ready = cache_folder() / f'ready-{os.getpid()}'\n"
+        "ready = Store('networks').folder / f'ready-{os.getpid()}'\n"
         "ready.parent.mkdir(parents=True, exist_ok=True)\n"
         "ready.touch()\n"
         "while len(list(ready.parent.glob('ready-*'))) < 2:\n"

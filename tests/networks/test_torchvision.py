@@ -1,6 +1,5 @@
 """Torchvision is imported whether or not its compiled operators fit the installed torch."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from mme import extras  # noqa: E402
 from mme.networks import _torchvision  # noqa: E402
 from mme.networks import import_torchvision as repaired_import  # noqa: E402
 
@@ -87,6 +87,8 @@ class Declarations(list[str]):
 
 @pytest.fixture
 def declarations(monkeypatch: pytest.MonkeyPatch) -> Declarations:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        monkeypatch.setitem(sys.modules, name, sys.modules[name])  # to come back afterwards
     made = Declarations()
     monkeypatch.setattr(torch.library, "Library", made)
     monkeypatch.setattr(_torchvision, "declared", [])
@@ -97,7 +99,7 @@ def test_on_a_matched_pair_nothing_happens(
     monkeypatch: pytest.MonkeyPatch, declarations: Declarations
 ) -> None:
     module = ModuleType("torchvision")
-    monkeypatch.setattr(importlib, "import_module", Imports(module))
+    monkeypatch.setattr(extras, "import_module", Imports(module))
     assert repaired_import() is module
     assert declarations == []
 
@@ -109,7 +111,7 @@ def test_on_that_very_error_the_operators_are_declared(
     bystander = ModuleType("torchvision_extras")
     monkeypatch.setitem(sys.modules, "torchvision.extension", half)
     monkeypatch.setitem(sys.modules, "torchvision_extras", bystander)
-    monkeypatch.setattr(importlib, "import_module", Imports(RuntimeError(_torchvision.FAULT), module))
+    monkeypatch.setattr(extras, "import_module", Imports(RuntimeError(_torchvision.FAULT), module))
     assert repaired_import() is module
     assert declarations[0] == "torchvision FRAGMENT"
     assert [schema.partition("(")[0] for schema in declarations[1:]] == ["nms", "qnms"]
@@ -127,7 +129,7 @@ def test_on_that_very_error_the_operators_are_declared(
 def test_any_other_error_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, declarations: Declarations, error: Exception
 ) -> None:
-    monkeypatch.setattr(importlib, "import_module", Imports(error))
+    monkeypatch.setattr(extras, "import_module", Imports(error))
     with pytest.raises(type(error)) as raised:
         repaired_import()
     assert raised.value is error
@@ -136,7 +138,7 @@ def test_any_other_error_is_left_alone(
 
 def test_a_missing_torchvision_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
-    monkeypatch.setattr(importlib, "import_module", Imports(absent))
+    monkeypatch.setattr(extras, "import_module", Imports(absent))
     with pytest.raises(ImportError) as refusal:
         repaired_import()
     assert str(refusal.value) == (

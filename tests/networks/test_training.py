@@ -1,7 +1,11 @@
 """The digits, the recipe, and the settings of torch that training leaves as they were."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -70,11 +74,6 @@ def test_accuracy_takes_the_precision_of_the_model() -> None:
     assert accuracy(copy.deepcopy(model).double()) == pytest.approx(accuracy(model), abs=0.01)
 
 
-def test_accuracy_refuses_an_unknown_part() -> None:
-    with pytest.raises(InputError, match="part must be 'test' or 'train', but is 'all'"):
-        accuracy(small(), "all")
-
-
 def test_training_is_repeatable_learns_and_touches_no_setting_of_torch() -> None:
     first, second, other = small(), small(), small()
     threads = torch.get_num_threads()
@@ -107,18 +106,36 @@ def test_the_rate_ends_at_zero_and_decay_shrinks() -> None:
     assert decayed[4].weight.norm() < 0.9 * plain[4].weight.norm()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"epochs": 0}, "epochs must be an integer above 0, but is 0."),
-        ({"epochs": 1.5}, "epochs must be an integer above 0, but is 1.5."),
-        ({"learning_rate": float("nan")}, "learning_rate must be positive and finite, but is nan."),
-        ({"batch_size": 1}, "batch_size must be an integer from 2 to 1347, but is 1."),
-        ({"momentum": 1.0}, "momentum must be between 0 and 1, but is 1.0."),
-        ({"weight_decay": -1e-4}, "weight_decay must be zero or positive, and finite, but is -0.0001."),
-    ],
-)
-def test_a_recipe_that_cannot_work_is_refused(wrong: dict[str, float], sentence: str) -> None:
-    with pytest.raises(InputError) as refusal:
-        Recipe(**wrong)  # type: ignore[arg-type]
-    assert str(refusal.value) == sentence
+def test_numpys_numbers_count() -> None:
+    assert Recipe(epochs=np.int64(2), learning_rate=np.float32(0.5)) == Recipe(epochs=2, learning_rate=0.5)
+    assert repr(Recipe(epochs=np.int64(2))) == repr(Recipe(epochs=2))
+
+
+THREE = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+LINEAR = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+WRONG: list[tuple[Callable[[], Any], str]] = [
+    (partial(Recipe, epochs=-1), "epochs must be an integer from 1 to 10000, but it is -1"),
+    (partial(Recipe, epochs=1.5), "epochs must be an integer"),
+    (partial(Recipe, epochs=10**12), "epochs must be an integer"),
+    (partial(Recipe, learning_rate=float("nan")), "learning_rate must be a finite number above 0"),
+    (partial(Recipe, learning_rate="fast"), "learning_rate must be a finite number above 0"),
+    (partial(Recipe, batch_size=1), "batch_size must be an integer from 2 to 1347"),
+    (partial(Recipe, momentum=1.0), "momentum must be a finite number above 0 and of at most 0.999"),
+    (partial(Recipe, weight_decay=-1e-4), "weight_decay must be a finite number of at least 0"),
+    (partial(accuracy, LINEAR, "all"), "part must be one of 'test', 'train', but it is 'all'"),
+    (partial(accuracy, "x"), "model must be a torch.nn.Module, but it is 'x'"),
+    (partial(accuracy, nn.Linear), "model must be a torch.nn.Module, but it is of type type"),
+    (partial(accuracy, nn.Linear(3, 2)), "model must take images .* but fails: mat1 and mat2 shapes"),
+    (partial(accuracy, THREE), r"its scores have the shape \(450, 3\)"),
+    (partial(accuracy, nn.Module()), "model must take images"),
+    (partial(fit, LINEAR, 3, 0), "recipe must be a Recipe"),
+    (partial(fit, LINEAR, Recipe(), 2.5), "seed must be an integer"),
+    (partial(fit, nn.Linear(3, 2), Recipe(), 0), "model must take images"),
+    (partial(fit, Constant(), Recipe(), 0), "parameters that require a gradient"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), WRONG)
+def test_wrong_calls(call: Callable[[], Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        call()

@@ -1,0 +1,72 @@
+"""What the hubs share: their libraries, their names, initial weights, and whether there is a way out."""
+
+from __future__ import annotations
+
+import difflib
+import socket
+from collections.abc import Callable, Iterable
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from mme.errors import InputError
+from mme.extras import required
+from mme.weights.effective import effective_weights
+from mme.weights.stored import Checkpoint
+
+__all__ = ["PATIENCE", "in_memory", "initialised", "is_reachable", "known", "library"]
+
+SHOWN = 4  # names that are offered for a mistyped one
+PATIENCE = 3.0  # seconds
+
+
+def known(hub: str, network: str, names: Iterable[str], what: str = "network") -> str:
+    """Return the name if it is among the names; otherwise InputError offers the nearest ones."""
+    listed = list(names)
+    if network in listed:
+        return network
+    near = difflib.get_close_matches(network, listed, SHOWN, cutoff=0.4) or sorted(listed)[:SHOWN]
+    raise InputError(f"{hub} has no {what} {network!r}; near names are {', '.join(near)}.")
+
+
+def library(hub: str, module: str, extra: str) -> Any:
+    """Import what a hub needs."""
+    if module in ("torchvision", "timm"):  # timm builds on torchvision, which may need a repair
+        required("torch", extra, f"the hub {hub}")
+        from mme.networks import import_torchvision
+
+        import_torchvision()
+    return required(module, extra, f"the hub {hub}")
+
+
+def in_memory(name: str, format: str, source: Any, rule: str | None = None) -> Checkpoint:
+    """Return the weights of a module or a state dict, under the name of its network."""
+    return Checkpoint(name, format, effective_weights(source).values(), rule)
+
+
+def initialised(name: str, build: Callable[[], Any], seed: int) -> Checkpoint:
+    """Return initial weights as the library itself draws them."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return in_memory(name, "untrained", build())
+
+
+def is_reachable(url: str) -> bool:
+    """Say, soon, whether a server takes a connection; what lies behind a proxy is asked for in earnest."""
+    parts = urlsplit(url)
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or 443), PATIENCE).close()
+        except OSError:
+            return
+        answers.append(True)
+
+    thread = Thread(target=ask, daemon=True)  # to look up a name heeds no timeout
+    thread.start()
+    thread.join(PATIENCE)
+    return bool(answers) or parts.scheme in getproxies()

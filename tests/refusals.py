@@ -1,0 +1,310 @@
+"""One row for each public callable: its arguments, of which kind each is, and a valid one of each."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import sympy as sp
+import torch
+
+from mme import dln, evidence
+from mme.algebra import C, H, R
+
+
+@dataclass(frozen=True)
+class Argument:
+    """How to make a valid value for an object (None for functions), what to take and what to refuse."""
+
+    valid: Callable[[Any], Any]
+    taken: tuple[Any, ...] = ()
+    refused: tuple[Any, ...] = ()
+    tensor: bool = False  # takes parameters that require a gradient, and leaves the gradient behind
+    gradient: bool = False  # takes them and keeps the gradient
+
+
+Row = dict[str, Argument]
+Rows = dict[str, Row]
+
+NO_ARRAYS = (
+    "words",
+    b"bytes",
+    None,
+    {"a": 1},
+    object(),
+    [[1.0, 2.0], [1.0]],
+    [None],
+    np.array([object(), 1.0]),
+    np.ma.array([[1.0, 0.0], [0.0, 1.0]], mask=[[True, False], [False, False]]),
+    scipy.sparse.eye_array(2, format="csr"),
+    np.full((2, 2), np.nan),
+    np.full(3, np.inf),
+)
+NO_SEEDS = ("0", -1, 1.5, True, [0], np.random.RandomState(0), random.Random(0))
+# Thrown at every argument of every callable: each is taken, or refused in a sentence.
+ANYTHING = (
+    *NO_ARRAYS,
+    *NO_SEEDS,
+    0,
+    2,
+    10**12,
+    10**30,
+    2.5,
+    np.nan,
+    -np.inf,
+    1j,
+    np.int64(2),
+    np.float64(2.0),
+    [],
+    {1, 2},
+    ["R", None],
+    np.array(1.0),
+    np.empty(0),
+    np.empty((0, 2)),
+    np.ones(2),
+    np.ones((2, 3)),
+    -np.eye(2),
+    1j * np.eye(2),
+    np.eye(2, dtype=object),
+    np.eye(2) > 0,
+    np.zeros((2, 3, 4, 4)),
+    torch.ones(2, requires_grad=True),
+    torch.eye(2, dtype=torch.float64, requires_grad=True),
+    torch.eye(2, device="meta"),
+    torch.eye(2).to_sparse(),
+    sp.Symbol("x"),
+    lambda: None,
+)
+
+
+def whole(valid: int, least: int = 1) -> Argument:
+    refused = (least - 1, valid + 0.5, True, "3", None, np.float64(valid), [valid])
+    return Argument(lambda _: valid, (np.int64(valid),), refused)
+
+
+def real(valid: float) -> Argument:
+    return Argument(
+        lambda _: valid, (np.float32(valid),), ("1", None, True, np.nan, np.inf, 1j, [1.0], 10**400)
+    )
+
+
+def array(valid: Any, *, gradient: bool = False) -> Argument:
+    """An array, or a function that makes it for a field."""
+    make = valid if callable(valid) else lambda _: valid
+    return Argument(make, (), NO_ARRAYS, tensor=not gradient, gradient=gradient)
+
+
+def one_of(valid: str) -> Argument:
+    return Argument(lambda _: valid, (), ("no such name", None, 3.5, b"R", [valid]))
+
+
+def optional(argument: Argument) -> Argument:
+    refused = tuple(value for value in argument.refused if value is not None)
+    return Argument(
+        argument.valid, (*argument.taken, None), refused, tensor=argument.tensor, gradient=argument.gradient
+    )
+
+
+def anything(valid: Any) -> Argument:
+    return Argument(valid if callable(valid) else lambda _: valid)
+
+
+def same(names: str, row: Row) -> Rows:
+    """One row for several callables."""
+    return dict.fromkeys(names.split(), row)
+
+
+SEED = Argument(lambda _: 0, (None, np.int64(3), np.random.default_rng(0)), NO_SEEDS)
+FLAG = Argument(lambda _: False, (True, np.True_), ("yes", None, 1, np.ones(2)))
+WORDS = Argument(lambda _: "words", ("",), (None, 3, b"bytes", ["words"]))
+SIZE = Argument(lambda _: 2, (None, (1, 2), np.int64(2)), (-1, 2.5, True, "2", (2, -1), (1,) * 100, 10**12))
+NO_FIELDS = ("Q", None, 3, True, 1.0, [1], b"R", np.array([1, 2]))
+FIELD = Argument(lambda _: "R", ("C", 4, np.int64(2), H), NO_FIELDS)
+COMMUTATIVE = Argument(lambda _: "R", ("C", np.int64(2), C), NO_FIELDS)  # where a real matrix is one, too
+
+SQUARE = array(lambda F: F.haar(2, rng=0))
+RECTANGLE = array(lambda F: F.ginibre(2, rng=0, columns=3))
+HERMITIAN = array(lambda F: F.gaussian_hermitian(2, rng=0))
+SKEW = array(lambda F: F.gaussian_skew_hermitian(2, rng=0))
+ORDER = whole(2)
+FIELD_ROWS = {
+    "real_dimension": {"d": ORDER},
+    "group_dimension": {"d": ORDER},
+    "size": {"d": ORDER},
+    "order": {"a": SQUARE},
+    "identity": {"d": ORDER},
+    "diagonal": {"x": array(np.ones(2))},
+    "from_components": {"x": array(lambda F: np.ones((2, 3, F.beta)))},
+    "components": {"a": RECTANGLE},
+    "validate": {"a": SQUARE, "square": FLAG, "name": anything("a")},
+    "adjoint": {"a": array(lambda F: F.ginibre(2, rng=0), gradient=True)},
+    "pairing": {name: array(lambda F: F.ginibre(2, rng=0), gradient=True) for name in "ab"},
+    "norm": {"a": array(lambda F: F.ginibre(2, rng=0), gradient=True)},
+    "modulus": {"a": RECTANGLE},
+    "is_unitary": {"a": SQUARE, "tolerance": real(1e-10)},
+    "svd": {"a": RECTANGLE},
+    "singular_values": {"a": RECTANGLE},
+    "polar": {"a": SQUARE},
+    "eigh": {"a": HERMITIAN},
+    "eigvalsh": {"a": HERMITIAN},
+    "log_abs_det": {"a": SQUARE},
+    "hermitian_part": {"a": HERMITIAN, "sign": whole(1, -1), "name": anything("a")},
+    "ginibre": {"d": ORDER, "size": SIZE, "rng": SEED, "columns": optional(whole(3))},
+    **same("gaussian_hermitian gaussian_skew_hermitian haar", {"d": ORDER, "size": SIZE, "rng": SEED}),
+    "lie_basis": {"d": ORDER},
+    **same("exp cayley cayley_log_density", {"a": SKEW}),
+    "inverse_cayley": {"q": array(lambda F: F.cayley(F.gaussian_skew_hermitian(2, rng=0)))},
+    "log_group_volume": {"d": ORDER},
+    "group_volume": {"d": ORDER},
+}
+
+DEPTH = whole(3)
+SIGMA = array(np.array([2.0, 1.0]))
+SMOOTH = array(np.array([2.0, 1.0]), gradient=True)
+MATRIX = array(np.array([[1.0, 2.0], [3.0, 4.0]]))
+LAYERS = array(dln.balanced_lift([[1.0, 2.0], [3.0, 4.0]], depth=3, rng=0))
+FRAMES = array(R.haar(2, size=2, rng=0))
+NUMBER = Argument(lambda _: 0.5, (2, np.int64(2), sp.Symbol("x")), NO_ARRAYS, gradient=False)
+EXPRESSION = Argument(lambda _: sp.Symbol("x"), (2, 0.5), ("x", None, np.nan, [1], {"a": 1}))
+ROOTS = Argument(lambda _: sp.symbols("a b"), ([1, 2],), ("ab", None, 3, [None], [np.nan], []))
+REAL = Argument(lambda _: "R", (1, R, np.int64(1)), NO_FIELDS)  # what has a closed form
+CASE = {"singular_values": SIGMA, "depth": DEPTH, "field": FIELD}
+SMOOTH_CASE = {**CASE, "singular_values": SMOOTH}
+DLN_ROWS: Rows = {
+    "act": {"frames": FRAMES, "layers": LAYERS, "field": COMMUTATIVE},
+    "act_on_endpoints": {
+        "left": array(np.eye(2)),
+        "right": array(np.eye(2)),
+        "layers": LAYERS,
+        "field": COMMUTATIVE,
+    },
+    **same(
+        "balance_defects balance_violation require_balanced end_to_end stack_layers",
+        {"layers": LAYERS, "field": COMMUTATIVE},
+    ),
+    "balanced_lift": {"matrix": MATRIX, "depth": DEPTH, "field": COMMUTATIVE, "rng": SEED},
+    "ball_count_volume": {**CASE, "radius": real(6.0), "rng": SEED, "samples": whole(200, 100)},
+    "beta_hermite": {"n": ORDER, "beta": real(2.5), "size": whole(2, 0), "rng": SEED},
+    "block_determinant": {"a": NUMBER, "b": NUMBER, "depth": DEPTH},
+    "centre": {"matrix": MATRIX, "depth": DEPTH, "field": COMMUTATIVE},
+    "chebyshev_recurrence": {"n": whole(3, 0), "x": NUMBER},
+    "dln_metric": {
+        "matrix": MATRIX,
+        "first": MATRIX,
+        "second": MATRIX,
+        "depth": optional(DEPTH),
+        "field": COMMUTATIVE,
+    },
+    **same("orbit_volume renormalised_entropy", SMOOTH_CASE),
+    **same("entropy_from_metric entropy_terms gram_blocks log_gram_determinant", CASE),
+    "entropy": {**SMOOTH_CASE, "group_volume": FLAG},
+    **same(
+        "entropy_gradient entropy_hessian log_metric_determinant",
+        {**CASE, "depth": optional(DEPTH)},
+    ),
+    "frames": {"layers": LAYERS, "field": COMMUTATIVE, "matrix": optional(MATRIX)},
+    **same(
+        "gram_matrix log_jacobian pushed_forward_basis",
+        {**CASE, "field": COMMUTATIVE, "frames": optional(FRAMES)},
+    ),
+    "group_volume_mc": {
+        "d": ORDER,
+        "field": FIELD,
+        "rng": SEED,
+        "samples": whole(2000, 100),
+        "concentration": optional(real(0.5)),
+    },
+    "infinite_depth_entropy": {"singular_values": SMOOTH, "field": FIELD},
+    "kernel": {**CASE, "field": REAL, "t": real(0.5)},
+    "log_block_determinant": {
+        "log_a": array(np.ones(2), gradient=True),
+        "log_b": array(np.zeros(2), gradient=True),
+        "depth": DEPTH,
+    },
+    "log_chebyshev": {"n": whole(3, 0), "x": array(np.array([1.5, 2.0]), gradient=True)},
+    "log_metric_eigenvalues": {"singular_values": SIGMA, "depth": optional(DEPTH)},
+    "log_vandermonde_ratio": {"singular_values": SMOOTH, "depth": DEPTH},
+    "metric_operator": {
+        "matrix": MATRIX,
+        "vector": MATRIX,
+        "depth": optional(DEPTH),
+        "field": COMMUTATIVE,
+        "power": real(-1.0),
+    },
+    "nearest_balanced": {"layers": LAYERS, "field": COMMUTATIVE, "max_steps": whole(1000)},
+    "orbit_dimension": {"d": ORDER, "depth": DEPTH, "field": FIELD},
+    "orbit_map": {"matrix": MATRIX, "frames": FRAMES, "field": COMMUTATIVE},
+    "orbit_map_differential": {
+        "matrix": MATRIX,
+        "directions": array(R.gaussian_skew_hermitian(2, size=2, rng=0)),
+        "field": COMMUTATIVE,
+        "frames": optional(FRAMES),
+    },
+    "orbit_volume_from_kernel": {**CASE, "field": REAL, "levels": whole(3, 2)},
+    "orbit_volume_mc": {**CASE, "depth": whole(2), "rng": SEED, "samples": whole(256, 256), "progress": FLAG},
+    "path_adjacency": {"n": whole(3, 0)},
+    "tridiagonal_block": {"a": array(2.0), "b": array(np.ones(2)), "n": whole(3, 0)},
+    "tridiagonal_determinants": {"n": whole(3, 0), "diagonal": NUMBER, "off_diagonal": NUMBER},
+    "symbolic.root_symbols": {"d": ORDER},
+    "symbolic.symbolic_block": {"a": EXPRESSION, "b": EXPRESSION, "n": whole(2, 0)},
+    **same(
+        "symbolic.symbolic_gram_matrix symbolic.symbolic_metric_matrix",
+        {"roots": ROOTS, "depth": whole(2), "field": FIELD},
+    ),
+}
+
+NUMBERS = Argument(lambda _: np.ones(3), (), NO_ARRAYS[:9])  # NaN and infinity are what a check fails for
+EXACT = Argument(lambda _: sp.Integer(1), (1,), ("1", None, 0.5, True, {"a": 1}, [[1, 2], [1]], object()))
+BALL = Argument(lambda _: 1, (np.int64(1), Fraction(1), [1, 1]), ("1", None, 0.5, True, {"a": 1}, object()))
+DRAWS = np.random.default_rng(0).standard_normal(40)
+RECORD = evidence.Evidence("lemma-5.1", "", "proved", True, "the difference is 0")
+EVIDENCE_ROWS: Rows = {
+    "check": {
+        "statement": Argument(lambda _: "lemma-5.1", (), ("Lemma 5.1", None, 3, b"a", ["a"])),
+        "claim": WORDS,
+    },
+    "Check.proved": {"left": EXACT, "right": EXACT, "over": WORDS},
+    "Check.certified": {"left": BALL, "right": BALL, "tolerance": real(0.5), "over": WORDS},
+    "Check.numeric": {
+        "computed": NUMBERS,
+        "formula": NUMBERS,
+        "rtol": optional(real(0.5)),
+        "atol": optional(real(0.5)),
+        "over": WORDS,
+    },
+    "Check.statistical": {
+        "samples": Argument(lambda _: DRAWS, (), NO_ARRAYS[:9]),
+        "expected": Argument(lambda _: 0.0, (), NO_ARRAYS[:9]),
+        "standard_error": optional(Argument(lambda _: None, (), NO_ARRAYS[:2] + NO_ARRAYS[3:])),
+        "tolerance": real(4.0),
+        "seed": optional(whole(0, 0)),
+        "sample_size": optional(whole(40, 30)),
+    },
+    "Evidence.from_dict": {
+        "entry": Argument(lambda _: RECORD.to_dict(), (), (None, "words", 3, {}, [], {"version": 1}))
+    },
+    "CheckFailed": {"record": Argument(lambda _: RECORD, (), (None, "words", 3))},
+    "records": {"notebook": Argument(lambda _: {"cells": []}, (), (None, "words", 3, {}, {"cells": 3}))},
+    "spoken": {"statement": Argument(lambda _: "lemma-5.1", (), (None, 3, b"a"))},
+}
+
+ROWS: Rows = {
+    "algebra.field": {"field": FIELD},
+    **{f"algebra.Field.{name}": row for name, row in FIELD_ROWS.items()},
+    **{f"dln.{name}": row for name, row in DLN_ROWS.items()},
+    **{f"evidence.{name}": row for name, row in EVIDENCE_ROWS.items()},
+}
+# What methods are called of; a record's constructor takes what the object holds.
+OBJECTS: dict[str, Callable[[], list[Any]]] = {
+    "algebra.Field": lambda: [R, C, H],
+    "algebra.SVD": lambda: [R.svd(np.eye(2))],
+    "algebra.Eigendecomposition": lambda: [R.eigh(np.eye(2))],
+    "dln.EntropyTerms": lambda: [dln.entropy_terms([2.0, 1.0], depth=2)],
+    "dln.ExtrapolatedVolume": lambda: [dln.orbit_volume_from_kernel([1.0], depth=2, levels=2)],
+    "dln.VolumeEstimate": lambda: [dln.orbit_volume_mc([1.0], depth=2)],
+    "evidence.Check": lambda: [evidence.check("lemma-5.1", "a claim")],
+    "evidence.Evidence": lambda: [RECORD],
+}

@@ -1,0 +1,328 @@
+"""Rows, as in `tests.refusals`, of what takes networks, their spectra and their files."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from mme import comparison, ensembles
+
+from .refusals import (
+    FLAG,
+    SEED,
+    WORDS,
+    Argument,
+    Row,
+    Rows,
+    anything,
+    array,
+    one_of,
+    optional,
+    real,
+    whole,
+)
+
+WEIGHTS = {
+    "fc": np.random.default_rng(0).normal(size=(6, 5)),
+    "out": np.random.default_rng(1).normal(size=(4, 6)),
+}
+
+
+@cache
+def made() -> Any:
+    """What the rows are made of, once it is asked for."""
+    ensemble = ensembles.layer_matrix_ensemble(WEIGHTS)
+    difference = ensembles.circular_spectral_difference(ensemble, bins=20)
+    normed = nn.Sequential(nn.Linear(5, 6, bias=False), nn.BatchNorm1d(6), nn.Linear(6, 4)).eval()
+    model = nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 4)).eval()
+    return SimpleNamespace(
+        ensemble=ensemble,
+        spectrum=ensembles.pooled_spectrum(ensemble),
+        density=ensembles.spectral_density(ensembles.pooled_spectrum(ensemble), bins=20),
+        difference=difference,
+        comparison=comparison.compare({"a": WEIGHTS, "b": WEIGHTS}, control=None),
+        classes=ensembles.equivalence_classes({"a": difference, "b": difference}),
+        model=model,
+        normed=normed,
+    )
+
+
+@cache
+def written() -> str:
+    path = Path(tempfile.mkdtemp()) / "net.npz"
+    np.savez(path, **WEIGHTS)
+    return str(path)
+
+
+def of(name: str, *refused: Any) -> Argument:
+    """One of what is made above; no other thing is."""
+    return Argument(lambda _: getattr(made(), name), (), ("words", b"bytes", None, 3, object(), *refused))
+
+
+NETWORK = Argument(lambda _: WEIGHTS, (), (b"bytes", None, 3, object(), {"fc": "words"}, np.ones((2, 2))))
+WHICH = Argument(lambda _: None, (), (3, b"x", ["a"]))
+MODEL = of("model", WEIGHTS)
+NORMED = of("normed", WEIGHTS)
+ENSEMBLE = of("ensemble")
+DIFFERENCE = of("difference")
+ORDERS = Argument(lambda _: [5, 6], ([np.int64(5)], (3,)), (None, "56", [1], [2.5], [True], 5, [], [-3]))
+WINDOW = Argument(
+    lambda _: (0.0, 6.0), ([0, 4],), ("06", 3, (1.0, 0.0), (0.0, np.nan), (0.0, np.inf), (1,), (0, "6"))
+)
+DENSITY: Row = {
+    "window": WINDOW,
+    "bins": whole(20),
+    "zeros": one_of("keep"),
+    "normalise": one_of("window"),
+    "bandwidth": optional(real(0.5)),
+}
+CIRCULAR: Row = {"circular": one_of("CUE"), "construction": one_of("haar")}
+POOLED: Row = {"part": one_of("real"), "pooling": one_of("plain")}
+WORK: Row = {"jobs": optional(whole(1)), "store": anything(None), "progress": FLAG}
+DTYPE = one_of("float64")
+SHARE = real(0.25)
+COUNT = Argument(lambda _: 100.0, (np.int64(3), np.inf), (None, "1", True, np.nan, -1.0, 1j, [1.0]))
+VALUES = array(np.linspace(0.1, 3.0, 40))
+VARIANCES = array(np.array([[0.1, 0.2, 0.4], [0.2, 0.1, 0.3]]))
+CONJUGATE = Argument(lambda _: "deterministic", ("sampled",), (None, 3, "no such name", b"x"))
+NAMES = Argument(lambda _: None, (["f*"], "f*"), (3, [3], b"fc", {"a": 1}))
+
+# What trains or downloads is only refused here.
+COSTLY = {
+    "transforms.retrain",
+    "networks.train",
+    "networks.digits_family",
+    "networks.efficientnet_lite",
+    "networks.accuracy",
+    "comparison.vision_rows",
+}
+NO_PATHS = (None, 3, b"bytes", [], {"a": 1}, object(), "no such folder", "a\0b")
+FOLDER = Argument(lambda _: tempfile.gettempdir(), (), NO_PATHS)
+PATH = Argument(lambda _: written(), (), NO_PATHS)
+# Rows of the paper's table, which take pretrained networks: none of them here.
+ROWS_OF_TABLE = Argument(lambda _: [], (), (None, "words", 3, [3]))
+
+ROWS: Rows = {
+    "ensembles.CircularMixedEnsemble": {
+        "matrices": Argument(
+            lambda _: [np.eye(2)], (), (None, "words", 3, [], [np.ones(3)], [np.full((2, 2), np.nan)])
+        ),
+        "unitaries": anything(()),
+        "circular": one_of("CUE"),
+        "construction": one_of("haar"),
+    },
+    "ensembles.Layer": {"name": anything("fc"), "given": array(WEIGHTS["fc"]), "dtype": DTYPE},
+    "ensembles.LayerMatrixEnsemble": {
+        "matrices": anything([np.eye(2)]),
+        "layers": anything(()),
+        "skipped": anything(()),
+        "name": anything("a"),
+    },
+    "ensembles.MixedMatrixEnsemble": {
+        "matrices": Argument(
+            lambda _: [np.eye(2)], (), (None, "words", 3, [], [np.ones(3)], [np.full((2, 2), np.nan)])
+        ),
+    },
+    "ensembles.MixedMatrixEnsemble.spectra": {"part": one_of("real")},
+    "ensembles.LayerMatrixEnsemble.measured": {**WORK, "device": one_of("cpu")},
+    "ensembles.LayerMatrixEnsemble.spectra": {"part": one_of("real")},
+    "ensembles.CircularMixedEnsemble.spectra": {"part": one_of("real")},
+    "ensembles.SampledCircularEnsemble.spectra": {"part": one_of("real")},
+    "ensembles.PooledSpectrum.inside": {"window": WINDOW},
+    "ensembles.SampledCircularEnsemble": {
+        "orders": ORDERS,
+        "draws": whole(1),
+        "rng": SEED,
+        **CIRCULAR,
+        "dtype": DTYPE,
+        **WORK,
+    },
+    "ensembles.calibrate_delta": {"differences": VALUES, "rate": real(0.1), "level": real(0.95)},
+    "ensembles.circular_mixed_ensemble": {
+        "orders": ORDERS,
+        "rng": SEED,
+        **CIRCULAR,
+        "draws": optional(whole(2)),
+    },
+    "ensembles.circular_spectral_difference": {
+        "ensemble": ENSEMBLE,
+        "conjugate": CONJUGATE,
+        "draws": whole(2),
+        "rng": SEED,
+        **CIRCULAR,
+        **POOLED,
+        **DENSITY,
+    },
+    "ensembles.conjugacy": {
+        "ensemble": ENSEMBLE,
+        "conjugate": CONJUGATE,
+        "tolerance": optional(real(0.5)),
+        "level": real(0.01),
+        "window": WINDOW,
+        "bins": whole(20),
+        "zeros": one_of("keep"),
+        "bandwidth": optional(real(0.5)),
+    },
+    "ensembles.conjugate_spectrum": {
+        "orders": ORDERS,
+        "conjugate": CONJUGATE,
+        "draws": whole(2),
+        "rng": SEED,
+        **CIRCULAR,
+        **POOLED,
+        "dtype": DTYPE,
+        **WORK,
+    },
+    "ensembles.default_delta": {"differences": DIFFERENCE},
+    "ensembles.deterministic_spectrum": {"orders": ORDERS, "part": one_of("real"), "method": one_of("auto")},
+    "ensembles.disjoint_differences": {"values": VALUES},
+    "ensembles.equivalence": {
+        "first": ENSEMBLE,
+        "second": ENSEMBLE,
+        "delta": optional(real(0.5)),
+        "tolerance": optional(real(0.5)),
+        "conjugate": CONJUGATE,
+        "rng": SEED,
+    },
+    "ensembles.equivalence_classes": {
+        "networks": Argument(lambda _: {"a": made().ensemble}, (), (None, 3, "words", {}, {"a": 3}, [1])),
+        "delta": optional(real(0.5)),
+        "linkage": one_of("complete"),
+    },
+    "ensembles.layer_matrix_ensemble": {
+        "source": NETWORK,
+        "name": optional(WORDS),
+        "include": NAMES,
+        "exclude": NAMES,
+        "types": anything(None),
+        "dtype": DTYPE,
+    },
+    "ensembles.log_spectral_norm": {"source": NETWORK},
+    "ensembles.modulus_density": {
+        "order": whole(5, 1),
+        "edges": array(np.linspace(0, 3, 5)),
+        "part": one_of("real"),
+        "method": one_of("auto"),
+    },
+    "ensembles.noise_floor": {"first": COUNT, "second": COUNT, "window": WINDOW, "bins": whole(20)},
+    "ensembles.pooled_spectrum": {"ensemble": ENSEMBLE, **POOLED},
+    "ensembles.power_law": {"values": VALUES},
+    "ensembles.power_law_exponent": {"source": NETWORK},
+    "ensembles.rejection_rate": {"differences": VALUES, "delta": real(0.5), "level": real(0.95)},
+    "ensembles.sampling_cost": {"orders": ORDERS, "draws": whole(5), **CIRCULAR},
+    "ensembles.spectral_density": {"spectrum": of("spectrum"), **DENSITY},
+    "ensembles.spectral_difference": {"first": of("density"), "second": of("density")},
+    "comparison.compare": {
+        "networks": Argument(lambda _: {"a": WEIGHTS}, (), (None, 3, "words", [WEIGHTS], {}, {"a": 3})),
+        "options": anything(None),
+        "delta": optional(real(0.5)),
+        "linkage": one_of("complete"),
+    },
+    "comparison.measure": {
+        "source": NETWORK,
+        "options": anything(None),
+        "name": optional(WORDS),
+        "control": anything(None),
+        **WORK,
+    },
+    "comparison.vision_rows": {
+        "names": Argument(lambda _: [], (), (3, ["no such net"], [3])),
+        "options": anything(None),
+        "trained": FLAG,
+        "seeds": whole(1),
+        **WORK,
+    },
+    "comparison.Options": {
+        "include": NAMES,
+        "exclude": NAMES,
+        "types": anything(None),
+        "dtype": DTYPE,
+        "device": one_of("cpu"),
+        "conjugate": CONJUGATE,
+        "draws": whole(5),
+        "rng": whole(0, 0),
+        **CIRCULAR,
+        **POOLED,
+        **DENSITY,
+    },
+    "transforms.Step.of": {"model": MODEL, "share": SHARE},
+    "transforms.fold_batch_norm": {"model": NORMED},
+    "transforms.permute_hidden_units": {"model": MODEL, "rng": SEED},
+    "transforms.prune": {"source": NETWORK, "share": SHARE},
+    "transforms.quantise": {"source": NETWORK, "bits": whole(4)},
+    "transforms.truncate_rank": {"source": NETWORK, "share": SHARE},
+    "transforms.remove_units": {"model": MODEL, "share": SHARE},
+    "transforms.rescale_before_norm": {"model": NORMED, "factor": real(2.0)},
+    "transforms.rescale_pairs": {"model": MODEL, "factor": real(2.0)},
+    "transforms.retrain": {
+        "model": MODEL,
+        "hold": one_of("shapes"),
+        "recipe": anything(None),
+        "seed": whole(0, 0),
+    },
+    "networks.accuracy": {"model": MODEL, "part": one_of("test")},
+    "networks.available_pretrained": {},
+    "networks.digits_family": {
+        "names": Argument(lambda _: [], (), (3, ["no such net"], [3], "no")),
+        "seed": whole(0, 0),
+        "recipe": anything(None),
+        "cache": FLAG,
+    },
+    "networks.digits_images": {},
+    "networks.efficientnet_lite": {"version": whole(0, 0)},
+    "networks.import_torchvision": {},
+    "networks.train": {"name": one_of("vgg11"), "seed": whole(0, 0), "recipe": anything(None), "cache": FLAG},
+    "networks.untrained_control": {
+        "source": NETWORK,
+        "rule": Argument(lambda _: "torch", (), ("no such rule", 3, b"x", [1])),
+        "rng": SEED,
+        "groups": Argument(lambda _: None, ({"fc": 1},), (3, "words", [1])),
+    },
+    "weights.effective_weights": {"source": NETWORK, "which": WHICH},
+    "checkpoints.checkpoints_in": {"folder": FOLDER},
+    "checkpoints.open_checkpoint": {"path": PATH, "which": WHICH},
+    "plots.comparison": {"found": of("comparison")},
+    "plots.cumulative_differences": {
+        "rows": ROWS_OF_TABLE,
+        "controls": FLAG,
+        "until": optional(real(2.0)),
+        "ax": anything(None),
+    },
+    "plots.fluctuations": {"rows": ROWS_OF_TABLE, "linear": real(0.01), "until": optional(real(2.0))},
+    "plots.figure": {"ax": anything(None), "size": anything(None), "panels": anything((1, 1))},
+    "plots.styled": {"draw": Argument(lambda _: lambda: None, (), (None, "words", 3))},
+    "plots.csd": {"difference": DIFFERENCE, "until": optional(real(2.0)), "linear": real(0.1)},
+    "plots.densities": {
+        "densities": Argument(lambda _: {"a": made().density}, (), (None, 3, "words", {}, {"a": 3})),
+        "log": FLAG,
+        "zoom": anything(None),
+        "ax": anything(None),
+    },
+    "plots.equivalence_classes": {"found": of("classes"), "log": FLAG},
+    "plots.network_density": {"density": of("density"), "conjugate": of("density"), "name": WORDS},
+}
+
+OBJECTS = {
+    "comparison.Comparison": lambda: [made().comparison],
+    "comparison.Measurement": lambda: [made().comparison.measurements[0]],
+    "comparison.Options": lambda: [comparison.Options()],
+    "ensembles.CSD": lambda: [made().difference],
+    "ensembles.CircularSpectralDifference": lambda: [made().difference],
+    "ensembles.Calibration": lambda: [ensembles.calibrate_delta(np.linspace(0.1, 3.0, 40))],
+    "ensembles.CircularMixedEnsemble": lambda: [ensembles.circular_mixed_ensemble([5, 6], rng=0)],
+    "ensembles.Conjugacy": lambda: [ensembles.conjugacy(made().ensemble)],
+    "ensembles.Equivalence": lambda: [ensembles.equivalence(made().ensemble, made().ensemble)],
+    "ensembles.EquivalenceClasses": lambda: [made().classes],
+    "ensembles.Layer": lambda: [ensembles.Layer("fc", WEIGHTS["fc"])],
+    "ensembles.LayerMatrixEnsemble": lambda: [made().ensemble],
+    "ensembles.MixedMatrixEnsemble": lambda: [ensembles.MixedMatrixEnsemble([np.eye(2)])],
+    "ensembles.PooledSpectrum": lambda: [made().spectrum],
+    "ensembles.PowerLaw": lambda: [ensembles.power_law(np.linspace(0.1, 3.0, 40))],
+    "ensembles.RejectionRate": lambda: [ensembles.rejection_rate(np.linspace(0.1, 3.0, 40), 0.5)],
+    "ensembles.SampledCircularEnsemble": lambda: [ensembles.SampledCircularEnsemble([5, 6], rng=0)],
+    "ensembles.SpectralDensity": lambda: [made().density],
+}

@@ -1,0 +1,120 @@
+"""The house: floors that import downwards only, mirrored folders, names that are not mixed up, its size."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import execute_once
+import pytest
+
+ROOT = execute_once.ROOT
+PACKAGE = ROOT / "mme"
+# From the ground up. A module imports from lower floors and from its own package; modules of the root that
+# are not named here are the cellar, which imports nothing but itself.
+FLOORS = (
+    {"algebra", "weights", "evidence"},
+    {"ensembles", "dln"},
+    {"networks", "plots"},
+    {"transforms", "checkpoints"},
+    {"comparison"},
+    {"cli"},
+    {"start"},
+    {"__main__"},
+)
+MATHEMATICS = {"algebra", "ensembles", "dln", "evidence"}
+MOST_LINES, MOST_CODE, LONGEST_MODULE = 16_500, 8_500, 300
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def part_of(module: str) -> str:
+    """The subpackage or module of the root that a module belongs to."""
+    return module.removeprefix("mme").lstrip(".").partition(".")[0]
+
+
+def floor_of(module: str) -> int:
+    return next((number for number, floor in enumerate(FLOORS, 1) if part_of(module) in floor), 0)
+
+
+def imported(module: str) -> Iterator[str]:
+    """Yield the modules of `mme` that one imports, anywhere in it."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "mme")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "mme":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else str(node.module)
+
+
+def test_imports_run_downwards() -> None:
+    for module in MODULES:
+        for other in imported(module):
+            lower = floor_of(other) < floor_of(module) or not floor_of(other)
+            assert lower or part_of(module) == part_of(other), f"{module} imports {other}"
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    graph = {module: set(imported(module)) - {"mme", module} for module in MODULES}
+    for module, others in graph.items():  # a package stands for its modules, but not for those inside it
+        graph[module] = {other for other in others if not module.startswith(other + ".")}
+    packages = {module for module in MODULES if MODULES[module].name == "__init__.py"}
+    graph = {module: others for module, others in graph.items() if module not in packages}
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError
+    assert len(order) >= len(graph)
+
+
+def test_no_two_modules_are_mixed_up() -> None:
+    # The modules of `cli` are called as its commands are.
+    public = [module for module in MODULES if part_of(module) != "cli" and MODULES[module].stem != "__init__"]
+    names = Counter(module.rpartition(".")[2] for module in public)
+    assert {name for name, count in names.items() if count > 1} == set()
+
+
+def module_tests() -> list[Path]:
+    return [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if path.parent != ROOT / "tests"]
+
+
+@pytest.mark.parametrize("path", module_tests(), ids=lambda path: path.stem)
+def test_tests_stand_where_their_modules_stand(path: Path) -> None:
+    folder = PACKAGE / path.parent.relative_to(ROOT / "tests")
+    name = path.stem.removeprefix("test_")
+    said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    assert folder.is_dir()
+    assert (folder / f"{name}.py").is_file() or said, f"{path} has neither a module nor a docstring"
+
+
+def test_chapters_find_their_modules() -> None:
+    """What the README says: a chapter, its module and its tests have the same name."""
+    for chapter in sorted((ROOT / "book").glob("*/*.md")):
+        part, name = chapter.parent.name, chapter.stem
+        if (PACKAGE / part / f"{name}.py").is_file():
+            assert (ROOT / "tests" / part / f"test_{name}.py").is_file(), f"{chapter.name} has no tests"
+
+
+def lines_of(path: Path) -> tuple[int, int]:
+    """Count the lines of a module, and those of code among them."""
+    text = path.read_text("utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
+    told = {number for number, line in enumerate(lines, 1) if not line.strip() or line.lstrip()[0] == "#"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                told |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return len(lines), len(lines) - len(told)
+
+
+def test_the_package_is_small() -> None:
+    sizes = {module: lines_of(path) for module, path in MODULES.items()}
+    lines, code = (sum(size[k] for size in sizes.values()) for k in (0, 1))
+    mathematics = sum(size[0] for module, size in sizes.items() if part_of(module) in MATHEMATICS)
+    assert {module for module, size in sizes.items() if size[0] > LONGEST_MODULE} == set()
+    assert lines <= MOST_LINES
+    assert code <= MOST_CODE
+    assert 2 * mathematics > lines

@@ -1,0 +1,160 @@
+"""Hidden units: another order keeps the function and the spectrum, and of fewer the strongest stay."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mme.ensembles import layer_matrix_ensemble
+from mme.errors import InputError
+from mme.networks import ARCHITECTURES
+from mme.networks._torch import nn, torch
+from mme.transforms import permute_hidden_units, remove_units
+from mme.transforms.links import hidden_links
+from tests.transforms.trained import SMALL, lived, network, same_function, singular_values, weights
+
+
+def lively(name: str) -> nn.Module:
+    """A network whose normalisations are not the identity."""
+    torch.manual_seed(3)
+    model = ARCHITECTURES[name].build()
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for values in (layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var):
+                assert values is not None
+                values.uniform_(0.5, 1.5)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", ["vgg8_bn", "vgg5", "resnet8", "resnet29"])
+def test_units_that_nothing_reads_can_go(name: str) -> None:
+    model = lively(name)
+    for link in hidden_links(model):
+        strength = link.first.weight.detach().abs().flatten(1).sum(1)
+        weak = strength.argsort()[: link.units // 2]
+        columns = link.second.weight.data.reshape(len(link.second.weight), link.units, -1)
+        columns[:, weak] = 0
+        # a smaller unit stays smaller where its own inputs were silenced: the first layer is left alone
+        link.first.weight.data[weak] *= 1e-3
+    images = torch.randn(5, 1, 8, 8)
+    narrow = remove_units(model, 0.5)
+    assert torch.allclose(narrow(images), model(images), atol=1e-4)
+    assert sum(each.numel() for each in narrow.parameters()) < sum(
+        each.numel() for each in model.parameters()
+    )
+
+
+def test_shapes_and_records_of_them() -> None:
+    narrow = remove_units(ARCHITECTURES["vgg8_bn"].build(), 0.75)
+    layers = [layer for layer in narrow.features if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in layers] == [8, 8, 16, 16, 32, 32, 32]
+    assert [layer.in_channels for layer in layers] == [1, 8, 8, 16, 16, 32, 32]
+    for layer in layers:
+        assert layer.weight.shape[:2] == (layer.out_channels, layer.in_channels)
+    norms = [layer for layer in narrow.features if isinstance(layer, nn.BatchNorm2d)]
+    assert [norm.num_features for norm in norms] == [layer.out_channels for layer in layers]
+    assert all(norm.weight.shape == norm.running_var.shape == (norm.num_features,) for norm in norms)
+    assert narrow.classifier.in_features == narrow.classifier.weight.shape[1] == 32
+    loss = narrow.train()(torch.zeros(4, 1, 8, 8)).sum()
+    loss.backward()
+    assert layers[0].weight.grad is not None
+    assert layers[0].weight.grad.shape == layers[0].weight.shape
+
+
+def test_the_strongest_stay_in_their_order() -> None:
+    model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+    model[0].weight.data = torch.tensor([[1.0, 0.0], [0.0, 3.0], [-4.0, 0.0], [0.1, 0.1]])
+    model[2].weight.data = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+    narrow = remove_units(model, 0.5)
+    assert narrow[0].weight.tolist() == [[0.0, 3.0], [-4.0, 0.0]]
+    assert narrow[2].weight.tolist() == [[2.0, 3.0]]
+    assert model[0].weight.shape == (4, 2)
+
+
+def test_flattened_images_keep_their_places() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2))
+    model[0].weight.data[:2] = 0  # two units that are their bias, everywhere
+    model[3].weight.data[:, : 2 * 36] = 0
+    images = torch.randn(3, 1, 8, 8)
+    narrow = remove_units(model, 0.5)
+    assert narrow[3].in_features == 72
+    assert torch.allclose(narrow(images), model(images), atol=1e-5)
+
+
+def test_one_unit_stays() -> None:
+    narrow = remove_units(ARCHITECTURES["vgg5"].build(), 1)
+    assert narrow.features[0].out_channels == 1
+    assert narrow(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+def test_rows_removed_interlace() -> None:
+    model = nn.Sequential(nn.Linear(30, 12), nn.ReLU(), nn.Linear(12, 3))
+    narrow = remove_units(model, 0.25)
+    (old, _), (new, _) = (layer_matrix_ensemble(each).layers for each in (model, narrow))
+    assert new.order == 9
+    assert (old.eigenvalues[:9] <= new.eigenvalues + 1e-9).all()
+    assert (new.eigenvalues <= old.eigenvalues[3:] + 1e-9).all()
+
+
+@pytest.mark.parametrize("name", ["vgg5", *SMALL])
+def test_permuting_keeps_every_singular_value_of_every_layer(name: str) -> None:
+    model = network(name)
+    after = weights(permute_hidden_units(model, rng=0))
+    for key, value in weights(model).items():
+        np.testing.assert_allclose(
+            singular_values(after[key]), singular_values(value), rtol=1e-10, atol=1e-10
+        )
+        assert np.array_equal(np.sort(after[key], axis=None), np.sort(value, axis=None))
+
+
+@pytest.mark.parametrize(("name", "untouched"), [("vgg5", 0), ("vgg8_bn", 0)])
+def test_all_layers_of_a_vgg_network_are_shuffled(name: str, untouched: int) -> None:
+    model = network(name)
+    after = weights(permute_hidden_units(model, rng=0))
+    assert sum(np.array_equal(after[key], value) for key, value in weights(model).items()) == untouched
+    same_function(model, permute_hidden_units(model, rng=0))
+
+
+def test_permutations_are_those_of_the_seed() -> None:
+    model = network("vgg5")
+    first, again, other = (weights(permute_hidden_units(model, rng=seed)) for seed in (0, 0, 1))
+    assert all(np.array_equal(first[key], again[key]) for key in first)
+    assert not any(np.array_equal(first[key], other[key]) for key in first)
+
+
+def test_units_are_followed_through_flattening_and_curved_activations() -> None:
+    model = lived(
+        nn.Sequential(
+            nn.Sequential(nn.Conv2d(1, 6, 3), nn.Tanh(), nn.AvgPool2d(2)),
+            nn.Flatten(),
+            nn.Linear(6 * 9, 11),
+            nn.BatchNorm1d(11),
+            nn.GELU(),
+            nn.Linear(11, 4),
+        )
+    )
+    shuffled = permute_hidden_units(model, rng=0)
+    same_function(model, shuffled)
+    assert not any(np.array_equal(weights(shuffled)[key], value) for key, value in weights(model).items())
+
+
+def test_a_layer_that_is_used_twice_is_left_alone() -> None:
+    shared = nn.Linear(8, 8)
+    model = lived(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), shared, nn.ReLU(), shared, nn.Linear(8, 8)))
+    with pytest.raises(InputError, match="follows another"):
+        permute_hidden_units(model, rng=0)
+
+
+def test_weights_that_are_made_from_parts_are_refused() -> None:
+    for part in (nn.utils.parametrizations.weight_norm, nn.utils.spectral_norm):
+        with pytest.raises(InputError, match="must hold whole weights"):
+            permute_hidden_units(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), part(nn.Linear(4, 8))), rng=0)
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InputError, match="share must be a finite number from 0 to 1"):
+        remove_units(ARCHITECTURES["vgg5"].build(), 2)
+    with pytest.raises(InputError, match=r"must have an nn\.Sequential"):
+        remove_units(nn.Linear(3, 2), 0.5)
+    with pytest.raises(InputError, match=r"model must be a torch\.nn\.Module"):
+        remove_units(np.eye(3), 0.5)  # type: ignore[arg-type]
