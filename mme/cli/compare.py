@@ -186,9 +186,11 @@ def _about_delta(found: Comparison) -> str:
     floors = {each.name: each.csd.noise_floor for each in found.measurements}
     noisiest = max(floors, key=lambda name: floors[name])
     floor = floors.pop(noisiest)
+    drawn = found.delta - floor
     words = (
         f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest} (what sampling so "
-        f"few eigenvalues adds to a variance), and {found.delta - floor:.3f} for three standard errors."
+        "few eigenvalues adds to a variance)"
+        + (f", and {drawn:.3f} for three standard errors of the draws." if drawn else ".")
     )
     if floors and floor > 2 * max(floors.values()):
         words += f" Without {noisiest} the largest noise floor would be {max(floors.values()):.3f}."
