@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mme.checkpoints.formats import ENDINGS
-from mme.checkpoints.hubs import HUBS, is_hub_name, open_hub
+from mme.networks.hubs import HUBS, is_hub_name, open_hub
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import checkpoints_in, open_checkpoint
 from mme.cli.app import complain

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import integer
-from mme.checkpoints.libraries import known
-from mme.checkpoints.torchvision_hub import open_torchvision
+from mme.networks.libraries import known
+from mme.networks.torchvision_hub import open_torchvision
 from mme.comparison.measurement import difference_of
 from mme.comparison.options import Options
 from mme.ensembles.conjugate import conjugate_spectrum

@@ -7,16 +7,17 @@ but its initial ones. Where a hub cannot be reached, what was fetched from it be
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from mme.checkpoints.libraries import PATIENCE, in_memory, initialised, is_reachable, known, library
 from mme.checkpoints.opening import open_checkpoint
-from mme.checkpoints.torchvision_hub import open_torchvision
 from mme.errors import InputError
+from mme.extras import required
+from mme.networks.libraries import fetching, in_memory, initialised, known
+from mme.networks.torchvision_hub import open_torchvision
+from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 from mme.weights.untrained import untrained_control
 
@@ -32,7 +33,7 @@ def is_hub_name(name: str) -> bool:
     return name.partition(":")[0] in HUBS and ":" in name
 
 
-def open_hub(name: str, *, seed: int = 0, progress: bool = False) -> Checkpoint:
+def open_hub(name: str, *, seed: int = 0, progress: bool = False, which: str | None = None) -> Checkpoint:
     """Open ``HUB:NETWORK`` or ``HUB:NETWORK@WEIGHTS``; the seed is that of initial weights."""
     hub, _, rest = name.partition(":")
     network, _, weights = rest.partition("@")
@@ -40,27 +41,29 @@ def open_hub(name: str, *, seed: int = 0, progress: bool = False) -> Checkpoint:
         raise InputError(f"{hub!r} is no hub; there are {', '.join(HUBS)}.")
     if not network:
         raise InputError(f"{name!r} names no network; write {hub}:NETWORK.")
-    return HUBS[hub](network, weights, seed, progress)
+    opened = HUBS[hub](network, weights, seed, progress)
+    return opened if which is None else effective_weights(opened, which=which)
 
 
 def _timm(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
-    timm = library("timm", "timm", "hubs")
+    from mme.networks import import_torchvision
+
+    import_torchvision()  # timm builds on it, and it may need a repair
+    timm = required("timm", "hubs", "the hub timm")
     known("timm", network.partition(".")[0], timm.list_models())
     if weights == "untrained":
         build = partial(timm.create_model, network, pretrained=False)
         return initialised(f"{network}@untrained", build, seed)
     if weights:
         raise InputError(f"timm names weights as in timm:{network}.{weights}, with a dot, or is @untrained.")
-    try:
-        with _fetching(f"timm:{network}", f"ask for timm:{network}@untrained"):
-            model = timm.create_model(network, pretrained=True)
-    except RuntimeError as error:
-        raise InputError(f"timm:{network} has no trained weights ({_first_line(error)}).") from None
-    return in_memory(network, "timm", model)
+    if not timm.is_model_pretrained(network):
+        raise InputError(f"timm:{network} has no trained weights; ask for timm:{network}@untrained.")
+    with _fetching(f"timm:{network}", f"ask for timm:{network}@untrained"):
+        return in_memory(network, "timm", timm.create_model(network, pretrained=True))
 
 
 def _hugging_face(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
-    hub = library("hf", "huggingface_hub", "hubs")
+    hub = required("huggingface_hub", "hubs", "the hub hf")
     with _fetching(f"hf:{network}", "download its files and give their folder"):
         for files in FILES:
             patterns = [*files, *SETTINGS]
@@ -74,52 +77,34 @@ def _hugging_face(network: str, weights: str, seed: int, progress: bool) -> Chec
 @contextmanager
 def _fetching(name: str, instead: str) -> Iterator[None]:
     """Let Hugging Face's library use what it has, at once, where its hub cannot be reached."""
-    constants = library("hf", "huggingface_hub.constants", "hubs")
-    was_offline, patience = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
-    is_cut_off = not was_offline and not is_reachable(constants.ENDPOINT)
-    if is_cut_off:
-        constants.HF_HUB_OFFLINE = True
-        socket.setdefaulttimeout(PATIENCE)  # for weights that timm has elsewhere
-    try:
-        yield
-    except RuntimeError:  # of timm: there are no such weights
-        raise
-    except Exception as error:  # of any library that fetches
-        reason = "no connection" if is_cut_off else _first_line(error)
-        raise InputError(
-            f"{name} is not here and cannot be fetched ({reason}): check its name and the connection, or "
-            f"{instead}."
-        ) from error
-    finally:
-        constants.HF_HUB_OFFLINE = was_offline
-        socket.setdefaulttimeout(patience)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".:")
+    constants = required("huggingface_hub.constants", "hubs", "the hub hf")
+    was_offline = constants.HF_HUB_OFFLINE
+    with fetching(name, constants.ENDPOINT, instead) as is_reached:
+        constants.HF_HUB_OFFLINE = was_offline or not is_reached
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = was_offline
 
 
 def _digits(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
-    library("digits", "torch", "networks")
     from mme.networks import ARCHITECTURES, train
 
-    known("digits", network, ARCHITECTURES)
-    called = _called("digits", network, weights)
+    called = _called("digits", network, weights, ARCHITECTURES)
     trained = train(network, seed=seed)
     return in_memory(called, "digits", trained.model(trained=not weights), trained.architecture.rule)
 
 
 def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
-    library("efficientnet-lite", "torch", "networks")
     from mme.networks import efficientnet_lite
 
-    known("efficientnet-lite", network, ("0", "1", "2"))
-    called = "efficientnet-lite" + _called("efficientnet-lite", network, weights)
+    called = "efficientnet-lite" + _called("efficientnet-lite", network, weights, ("0", "1", "2"))
     opened = in_memory(called, "torch", efficientnet_lite(int(network)), "efficientnet")
     return untrained_control(opened, rng=seed) if weights else opened
 
 
-def _called(hub: str, network: str, weights: str) -> str:
+def _called(hub: str, network: str, weights: str, names: Iterable[str]) -> str:
+    known(hub, network, names)
     if weights not in ("", "untrained"):
         raise InputError(f"{hub}:{network} is trained or @untrained, but it is {weights!r}.")
     return f"{network}@{weights}" if weights else network
