@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from mme.checkpoints.formats import ENDINGS
-from mme.networks.hubs import HUBS, is_hub_name, open_hub
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import checkpoints_in, open_checkpoint
 from mme.cli.app import complain
 from mme.errors import InputError
+from mme.networks.hubs import HUBS, is_hub_name, open_hub
 from mme.weights.stored import Checkpoint
 
 __all__ = ["Net", "Nets", "open_net", "open_nets"]
@@ -29,7 +29,7 @@ Nets = Annotated[
 ]
 
 
-def open_net(name: str, *, seed: int, progress: bool = True) -> Checkpoint:
+def open_net(name: str, *, seed: int) -> Checkpoint:
     """Open one network.
 
     Raises
@@ -40,7 +40,7 @@ def open_net(name: str, *, seed: int, progress: bool = True) -> Checkpoint:
     if not name:
         raise InputError("NET is empty; give a checkpoint, a folder or a network of a hub.")
     if is_hub_name(name):
-        return open_hub(name, seed=seed, progress=progress)
+        return open_hub(name, seed=seed)
     if ":" in name and not Path(name).exists():
         raise InputError(f"{name} is no file, and no network of a hub; the hubs are {', '.join(HUBS)}.")
     return open_checkpoint(Path(name))

@@ -7,7 +7,7 @@ but its initial ones. Where a hub cannot be reached, what was fetched from it be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from mme.checkpoints.opening import open_checkpoint
 from mme.errors import InputError
 from mme.extras import required
-from mme.networks.libraries import fetching, in_memory, initialised, known
+from mme.networks.libraries import fetching, initialised, known
 from mme.networks.torchvision_hub import open_torchvision
 from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
@@ -33,7 +33,7 @@ def is_hub_name(name: str) -> bool:
     return name.partition(":")[0] in HUBS and ":" in name
 
 
-def open_hub(name: str, *, seed: int = 0, progress: bool = False, which: str | None = None) -> Checkpoint:
+def open_hub(name: str, *, seed: int = 0, which: str | None = None) -> Checkpoint:
     """Open ``HUB:NETWORK`` or ``HUB:NETWORK@WEIGHTS``; the seed is that of initial weights."""
     hub, _, rest = name.partition(":")
     network, _, weights = rest.partition("@")
@@ -41,28 +41,28 @@ def open_hub(name: str, *, seed: int = 0, progress: bool = False, which: str | N
         raise InputError(f"{hub!r} is no hub; there are {', '.join(HUBS)}.")
     if not network:
         raise InputError(f"{name!r} names no network; write {hub}:NETWORK.")
-    opened = HUBS[hub](network, weights, seed, progress)
-    return opened if which is None else effective_weights(opened, which=which)
+    opened = effective_weights(HUBS[hub](network, weights, seed), which=which)
+    called = hub + rest if rest[0].isdigit() else rest
+    return Checkpoint(called, hub, opened.values(), opened.rule)
 
 
-def _timm(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
+def _timm(network: str, weights: str, seed: int) -> Checkpoint:
     from mme.networks import import_torchvision
 
     import_torchvision()  # timm builds on it, and it may need a repair
     timm = required("timm", "hubs", "the hub timm")
     known("timm", network.partition(".")[0], timm.list_models())
     if weights == "untrained":
-        build = partial(timm.create_model, network, pretrained=False)
-        return initialised(f"{network}@untrained", build, seed)
+        return initialised(partial(timm.create_model, network, pretrained=False), seed)
     if weights:
         raise InputError(f"timm names weights as in timm:{network}.{weights}, with a dot, or is @untrained.")
     if not timm.is_model_pretrained(network):
         raise InputError(f"timm:{network} has no trained weights; ask for timm:{network}@untrained.")
     with _fetching(f"timm:{network}", f"ask for timm:{network}@untrained"):
-        return in_memory(network, "timm", timm.create_model(network, pretrained=True))
+        return effective_weights(timm.create_model(network, pretrained=True))
 
 
-def _hugging_face(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
+def _hugging_face(network: str, weights: str, seed: int) -> Checkpoint:
     hub = required("huggingface_hub", "hubs", "the hub hf")
     with _fetching(f"hf:{network}", "download its files and give their folder"):
         for files in FILES:
@@ -70,8 +70,7 @@ def _hugging_face(network: str, weights: str, seed: int, progress: bool) -> Chec
             folder = hub.snapshot_download(network, revision=weights or None, allow_patterns=patterns)
             if any(path.suffix in (".safetensors", ".bin") for path in Path(folder).iterdir()):
                 break
-    opened = open_checkpoint(folder)
-    return Checkpoint(network, "hf", opened.values(), opened.rule)
+    return open_checkpoint(folder)
 
 
 @contextmanager
@@ -87,30 +86,27 @@ def _fetching(name: str, instead: str) -> Iterator[None]:
             constants.HF_HUB_OFFLINE = was_offline
 
 
-def _digits(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
-    from mme.networks import ARCHITECTURES, train
+def _digits(network: str, weights: str, seed: int) -> Checkpoint:
+    from mme.networks import train
 
-    called = _called("digits", network, weights, ARCHITECTURES)
+    known(f"digits:{network}", weights or "untrained", ["untrained"], "weights")
     trained = train(network, seed=seed)
-    return in_memory(called, "digits", trained.model(trained=not weights), trained.architecture.rule)
+    tensors = effective_weights(trained.model(trained=not weights)).values()
+    return Checkpoint(network, "digits", tensors, trained.architecture.rule)
 
 
-def _efficientnet(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
+def _efficientnet(network: str, weights: str, seed: int) -> Checkpoint:
     from mme.networks import efficientnet_lite
 
-    called = "efficientnet-lite" + _called("efficientnet-lite", network, weights, ("0", "1", "2"))
-    opened = in_memory(called, "torch", efficientnet_lite(int(network)), "efficientnet")
+    hub = "efficientnet-lite"
+    known(hub, network, ["0", "1", "2"])
+    known(f"{hub}:{network}", weights or "untrained", ["untrained"], "weights")
+    tensors = effective_weights(efficientnet_lite(int(network))).values()
+    opened = Checkpoint(network, hub, tensors, "efficientnet")
     return untrained_control(opened, rng=seed) if weights else opened
 
 
-def _called(hub: str, network: str, weights: str, names: Iterable[str]) -> str:
-    known(hub, network, names)
-    if weights not in ("", "untrained"):
-        raise InputError(f"{hub}:{network} is trained or @untrained, but it is {weights!r}.")
-    return f"{network}@{weights}" if weights else network
-
-
-HUBS: Mapping[str, Callable[[str, str, int, bool], Checkpoint]] = {
+HUBS: Mapping[str, Callable[[str, str, int], Checkpoint]] = {
     "torchvision": open_torchvision,
     "timm": _timm,
     "hf": _hugging_face,

@@ -1,4 +1,4 @@
-"""What the hubs share: names, weights of a model in memory, and what is said where there is no way out."""
+"""What the hubs share: near names, initial weights, and one sentence where there is no way out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mme.errors import InputError
 from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 
-__all__ = ["fetching", "in_memory", "initialised", "known"]
+__all__ = ["fetching", "initialised", "known"]
 
 SHOWN = 4  # names that are offered for a mistyped one
 PATIENCE = 3.0  # seconds
@@ -30,18 +30,13 @@ def known(hub: str, network: str, names: Iterable[str], what: str = "network") -
     raise InputError(f"{hub} has no {what} {network!r}; near names are {', '.join(near)}.")
 
 
-def in_memory(name: str, format: str, source: Any, rule: str | None = None) -> Checkpoint:
-    """Return the weights of a module or a state dict, under the name of its network."""
-    return Checkpoint(name, format, effective_weights(source).values(), rule)
-
-
-def initialised(name: str, build: Callable[[], Any], seed: int) -> Checkpoint:
+def initialised(build: Callable[[], Any], seed: int) -> Checkpoint:
     """Return initial weights as the library itself draws them."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return in_memory(name, "untrained", build())
+        return effective_weights(build())
 
 
 @contextmanager

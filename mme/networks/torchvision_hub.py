@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from mme.checkpoints.opening import open_checkpoint
 from mme.errors import InputError
-from mme.networks.libraries import fetching, in_memory, initialised, known
+from mme.networks.libraries import fetching, initialised, known
+from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 from mme.weights.untrained import untrained_control
 
@@ -22,21 +24,20 @@ FIRST_WEIGHTS = "IMAGENET1K_V1"  # of torchvision: those that the paper's Table 
 RULES = {r"vgg\d+(_bn)?": "vgg", r"(resnet|resnext|wide_resnet)\w+": "resnet", r"densenet\d+": "densenet"}
 
 
-def open_torchvision(network: str, weights: str, seed: int, progress: bool) -> Checkpoint:
+def open_torchvision(network: str, weights: str = "", seed: int = 0) -> Checkpoint:
     """Open a network with the weights of that name, with ``"untrained"`` ones, or with those of Table I."""
     rule = next((rule for pattern, rule in RULES.items() if re.fullmatch(pattern, network)), None)
-    called = f"{network}@{weights}" if weights else network
     if weights != "untrained":
-        path = _fetched(network, weights, progress)
-        return Checkpoint(called, "torchvision", open_checkpoint(path).values(), rule)
+        opened = open_checkpoint(_fetched(network, weights))
+        return Checkpoint(network, "torchvision", opened.values(), rule)
     build = partial(_models(network).get_model, network, weights=None)
     if rule is None:
-        return initialised(called, build, seed)
+        return initialised(build, seed)
     import torch
 
     with torch.device("meta"):  # the shapes, without memory
         model = build()
-    return untrained_control(in_memory(called, "untrained", model, rule), rng=seed)
+    return untrained_control(effective_weights(model), rule, rng=seed)
 
 
 def has_weights(network: str, weights: str = "") -> bool:
@@ -63,20 +64,18 @@ def _place(network: str, weights: str) -> tuple[str, Path]:
     return url, Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
 
 
-def _fetched(network: str, weights: str, progress: bool) -> Path:
-    """The file of the weights, fetched by torch where it is not here yet."""
-    import torch
+def _fetched(network: str, weights: str) -> Path:
+    """The file of the weights, fetched by torch where it is not here yet, with a bar on a terminal."""
+    from torch.hub import download_url_to_file
 
     url, path = _place(network, weights)
-    expected = path.stem.rpartition("-")[2]
+    expected, name = path.stem.rpartition("-")[2], f"torchvision:{network}"
     if not path.exists():
-        name = f"torchvision:{network}"
         with fetching(name, url, f"put {url} at {path}, or ask for {name}@untrained") as is_reached:
             if not is_reached:
                 raise ConnectionError
             path.parent.mkdir(parents=True, exist_ok=True)
-            is_shown = progress and sys.stderr is not None and sys.stderr.isatty()
-            torch.hub.download_url_to_file(url, str(path), expected, is_shown)
+            download_url_to_file(url, str(path), expected, Console(stderr=True).is_terminal)
     with path.open("rb") as file:
         if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
             raise InputError(f"{path} is damaged: its hash is not {expected}…; delete it and run this again.")

@@ -13,12 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mme.networks.torchvision_hub import has_weights  # noqa: E402
 from mme.comparison.options import Options  # noqa: E402
 from mme.comparison.vision import PAPER, vision_rows  # noqa: E402
 from mme.ensembles import deterministic_spectrum, spectral_density  # noqa: E402
 from mme.errors import InputError  # noqa: E402
 from mme.networks import import_torchvision  # noqa: E402
+from mme.networks.torchvision_hub import has_weights  # noqa: E402
 
 models = import_torchvision().models
 
