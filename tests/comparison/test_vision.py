@@ -83,7 +83,7 @@ def test_trained_weights_stand_beside_the_control(monkeypatch: pytest.MonkeyPatc
     assert record["untrained_variance"] == row.untrained_variance
     assert record["paper_variance"] == 0.20
     # The spectrum that is shown is that of the trained network.
-    doubled = layer_matrix_ensemble(opened("resnet18", "", 0, False)).layers[0].eigenvalues
+    doubled = layer_matrix_ensemble(opened("resnet18")).layers[0].eigenvalues
     np.testing.assert_allclose(row.ensemble.layers[0].eigenvalues, doubled, rtol=1e-4, atol=1e-5)
 
 
