@@ -25,7 +25,7 @@ from typing import IO, Any
 import numpy as np
 
 from mme.checkpoints.limits import refuse_damage, require_stored
-from mme.checkpoints.torch_shells import stand_ins
+from mme.checkpoints.torch_shells import Call, StandIn
 from mme.checkpoints.torch_weights import FoundWeight, found_weights
 from mme.errors import InputError
 from mme.extras import required
@@ -44,15 +44,33 @@ def read_torch(path: Path) -> Checkpoint:
     torch = required("torch", "torch", f"{path} is a torch checkpoint, and reading it")
     mapped: set[int] = set()
     with refuse_damage(path, KIND):
-        with path.open("rb") as file:
-            is_zip = file.read(4) == b"PK\x03\x04"
-        is_mapped = is_zip and _is_native(path)
-        with LOADING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
-            content = _load(torch, path, is_zip, mapped if is_mapped else None)
+        content = _load(torch, path, mapped)
         found = found_weights(content, torch.Tensor, path)
-        tensors = [_stored(torch, path, weight, mapped) for weight in found]
+        tensors = [_stored(torch, path, name, weight, mapped) for name, weight in found.items()]
     return Checkpoint(path.stem, "torch", tensors)
+
+
+def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
+    """Load a checkpoint, and note the addresses of the storages that are cut from the mapped file."""
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+    is_mapped = is_zip and _is_native(path)
+
+    def keep(storage: Any, _: str) -> Any:
+        if is_mapped:
+            mapped.add(storage.data_ptr())
+        return storage
+
+    known = [(Call, "<call>"), *((StandIn(name), name) for name in _named_by(path, is_zip))]
+    try:
+        with LOADING, torch.serialization.safe_globals(known), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
+            return torch.load(path, map_location=keep, weights_only=True, mmap=is_mapped)
+    except UnpicklingError as error:
+        reason = str(error).partition("WeightsUnpickler error: ")[2].strip().partition("\n")[0].strip(" .")
+        raise InputError(
+            f"{path} holds what torch's safe loader refuses ({reason}): {INSTEAD}; nothing of it was run."
+        ) from error
 
 
 def _is_native(path: Path) -> bool:
@@ -68,29 +86,6 @@ def _is_native(path: Path) -> bool:
                 "none."
             )
         return "byteorder" not in members or archive.read(members["byteorder"]).decode() == sys.byteorder
-
-
-def _load(torch: Any, path: Path, is_zip: bool, mapped: set[int] | None) -> Any:
-    """Load a checkpoint; where it is mapped, note the addresses of the storages cut from the mapping."""
-
-    def keep(storage: Any, _: str) -> Any:
-        if mapped is not None:
-            mapped.add(storage.data_ptr())
-        return storage
-
-    load = partial(torch.load, path, map_location=keep, weights_only=True, mmap=mapped is not None)
-    try:
-        return load()
-    except UnpicklingError:  # not only tensors in plain containers
-        shells = stand_ins(_named_by(path, is_zip), path)
-    try:
-        with torch.serialization.safe_globals(shells):
-            return load()
-    except UnpicklingError as error:
-        reason = str(error).partition("WeightsUnpickler error: ")[2].strip().partition("\n")[0].strip(" .")
-        raise InputError(
-            f"{path} holds what torch's safe loader refuses ({reason}): {INSTEAD}; nothing of it was run."
-        ) from error
 
 
 def _named_by(path: Path, is_zip: bool) -> set[str]:
@@ -111,19 +106,18 @@ def _named_by(path: Path, is_zip: bool) -> set[str]:
     return names
 
 
-def _stored(torch: Any, path: Path, weight: FoundWeight, mapped: set[int]) -> StoredTensor:
-    name, value, types, skip = weight
+def _stored(torch: Any, path: Path, name: str, weight: FoundWeight, mapped: set[int]) -> StoredTensor:
+    value, types, skip = weight
     if isinstance(value, np.ndarray):
         return StoredTensor(name, value.shape, str(value.dtype), lambda: value, types, skip)
     shape, dtype = tuple(value.shape), str(value.dtype).removeprefix("torch.")
-    claimed = math.prod(shape) * value.element_size()
-    location = None
+    location, held = None, value
     if value.layout is not torch.strided:
-        values = value.values() if value.layout is not torch.sparse_coo else value._values()
-        require_stored(name, path, claimed, values.untyped_storage().nbytes(), compressed=True)
-    elif not value.is_meta:
-        require_stored(name, path, claimed, value.untyped_storage().nbytes(), compressed=True)
-        location = (value.data_ptr(), shape, tuple(value.stride())) if value.data_ptr() else None
+        held = value._values() if value.layout is torch.sparse_coo else value.values()
+    elif value.data_ptr():
+        location = (value.data_ptr(), shape, tuple(value.stride()))
+    claimed = math.prod(shape) * value.element_size()
+    require_stored(name, path, claimed, held.untyped_storage().nbytes(), compressed=True)
     read = partial(_numbers, path, name, value, mapped)
     return StoredTensor(name, shape, dtype, read, types, skip, location)
 
