@@ -30,25 +30,27 @@ FORMATS: dict[str, tuple[Callable[[Path], Checkpoint], str]] = {
 """The formats that are read, their readers, and how such files usually end."""
 
 ENDINGS = tuple(ending for _, endings in FORMATS.values() for ending in endings.split())
-SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", b"\x93NUMPY": "npy"}
 TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a pickle of torch's magic number
 # An ONNX model begins with its version and a further field; protobuf has no signature.
 ONNX_VERSIONS, ONNX_FIELDS = range(3, 64), b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
-NO_NETWORKS = {
+BEGINNINGS = {
+    b"\x89HDF\r\n\x1a\n": "HDF5",
+    b"\x93NUMPY": "npy",
     **{begin: f"is compressed by {program}; unpack it first" for begin, program in COMPRESSED.items()},
     b"version https://git-lfs": "is a pointer of Git LFS and not the file itself; fetch it by git lfs pull",
     b"GGUF": "is a GGUF file, which is not read; give the checkpoint that it was made from",
     b"\x80": "is a pickle that torch.save did not write; it was not loaded",
 }
+"""How files begin, and their format, or why they are no network."""
 
 
 def read_file(path: Path) -> Checkpoint:
     """Open a file by what it holds, with the tensors as they are stored there."""
-    if not path.exists():
-        raise InputError(f"there is no file or folder {path}.")
     if not path.is_file():
-        raise InputError(f"{path} is neither a file nor a folder.")
+        raise InputError(
+            f"{path} is neither a file nor a folder." if path.exists() else f"there is no file or folder {path}."
+        )
     return FORMATS[format_of(path)][0](path)
 
 
@@ -57,28 +59,18 @@ def format_of(path: Path) -> str:
     with refuse_damage(path, "file"), path.open("rb") as file:
         start = file.read(512)
     if start.startswith(b"PK\x03\x04"):
-        return _format_of_zip(path)
-    for begin, found in SIGNATURES.items():
-        if start.startswith(begin):
-            return found
-    if start[:1] == b"\x80" and TORCH_BEFORE_1_6 in start[:32]:
-        return "torch"
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 2**40:
-        return "safetensors"
-    if len(start) > 2 and start[0] == 8 and start[1] in ONNX_VERSIONS and start[2] in ONNX_FIELDS:
-        return "ONNX"
-    for begin, words in NO_NETWORKS.items():
-        if start.startswith(begin):
-            raise NoNetwork(f"{path} {words}.")
-    if not start:
-        raise NoNetwork(f"{path} is empty; it may be a download that failed.")
-    if start[257:262] == b"ustar":
-        raise NoNetwork(f"{path} is a tar archive, of files or of torch before 0.1.10; unpack or convert it.")
-    if all(byte in string.printable.encode() for byte in start):
-        raise NoNetwork(f"{path} holds text and no weights; it may be a page that was saved in its place.")
-    if path.suffix.lower() == ".onnx":
-        return "ONNX"
-    raise NoNetwork(f"{path} is of no format that is read; those are {', '.join(FORMATS)}.")
+        found = _format_of_zip(path)
+    elif start[:1] == b"\x80" and TORCH_BEFORE_1_6 in start[:32]:
+        found = "torch"
+    elif start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 2**40:
+        found = "safetensors"
+    elif len(start) > 2 and start[0] == 8 and start[1] in ONNX_VERSIONS and start[2] in ONNX_FIELDS:
+        found = "ONNX"
+    else:
+        found = next((said for begin, said in BEGINNINGS.items() if start.startswith(begin)), _other(start))
+    if found not in FORMATS:
+        raise NoNetwork(f"{path} {found}.")
+    return found
 
 
 def _format_of_zip(path: Path) -> str:
@@ -90,4 +82,14 @@ def _format_of_zip(path: Path) -> str:
         return "torch"
     if any(name.endswith(".npy") for name in names):
         return "npz"
-    raise NoNetwork(f"{path} is a zip archive without a network in it.")
+    return "is a zip archive without a network in it"
+
+
+def _other(start: bytes) -> str:
+    if not start:
+        return "is empty; it may be a download that failed"
+    if start[257:262] == b"ustar":
+        return "is a tar archive, of files or of torch before 0.1.10; unpack or convert it"
+    if all(byte in string.printable.encode() for byte in start):
+        return "holds text and no weights; it may be a page that was saved in its place"
+    return f"is of no format that is read; those are {', '.join(FORMATS)}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mme.checkpoints.folders import OF_TRAINERS, PARTS, is_network, read_folder
+from mme.checkpoints.folders import OF_TRAINERS, PARTS, network_of, read_folder
 from mme.checkpoints.formats import ENDINGS, FORMATS, format_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
 from mme.errors import InputError
@@ -112,30 +113,36 @@ def search(folder: Path) -> Found:
         raise InputError(f"there is no folder {folder}.")
     found = Found()
     with refuse_damage(folder, "folder"):
-        _search(folder, found, set())
+        for number, (path, reason) in enumerate(_looked_at(folder, set())):
+            if number == MOST_FILES:
+                raise InputError(f"{folder} has more than {MOST_FILES} files; name a folder with fewer.")
+            if reason:
+                found.passed_over[path] = reason
+            else:
+                found.networks.append(path)
     return found
 
 
-def _search(folder: Path, found: Found, walked: set[tuple[int, int]]) -> None:
-    place = folder.stat()
-    if (place.st_dev, place.st_ino) in walked:  # links may lead in a circle
+def _looked_at(folder: Path, walked: set[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield networks, with no reason, and other files, with the reason why they are none."""
+    if folder.resolve() in walked:  # links may lead in a circle
         return
-    walked.add((place.st_dev, place.st_ino))
-    inside = sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=_in_order)
-    is_one = is_network(folder)
+    walked.add(folder.resolve())
+    is_one = bool(network_of(folder))
     if is_one:
-        found.networks.append(folder)
-    for entry in inside:
+        yield folder, ""
+    for entry in sorted(folder.iterdir(), key=_in_order):
+        if entry.name.startswith(".") or (is_one and PARTS.fullmatch(entry.name)):
+            continue
         if entry.is_dir():
-            _search(entry, found, walked)
-        elif entry.is_file() and not (is_one and PARTS.fullmatch(entry.name)):
-            reason = _no_network(entry) or ("beside the network that is its folder" if is_one else "")
-            if reason:
-                found.passed_over[entry] = reason
-            else:
-                found.networks.append(entry)
-    if len(found.networks) + len(found.passed_over) > MOST_FILES:
-        raise InputError(f"{folder} lies among more than {MOST_FILES} files; name a folder with fewer.")
+            yield from _looked_at(entry, walked)
+        elif entry.is_file():
+            yield entry, _no_network(entry) or ("beside the network that is its folder" if is_one else "")
+
+
+def _in_order(path: Path) -> list[str | int]:
+    parts = re.split(r"(\d+)", path.name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def _no_network(file: Path) -> str:
@@ -145,13 +152,8 @@ def _no_network(file: Path) -> str:
     try:
         format_of(file)
     except NoNetwork as error:
-        if not file.name.lower().endswith(PROMISING):
-            return str(error).removeprefix(f"{file} ").rstrip(".")
+        is_promising = file.name.lower().endswith(PROMISING)
+        return "" if is_promising else str(error).removeprefix(f"{file} ").rstrip(".")
     except InputError:  # damaged: to be said when it is opened
         pass
     return ""
-
-
-def _in_order(path: Path) -> list[str | int]:
-    parts = re.split(r"(\d+)", path.name)
-    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
