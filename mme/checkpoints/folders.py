@@ -54,7 +54,7 @@ def read_folder(path: Path) -> Checkpoint:
     if not file:
         raise InputError(
             f"{path} is a folder, but not of one network: it has neither an index "
-            "(model.safetensors.index.json) nor model.safetensors beside config.json; name a checkpoint in it."
+            "(model.safetensors.index.json) nor model.safetensors beside config.json; name a file in it."
         )
     stored = read_file(path / file)
     scale = _lora_scale(path / "adapter_config.json") if file in ADAPTER else None
@@ -87,7 +87,9 @@ def _lora_scale(config: Path) -> dict[str, float]:
         said = json.loads(config.read_bytes())
         alphas, ranks = said.get("alpha_pattern") or {}, said.get("rank_pattern") or {}
         power = 0.5 if said.get("use_rslora") else 1.0
-        return {
-            pattern: float(alphas.get(pattern, said["lora_alpha"])) / float(ranks.get(pattern, said["r"])) ** power
-            for pattern in dict.fromkeys((*alphas, *ranks, ""))  # the last is for every other module
-        }
+
+        def factor(pattern: str) -> float:
+            alpha, rank = alphas.get(pattern, said["lora_alpha"]), ranks.get(pattern, said["r"])
+            return float(alpha) / float(rank) ** power
+
+        return {pattern: factor(pattern) for pattern in (*alphas, *ranks, "")}  # the last fits all others

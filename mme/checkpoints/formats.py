@@ -16,7 +16,7 @@ from mme.checkpoints.torch_files import read_torch
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint
 
-__all__ = ["ENDINGS", "FORMATS", "format_of", "read_file"]
+__all__ = ["ENDINGS", "FORMATS", "content_of", "read_file"]
 
 FORMATS: dict[str, tuple[Callable[[Path], Checkpoint], str]] = {
     "torch": (read_torch, ".pt .pth .ckpt .bin .th .pth.tar"),
@@ -42,40 +42,44 @@ BEGINNINGS = {
     b"GGUF": "is a GGUF file, which is not read; give the checkpoint that it was made from",
     b"\x80": "is a pickle that torch.save did not write; it was not loaded",
 }
-"""How files begin, and their format, or why they are no network."""
 
 
 def read_file(path: Path) -> Checkpoint:
     """Open a file by what it holds, with the tensors as they are stored there."""
+    if not path.exists():
+        raise InputError(f"there is no file or folder {path}.")
     if not path.is_file():
-        raise InputError(
-            f"{path} is neither a file nor a folder." if path.exists() else f"there is no file or folder {path}."
-        )
-    return FORMATS[format_of(path)][0](path)
-
-
-def format_of(path: Path) -> str:
-    """Tell the format of a file, a key of `FORMATS`, by its first bytes; NoNetwork says what else it is."""
-    with refuse_damage(path, "file"), path.open("rb") as file:
-        start = file.read(512)
-    if start.startswith(b"PK\x03\x04"):
-        found = _format_of_zip(path)
-    elif start[:1] == b"\x80" and TORCH_BEFORE_1_6 in start[:32]:
-        found = "torch"
-    elif start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 2**40:
-        found = "safetensors"
-    elif len(start) > 2 and start[0] == 8 and start[1] in ONNX_VERSIONS and start[2] in ONNX_FIELDS:
-        found = "ONNX"
-    else:
-        found = next((said for begin, said in BEGINNINGS.items() if start.startswith(begin)), _other(start))
+        raise InputError(f"{path} is neither a file nor a folder.")
+    found = content_of(path)
     if found not in FORMATS:
         raise NoNetwork(f"{path} {found}.")
-    return found
+    return FORMATS[found][0](path)
 
 
-def _format_of_zip(path: Path) -> str:
-    with refuse_damage(path, "zip archive"), zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+def content_of(path: Path) -> str:
+    """Tell what a file holds by its first bytes: a key of `FORMATS`, or in words why it is no network."""
+    with refuse_damage(path, "file"), path.open("rb") as file:
+        start = file.read(512)
+        if start.startswith(b"PK\x03\x04"):
+            return _content_of_zip(zipfile.ZipFile(file).namelist())
+    if start[:1] == b"\x80" and TORCH_BEFORE_1_6 in start[:32]:
+        return "torch"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 2**40:
+        return "safetensors"
+    if len(start) > 2 and start[0] == 8 and start[1] in ONNX_VERSIONS and start[2] in ONNX_FIELDS:
+        return "ONNX"
+    if known := [content for begin, content in BEGINNINGS.items() if start.startswith(begin)]:
+        return known[0]
+    if start[257:262] == b"ustar":
+        return "is a tar archive, of files or of torch before 0.1.10; unpack or convert it"
+    if start and all(byte in string.printable.encode() for byte in start):
+        return "holds text and no weights; it may be a page that was saved in its place"
+    if start:
+        return f"is of no format that is read; those are {', '.join(FORMATS)}"
+    return "is empty; it may be a download that failed"
+
+
+def _content_of_zip(names: list[str]) -> str:
     if "model.weights.h5" in names:
         return "Keras"
     if {"data.pkl", "constants.pkl", "archive_format"} & {name.partition("/")[2] for name in names}:
@@ -83,13 +87,3 @@ def _format_of_zip(path: Path) -> str:
     if any(name.endswith(".npy") for name in names):
         return "npz"
     return "is a zip archive without a network in it"
-
-
-def _other(start: bytes) -> str:
-    if not start:
-        return "is empty; it may be a download that failed"
-    if start[257:262] == b"ustar":
-        return "is a tar archive, of files or of torch before 0.1.10; unpack or convert it"
-    if all(byte in string.printable.encode() for byte in start):
-        return "holds text and no weights; it may be a page that was saved in its place"
-    return f"is of no format that is read; those are {', '.join(FORMATS)}"

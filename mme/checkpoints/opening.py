@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from mme.checkpoints.folders import OF_TRAINERS, PARTS, network_of, read_folder
-from mme.checkpoints.formats import ENDINGS, FORMATS, format_of, read_file
+from mme.checkpoints.formats import ENDINGS, FORMATS, content_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
 from mme.errors import InputError
 from mme.weights.effective import effective_weights
@@ -103,24 +104,20 @@ def checkpoints_in(folder: Path | str) -> list[Path]:
 class Found:
     """The networks of a folder, and the files that are none, each with the reason."""
 
-    networks: list[Path] = field(default_factory=list)
-    passed_over: dict[Path, str] = field(default_factory=dict)
+    networks: list[Path]
+    passed_over: dict[Path, str]
 
 
 def search(folder: Path) -> Found:
     """Look at the first bytes of every file of a folder, at any depth."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}.")
-    found = Found()
     with refuse_damage(folder, "folder"):
-        for number, (path, reason) in enumerate(_looked_at(folder, set())):
-            if number == MOST_FILES:
-                raise InputError(f"{folder} has more than {MOST_FILES} files; name a folder with fewer.")
-            if reason:
-                found.passed_over[path] = reason
-            else:
-                found.networks.append(path)
-    return found
+        found = dict(islice(_looked_at(folder, set()), MOST_FILES + 1))
+    if len(found) > MOST_FILES:
+        raise InputError(f"{folder} has more than {MOST_FILES} files; name a folder with fewer.")
+    networks = [path for path, reason in found.items() if not reason]
+    return Found(networks, {path: reason for path, reason in found.items() if reason})
 
 
 def _looked_at(folder: Path, walked: set[Path]) -> Iterator[tuple[Path, str]]:
@@ -146,14 +143,11 @@ def _in_order(path: Path) -> list[str | int]:
 
 
 def _no_network(file: Path) -> str:
-    """Why a file is no network; empty if it is one, or should be one by its name."""
+    """Why a file is no network; empty if it is one, or should be one: what is wrong is said on opening it."""
     if OF_TRAINERS.fullmatch(file.name):
         return "what a trainer keeps beside the network"
     try:
-        format_of(file)
-    except NoNetwork as error:
-        is_promising = file.name.lower().endswith(PROMISING)
-        return "" if is_promising else str(error).removeprefix(f"{file} ").rstrip(".")
-    except InputError:  # damaged: to be said when it is opened
-        pass
-    return ""
+        content = content_of(file)
+    except InputError:
+        return ""
+    return "" if content in FORMATS or file.name.lower().endswith(PROMISING) else content

@@ -17,7 +17,9 @@ import threading
 import warnings
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import IO, Any
@@ -53,15 +55,17 @@ def read_torch(path: Path) -> Checkpoint:
 def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
     """Load a checkpoint, and note the addresses of the storages that are cut from the mapped file."""
     with path.open("rb") as file:
-        is_zip = file.read(4) == b"PK\x03\x04"
-    is_mapped = is_zip and _is_native(path)
+        is_mapped, pickles = False, [file] * 5  # a number, a version, the system, the object, the storages
+        if file.read(4) == b"PK\x03\x04":
+            is_mapped, pickles = _records(path)
+        file.seek(0)
+        known = [(Call, "<call>"), *((StandIn(name), name) for name in _named_by(pickles))]
 
     def keep(storage: Any, _: str) -> Any:
         if is_mapped:
             mapped.add(storage.data_ptr())
         return storage
 
-    known = [(Call, "<call>"), *((StandIn(name), name) for name in _named_by(path, is_zip))]
     try:
         with LOADING, torch.serialization.safe_globals(known), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
@@ -73,8 +77,8 @@ def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
         ) from error
 
 
-def _is_native(path: Path) -> bool:
-    """Check an archive without torch; return whether its numbers are in this machine's byte order."""
+def _records(path: Path) -> tuple[bool, list[IO[bytes]]]:
+    """Check an archive; return whether its numbers are in this machine's byte order, and its pickle."""
     with zipfile.ZipFile(path) as archive:
         members = {member.filename.partition("/")[2]: member for member in archive.infolist()}
         if "data.pkl" not in members or "constants.pkl" in members:
@@ -85,25 +89,16 @@ def _is_native(path: Path) -> bool:
                 f"{path} is damaged or hostile: its records are compressed or overlap, as torch.save writes "
                 "none."
             )
-        return "byteorder" not in members or archive.read(members["byteorder"]).decode() == sys.byteorder
+        order = archive.read(members["byteorder"]).decode() if "byteorder" in members else sys.byteorder
+        return order == sys.byteorder, [io.BytesIO(archive.read(members["data.pkl"]))]
 
 
-def _named_by(path: Path, is_zip: bool) -> set[str]:
-    """What the pickles of a checkpoint name, in Python 3's words, found without loading them."""
-    names: set[str] = set()
-    with path.open("rb") as file:
-        pickles: list[IO[bytes]] = [file] * 5  # a number, a version, the system, the object, the storages
-        if is_zip:
-            with zipfile.ZipFile(file) as archive:
-                members = [name for name in archive.namelist() if name.partition("/")[2] == "data.pkl"]
-                pickles = [io.BytesIO(archive.read(name)) for name in members]
-        for each in pickles:
-            for operation, argument, _ in pickletools.genops(each):
-                if operation.name == "GLOBAL":
-                    module, name = str(argument).split(" ", 1)
-                    found = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-                    names.add(".".join(found))
-    return names
+def _named_by(pickles: Iterable[IO[bytes]]) -> Iterator[str]:
+    """What pickles name, in Python 3's words, found without loading them."""
+    for operation, argument, _ in chain.from_iterable(map(pickletools.genops, pickles)):
+        if operation.name == "GLOBAL":
+            module, name = str(argument).split(" ", 1)
+            yield ".".join(NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name)))
 
 
 def _stored(torch: Any, path: Path, name: str, weight: FoundWeight, mapped: set[int]) -> StoredTensor:

@@ -46,24 +46,24 @@ class Call:
 
 
 class StandIn:
-    """What torch's loader gets for a name in a pickle."""
+    """What torch's loader gets for a name in a pickle: it makes records, and no calls."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        vars(self)["__new__"] = self.record  # the loader makes objects by cls.__new__(cls, …)
+        vars(self)["__new__"] = self._record  # the loader makes objects by cls.__new__(cls, …)
 
-    def record(self, *arguments: Any) -> OrderedDict[Any, Any]:
-        """Return an object without its class's code."""
+    def _record(self, *_: Any) -> OrderedDict[Any, Any]:
         record: OrderedDict[Any, Any] = OrderedDict()
         vars(record)[CLASS] = self.name.rpartition(".")[2]
         return record
 
     def __call__(self, *arguments: Any) -> Any:
+        """Note a call that does no harm, and refuse any other."""
         if self.name in FILLED:
             return FILLED[self.name]()
-        if HARMLESS.fullmatch(self.name):
-            return Call(self.name, arguments)
-        raise UnpicklingError(f"it asks to call {self.name}")
+        if not HARMLESS.fullmatch(self.name):
+            raise UnpicklingError(f"it asks to call {self.name}")
+        return Call(self.name, arguments)
 
 
 def array_of(value: Any) -> Any:
@@ -72,7 +72,7 @@ def array_of(value: Any) -> Any:
         return value
     _, shape, dtype, is_fortran, data = value.state
     code, order = dtype.arguments[0], dtype.state[1]
-    if not isinstance(data, bytes) or order not in ("<", ">", "=", "|") or not NUMBERS.fullmatch(code):
+    if not isinstance(data, bytes) or not NUMBERS.fullmatch(code):
         return value  # texts, objects or records
     return np.frombuffer(data, order + code).reshape(shape, order="F" if is_fortran else "C")
 

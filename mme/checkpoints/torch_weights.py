@@ -16,7 +16,7 @@ Whatever else lies beside the network is named as left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,7 +33,7 @@ NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
     *("network", "module", "params", "weights"),
 )
-NEVER = re.compile(r"optim|scheduler|(^|_)(opt|scaler|amp|rng|callbacks|loops)(_|$)", re.IGNORECASE)
+NEVER = re.compile(r"[^.]*(optim|scheduler)[^.]*|([^.]*_)?(opt|scaler|amp|rng|callbacks|loops)(_[^.]*)?", re.I)
 DEEPEST = 100
 
 
@@ -63,12 +63,12 @@ def found_weights(content: Any, tensor: type, path: Path) -> Weights:
         if id(content) in walked:
             return {}
         walked.add(id(content))
+        if not _is_module(content):
+            return {key: part for key, value in _parts(content) if (part := tree(value, depth + 1))}
         own = fields(content)
-        if not isinstance(own.get("_modules"), Mapping) or not isinstance(own.get("_parameters"), Mapping):
-            return {key: part for key, value in _entries(content) if (part := tree(value, depth + 1))}
+        types = frozenset({str(own.get(CLASS, ""))})
         weights: Weights = {}
         for kind, skip in (("_parameters", ""), ("_buffers", "a buffer")):
-            types = frozenset({str(own.get(CLASS, ""))})
             for name, weight in _flat(tree(own.get(kind), depth)).items():
                 weights[name] = weight._replace(types=types, skip=skip)
         return {**weights, **_flat(tree(own["_modules"], depth))}
@@ -82,20 +82,23 @@ def found_weights(content: Any, tensor: type, path: Path) -> Weights:
     return weights
 
 
-def _entries(content: Any) -> list[tuple[str, Any]]:
+def _is_module(content: Any) -> bool:
+    own = fields(content)
+    return isinstance(own.get("_modules"), Mapping) and isinstance(own.get("_parameters"), Mapping)
+
+
+def _parts(content: Any) -> Iterator[tuple[str, Any]]:
     """The items of a dictionary, or the numbered ones of a list, without an optimiser's; else none."""
-    entries: list[tuple[Any, Any]] = []
+    items: Iterable[tuple[Any, Any]] = ()
     if isinstance(content, dict):
-        entries = list(dict.items(content))  # an unpickled dictionary may carry an attribute called items
+        items = dict.items(content)  # an unpickled dictionary may carry an attribute called items
     elif type(content) in (list, tuple):
-        entries = list(enumerate(content))
-    return [(str(key), value) for key, value in entries if not _is_of_optimiser(str(key), value)]
-
-
-def _is_of_optimiser(key: str, value: Any) -> bool:
-    if NEVER.search(key) and "." not in key and isinstance(value, Mapping | list | tuple):
-        return True
-    return isinstance(value, dict) and {"state", "param_groups"} <= set(dict.keys(value))
+        items = enumerate(content)
+    for key, value in items:
+        is_container = isinstance(value, dict | list | tuple)
+        is_state = isinstance(value, dict) and {"state", "param_groups"} <= set(value)
+        if not is_state and not (is_container and NEVER.fullmatch(str(key))):
+            yield str(key), value
 
 
 def _network(tree: Tree, path: Path) -> Weights:
@@ -105,24 +108,24 @@ def _network(tree: Tree, path: Path) -> Weights:
         return _flat(tree)
     networks = named or [key for key in sets if not _is_second(key)] or list(sets)
     if len(networks) > 1:
-        shown = ", ".join(map(repr, networks[:6])) + (", …" if len(networks) > 6 else "")
         raise InputError(
-            f"{path} holds several sets of weights ({shown}); save the one that is meant by itself, or "
-            "under the key 'state_dict'."
+            f"{path} holds several sets of weights ({', '.join(map(repr, networks[:6]))}); save the one that is "
+            "meant by itself, or under the key 'state_dict'."
         )
     (network,) = networks
     if not named and len(sets) == 1:
         return _network(sets[network], path)
     names = _names(sets[network])
     taken = [key for key in sets if key == network or (_is_second(key) and _names(sets[key]) == names)]
-    chosen, beside = Weights(), Weights()
-    for key, part in tree.items():
-        if key in taken:
-            chosen |= _flat(sets[key], f"{key}." if len(taken) > 1 else "")
-        else:
-            beside |= _flat(part, f"{key}.")
     skip = f"beside the network, which is under {network!r}"
-    return {name: weight._replace(skip=skip) for name, weight in beside.items()} | chosen
+    weights: Weights = {}
+    for key in sorted(tree, key=taken.__contains__):  # what is taken comes last, for its names count
+        if key in taken:
+            weights |= _flat(sets[key], f"{key}." if len(taken) > 1 else "")
+        else:
+            beside = _flat(tree[key], f"{key}.")
+            weights |= {name: weight._replace(skip=skip) for name, weight in beside.items()}
+    return weights
 
 
 def _is_second(key: str) -> bool:
@@ -141,11 +144,8 @@ def _unwrapped(tree: Tree) -> Tree:
 
 def _names(tree: Tree) -> set[str]:
     """Names of weights, but for what copies of a network change in them: dots, and a wrapper."""
-    return {
-        name.removeprefix("module.").replace(".", "")
-        for name, weight in _flat(tree).items()
-        if weight.value.ndim > 1 and not weight.skip
-    }
+    weights = {name: each for name, each in _flat(tree).items() if each.value.ndim > 1 and not each.skip}
+    return {name.removeprefix("module.").replace(".", "") for name in weights}
 
 
 def _flat(tree: Tree | FoundWeight, prefix: str = "") -> Weights:
