@@ -90,6 +90,6 @@ def _lora_scale(config: Path) -> dict[str, float]:
 
         def factor(pattern: str) -> float:
             alpha, rank = alphas.get(pattern, said["lora_alpha"]), ranks.get(pattern, said["r"])
-            return float(alpha) / float(rank) ** power
+            return float(float(alpha) / float(rank) ** power)
 
         return {pattern: factor(pattern) for pattern in (*alphas, *ranks, "")}  # the last fits all others

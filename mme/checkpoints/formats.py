@@ -46,10 +46,8 @@ BEGINNINGS = {
 
 def read_file(path: Path) -> Checkpoint:
     """Open a file by what it holds, with the tensors as they are stored there."""
-    if not path.exists():
+    if not path.is_file():  # nor a pipe, which would be waited for
         raise InputError(f"there is no file or folder {path}.")
-    if not path.is_file():
-        raise InputError(f"{path} is neither a file nor a folder.")
     found = content_of(path)
     if found not in FORMATS:
         raise NoNetwork(f"{path} {found}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from mme.checkpoints.folders import OF_TRAINERS, PARTS, network_of, read_folder
@@ -17,7 +16,6 @@ from mme.weights.stored import Checkpoint
 
 __all__ = ["Found", "checkpoints_in", "open_checkpoint", "search"]
 
-MOST_FILES = 100_000
 # A file of such a name should be a network: if it is none, that is said when it is opened.
 PROMISING = tuple(ending for ending in ENDINGS if ending != ".bin")
 
@@ -113,11 +111,9 @@ def search(folder: Path) -> Found:
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}.")
     with refuse_damage(folder, "folder"):
-        found = dict(islice(_looked_at(folder, set()), MOST_FILES + 1))
-    if len(found) > MOST_FILES:
-        raise InputError(f"{folder} has more than {MOST_FILES} files; name a folder with fewer.")
-    networks = [path for path, reason in found.items() if not reason]
-    return Found(networks, {path: reason for path, reason in found.items() if reason})
+        found = dict(_looked_at(folder, set()))
+    passed_over = {path: reason for path, reason in found.items() if reason}
+    return Found([path for path in found if path not in passed_over], passed_over)
 
 
 def _looked_at(folder: Path, walked: set[Path]) -> Iterator[tuple[Path, str]]:

@@ -18,7 +18,6 @@ import numpy as np
 from safetensors import safe_open
 
 from mme.checkpoints.limits import refuse_damage
-from mme.errors import InputError
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_safetensors"]
@@ -62,11 +61,9 @@ def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> StoredT
 
 
 def _numbers(path: Path, name: str, code: str, shape: tuple[int, ...], offset: int) -> np.ndarray:
-    if code not in TYPES:
-        raise InputError(
-            f"{path} holds {name!r} as {code}, which is not read; the types that are: {', '.join(TYPES)}."
-        )
     with refuse_damage(path, KIND):
+        if code not in TYPES:
+            raise TypeError(f"{name!r} is stored as {code}, which is not read")
         numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
         if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
             raise EOFError(f"{name!r} ends early")

@@ -55,7 +55,8 @@ def read_torch(path: Path) -> Checkpoint:
 def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
     """Load a checkpoint, and note the addresses of the storages that are cut from the mapped file."""
     with path.open("rb") as file:
-        is_mapped, pickles = False, [file] * 5  # a number, a version, the system, the object, the storages
+        is_mapped = False
+        pickles: list[IO[bytes]] = [file] * 5  # a number, a version, the system, the object, the storages
         if file.read(4) == b"PK\x03\x04":
             is_mapped, pickles = _records(path)
         file.seek(0)
@@ -85,10 +86,7 @@ def _records(path: Path) -> tuple[bool, list[IO[bytes]]]:
             raise InputError(f"{path} is an archive of TorchScript or torch.export, a program; {INSTEAD}.")
         stored = sum(max(member.file_size, member.compress_size) for member in archive.infolist())
         if stored > path.stat().st_size or any(member.compress_type for member in archive.infolist()):
-            raise InputError(
-                f"{path} is damaged or hostile: its records are compressed or overlap, as torch.save writes "
-                "none."
-            )
+            raise InputError(f"{path} is damaged or hostile: its records are compressed, or overlap.")
         order = archive.read(members["byteorder"]).decode() if "byteorder" in members else sys.byteorder
         return order == sys.byteorder, [io.BytesIO(archive.read(members["data.pkl"]))]
 
@@ -120,10 +118,8 @@ def _stored(torch: Any, path: Path, name: str, weight: FoundWeight, mapped: set[
 def _numbers(path: Path, name: str, tensor: Any, mapped: set[int]) -> np.ndarray:
     with refuse_damage(path, KIND):
         array = as_numpy(name, tensor)
-        if not mapped or str(tensor.layout) != "torch.strided":
-            return array
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() in mapped:  # memory that is no part of the file would be lost
+        storage = tensor.untyped_storage() if str(tensor.layout) == "torch.strided" else None
+        if storage is not None and storage.data_ptr() in mapped:  # other memory is not in the file
             if array.ctypes.data == tensor.data_ptr():
                 array = array.copy()
             _give_back(storage.data_ptr(), storage.nbytes())

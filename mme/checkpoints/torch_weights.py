@@ -33,8 +33,9 @@ NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
     *("network", "module", "params", "weights"),
 )
-NEVER = re.compile(r"[^.]*(optim|scheduler)[^.]*|([^.]*_)?(opt|scaler|amp|rng|callbacks|loops)(_[^.]*)?", re.I)
-DEEPEST = 100
+NEVER = re.compile(
+    r"[^.]*(optim|scheduler)[^.]*|([^.]*_)?(opt|scaler|amp|rng|callbacks|loops)(_[^.]*)?", re.IGNORECASE
+)
 
 
 class FoundWeight(NamedTuple):
@@ -53,25 +54,23 @@ def found_weights(content: Any, tensor: type, path: Path) -> Weights:
     """Return the tensors of the network in what torch's loader gave, whose tensors are of this class."""
     walked: set[int] = set()
 
-    def tree(content: Any, depth: int = 0) -> Tree | FoundWeight:
+    def tree(content: Any) -> Tree | FoundWeight:
         """What holds tensors, each container once; a module's are in one dictionary."""
         content = array_of(content)
         if isinstance(content, tensor | np.ndarray):
             return FoundWeight(content)
-        if depth > DEEPEST:
-            raise InputError(f"{path} nests its weights more than {DEEPEST} deep.")
         if id(content) in walked:
             return {}
         walked.add(id(content))
         if not _is_module(content):
-            return {key: part for key, value in _parts(content) if (part := tree(value, depth + 1))}
+            return {key: part for key, value in _parts(content) if (part := tree(value))}
         own = fields(content)
         types = frozenset({str(own.get(CLASS, ""))})
         weights: Weights = {}
         for kind, skip in (("_parameters", ""), ("_buffers", "a buffer")):
-            for name, weight in _flat(tree(own.get(kind), depth)).items():
+            for name, weight in _flat(tree(own.get(kind))).items():
                 weights[name] = weight._replace(types=types, skip=skip)
-        return {**weights, **_flat(tree(own["_modules"], depth))}
+        return {**weights, **_flat(tree(own["_modules"]))}
 
     found = tree(content)
     weights = {"tensor": found} if isinstance(found, FoundWeight) else _network(found, path)
@@ -109,8 +108,8 @@ def _network(tree: Tree, path: Path) -> Weights:
     networks = named or [key for key in sets if not _is_second(key)] or list(sets)
     if len(networks) > 1:
         raise InputError(
-            f"{path} holds several sets of weights ({', '.join(map(repr, networks[:6]))}); save the one that is "
-            "meant by itself, or under the key 'state_dict'."
+            f"{path} holds several sets of weights ({', '.join(map(repr, networks[:6]))}); save the one that "
+            "is meant by itself, or under the key 'state_dict'."
         )
     (network,) = networks
     if not named and len(sets) == 1:
