@@ -16,7 +16,7 @@ Whatever else lies beside the network is named as left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -62,9 +62,9 @@ def found_weights(content: Any, tensor: type, path: Path) -> Weights:
         if id(content) in walked:
             return {}
         walked.add(id(content))
-        if not _is_module(content):
-            return {key: part for key, value in _parts(content) if (part := tree(value))}
         own = fields(content)
+        if not {"_modules", "_parameters"} <= own.keys():
+            return {key: part for key, value in _parts(content) if (part := tree(value))}
         types = frozenset({str(own.get(CLASS, ""))})
         weights: Weights = {}
         for kind, skip in (("_parameters", ""), ("_buffers", "a buffer")):
@@ -79,11 +79,6 @@ def found_weights(content: Any, tensor: type, path: Path) -> Weights:
             f"{path} holds no weight tensors; save the network's state dict: torch.save(net.state_dict(), …)."
         )
     return weights
-
-
-def _is_module(content: Any) -> bool:
-    own = fields(content)
-    return isinstance(own.get("_modules"), Mapping) and isinstance(own.get("_parameters"), Mapping)
 
 
 def _parts(content: Any) -> Iterator[tuple[str, Any]]:
@@ -117,14 +112,9 @@ def _network(tree: Tree, path: Path) -> Weights:
     names = _names(sets[network])
     taken = [key for key in sets if key == network or (_is_second(key) and _names(sets[key]) == names)]
     skip = f"beside the network, which is under {network!r}"
-    weights: Weights = {}
-    for key in sorted(tree, key=taken.__contains__):  # what is taken comes last, for its names count
-        if key in taken:
-            weights |= _flat(sets[key], f"{key}." if len(taken) > 1 else "")
-        else:
-            beside = _flat(tree[key], f"{key}.")
-            weights |= {name: weight._replace(skip=skip) for name, weight in beside.items()}
-    return weights
+    beside = _flat({key: part for key, part in tree.items() if key not in taken})
+    chosen = _flat({key: sets[key] for key in taken} if len(taken) > 1 else sets[network])
+    return {name: weight._replace(skip=skip) for name, weight in beside.items()} | chosen
 
 
 def _is_second(key: str) -> bool:

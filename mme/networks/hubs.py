@@ -24,8 +24,10 @@ from mme.weights.untrained import untrained_control
 __all__ = ["HUBS", "is_hub_name", "open_hub"]
 
 # What may hold weights in a repository of Hugging Face; torch's own files only where there are no others.
-SETTINGS = ["config.json", "adapter_config.json"]
-FILES = (["*.safetensors", "*.safetensors.index.json"], ["*_model*.bin", "*_model.bin.index.json"])
+FILES = (
+    ["*.safetensors", "*.safetensors.index.json", "*config.json"],
+    ["*_model*.bin", "*_model.bin.index.json", "*config.json"],
+)
 
 
 def is_hub_name(name: str) -> bool:
@@ -65,8 +67,7 @@ def _timm(network: str, weights: str, seed: int) -> Checkpoint:
 def _hugging_face(network: str, weights: str, seed: int) -> Checkpoint:
     hub = required("huggingface_hub", "hubs", "the hub hf")
     with _fetching(f"hf:{network}", "download its files and give their folder"):
-        for files in FILES:
-            patterns = [*files, *SETTINGS]
+        for patterns in FILES:
             folder = hub.snapshot_download(network, revision=weights or None, allow_patterns=patterns)
             if any(path.suffix in (".safetensors", ".bin") for path in Path(folder).iterdir()):
                 break

@@ -73,9 +73,10 @@ def test_one_of_two_sets_counts(tmp_path: Path) -> None:
 
 
 def test_two_networks_in_a_file_are_named(tmp_path: Path) -> None:
-    path = saved(tmp_path, {"generator": {"a": EYE}, "discriminator": {"a": EYE}, "epoch": 3})
-    with pytest.raises(InputError, match="several sets of weights \\('generator', 'discriminator'\\)"):
-        read_torch(path)
+    for one, other in (("generator", "discriminator"), ("ema", "swa")):
+        path = saved(tmp_path, {one: {"a": EYE}, other: {"a": EYE}, "epoch": 3})
+        with pytest.raises(InputError, match=rf"several sets of weights \('{one}', '{other}'\)"):
+            read_torch(path)
 
 
 @pytest.mark.parametrize(

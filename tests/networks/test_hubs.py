@@ -159,6 +159,8 @@ def test_timm_initialises_its_networks() -> None:
         assert np.array_equal(ours[key].read(), value.detach().numpy())
     with pytest.raises(InputError, match="timm has no network 'resnet_18'; near names are resnet18"):
         open_hub("timm:resnet_18")
+    with pytest.raises(InputError, match=r"timm:resnet10t\.never has no trained weights"):
+        open_hub("timm:resnet10t.never")
     with pytest.raises(InputError, match=r"weights as in timm:resnet18\.a1_in1k"):
         open_hub("timm:resnet18@a1_in1k")
 
@@ -194,6 +196,18 @@ def test_hugging_face_networks_that_are_here(snapshot: Path, file: str) -> None:
     found = open_hub("hf:someone/net")
     assert found.name == "someone/net"
     assert np.array_equal(found["fc.weight"].read(), weights["fc.weight"].numpy())
+
+
+def test_one_of_two_sets_of_a_hub_is_chosen(snapshot: Path) -> None:
+    save_file(
+        {f"{part}fc.weight": value * np.eye(3) for part, value in (("", 1), ("ema.", 2))},
+        snapshot / "model.safetensors",
+    )
+    for which, value in ((None, 1), ("ema", 2)):
+        (layer,) = layer_matrix_ensemble(open_hub("hf:someone/net", which=which)).layers
+        assert layer.tensor[0, 0] == value
+    with pytest.raises(InputError, match="which must be one of 'ema'"):
+        open_hub("hf:someone/net", which="swa")
 
 
 @pytest.mark.parametrize("name", ["hf:someone/net", "hf:someone/absent", "timm:resnet18.a1_in1k"])
