@@ -30,10 +30,9 @@ SHORT_FLOATS = {
     "F8_E8M0": ml_dtypes.float8_e8m0fnu,
 }
 TYPES: dict[str, np.dtype] = {
-    **{f"F{bits}": np.dtype(f"<f{bits // 8}") for bits in (64, 32, 16)},
+    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+    **{f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}") for kind in "IU" for size in (1, 2, 4, 8)},
     **{code: np.dtype(kind) for code, kind in SHORT_FLOATS.items()},
-    **{f"I{bits}": np.dtype(f"<i{bits // 8}") for bits in (8, 16, 32, 64)},
-    **{f"U{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
     "BOOL": np.dtype("?"),
     "C64": np.dtype("<c8"),
 }
