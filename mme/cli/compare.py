@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from mme.arguments import choice, number
-from mme.checkpoints.hubs import is_hub_name
 from mme.cli import output
 from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
@@ -21,6 +20,7 @@ from mme.comparison.measurement import Measurement, measure
 from mme.comparison.options import Options
 from mme.ensembles.equivalence import LINKAGES
 from mme.errors import InputError
+from mme.networks.hubs import is_hub_name
 from mme.store import Store
 from mme.weights.untrained import RULES
 

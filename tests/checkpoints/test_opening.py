@@ -132,7 +132,7 @@ def test_a_file_without_permission_says_so(folder: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="only where there are pipes with names")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "net.pt")
-    with pytest.raises(InputError, match="neither a file nor a folder"):
+    with pytest.raises(InputError, match="there is no file or folder"):
         open_checkpoint(tmp_path / "net.pt")
 
 
