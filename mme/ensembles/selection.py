@@ -11,9 +11,8 @@ import numpy as np
 
 from mme.arguments import choice
 from mme.errors import InputError
-from mme.weights.arrays import as_numpy
 from mme.weights.effective import effective_weights
-from mme.weights.stored import StoredTensor
+from mme.weights.stored import StoredTensor, as_numpy
 
 __all__ = ["no_layers", "real_weights", "selected_weights"]
 

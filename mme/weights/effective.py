@@ -1,23 +1,23 @@
-"""The weights that a network computes with, out of what is stored."""
+"""The weights that a network computes with, out of what is stored; what no rule resolves is named."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mme.weights.adapters import ADAPTERS, scale_parts
-from mme.weights.axes import ORIENTATIONS
+from mme.weights.adapters import ADAPTERS, FACTOR
 from mme.weights.codes import CODES
-from mme.weights.experts import experts
-from mme.weights.parametrisations import PARAMETRISATIONS
-from mme.weights.remainders import with_reasons
+from mme.weights.layouts import LAYOUTS, experts
+from mme.weights.parametrisations import PARAMETRISATIONS, PARAMETRISED
 from mme.weights.second_sets import with_one_set
 from mme.weights.sources import listed
-from mme.weights.stored import Checkpoint
+from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = ["RULES", "effective_weights"]
+__all__ = ["effective_weights"]
 
-RULES = (*CODES, *PARAMETRISATIONS, *ORIENTATIONS, *ADAPTERS)
+TABLE = (*CODES, *PARAMETRISATIONS, *LAYOUTS, *ADAPTERS)
 """In this order: codes become numbers, parts weights, outputs come first, and adapters are added."""
 
 
@@ -58,22 +58,54 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     (array([[1.8, 2.4],
            [0. , 3. ]]), 'weight norm: g v/‖v‖')
     """
-    given, parts = listed(source)
+    given, facts = listed(source)
     places = {name: place for place, name in enumerate(given)}
-    stored = {name: tensor for name, tensor in given.items() if not tensor.effective}
-    scales = {part.name: part for part in scale_parts(stored, given.lora_scale)}
-    tensors = stored | scales
-    for rule in RULES:
-        rule.apply(tensors, places)
-    hidden = parts | scales.keys()
-    kept = {name: tensor for name, tensor in tensors.items() if name not in hidden or tensor.note}
-    made = with_reasons(kept, has_scales=any("scale" in name for name in stored))
-    done = {name: tensor for name, tensor in given.items() if tensor.effective}
-    ordered = sorted((made | done).values(), key=lambda tensor: places[tensor.name])
-    layers = {
-        layer.name: replace(layer, effective=True)
-        for tensor in ordered
-        for layer in ((tensor,) if tensor.effective else experts(tensor, made))
-    }
-    chosen = with_one_set(layers, which) if stored or which is not None else layers.values()
-    return Checkpoint(given.name, given.format, chosen, given.rule)
+    tensors = {name: tensor for name, tensor in given.items() if not tensor.effective}
+    has_scales = any("scale" in name for name in tensors)
+    for rule in TABLE:
+        rule.apply(tensors, facts, places)
+    made = _with_reasons(tensors, has_scales)
+    made |= {name: tensor for name, tensor in given.items() if tensor.effective}
+    ordered = sorted(made.values(), key=lambda tensor: places[tensor.name])
+    layers = [replace(layer, effective=True) for tensor in ordered for layer in experts(tensor, made)]
+    if tensors or which is not None:  # else the set was chosen before
+        layers = with_one_set(layers, which)
+    return Checkpoint(given.name, given.format, layers, given.rule)
+
+
+SCALE = re.compile(r"(.*?)(?:_scales?|_scale_inv|_scale_\d|_zero_point|_zeros|\._scale|\.scales|\.qzeros)")
+CODED = ("", "_packed", "_blocks", "._data", ".qweight")  # what follows the stem of a scale's name
+ORIGINAL = re.compile(r"((?:.*\.)?)original_module\..+")  # PEFT keeps what it trained a copy of
+PACKED = re.compile(r"(?:.*\.)?(?:qweight|qzeros|\w+_packed)")
+NO_SCALE = "without a known scale (adapter_config.json tells it)"
+
+
+def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[str, StoredTensor]:
+    """Return the tensors, those that take no part in the network with the reason.
+
+    Integers of 8 bits are codes. Floats of 8 bits are weights where the network stores no scale at all, for
+    then they are what a plain cast leaves.
+    """
+    adapted = {match["p"] for match in map(FACTOR.fullmatch, tensors) if match}
+    codes = {name for name, tensor in tensors.items() if re.match("u?int8|int32|float8", tensor.dtype)}
+
+    def reason(name: str, dtype: str) -> str:
+        if PARAMETRISED.fullmatch(name):
+            return "part of a parametrisation that no rule resolves; give the live network"
+        if FACTOR.fullmatch(name):
+            return f"a LoRA factor {NO_SCALE}, or one of DoRA"
+        if name.removesuffix("weight").removesuffix("base_layer.") in adapted:
+            return f"adapted by LoRA factors {NO_SCALE}, or by DoRA"
+        replaced, scale = ORIGINAL.fullmatch(name), SCALE.fullmatch(name)
+        if replaced and any(other.startswith(f"{replaced[1]}modules_to_save.") for other in tensors):
+            return "replaced by modules_to_save"
+        if scale and codes.intersection(scale[1] + ending for ending in CODED):
+            return "a scale of codes that no rule resolves"
+        if PACKED.fullmatch(name) and "int" in dtype:
+            return f"packed codes ({dtype}) that no rule resolves"
+        if dtype in ("int8", "uint8") or (dtype.startswith("float8") and has_scales):
+            return f"{dtype} codes without a known scale"
+        return f"an index table ({dtype})" if re.fullmatch(r"u?int(16|32|64)", dtype) else ""
+
+    reasons = {name: reason(name, each.dtype) for name, each in tensors.items() if len(each.shape) > 1}
+    return {name: replace(each, skip=reasons.get(name) or each.skip) for name, each in tensors.items()}

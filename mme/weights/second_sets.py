@@ -9,7 +9,8 @@ branches of other names, such as `encoder_q` and `encoder_k`, are one network.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any
@@ -24,19 +25,18 @@ SECOND = re.compile(r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\
 REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
 
 
-def with_one_set(tensors: Mapping[str, StoredTensor], which: Any = None) -> list[StoredTensor]:
+def with_one_set(tensors: Iterable[StoredTensor], which: Any = None) -> list[StoredTensor]:
     """Return the tensors, those of all sets but one with the reason that they are left out."""
     whole = [
         replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
-        for tensor in tensors.values()
+        for tensor in tensors
     ]
-    weights = [tensor for tensor in whole if len(tensor.shape) > 1 and not tensor.skip]
-    plain_of = _sets({tensor.name: tensor.size for tensor in weights})
-    names = [prefix.removesuffix(".") for prefix in plain_of]
-    if which is not None and not names:
+    plain_of = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
+    if which is not None and not plain_of:
         raise InputError(
             f"which must be None, for there is no second set of weights, but it is {shown(which)}."
         )
+    names = [prefix.removesuffix(".") for prefix in plain_of]
     chosen = "" if which is None else choice("which", which, names) + "."
 
     def reason(name: str) -> str:
@@ -54,23 +54,18 @@ def _prefix(name: str) -> str:
 
 
 def _sets(sizes: Mapping[str, int]) -> dict[str, str]:
-    """The prefix of each second set, and that of the weights that it repeats."""
-    sets: dict[str, dict[str, int]] = {}
+    """The prefix of each second set, and that of the weights that it repeats.
+
+    Dots do not count, for some copies lack them.
+    """
+    sets: dict[str, dict[str, int]] = defaultdict(dict)
+    below: dict[str, dict[str, int]] = defaultdict(dict)
     for name, size in sizes.items():
-        sets.setdefault(_prefix(name), {})[name] = size
-    plain = sets.pop("", {})
-    repeated = {prefix: _repeated(prefix, own, plain) for prefix, own in sets.items()}
-    return {prefix: other for prefix, other in repeated.items() if other is not None}
-
-
-def _repeated(prefix: str, own: Mapping[str, int], plain: Mapping[str, int]) -> str | None:
-    """Return the prefix below which the same weights lie; dots do not count, for some copies lack them."""
-    below = {name.removeprefix(prefix).removeprefix("module.").replace(".", ""): n for name, n in own.items()}
-    ending = next(iter(below))
-    for name in plain:
-        if name.replace(".", "").endswith(ending):
+        if prefix := _prefix(name):
+            rest = name.removeprefix(prefix).removeprefix("module.")
+            sets[prefix][rest.replace(".", "")] = size
+        else:
             for start in ("", *accumulate(f"{part}." for part in name.split(".")[:-1])):
-                beside = {other: n for other, n in plain.items() if other.startswith(start)}
-                if {other[len(start) :].replace(".", ""): n for other, n in beside.items()} == below:
-                    return start
-    return None
+                below[start][name.removeprefix(start).replace(".", "")] = size
+    pairs = ((prefix, start, own == below[start]) for prefix, own in sets.items() for start in below)
+    return {prefix: start for prefix, start, is_same in pairs if is_same}

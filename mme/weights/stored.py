@@ -1,14 +1,19 @@
-"""Weights that are still on disk: what every reader of a file format returns."""
+"""Weights that are still on disk: what every reader of a file format returns; and tensors as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Checkpoint", "StoredTensor"]
+from mme.errors import InputError
+
+__all__ = ["Checkpoint", "Shape", "StoredTensor", "as_numpy"]
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,7 @@ class StoredTensor:
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str
     read: Callable[[], np.ndarray]
     types: frozenset[str] = frozenset()
@@ -60,10 +65,7 @@ class StoredTensor:
     @property
     def size(self) -> int:
         """How many numbers it holds."""
-        size = 1
-        for length in self.shape:  # Python's integers do not overflow when a damaged file claims too much
-            size *= length
-        return size
+        return prod(self.shape)  # Python's integers, which do not overflow when a damaged file claims too much
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.read()
@@ -123,3 +125,19 @@ class Checkpoint(Mapping[str, StoredTensor]):
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensors)"
+
+
+def as_numpy(name: str, value: Any) -> np.ndarray:
+    """Return a NumPy array, from torch tensors of any device, layout and precision too."""
+    if not hasattr(value, "detach"):
+        return np.asarray(value)
+    tensor = value.detach()
+    if tensor.is_meta:
+        raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")
+    if str(tensor.layout) != "torch.strided":  # sparse in one of several ways
+        tensor = tensor.to_dense()
+    if getattr(tensor, "is_quantized", False):
+        tensor = tensor.dequantize()
+    if tensor.is_floating_point() and tensor.element_size() < 4:  # NumPy has no bfloat16
+        tensor = tensor.float()
+    return np.asarray(tensor.cpu().resolve_conj().resolve_neg().numpy())
