@@ -12,7 +12,7 @@ from mme.errors import InputError
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import VGG
 from mme.networks.training import checked_module
-from mme.weights.parametrisations import refuse_parts
+from mme.weights.parts import refuse_parts
 
 __all__ = ["Link", "WeightLayer", "hidden_links", "normalised_layers", "sequences"]
 

@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 from mme.arguments import choice
 from mme.networks._torch import nn, torch
 from mme.networks.training import Recipe, checked, checked_module, fit
-from mme.weights.parametrisations import refuse_parts
+from mme.weights.parts import refuse_parts
 
 __all__ = ["retrain"]
 

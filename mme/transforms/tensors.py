@@ -10,7 +10,7 @@ import numpy as np
 
 from mme.arguments import finite_array, integer, number, shown
 from mme.errors import InputError
-from mme.weights.parametrisations import refuse_parts
+from mme.weights.parts import refuse_parts
 from mme.weights.stored import as_numpy
 
 __all__ = ["prune", "quantise", "stored_numbers", "truncate_rank"]

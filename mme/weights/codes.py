@@ -8,7 +8,9 @@ DeepSeek-V3, FBGEMM and compressed-tensors 0.9, with one scale a tensor, a row o
 from __future__ import annotations
 
 import json
+from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -24,25 +26,30 @@ AWQ_PLACES = np.argsort((0, 2, 4, 6, 1, 3, 5, 7))  # of eight columns, among the
 LONGEST_STATE = 10_000  # bytes of JSON
 
 
-def _scaled(codes: StoredTensor, scale: StoredTensor, zero: StoredTensor | None = None) -> Made | None:
+def _scaled(
+    unit: int, codes: StoredTensor, scale: StoredTensor, zero: StoredTensor | None = None,
+    form: StoredTensor | None = None,
+) -> Made | None:  # fmt: skip
     """A scale for the whole, for each entry of the first axes, or for each block along every axis."""
     axes, is_code = len(codes.shape), codes.dtype == "int8" or codes.dtype.startswith("float8")
     counts = (1,) * axes if scale.size == 1 else scale.shape + (1,) * (axes - len(scale.shape))
     if not is_code or axes < 2 or len(counts) != axes or 0 in codes.shape + counts:
         return None
-    blocks = [_blocks(*sides) for sides in zip(codes.shape, counts, strict=True)]
+    blocks = list(map(_blocks, codes.shape, counts))
     is_covered = all(block[-1] == count - 1 for block, count in zip(blocks, counts, strict=True))
     if not is_covered or "float" not in scale.dtype or (zero is not None and zero.shape != scale.shape):
         return None
 
     def spread(part: StoredTensor) -> np.ndarray:
-        return part.read().astype(np.float32).reshape(counts)[np.ix_(*blocks)]
+        return np.asarray(part.read().astype(np.float32).reshape(counts)[np.ix_(*blocks)])
 
     def weight() -> np.ndarray:
+        if form is not None and form.read().any():  # 0 stands for rows
+            raise InputError(f"{codes.name} has codes of int8, which are stored in tiles; save them as rows.")
         shifted = codes.read() if zero is None else codes.read() - spread(zero)
-        return np.asarray(shifted * spread(scale))
+        return np.asarray(shifted * (spread(scale) / unit))
 
-    return Made("codes times their scale", codes.shape, weight)
+    return Made("codes times their scale" + (f"/{unit}" if unit > 1 else ""), codes.shape, weight)
 
 
 def _blocks(side: int, count: int) -> np.ndarray:
@@ -51,23 +58,9 @@ def _blocks(side: int, count: int) -> np.ndarray:
     return np.arange(side if count > 1 else 1) // block
 
 
-def _rows(codes: StoredTensor, scale: StoredTensor, form: StoredTensor | None = None) -> Made | None:
-    """Rows of int8 of which the largest weight is stored, for which the code 127 stands."""
-    if codes.dtype != "int8" or len(codes.shape) != 2 or scale.shape != codes.shape[:1]:
-        return None
-
-    def weight() -> np.ndarray:
-        if form is not None and form.read().any():  # 0 stands for rows
-            raise InputError(f"{codes.name} has codes of int8, which are stored in tiles; save them as rows.")
-        return np.asarray(codes.read() * (scale.read()[:, None] / 127))
-
-    return Made("int8 codes times SCB/127", codes.shape, weight)
-
-
 def _four_bits(
-    state: StoredTensor, codes: StoredTensor, absmax: StoredTensor, table: StoredTensor,
-    nested_absmax: StoredTensor | None = None, nested_map: StoredTensor | None = None,
-) -> Made | None:  # fmt: skip
+    state: StoredTensor, codes: StoredTensor, absmax: StoredTensor, table: StoredTensor, **nested: Any
+) -> Made | None:
     """Codes of nf4 and fp4, two an octet, the upper first; their scales may be codes themselves."""
     if codes.dtype != "uint8" or state.dtype != "uint8" or state.size > LONGEST_STATE:
         return None
@@ -75,19 +68,18 @@ def _four_bits(
         told = json.loads(bytes(state.read()))
         shape, block = tuple(int(length) for length in told["shape"]), int(told["blocksize"])
         blocks = -(-prod(shape) // block)
-        inner = (int(told["nested_blocksize"]), float(told["nested_offset"])) if nested_map else None
+        inner = (int(told["nested_blocksize"]), float(told["nested_offset"])) if len(nested) == 2 else None
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):  # no JSON, or not this
         return None
     fits = codes.size == -(-prod(shape) // 2) and absmax.size == blocks and table.size == 16
-    is_whole = absmax.dtype != "uint8" or (inner and nested_absmax)
-    if not fits or not is_whole or min(shape, default=0) <= 0:
+    if not fits or min(shape, default=0) <= 0 or (absmax.dtype == "uint8" and not inner):
         return None
 
     def weight() -> np.ndarray:
         scales, octets = absmax.read().ravel(), codes.read().ravel()
-        if inner and nested_absmax and nested_map:
-            place = np.arange(scales.size) // inner[0]
-            scales = nested_map.read()[scales] * nested_absmax.read().ravel()[place] + inner[1]
+        if inner:
+            outer = nested["nested_absmax"].read().ravel()[np.arange(scales.size) // inner[0]]
+            scales = nested["nested_table"].read()[scales] * outer + inner[1]
         values = table.read()[np.stack([octets >> 4, octets & 15], axis=-1).ravel()[: prod(shape)]]
         return np.asarray((values * scales[np.arange(values.size) // block]).reshape(shape))
 
@@ -102,7 +94,7 @@ def _packed(
         return None
     groups, outputs = scales.shape
     bits = next((n for n in (2, 3, 4, 8) if qzeros.shape == (groups, n * outputs / WORD)), 0)
-    is_gptq = bits > 0 and qweight.shape[1] == outputs
+    is_gptq = bits > 0 and qweight.shape[1] == outputs and WORD * qweight.shape[0] % bits == 0
     is_awq = bits == 4 and qweight.shape[1] == qzeros.shape[1]
     inputs = WORD * qweight.shape[0] // bits if is_gptq else qweight.shape[0]
     if not (is_gptq or is_awq) or (g_idx is not None and g_idx.shape != (inputs,)):
@@ -117,25 +109,20 @@ def _packed(
                 zeros = (zeros + 1) & (2 * half - 1)
         else:
             codes, zeros = (_unpacked(words.read(), bits) for words in (qweight, qzeros))
-            order = (np.arange(outputs).reshape(-1, len(AWQ_PLACES))[:, AWQ_PLACES]).ravel()
+            order = np.arange(outputs).reshape(-1, len(AWQ_PLACES))[:, AWQ_PLACES].ravel()
             codes, zeros = codes[:, order].T, zeros[:, order]
         return np.asarray((codes - zeros.T[:, group]) * scales.read().T[:, group])
 
-    taken = f"zeros as the first format stores them, less one, unless all are {half}"
-    return Made(
-        f"{f'GPTQ, {taken}' if is_gptq else 'AWQ'}: (code − zero) · scale", (outputs, inputs), weight
-    )
+    taken = f"GPTQ, zeros as the first format stores them, less one, unless all are {half}"
+    return Made(f"(code − zero) · scale of {taken if is_gptq else 'AWQ'}", (outputs, inputs), weight)
 
 
 def _unpacked(words: np.ndarray, bits: int) -> np.ndarray:
     """Take the codes out of rows of words: each row is one stream of bits, from the lowest on."""
     octets = np.ascontiguousarray(words.astype("<i4", copy=False)).view(np.uint8)
     stream = np.unpackbits(octets, axis=-1, bitorder="little")
-    stream = stream[..., : stream.shape[-1] // bits * bits]
-    codes = np.zeros((*words.shape[:-1], stream.shape[-1] // bits), np.int16)
-    for bit in range(bits):
-        codes |= stream[..., bit::bits].astype(np.int16) << bit
-    return codes
+    codes = np.packbits(stream.reshape(len(words), -1, bits), axis=-1, bitorder="little")
+    return codes[..., 0].astype(np.int16)
 
 
 WORDS = {"qweight": "{p}qweight", "qzeros": "{p}qzeros", "scales": "{p}scales"}
@@ -143,14 +130,15 @@ STATE = {
     "state": "{p}{x}.quant_state.bitsandbytes__{type}", "codes": "{p}{x}", "absmax": "{p}{x}.absmax",
     "table": "{p}{x}.quant_map",
 }  # fmt: skip
-NESTED = {"nested_absmax": "{p}{x}.nested_absmax", "nested_map": "{p}{x}.nested_quant_map"}
+NESTED = {"nested_absmax": "{p}{x}.nested_absmax", "nested_table": "{p}{x}.nested_quant_map"}
 FORM, ZERO = {"form": "{p}weight_format"}, {"zero": "{p}{x}_zero_point"}
 
 CODES = (
-    Rule("{p}weight", {"scale": "{p}SCB", "codes": "{p}weight"}, _rows, FORM),
-    Rule("{p}weight", {"scale": "{p}weight.SCB", "codes": "{p}weight"}, _rows, FORM),
+    # A row's largest weight is stored, for which the code 127 stands.
+    Rule("{p}weight", {"scale": "{p}SCB", "codes": "{p}weight"}, partial(_scaled, 127), FORM),
+    Rule("{p}weight", {"scale": "{p}weight.SCB", "codes": "{p}weight"}, partial(_scaled, 127), FORM),
+    Rule("{p}{x}", {"scale": "{p}{x}_scale_inv", "codes": "{p}{x}"}, partial(_scaled, 1), ZERO),
+    Rule("{p}{x}", {"scale": "{p}{x}_scale", "codes": "{p}{x}"}, partial(_scaled, 1), ZERO),
     Rule("{p}{x}", STATE, _four_bits, NESTED),
     Rule("{p}weight", WORDS, _packed, {"g_idx": "{p}g_idx"}),
-    Rule("{p}{x}", {"scale": "{p}{x}_scale_inv", "codes": "{p}{x}"}, _scaled, ZERO),
-    Rule("{p}{x}", {"scale": "{p}{x}_scale", "codes": "{p}{x}"}, _scaled, ZERO),
 )

@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mme.weights.adapters import ADAPTERS, FACTOR
 from mme.weights.codes import CODES
 from mme.weights.layouts import LAYOUTS, experts
-from mme.weights.parametrisations import PARAMETRISATIONS, PARAMETRISED
+from mme.weights.parts import ADAPTERS, FACTOR, PARAMETRISATIONS, PARAMETRISED
 from mme.weights.second_sets import with_one_set
 from mme.weights.sources import listed
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["effective_weights"]
 
+# In this order: codes become numbers, parts weights, outputs come first, and adapters are added.
 TABLE = (*CODES, *PARAMETRISATIONS, *LAYOUTS, *ADAPTERS)
-"""In this order: codes become numbers, parts weights, outputs come first, and adapters are added."""
 
 
 def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:

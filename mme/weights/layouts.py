@@ -16,7 +16,6 @@ __all__ = ["LAYOUTS", "experts"]
 
 DEPTHWISE = re.compile(r".*depthwise_kernel(?::\d+)?")
 PROJECTION = re.compile(r"(?:.*[./])?(?:query|key|value)[./]kernel(?::\d+)?")
-TRANSPOSED = re.compile(r"ConvTranspose\d+d")
 # A path with experts (or a mixture of them) and no number below: `experts.3.conv.weight` is a single layer.
 STACK = re.compile(r"(?:.*[./])?(?:\w*_)?(?:experts|moe)(?:_\w+)?(?:[./](?!\d+[./])[^./]+)*")
 
@@ -24,10 +23,6 @@ STACK = re.compile(r"(?:.*[./])?(?:\w*_)?(?:experts|moe)(?:_\w+)?(?:[./](?!\d+[.
 def _turned(note: str, weight: StoredTensor, turn: Callable[[np.ndarray], np.ndarray]) -> Made:
     shape = turn(np.broadcast_to(np.False_, weight.shape)).shape  # which takes no memory
     return Made(note, shape, lambda: turn(weight.read()))
-
-
-def _bias_length(bias: StoredTensor | None) -> int:
-    return bias.shape[0] if bias is not None and len(bias.shape) == 1 else 0
 
 
 def _kernel(weight: StoredTensor, bias: StoredTensor | None = None) -> Made | None:
@@ -40,29 +35,26 @@ def _kernel(weight: StoredTensor, bias: StoredTensor | None = None) -> Made | No
         shape = (*shape[:-2], 1, shape[-2] * shape[-1])
     elif axes == 3 and PROJECTION.fullmatch(weight.name) and (bias is None or bias.shape == shape[1:]):
         shape = (shape[0], shape[1] * shape[2])  # (in, heads, out) of an attention
-    elif axes > 2 and _bias_length(bias) == shape[-2] != shape[-1]:
+    elif axes > 2 and bias is not None and bias.shape == shape[-2:-1] != shape[-1:]:
         order, note = (-2, -1), "a transposed convolution, stored inputs last"
     return _turned(note, weight, lambda kernel: np.moveaxis(kernel.reshape(shape), order, (0, 1)))
 
 
-def _linear(weight: StoredTensor, bias: StoredTensor | None = None) -> Made | None:
-    """Conv1D of transformers (GPT-2): a linear layer stored (in, out)."""
-    if len(weight.shape) != 2 or weight.types & {"Linear", "Embedding"}:
-        return None
-    is_told = "Conv1D" in weight.types or _bias_length(bias) == weight.shape[1] != weight.shape[0]
-    return _turned("stored inputs first", weight, np.transpose) if is_told else None
-
-
-def _transposed(
+def _inputs_first(
     weight: StoredTensor, bias: StoredTensor | None = None, groups: int | None = None
 ) -> Made | None:
-    """Transposed convolutions: (in, out/groups, k…). Without a type, a bias of another length tells."""
-    if len(weight.shape) < 3 or 0 in weight.shape:
+    """Conv1D of transformers (GPT-2), (in, out), and transposed convolutions, (in, out/groups, k…).
+
+    A type tells, or a bias as long as the outputs, where these are not as many as the inputs.
+    """
+    if len(weight.shape) < 2 or 0 in weight.shape:
         return None
-    (inputs, outputs, *places), told = weight.shape, _bias_length(bias)
-    count = groups or told // outputs or 1
-    is_told = not weight.types and told not in (0, inputs) and told % outputs == 0
-    if not (is_told or any(map(TRANSPOSED.search, weight.types))) or inputs % count:
+    inputs, outputs, *places = weight.shape
+    told = bias.size if bias is not None and len(bias.shape) == 1 else 0
+    count = (groups or told // outputs or 1) if places else 1
+    kind = re.compile(r"ConvTranspose\d+d" if places else r"^Conv1D$")
+    is_told = any(map(kind.search, weight.types)) or told == count * outputs != inputs
+    if not is_told or inputs % count:
         return None
 
     def turn(kernel: np.ndarray) -> np.ndarray:
@@ -70,15 +62,14 @@ def _transposed(
         grouped = kernel.reshape(count, inputs // count, outputs, *places).swapaxes(1, 2)
         return grouped.reshape(count * outputs, inputs // count, *places)
 
-    return _turned("a transposed convolution, stored inputs first", weight, turn)
+    return _turned(f"{'a transposed convolution, ' if places else ''}stored inputs first", weight, turn)
 
 
-WEIGHT, BIAS = {"weight": "{p}weight"}, {"bias": "{p}bias"}
+FACTS = {"bias": "{p}bias", "groups": "{p}<groups>"}
 
 LAYOUTS = (
     Rule("{p}{kernel}{n}", {"weight": "{p}{kernel}{n}"}, _kernel, beside={"bias": "{p}bias{n}"}),
-    Rule("{p}weight", WEIGHT, _linear, beside=BIAS),
-    Rule("{p}weight", WEIGHT, _transposed, beside=BIAS | {"groups": "{p}<groups>"}),
+    Rule("{p}weight", {"weight": "{p}weight"}, _inputs_first, beside=FACTS),
 )
 
 

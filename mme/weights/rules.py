@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +15,8 @@ from mme.weights.stored import Shape, StoredTensor
 
 __all__ = ["Facts", "Made", "Rule"]
 
-Tensors = dict[str, StoredTensor]
 Facts = Mapping[str, Any]  # numbers beside the tensors, such as `path.<groups>`, by names that no tensor has
-Names = Mapping[str, str]  # templates of names, by what a rule calls the tensors
+Names = dict[str, str]  # templates of names, by what a rule calls the tensors
 
 # What may stand in a template: a module's path, a name without dots, an adapter's after its dot, and kernels.
 VARIABLES = {
@@ -49,58 +48,50 @@ class Rule:
     beside: Names = field(default_factory=dict)  # facts, and tensors that remain
     alone: str = ""  # a prefix below which nothing but the parts may lie
 
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What the name of the first part looks like."""
-        first = re.escape(next(iter(self.parts.values())))
-        return re.compile(re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", first))
-
-    def apply(self, tensors: Tensors, facts: Facts, places: dict[str, int]) -> None:
+    def apply(self, tensors: dict[str, StoredTensor], facts: Facts, places: dict[str, int]) -> None:
         """Put weights in the place of their parts, wherever these are found."""
-
-        def found(templates: Names, among: Mapping[str, Any]) -> dict[str, Any]:
-            names = {role: template.format(**match.groupdict()) for role, template in templates.items()}
-            return {role: among[name] for role, name in names.items() if name in among}
-
-        for match in filter(None, map(self.pattern.fullmatch, list(tensors))):
-            used = found({**self.parts, **self.optional}, tensors)
-            names = {part.name for part in used.values()}
+        first = re.escape(next(iter(self.parts.values())))
+        pattern = re.compile(re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", first))
+        for match in filter(None, map(pattern.fullmatch, list(tensors))):
+            used = _found(self.parts | self.optional, match, tensors)
             below = self.alone.format(**match.groupdict())
-            others = below and any(name.startswith(below) and name not in names for name in tensors)
+            others = below and sum(name.startswith(below) for name in tensors) > len(used)
             if others or not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
+            beside = _found(self.beside, match, {**facts, **tensors})
             parts = {role: replace(part, read=partial(_wide, part)) for role, part in used.items()}
-            made = self.make(**parts, **found(self.beside, {**facts, **tensors}))
+            made = self.make(**parts, **beside)
             if made is not None:
+                for part in used.values():
+                    del tensors[part.name]
                 name = self.weight.format(**match.groupdict())
+                tensors[name] = _weight(name, made, *used.values())
                 places[name] = places[match[0]]
-                for each in names:
-                    del tensors[each]
-                tensors[name] = self._weight(name, made, list(used.values()))
 
-    def _weight(self, name: str, made: Made, parts: list[StoredTensor]) -> StoredTensor:
-        def read() -> np.ndarray:
-            try:
-                return made.read()
-            except (ArithmeticError, LookupError) as error:  # codes or indices that lead out of their tables
-                stored = ", ".join(part.name for part in parts)
-                raise InputError(f"{name} cannot be made of {stored}: they do not fit together.") from error
 
-        dtypes = {part.dtype for part in parts}
-        wide = "float64" if "float64" in dtypes else "float32"
-        places = tuple(part.location for part in parts)
-        return StoredTensor(
-            name,
-            made.shape,
-            wide if len(parts) > 1 else parts[0].dtype,  # one part is turned, and stays what it is
-            read,
-            frozenset().union(*(part.types for part in parts)),
-            location=None if None in places else (self.weight, places),
-            note="; ".join(filter(None, [*(part.note for part in parts), made.note])),
-        )
+def _found(templates: Names, match: re.Match[str], among: Mapping[str, Any]) -> dict[str, Any]:
+    names = {role: template.format(**match.groupdict()) for role, template in templates.items()}
+    return {role: among[name] for role, name in names.items() if name in among}
 
 
 def _wide(part: StoredTensor) -> np.ndarray:
     """Half precision is too narrow for norms and products."""
     array = part.read()
     return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _weight(name: str, made: Made, *parts: StoredTensor) -> StoredTensor:
+    def read() -> np.ndarray:
+        try:
+            return made.read()
+        except (ArithmeticError, LookupError) as error:  # codes or indices that lead out of their tables
+            stored = ", ".join(part.name for part in parts)
+            raise InputError(f"{name} cannot be made of {stored}: they do not fit together.") from error
+
+    dtypes, places = {part.dtype for part in parts}, tuple(part.location for part in parts)
+    wide = "float64" if "float64" in dtypes else "float32"
+    dtype = wide if len(parts) > 1 else parts[0].dtype  # one part is turned, and stays what it is
+    types = frozenset().union(*(part.types for part in parts))
+    location = None if None in places else (made.note, places)
+    note = "; ".join(filter(None, [*(part.note for part in parts), made.note]))
+    return StoredTensor(name, made.shape, dtype, read, types, location=location, note=note)

@@ -21,7 +21,7 @@ from mme.weights.stored import StoredTensor
 
 __all__ = ["with_one_set"]
 
-SECOND = re.compile(r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_[^.]*)?\.).+", re.I)
+SECOND = re.compile(r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_[^.]*)?)\..+", re.I)
 REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
 
 
@@ -36,14 +36,13 @@ def with_one_set(tensors: Iterable[StoredTensor], which: Any = None) -> list[Sto
         raise InputError(
             f"which must be None, for there is no second set of weights, but it is {shown(which)}."
         )
-    names = [prefix.removesuffix(".") for prefix in plain_of]
-    chosen = "" if which is None else choice("which", which, names) + "."
+    replaced = () if which is None else plain_of[choice("which", which, plain_of)]
 
     def reason(name: str) -> str:
         prefix = _prefix(name)
         if prefix in plain_of:
-            return "" if prefix == chosen else f"{REPEATED}; which={prefix.removesuffix('.')!r} takes it"
-        return REPLACED if chosen and name.startswith(plain_of[chosen]) else ""
+            return "" if prefix == which else f"{REPEATED}; which={prefix!r} takes it"
+        return REPLACED if name.startswith(replaced) else ""
 
     return [replace(tensor, skip=tensor.skip or reason(tensor.name)) for tensor in whole]
 
@@ -62,10 +61,11 @@ def _sets(sizes: Mapping[str, int]) -> dict[str, str]:
     below: dict[str, dict[str, int]] = defaultdict(dict)
     for name, size in sizes.items():
         if prefix := _prefix(name):
-            rest = name.removeprefix(prefix).removeprefix("module.")
+            rest = name.removeprefix(f"{prefix}.").removeprefix("module.")
             sets[prefix][rest.replace(".", "")] = size
         else:
             for start in ("", *accumulate(f"{part}." for part in name.split(".")[:-1])):
                 below[start][name.removeprefix(start).replace(".", "")] = size
-    pairs = ((prefix, start, own == below[start]) for prefix, own in sets.items() for start in below)
-    return {prefix: start for prefix, start, is_same in pairs if is_same}
+    return {
+        prefix: start for prefix, own in sets.items() for start, plain in below.items() if own == plain
+    }

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from mme.errors import InputError
-from mme.weights.adapters import scale_facts
-from mme.weights.parametrisations import PARAMETRISED
+from mme.weights.parts import PARAMETRISED, scale_facts
 from mme.weights.rules import Facts
 from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
@@ -30,17 +29,9 @@ def listed(source: Any) -> tuple[Checkpoint, Facts]:
         return network, scale_facts(source, source.lora_scale)
     if not isinstance(source, type) and hasattr(source, "state_dict") and hasattr(source, "named_modules"):
         return _of_module(source)
-    tensors = [_stored(name, value) for name, value in _pairs(source)]
-    network = Checkpoint("network", "arrays", tensors)
-    if len(network) < len(tensors):
-        raise InputError("source must give every tensor its own name, but it gives two of them one name.")
-    return network, {}
-
-
-def _pairs(source: Any) -> list[tuple[str, Any]]:
     try:
         pairs = source.items() if isinstance(source, Mapping) else source
-        return [(str(name), value) for name, value in pairs]
+        pairs = [(str(name), value) for name, value in pairs]
     except (TypeError, ValueError):
         kind = f"of type {type(source).__name__}"
         kind = f"an array of shape {tuple(source.shape)}" if hasattr(source, "shape") else kind
@@ -49,15 +40,16 @@ def _pairs(source: Any) -> list[tuple[str, Any]]:
             "source must be a torch module, a mapping of names to arrays or pairs (name, array), "
             f"but it is {kind}."
         ) from None
+    if len(dict(pairs)) < len(pairs):
+        raise InputError("source must give every tensor its own name, but it gives two of them one name.")
+    return Checkpoint("network", "arrays", [_stored(name, value) for name, value in pairs]), {}
 
 
 def _stored(name: str, value: Any) -> StoredTensor:
     if isinstance(value, StoredTensor):
         return replace(value, name=name)
     if type(value).__name__.startswith("Uninitialized"):  # of a lazy torch layer, whose shape is not known
-        raise InputError(
-            f"layer {name!r} is not initialised and holds no weights; run the network once first."
-        )
+        raise InputError(f"layer {name!r} is not initialised yet; run the network once first.")
     read = partial(as_numpy, name, value)
     if isinstance(value, Mapping) or not (hasattr(value, "shape") and hasattr(value, "dtype")):
         kind = type(value).__name__
@@ -65,15 +57,10 @@ def _stored(name: str, value: Any) -> StoredTensor:
     dtype = getattr(value.dtype, "name", str(value.dtype).removeprefix("torch."))
     if isinstance(value, np.ndarray) and value.dtype == np.int_:
         dtype = "float64"  # typed by hand: numbers, neither codes nor indices
-    return StoredTensor(name, tuple(map(int, value.shape)), dtype, read, location=_location(value))
-
-
-def _location(value: Any) -> tuple[Any, ...] | None:
-    """Return where a torch tensor lies in memory; None where that is not known."""
-    try:
-        return (value.data_ptr(), tuple(value.shape), tuple(value.stride())) if value.data_ptr() else None
-    except (AttributeError, RuntimeError):  # no tensor, or a sparse one
-        return None
+    shape, is_dense = tuple(map(int, value.shape)), str(getattr(value, "layout", "")) == "torch.strided"
+    place = value.data_ptr() if is_dense else 0  # in memory; two names of one tensor share it
+    location = (place, shape, tuple(value.stride())) if place else None
+    return StoredTensor(name, shape, dtype, read, location=location)
 
 
 def _of_module(module: Any) -> tuple[Checkpoint, Facts]:
@@ -82,16 +69,14 @@ def _of_module(module: Any) -> tuple[Checkpoint, Facts]:
     tensors: dict[str, StoredTensor] = {}
     for name, value in module.state_dict(keep_vars=True).items():
         part = PARAMETRISED.fullmatch(name)
+        if part and part[1] + part[2] in tensors:
+            continue
         holder = modules[part[1].removesuffix(".")] if part else None
-        if part and hasattr(holder, "parametrizations"):
-            whole = f"{part[1]}{part[2]}"
-            tensor = tensors.get(whole) or _parametrised(whole, holder, part[2])
-        else:
-            tensor = _stored(name, value)
-            tensor = tensor if tensor.skip or name in parameters else replace(tensor, skip="a buffer")
+        tensor = _parametrised(part[1] + part[2], holder, part[2]) if part else _stored(name, value)
         layer = type(modules.get(tensor.name.rpartition(".")[0]))
         types = frozenset(base.__name__ for base in layer.__mro__)
-        tensors[tensor.name] = replace(tensor, types=types)
+        skip = tensor.skip or ("" if name in parameters else "a buffer")
+        tensors[tensor.name] = replace(tensor, types=types, skip=skip)
     return Checkpoint(type(module).__name__, "module", tensors.values()), _facts(modules)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from mme.arguments import plain_array
 from mme.errors import InputError
 
 __all__ = ["Checkpoint", "Shape", "StoredTensor", "as_numpy"]
@@ -65,13 +66,14 @@ class StoredTensor:
     @property
     def size(self) -> int:
         """How many numbers it holds."""
-        return prod(self.shape)  # Python's integers, which do not overflow when a damaged file claims too much
+        return prod(self.shape)  # Python's integers do not overflow when a damaged file claims too much
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.read()
         return array if dtype is None else array.astype(dtype)
 
 
+@dataclass(eq=False, repr=False)
 class Checkpoint(Mapping[str, StoredTensor]):
     """The weights of one network, by name; they stay on disk until one is asked for.
 
@@ -100,18 +102,13 @@ class Checkpoint(Mapping[str, StoredTensor]):
     Checkpoint('net', npz: 1 tensors)
     """
 
-    def __init__(
-        self,
-        name: str,
-        format: str,
-        tensors: Iterable[StoredTensor],
-        rule: str | None = None,
-        lora_scale: float | Mapping[str, float] | None = None,
-    ) -> None:
-        self.name = name
-        self.format = format
-        self.rule = rule
-        self.lora_scale = lora_scale
+    name: str
+    format: str
+    tensors: InitVar[Iterable[StoredTensor]]
+    rule: str | None = None
+    lora_scale: float | Mapping[str, float] | None = None
+
+    def __post_init__(self, tensors: Iterable[StoredTensor]) -> None:
         self._tensors = {tensor.name: tensor for tensor in tensors}
 
     def __getitem__(self, name: str) -> StoredTensor:
@@ -134,10 +131,5 @@ def as_numpy(name: str, value: Any) -> np.ndarray:
     tensor = value.detach()
     if tensor.is_meta:
         raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")
-    if str(tensor.layout) != "torch.strided":  # sparse in one of several ways
-        tensor = tensor.to_dense()
-    if getattr(tensor, "is_quantized", False):
-        tensor = tensor.dequantize()
-    if tensor.is_floating_point() and tensor.element_size() < 4:  # NumPy has no bfloat16
-        tensor = tensor.float()
-    return np.asarray(tensor.cpu().resolve_conj().resolve_neg().numpy())
+    tensor = tensor.to_dense()  # from a sparse layout
+    return plain_array(f"layer {name!r}", tensor.dequantize() if tensor.is_quantized else tensor)

@@ -18,7 +18,7 @@ import numpy as np
 from mme.arguments import choice, generator, integer, shown
 from mme.errors import InputError
 from mme.weights.laws import RULES, TORCH, Law, Rule, recognised_rule
-from mme.weights.parametrisations import refuse_parts
+from mme.weights.parts import refuse_parts
 from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
 if TYPE_CHECKING:

@@ -325,12 +325,8 @@ def test_adapters_of_other_layers() -> None:
     assert_layers(conv, {"c.weight": 0.5 * np.einsum("or,rixy->oixy", b[:, :, 0, 0], a)})
     table = opened({"e.lora_embedding_A": normal(2, 11), "e.lora_embedding_B": normal(4, 2)}, 0.5)
     assert_layers(table, {"e.weight": 0.5 * (normal(4, 2) @ normal(2, 11)).T})
-    kohya = {
-        "u.lora_down.weight": normal(2, 8),
-        "u.lora_up.weight": normal(6, 2),
-        "u.alpha": np.array(1.0),
-    }
-    assert_layers(kohya, {"u.weight": 0.5 * normal(6, 2) @ normal(2, 8)})
+    others = {"u.lora_down.weight": normal(2, 8), "u.lora_up.weight": normal(6, 2)}  # kohya's
+    assert reasons(others).keys() == others.keys()
 
 
 def test_an_adapter_beside_its_base() -> None:
