@@ -45,16 +45,16 @@ def selected_weights(
             choice("types (where source is not a module)", kind, TYPES_BY_AXES.values())
     seen: dict[Any, str] = {}
     for name, tensor in network.items():
-        first = name if tensor.location is None else seen.setdefault(tensor.location, name)
         is_of = tensor.types or {TYPES_BY_AXES.get(len(tensor.shape), "")}
         if included is not None and not any(fnmatchcase(name, each) for each in included):
             reason = "name not included"
         elif any(fnmatchcase(name, each) for each in excluded or ()):
             reason = "name excluded"
-        elif first != name:
+        elif tensor.location and (first := seen.setdefault(tensor.location, name)) != name:
             reason = f"shared with {first}"
         else:
-            reason = _no_matrix(tensor) or ("type not chosen" if kinds is not None and not wanted & is_of else "")
+            is_other = kinds is not None and not wanted & is_of
+            reason = _no_matrix(tensor) or ("type not chosen" if is_other else "")
         yield name, tensor, reason
 
 
