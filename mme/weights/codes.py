@@ -26,11 +26,9 @@ AWQ_PLACES = np.argsort((0, 2, 4, 6, 1, 3, 5, 7))  # of eight columns, among the
 LONGEST_STATE = 10_000  # bytes of JSON
 
 
-def _scaled(
-    unit: int, codes: StoredTensor, scale: StoredTensor, zero: StoredTensor | None = None,
-    form: StoredTensor | None = None,
-) -> Made | None:  # fmt: skip
+def _scaled(unit: int, codes: StoredTensor, scale: StoredTensor, **rest: StoredTensor) -> Made | None:
     """A scale for the whole, for each entry of the first axes, or for each block along every axis."""
+    zero, form = rest.get("zero"), rest.get("form")
     axes, is_code = len(codes.shape), codes.dtype == "int8" or codes.dtype.startswith("float8")
     counts = (1,) * axes if scale.size == 1 else scale.shape + (1,) * (axes - len(scale.shape))
     if not is_code or axes < 2 or len(counts) != axes or 0 in codes.shape + counts:

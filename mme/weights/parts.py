@@ -114,11 +114,10 @@ BESIDE |= {f"magnitude{end}": "{p}lora_magnitude_vector{adapter}" + end for end 
 PARAMETRISATIONS = (
     Rule("{p}{x}", {"orig": "{p}{x}_orig", "mask": "{p}{x}_mask"}, _pruned),
     Rule("{p}{x}", {"g": "{p}{x}_g", "v": "{p}{x}_v"}, _weight_normed),
-    Rule("{p}{x}", {"g": NEW + "original0", "v": NEW + "original1"}, _weight_normed, alone=NEW),
+    Rule("{p}{x}", {"g": NEW + "original0", "v": NEW + "original1"}, _weight_normed),
     Rule("{p}{x}", {"weight": "{p}{x}_orig", "u": "{p}{x}_u", "v": "{p}{x}_v"}, _spectrally_normed),
-    Rule("{p}{x}", {"weight": NEW + "original", "u": NEW + "0._u", "v": NEW + "0._v"}, _spectrally_normed,
-         alone=NEW),
-)  # fmt: skip
+    Rule("{p}{x}", {"weight": NEW + "original", "u": NEW + "0._u", "v": NEW + "0._v"}, _spectrally_normed),
+)
 ADAPTERS = (
     Rule("{p}weight", {"a": "{p}lora_A{adapter}.weight", "b": "{p}lora_B{adapter}.weight"},
          partial(_adapted, False), BASES, BESIDE),

@@ -46,7 +46,6 @@ class Rule:
     make: Callable[..., Made | None]  # takes what was found, and reads none of it; None where it does not fit
     optional: Names = field(default_factory=dict)  # parts that may be missing
     beside: Names = field(default_factory=dict)  # facts, and tensors that remain
-    alone: str = ""  # a prefix below which nothing but the parts may lie
 
     def apply(self, tensors: dict[str, StoredTensor], facts: Facts, places: dict[str, int]) -> None:
         """Put weights in the place of their parts, wherever these are found."""
@@ -54,9 +53,7 @@ class Rule:
         pattern = re.compile(re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", first))
         for match in filter(None, map(pattern.fullmatch, list(tensors))):
             used = _found(self.parts | self.optional, match, tensors)
-            below = self.alone.format(**match.groupdict())
-            others = below and sum(name.startswith(below) for name in tensors) > len(used)
-            if others or not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
+            if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
             beside = _found(self.beside, match, {**facts, **tensors})
             parts = {role: replace(part, read=partial(_wide, part)) for role, part in used.items()}

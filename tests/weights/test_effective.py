@@ -314,7 +314,7 @@ def test_an_adapter_by_itself(scale: Any, middle: str) -> None:
     assert_layers(network, {"net.fc.weight": 2 * b @ a})
     note = effective_weights(network)["net.fc.weight"].note
     assert note == "LoRA: ΔW = 2·B A of rank 3, without the base weights"
-    words = "a LoRA factor without a known scale (adapter_config.json tells it), or one of DoRA"
+    words = "LoRA without a known scale, which adapter_config.json tells, or DoRA"
     assert reasons(opened(stored, None)) == dict.fromkeys(stored, words)
     assert reasons(opened(stored, {"another": 2.0})) == dict.fromkeys(stored, words)
 
@@ -337,7 +337,7 @@ def test_an_adapter_beside_its_base() -> None:
     assert_layers(opened(stored, 2.0), {"net.fc.weight": merged})
     assert effective_weights(opened(stored, 2.0))["net.fc.weight"].note == "LoRA: W + 2·B A of rank 3"
     assert layers(stored) == {}  # the scale is not known, and so the weights are not
-    assert "adapted by LoRA" in reasons(stored)["net.fc.base_layer.weight"]
+    assert "LoRA without a known scale" in reasons(stored)["net.fc.base_layer.weight"]
     dora = stored | {"net.fc.lora_magnitude_vector": normal(6)}
     assert layers(opened(dora, 2.0)) == {}
 
