@@ -32,7 +32,7 @@ NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
     *("network", "module", "params", "weights"),
 )
-SECOND = re.compile(r"(^|_)(ema|swa|teacher|momentum|averag\w*)(_|$)", re.I)  # as `mme.weights.second_sets`
+SECOND = re.compile(r"(^|_)(ema|swa|teacher|momentum|averag\w*)(_|$)", re.I)  # as `mme.weights.effective`
 NEVER = re.compile(r"optim|scheduler|(^|_)(opt|scaler|amp|rng|callbacks|loops)(_|$)", re.IGNORECASE)
 DEEPEST = 100
 

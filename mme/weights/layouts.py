@@ -33,6 +33,8 @@ def _kernel(weight: StoredTensor, bias: StoredTensor | None = None) -> Made | No
         return None
     if axes > 2 and DEPTHWISE.fullmatch(weight.name):  # (k…, in, multiplier)
         shape = (*shape[:-2], 1, shape[-2] * shape[-1])
+    elif axes == 3 and STACK.fullmatch(weight.name):  # (experts, in, out)
+        order = (0, -1)
     elif axes == 3 and PROJECTION.fullmatch(weight.name) and (bias is None or bias.shape == shape[1:]):
         shape = (shape[0], shape[1] * shape[2])  # (in, heads, out) of an attention
     elif axes > 2 and bias is not None and bias.shape == shape[-2:-1] != shape[-1:]:

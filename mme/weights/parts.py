@@ -20,9 +20,7 @@ __all__ = ["ADAPTERS", "FACTOR", "PARAMETRISATIONS", "PARAMETRISED", "refuse_par
 
 PARAMETRISED = re.compile(r"((?:.*?\.)??)parametrizations\.([^.]+)\..+")  # with path and name of the whole
 PARTS = re.compile(rf"{PARAMETRISED.pattern}|(?:.*\.)?weight_(?:orig|mask|g|v)")
-FACTOR = re.compile(
-    r"(?P<p>(?:.*\.)?)lora_(?:embedding_)?(?:[AB]|up|down)(?P<adapter>\.(?!weight$)[^.]+)?(?:\.weight)?"
-)
+FACTOR = re.compile(r"(?P<p>(?:.*\.)?)lora_\w+(?P<adapter>\.(?!weight$)[^.]+)?(?:\.weight)?")
 
 
 def refuse_parts(argument: str, names: Iterable[str]) -> None:
@@ -90,10 +88,9 @@ def _adapted(
 ) -> Made | None:  # fmt: skip
     """W + scale · B A; the rows of a table, of an embedding, are its inputs: the product is turned."""
     base, rows, rank = layer or weight, *(*b.shape, 0, 0)[:2]
-    if scale is None or magnitude or a.shape[:1] != (rank,) or b.size != rows * rank:
-        return None  # with a magnitude it is DoRA
     shape = (*a.shape[1:], rows) if is_table else (rows, *a.shape[1:])
-    if base is not None and base.shape != shape:
+    fits = a.shape[:1] == (rank,) and b.size == rows * rank and (base is None or base.shape == shape)
+    if scale is None or magnitude or not fits:  # with a magnitude it is DoRA
         return None
 
     def read() -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Weights that are still on disk: what every reader of a file format returns; and tensors as arrays."""
+"""Weights that are still on disk, what every reader of a file format returns; and tensors as arrays."""
 
 from __future__ import annotations
 
@@ -26,22 +26,21 @@ class StoredTensor:
     name : str
         The parameter's name in the network.
     shape : tuple of int
-        Outputs first: (N, p_2, …, p_n), whatever the order of the axes in the file.
+        As stored; outputs first, (N, p_2, …, p_n), where it is effective.
     dtype : str
-        Name of the stored numbers' type, such as ``"float32"`` or ``"bfloat16"``.
+        Name of the numbers' type, such as ``"float32"`` or ``"bfloat16"``.
     read : callable
         Returns the numbers, an ndarray of this shape, of a type that NumPy has.
     types : frozenset of str
-        Names of the layer's types, such as ``"Conv2d"``, where the file tells.
+        Names of the layer's types, such as ``"Conv2d"``, where the source tells.
     skip : str
-        Why the tensor is no layer's weight, where the file tells; otherwise empty.
+        Why the tensor is no layer's weight; otherwise empty.
     location : hashable, optional
         The same for two names of one tensor.
     fingerprint : str, optional
         Stands for the numbers where they follow from a recipe, such as a seed.
     note : str
-        How the weight was made from what is stored, such as ``"weight norm: g v/‖v‖"``; empty where it is
-        stored as it is.
+        How the weight was made, such as ``"weight norm: g v/‖v‖"``; empty where it is stored as it is.
     effective : bool
         Whether it is what the network computes with, outputs first: no rule is applied to it again.
 
