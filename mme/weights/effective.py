@@ -78,6 +78,7 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
 SCALE = re.compile(r"(.*?)(?:_scales?|_scale_inv|_scale_\d|_zero_point|_zeros|\._scale|\.scales|\.qzeros)")
 CODED = ("", "_packed", "_blocks", "._data", ".qweight")  # what follows the stem of a scale's name
 ORIGINAL = re.compile(r"((?:.*\.)?)original_module\..+")  # PEFT keeps what it trained a copy of
+BIAS = re.compile(r"(?:.*[./_])?bias(?::\d+)?")
 PACKED = re.compile(r"(?:.*\.)?(?:qweight|qzeros|\w+_packed)")
 
 
@@ -103,6 +104,8 @@ def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict
             return "a scale of codes that no rule resolves"
         if PACKED.fullmatch(name) and "int" in dtype:
             return f"packed codes ({dtype}) that no rule resolves"
+        if BIAS.fullmatch(name):  # one for each expert, or each head of an attention
+            return "a bias"
         if dtype in ("int8", "uint8") or (dtype.startswith("float8") and has_scales):
             return f"{dtype} codes without a known scale"
         return f"an index table ({dtype})" if re.fullmatch(r"u?int(16|32|64)", dtype) else ""

@@ -398,7 +398,8 @@ def test_stacks_of_experts() -> None:
         assert_layers({name: stack}, {f"{name}[{number}]": stack[number] for number in range(8)})
     turned = {"x.experts.up_proj": stack, "x.experts.up_proj_bias": normal(8, 32)}
     assert layers(turned)["x.experts.up_proj[2]"].shape == (32, 48)
-    np.testing.assert_array_equal(layers(turned)["x.experts.up_proj[2]"], stack[2].T)
+    assert_layers(turned, {f"x.experts.up_proj[{number}]": stack[number].T for number in range(8)})
+    assert reasons(turned) == {"x.experts.up_proj_bias": "a bias"}
     note = effective_weights(turned)["x.experts.up_proj[2]"].note
     assert note == "one of 8 experts, stored as (inputs, outputs)"
     single = {"experts.3.conv.weight": normal(8, 4, 3), "conv.weight": normal(8, 4, 3)}
