@@ -31,8 +31,7 @@ from mme.checkpoints.torch_shells import Call, StandIn
 from mme.checkpoints.torch_weights import FoundWeight, found_weights
 from mme.errors import InputError
 from mme.extras import required
-from mme.weights.arrays import as_numpy
-from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
 __all__ = ["read_torch"]
 

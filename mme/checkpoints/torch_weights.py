@@ -25,7 +25,7 @@ import numpy as np
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.torch_shells import CLASS, array_of, fields
 from mme.errors import InputError
-from mme.weights.second_sets import SECOND
+from mme.weights.effective import SECOND
 
 __all__ = ["FoundWeight", "found_weights"]
 

@@ -11,9 +11,8 @@ import numpy as np
 
 from mme.arguments import choice
 from mme.errors import InputError
-from mme.weights.arrays import as_numpy
 from mme.weights.effective import effective_weights
-from mme.weights.stored import StoredTensor
+from mme.weights.stored import StoredTensor, as_numpy
 
 __all__ = ["no_layers", "real_weights", "selected_weights"]
 
@@ -28,24 +27,7 @@ def selected_weights(
     exclude: str | Iterable[str] | None = None,
     types: Any = None,
 ) -> Iterator[tuple[str, StoredTensor, str]]:
-    """Yield every weight that a network computes with, and why it takes no part in the layer matrix ensemble.
-
-    Nothing is read: a tensor on disk stays there.
-
-    Parameters
-    ----------
-    source, include, exclude, types
-        As in `layer_matrix_ensemble`.
-
-    Yields
-    ------
-    (name, tensor, reason)
-        The reason is empty for the weights that are squared.
-
-    Raises
-    ------
-    InputError
-        If the source or an option cannot be used.
+    """Yield every weight that a network computes with, unread: its name, itself, and why it is left out.
 
     Examples
     --------
@@ -53,18 +35,48 @@ def selected_weights(
     >>> [(name, reason) for name, _, reason in selected_weights(weights)]
     [('fc.weight', ''), ('fc.bias', 'one axis')]
     """
-    include, exclude = _patterns("include", include), _patterns("exclude", exclude)
+    pattern = "a pattern of names or a list of them"
+    included, excluded = _listed("include", include, pattern, str), _listed("exclude", exclude, pattern, str)
+    kinds = _listed("types", types, "names or classes of layers", str | type)
     network = effective_weights(source)
-    wanted = None if types is None else _type_names(types, any(each.types for each in network.values()))
+    wanted = {kind if isinstance(kind, str) else kind.__name__ for kind in kinds or ()}
+    if not any(tensor.types for tensor in network.values()):
+        for kind in sorted(wanted):
+            choice("types (where source is not a module)", kind, TYPES_BY_AXES.values())
     seen: dict[Any, str] = {}
     for name, tensor in network.items():
-        first = name if tensor.location is None else seen.setdefault(tensor.location, name)
-        shared = "" if first == name else f"shared with {first}"
-        reason = _left_out(name, include, exclude) or shared or _no_matrix(tensor)
-        if not reason and wanted is not None:
-            kinds = tensor.types or {TYPES_BY_AXES.get(len(tensor.shape), "")}
-            reason = "" if kinds & wanted else "type not chosen"
+        is_of = tensor.types or {TYPES_BY_AXES.get(len(tensor.shape), "")}
+        if included is not None and not any(fnmatchcase(name, each) for each in included):
+            reason = "name not included"
+        elif any(fnmatchcase(name, each) for each in excluded or ()):
+            reason = "name excluded"
+        elif tensor.location and (first := seen.setdefault(tensor.location, name)) != name:
+            reason = f"shared with {first}"
+        else:
+            is_other = kinds is not None and not wanted & is_of
+            reason = _no_matrix(tensor) or ("type not chosen" if is_other else "")
         yield name, tensor, reason
+
+
+def _listed(argument: str, given: Any, what: str, kind: Any) -> list[Any] | None:
+    """Return an option of one or several entries as a list, which can be read once for each parameter."""
+    if given is None:
+        return None
+    listed = [given] if isinstance(given, str | type) or not isinstance(given, Iterable) else list(given)
+    if not all(isinstance(entry, kind) for entry in listed):
+        raise InputError(f"{argument} must be {what}, but it is {given!r}.")
+    return listed
+
+
+def _no_matrix(tensor: StoredTensor) -> str:
+    """Return why a tensor gives no layer matrix of order 2 or more; empty if it gives one."""
+    if len(tensor.shape) < 2 and tensor.skip in ("", "a buffer"):
+        return "one axis" if tensor.shape else "a single number"
+    if tensor.skip:
+        return tensor.skip
+    if tensor.shape[0] < 2 or prod(tensor.shape[1:]) < 2:
+        return f"shape {tensor.shape} has N or M below 2"
+    return "boolean" if tensor.dtype == "bool" else ""
 
 
 def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
@@ -84,61 +96,8 @@ def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
     )
 
 
-def _type_names(types: Any, are_told: bool) -> set[str]:
-    listed = [types] if isinstance(types, str | type) or not isinstance(types, Iterable) else list(types)
-    if not all(isinstance(item, str | type) for item in listed):
-        raise InputError(f"types must be names or classes of layers, but it is {types!r}.")
-    names = {item if isinstance(item, str) else item.__name__ for item in listed}
-    if not are_told:
-        for name in sorted(names):
-            choice("types (where source is not a module)", name, tuple(TYPES_BY_AXES.values()))
-    return names
-
-
-def _patterns(argument: str, patterns: Any) -> list[str] | None:
-    """Return patterns as a list, which can be read once for each parameter."""
-    if patterns is None:
-        return None
-    listed = [patterns] if isinstance(patterns, str) or not isinstance(patterns, Iterable) else list(patterns)
-    if not all(isinstance(pattern, str) for pattern in listed):
-        raise InputError(f"{argument} must be a pattern of names or a list of them, but it is {patterns!r}.")
-    return listed
-
-
-def _left_out(name: str, include: list[str] | None, exclude: list[str] | None) -> str:
-    def matches(patterns: list[str]) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-    if include is not None and not matches(include):
-        return "name not included"
-    return "name excluded" if exclude is not None and matches(exclude) else ""
-
-
-def _no_matrix(tensor: StoredTensor) -> str:
-    """Return why a tensor gives no layer matrix of order 2 or more; empty if it gives one."""
-    if tensor.skip:
-        return tensor.skip
-    if len(tensor.shape) < 2:
-        return "one axis" if len(tensor.shape) == 1 else "a single number"
-    if tensor.shape[0] < 2 or prod(tensor.shape[1:]) < 2:
-        return f"shape {tensor.shape} has N or M below 2"
-    return "boolean" if tensor.dtype == "bool" else ""
-
-
 def real_weights(name: str, value: Any) -> np.ndarray:
-    """Return the weights as a real and finite array.
-
-    Raises
-    ------
-    InputError
-        If they are complex, no numbers, NaN or infinite; the message names the layer.
-
-    Examples
-    --------
-    >>> real_weights("fc", np.array([[1, 2], [3, np.nan]]))
-    Traceback (most recent call last):
-    mme.errors.InputError: layer 'fc' has NaN or infinite weights (1 of 4); they must be finite.
-    """
+    """Return the weights as a real and finite array; otherwise InputError names the layer."""
     array = as_numpy(name, value)
     if array.dtype.kind == "c":
         raise InputError(

@@ -10,8 +10,8 @@ import numpy as np
 
 from mme.arguments import finite_array, integer, number, shown
 from mme.errors import InputError
-from mme.weights.arrays import as_numpy
 from mme.weights.parts import refuse_parts
+from mme.weights.stored import as_numpy
 
 __all__ = ["prune", "quantise", "stored_numbers", "truncate_rank"]
 
