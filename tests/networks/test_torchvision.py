@@ -87,6 +87,8 @@ class Declarations(list[str]):
 
 @pytest.fixture
 def declarations(monkeypatch: pytest.MonkeyPatch) -> Declarations:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        monkeypatch.setitem(sys.modules, name, sys.modules[name])  # to come back afterwards
     made = Declarations()
     monkeypatch.setattr(torch.library, "Library", made)
     monkeypatch.setattr(_torchvision, "declared", [])
