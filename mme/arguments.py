@@ -48,42 +48,21 @@ def shown(value: Any) -> str:
 
 
 def text(name: str, value: Any) -> str:
-    """Return words as they are.
-
-    Examples
-    --------
-    >>> text("claim", 3)
-    Traceback (most recent call last):
-    mme.errors.InputError: claim must be a text, but it is 3.
-    """
+    """Return words as they are."""
     if not isinstance(value, str):
         raise InputError(f"{name} must be a text, but it is {shown(value)}.")
     return value
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return a truth value, Python's or NumPy's.
-
-    Examples
-    --------
-    >>> flag("progress", "no")
-    Traceback (most recent call last):
-    mme.errors.InputError: progress must be True or False, but it is 'no'.
-    """
+    """Return a truth value, Python's or NumPy's."""
     if not isinstance(value, bool | np.bool_):
         raise InputError(f"{name} must be True or False, but it is {shown(value)}.")
     return bool(value)
 
 
 def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
-    """Return `value` if it is one of the allowed names.
-
-    Examples
-    --------
-    >>> choice("zeros", "none", ("keep", "drop", "half"))
-    Traceback (most recent call last):
-    mme.errors.InputError: zeros must be one of 'keep', 'drop', 'half', but it is 'none'.
-    """
+    """Return `value` if it is one of the allowed names."""
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
         raise InputError(f"{name} must be one of {', '.join(map(repr, names))}, but it is {shown(value)}.")
@@ -149,24 +128,17 @@ def affordable(name: str, numbers: int) -> None:
     --------
     >>> affordable("d", 10**18)
     Traceback (most recent call last):
-    mme.errors.InputError: d asks for an array of 1e+18 numbers, which may be 1.34e+08 at most (1 GiB).
+    mme.errors.InputError: d must be smaller: an array of 1e+18 numbers exceeds 1.34e+08, which take 1 GiB.
     """
     if numbers > LARGEST:
         many = f"{min(numbers, 10**300):.3g}"
         raise InputError(
-            f"{name} asks for an array of {many} numbers, which may be {LARGEST:.3g} at most (1 GiB)."
+            f"{name} must be smaller: an array of {many} numbers exceeds {LARGEST:.3g}, which take 1 GiB."
         )
 
 
 def generator(rng: Any, name: str = "rng") -> np.random.Generator:
-    """Return a NumPy generator from a seed, a generator or None.
-
-    Examples
-    --------
-    >>> generator("today")
-    Traceback (most recent call last):
-    mme.errors.InputError: rng must be None, a non-negative integer or a NumPy generator, but it is 'today'.
-    """
+    """Return a NumPy generator from a seed, a generator or None."""
     is_seed = rng is None or isinstance(rng, np.random.Generator)
     if not is_seed and (isinstance(rng, bool) or not isinstance(rng, Integral) or rng < 0):
         raise InputError(
@@ -219,14 +191,7 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
 
 
 def plain_array(name: str, value: Any) -> NDArray[Any]:
-    """Return a NumPy array of whatever type, from arrays, lists and torch tensors, without a mask.
-
-    Examples
-    --------
-    >>> plain_array("a", [[1, 2], [3]])
-    Traceback (most recent call last):
-    mme.errors.InputError: a must be an array of numbers, but its rows differ in length.
-    """
+    """Return a NumPy array of whatever type, from arrays, lists and torch tensors, without a mask."""
     if isinstance(value, np.ma.MaskedArray):
         raise InputError(f"{name} must be an array without a mask; fill it first, by its method filled.")
     try:
@@ -268,20 +233,7 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
 def any_array(name: str, value: Any, *, finite: bool = True, real: bool = False) -> Any:
     """Return an array of the array API standard as it is, with its gradient, and anything else as NumPy.
 
-    Parameters
-    ----------
-    name : str
-    value : array or array_like
-    finite : bool
-        Look at the entries of an array that is not NumPy's, too; that waits for its device.
-    real : bool
-        Refuse complex numbers.
-
-    Examples
-    --------
-    >>> import torch
-    >>> any_array("x", torch.ones(2, requires_grad=True)).requires_grad
-    True
+    With `finite` the entries of an array that is not NumPy's are looked at too, which waits for its device.
     """
     if isinstance(value, np.ndarray | np.generic) or not is_array_api_obj(value):
         return real_array(name, value) if real else finite_array(name, value)
@@ -301,15 +253,7 @@ def any_array(name: str, value: Any, *, finite: bool = True, real: bool = False)
 
 
 def arrays(*, finite: bool = True, real: bool = False, **given: Any) -> tuple[Any, list[Any]]:
-    """Return the array API namespace of several arrays, and each as `any_array` does.
-
-    Examples
-    --------
-    >>> import torch
-    >>> arrays(a=torch.ones(2), b=np.ones(2))
-    Traceback (most recent call last):
-    mme.errors.InputError: a and b must be arrays of one library, but they are not.
-    """
+    """Return the array API namespace of several arrays, and each as `any_array` does."""
     ready = [any_array(name, value, finite=finite, real=real) for name, value in given.items()]
     if any(not isinstance(array, np.ndarray | np.generic) for array in ready):  # numbers go with any library
         pairs = zip(ready, given.values(), strict=True)
@@ -321,14 +265,7 @@ def arrays(*, finite: bool = True, real: bool = False, **given: Any) -> tuple[An
 
 
 def common_batch(names: str, *shapes: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape that leading axes have together.
-
-    Examples
-    --------
-    >>> common_batch("a and b", (2,), (3,))
-    Traceback (most recent call last):
-    mme.errors.InputError: a and b must have leading axes that broadcast, but they are (2,), (3,).
-    """
+    """Return the shape that leading axes have together."""
     try:
         return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
     except ValueError:

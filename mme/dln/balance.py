@@ -9,7 +9,7 @@ import numpy as np
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import affordable, common_batch, finite_array, generator
-from mme.dln.product import of_size, stack_layers
+from mme.dln.product import in_range, of_size, stack_layers
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
@@ -43,7 +43,8 @@ def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """
     scalars, stacked = field_of(field), stack_layers(layers, field)
     later, earlier = stacked[..., 1:, :, :], stacked[..., :-1, :, :]
-    return np.asarray(scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return in_range(scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier))
 
 
 def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
@@ -58,8 +59,7 @@ def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
     >>> balance_violation([2 * np.eye(1), 3 * np.eye(1)])
     5.0
     """
-    norms = field_of(field).norm(balance_defects(layers, field))
-    total = np.sqrt((norms**2).sum(axis=-1))
+    total = np.hypot.reduce(field_of(field).norm(balance_defects(layers, field)), axis=-1)
     return total if total.ndim else float(total)
 
 

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 MOST_TERMS = 10_000  # of a sum or a recurrence, term by term: exact numbers grow with every term
+MOST_EXPRESSIONS = 300
 
 
 def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
@@ -36,14 +37,15 @@ def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     Raises
     ------
     InputError
-        If n is negative or above 10,000, or floating point overflows.
+        If n is negative or above 10,000 (300 for expressions), or floating point overflows.
 
     Examples
     --------
     >>> chebyshev_recurrence(3, 1)
     [1, 2, 3, 4]
     """
-    n, (x,) = integer("n", n, 0, MOST_TERMS), _values(x=x)
+    (x,) = _values(x=x)
+    n = integer("n", n, 0, _most_terms(x))
     return _recurrence(n, x**0, 2 * x, 2 * x, 1)
 
 
@@ -56,15 +58,15 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
     Raises
     ------
     InputError
-        If n is negative or above 10,000, or floating point overflows.
+        If n is negative or above 10,000 (300 for expressions), or floating point overflows.
 
     Examples
     --------
     >>> tridiagonal_determinants(3, 2, -1)
     [1, 2, 3, 4]
     """
-    n = integer("n", n, 0, MOST_TERMS)
     t, s = _values(diagonal=diagonal, off_diagonal=off_diagonal)
+    n = integer("n", n, 0, _most_terms(t, s))
     return _recurrence(n, t**0, t, t, s**2)
 
 
@@ -89,7 +91,8 @@ def block_determinant(a: Any, b: Any, depth: int) -> Any:
     >>> block_determinant(2, 1, 3)  # (2⁶ − 1)/(2² − 1)
     21
     """
-    depth, (a, b) = integer("depth", depth, 1, MOST_TERMS), _values(a=a, b=b)
+    a, b = _values(a=a, b=b)
+    depth = integer("depth", depth, 1, _most_terms(a, b))
     with np.errstate(over="ignore", invalid="ignore"):
         terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
         return _in_range([sum(terms[1:], terms[0])])[0]
@@ -164,6 +167,10 @@ def _values(**given: Any) -> list[Any]:
         ready = [array * 1.0 if whole else array for array, whole in zip(ready, is_whole, strict=True)]
         found |= dict(zip(rest, ready, strict=True))
     return list(found.values())
+
+
+def _most_terms(*values: Any) -> int:
+    return MOST_EXPRESSIONS if any(hasattr(value, "as_expr") for value in values) else MOST_TERMS
 
 
 def _exact(value: Any) -> Any:

@@ -11,7 +11,7 @@ from mme.algebra import field as field_of
 from mme.arguments import common_batch, finite_array
 from mme.errors import InputError
 
-__all__ = ["end_to_end", "of_size", "stack_layers"]
+__all__ = ["end_to_end", "in_range", "of_size", "stack_layers"]
 
 
 def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
@@ -87,6 +87,14 @@ def end_to_end(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     """
     stacked = stack_layers(layers, field)
     product = stacked[..., 0, :, :]
-    for p in range(1, stacked.shape[-3]):
-        product = stacked[..., p, :, :] @ product
-    return np.asarray(product)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for p in range(1, stacked.shape[-3]):
+            product = stacked[..., p, :, :] @ product
+    return in_range(product)
+
+
+def in_range(product: np.ndarray) -> np.ndarray:
+    """Return what was computed from layers, unless it has overflown."""
+    if not np.isfinite(product).all():
+        raise InputError("layers must be smaller for floating point, which their products overflow.")
+    return product
