@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mme.weights.untrained import untrained_control
 
 if TYPE_CHECKING:
-    from mme.networks._torchvision import import_torchvision
+    from mme.networks._torch import import_torchvision
     from mme.networks.architectures import ARCHITECTURES, Architecture
     from mme.networks.digits import TrainedNetwork, digits_family, train
     from mme.networks.efficientnet import available_pretrained, efficientnet_lite
@@ -25,7 +25,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for home in ("training", "architectures", "digits", "efficientnet", "_torchvision"):
+        for home in ("training", "architectures", "digits", "efficientnet", "_torch"):
             module = import_module(f"{__name__}.{home}")
             if name in module.__all__:
                 return getattr(module, name)

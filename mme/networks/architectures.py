@@ -61,11 +61,6 @@ class VGG(Classifier):
     """Chains of 3 x 3 convolutions, each stage ended by max pooling (Simonyan and Zisserman, 2015).
 
     `stages` are the number of convolutions and their width, stage by stage; an 8 x 8 image allows three.
-
-    Examples
-    --------
-    >>> VGG([(1, 4), (1, 8), (1, 16)], batch_norm=True)(torch.zeros(2, 1, 8, 8)).shape
-    torch.Size([2, 10])
     """
 
     def __init__(self, stages: Sequence[tuple[int, int]], batch_norm: bool) -> None:
