@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mme.arguments import choice, number, real_array, shown
+from mme.arguments import choice, number, of_type, real_array, shown
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.ensembles.equivalence import default_delta
 from mme.ensembles.layers import layer_matrix_ensemble
@@ -85,25 +85,19 @@ class Step(Result):
 
     def _paired(self, start: Step) -> np.ndarray:
         """Image by image 1 where this step alone is right, −1 where the other one alone is."""
-        return np.asarray(self.correct.astype(float) - _checked_step(start).correct)
+        return np.asarray(self.correct.astype(float) - of_type("start", start, Step, "a Step").correct)
 
     def moved_from(self, start: Step, zeros: str = "keep") -> float:
         """Return Var(CSD) less that of another step."""
-        return float(self.csd(zeros).variance - _checked_step(start).csd(zeros).variance)
+        return float(self.csd(zeros).variance - of_type("start", start, Step, "a Step").csd(zeros).variance)
 
     def delta(self, start: Step, zeros: str = "keep") -> float:
         """Return the default δ of the equivalence test of the two steps."""
-        return default_delta(self.csd(zeros), _checked_step(start).csd(zeros))
+        return default_delta(self.csd(zeros), of_type("start", start, Step, "a Step").csd(zeros))
 
     def csd(self, zeros: str) -> CircularSpectralDifference:
         """Return `keep` or `drop`."""
         return self.keep if choice("zeros", zeros, ZEROS) == "keep" else self.drop
-
-
-def _checked_step(step: Step) -> Step:
-    if not isinstance(step, Step):
-        raise InputError(f"start must be a Step, but it is {shown(step)}.")
-    return step
 
 
 def ladder(
@@ -207,18 +201,10 @@ def stopping(
     choice("zeros", zeros, ZEROS)
     if not isinstance(steps, Sequence) or not steps:
         raise InputError(f"steps must hold at least the network itself, but it is {shown(steps)}.")
-    start, errors = steps[0], number("errors", errors, 0)
-    if delta is not None:
-        delta = number("delta", delta, 0)
-    equivalent = [
-        abs(_checked_step(step).moved_from(start, zeros))
-        <= (step.delta(start, zeros) if delta is None else delta)
-        for step in steps
-    ]
-    accurate = [step.change_from(start) >= -errors * step.change_error(start) for step in steps]
-    return Stopping(_last(equivalent), _last(accurate))
-
-
-def _last(holds: Sequence[bool]) -> int:
-    """The last place up to which it holds everywhere; it holds at the first."""
-    return next((place for place, each in enumerate(holds) if not each), len(holds)) - 1
+    given = [of_type(f"steps[{place}]", step, Step, "a Step") for place, step in enumerate(steps)]
+    start, errors = given[0], number("errors", errors, 0)
+    deltas = [step.delta(start, zeros) if delta is None else number("delta", delta, 0) for step in given]
+    moved = [abs(step.moved_from(start, zeros)) <= most for step, most in zip(given, deltas, strict=True)]
+    accurate = [step.change_from(start) >= -errors * step.change_error(start) for step in given]
+    # The last place up to which each holds everywhere.
+    return Stopping([*moved, False].index(False) - 1, [*accurate, False].index(False) - 1)

@@ -139,7 +139,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (partial(ONE.moved_from, None), "start must be a Step"),
     (partial(ONE.delta, ONE, "half"), "zeros must be one of 'keep', 'drop'"),
     (partial(stopping, []), "steps must hold at least the network"),
-    (partial(stopping, [ONE, 3]), "start must be a Step"),
+    (partial(stopping, [ONE, 3]), r"steps\[1\] must be a Step, but it is 3"),
     (partial(stopping, [ONE], zeros="half"), "zeros must be one of 'keep', 'drop'"),
     (partial(stopping, [ONE], delta=-1), "delta must be a finite number"),
     (partial(stopping, [ONE], errors="two"), "errors must be a finite number"),
