@@ -23,7 +23,7 @@ def validate_depth(depth: Any) -> int:
 
 
 def validate_singular_values(singular_values: Any, *, positive: bool = False, single: bool = False) -> Any:
-    """Return the singular values, shape (..., d) or, if `single`, (d,), with their gradient if they have one."""
+    """Return the singular values, shape (..., d) or for one matrix (d,), with their gradient if any."""
     sigma = any_array("singular_values", singular_values, real=True)
     xp, shape = array_namespace(sigma), tuple(sigma.shape)
     if len(shape) < 1 or shape[-1] < 1:
