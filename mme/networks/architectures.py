@@ -69,8 +69,11 @@ class VGG(Classifier):
         channels = 1
         for count, width in stages:
             for _ in range(count):
-                plain = [] if batch_norm else [convolution(channels, width, bias=True)]
-                layers += [*(plain or normalised(channels, width)), nn.ReLU()]
+                if batch_norm:
+                    layers += normalised(channels, width)
+                else:
+                    layers.append(convolution(channels, width, bias=True))
+                layers.append(nn.ReLU())
                 channels = width
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
