@@ -1,9 +1,9 @@
 """Conjugate matrix ensembles and the entropy of deep linear networks: the package behind the book.
 
-Subpackages: `mme.algebra` (the fields R, C and H), `mme.ensembles` (Part I), `mme.dln` (Part II),
-`mme.checkpoints` (networks on disk), `mme.comparison` (many networks), `mme.transforms` (networks changed),
-`mme.networks` (networks to work on), `mme.evidence` (checks that leave a record) and `mme.plots` (figures
-of data of your own).
+Subpackages, from the ground up: `mme.algebra` (the fields R, C and H), `mme.weights` (what a network
+computes with), `mme.evidence` (checks that leave a record); `mme.ensembles` (Part I) and `mme.dln` (Part II);
+`mme.plots` (figures of data of your own), `mme.checkpoints` (networks on disk), `mme.networks` (networks to
+work on), `mme.transforms` (networks changed), `mme.comparison` (many networks), and the command in `mme.cli`.
 """
 
 from mme.errors import InputError

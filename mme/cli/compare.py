@@ -10,20 +10,11 @@ import typer
 from rich.table import Table
 
 from mme.arguments import choice, number
+from mme.checkpoints.hubs import is_hub_name
+from mme.cli import output
+from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
-from mme.cli.nets import Nets, open_nets
-from mme.cli.output import (
-    FIGURE_FORMATS,
-    checked_file,
-    console,
-    one_form,
-    print_csv,
-    print_json,
-    save_figure,
-    sentence,
-    table,
-    with_error,
-)  # fmt: skip
+from mme.cli.nets import Nets, Which, open_net, open_nets
 from mme.cli.settings import measuring
 from mme.comparison.compare import Comparison, grouped
 from mme.comparison.measurement import Measurement, measure
@@ -61,17 +52,18 @@ def compare(
     control: Annotated[
         str,
         typer.Option(
-            metavar=f"[auto|none|{'|'.join(RULES)}]",
-            help="The rule by which untrained weights of the same shapes are drawn; auto recognises the "
-            "architectures of torchvision.",
+            metavar=f"[auto|none|{'|'.join(RULES)}|FILE]",
+            help="The network before training: the rule by which weights of the same shapes are drawn (auto "
+            "tells it by the names of the layers, where it can), or the checkpoint of epoch 0.",
         ),
     ] = "auto",
+    which: Which = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_json: output.AsJson = False,
+    as_csv: output.AsCsv = False,
     *,
     options: Options,
     store: Store,
@@ -79,28 +71,24 @@ def compare(
 ) -> None:
     """Compare networks by the variance of their circular spectral differences, and sort them into classes.
 
-    For each network: Var(CSD) with its standard error over the draws of the circular ensemble; the same for
-    untrained weights of the same shapes, where the architecture is known; the largest |cumulative CSD|, a
-    distance between 0 and 1; the noise floor. Most of Var(CSD) is often in the untrained column already.
+    For each network: Var(CSD), with its standard error where the circular ensemble is drawn; the same for
+    untrained weights of the same shapes, where it is known how they are drawn; the largest |cumulative CSD|,
+    a distance between 0 and 1; the noise floor; how much of the spectrum the window shows. Below the table
+    stands what was left out or guessed. Most of Var(CSD) is often in the untrained column already.
 
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
-    one_form(as_json, as_csv)
-    plot = checked_file("--plot", plot, FIGURE_FORMATS)
+    output.one_form(as_json, as_csv)
+    plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
     choice("linkage", linkage, LINKAGES)
-    choice("control", control, ("auto", "none", *RULES))
     if delta is not None:
         delta = number("delta", delta, 0)
     elif options.conjugate == "sampled" and options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    opened, complete = open_nets(nets, seed=options.rng)
-    rule = None if control == "none" else control
-    work: dict[str, Any] = {
-        "control": rule,
-        "store": store,
-        "jobs": jobs,
-        "progress": True,
-    }
+    before = _control(control, options.rng)
+    opened, complete = open_nets(nets, seed=options.rng, which=which)
+    announce_cost(opened, options, jobs)
+    work: dict[str, Any] = {"control": before, "store": store, "jobs": jobs, "progress": True}
     measured: list[Measurement] = []
     for name, checkpoint in opened.items():
         try:
@@ -114,60 +102,67 @@ def compare(
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
     found = grouped(tuple(measured), delta=delta, linkage=linkage)
     if as_json:
-        print_json(found.to_dict())
+        output.print_json(found.to_dict())
     elif as_csv:
         classes = {name: number for number, each in enumerate(found.classes.classes, 1) for name in each}
         lines = [each.to_dict() | {"class": classes[each.name]} for each in measured]
-        print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
+        output.print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
     else:
-        _show(found)
+        _show(found, options.window)
     if plot is not None:
         from mme import plots
 
-        save_figure(plot, plots.comparison(found))
+        output.save_figure(plot, plots.comparison(found))
     if not complete:
         raise typer.Exit(PARTLY)
 
 
-def _show(found: Comparison) -> None:
-    screen = console()
+def _control(given: str, seed: int) -> Any:
+    """The rule, or the network of before training."""
+    if given in ("auto", *RULES):
+        return given
+    if given == "none":
+        return None
+    if not (is_hub_name(given) or Path(given).exists()):
+        names = ", ".join(("auto", "none", *RULES))
+        raise InputError(f"--control must be one of {names}, or name a checkpoint, but it is {given}.")
+    return open_net(given, seed=seed)
+
+
+def _show(found: Comparison, window: tuple[float, float]) -> None:
+    screen = output.console()
     rows = []
     for each in found.measurements:
         csd, control, orders = each.csd, each.control, each.ensemble.orders
         rows.append((
             each.name,
-            with_error(csd.variance, csd.standard_error),
-            with_error(control.variance, control.standard_error) if control else "–",
+            output.with_error(csd.variance, csd.standard_error),
+            output.with_error(control.variance, control.standard_error) if control else "–",
             f"{csd.largest_cumulative:.3f}",
             f"{csd.noise_floor:.3f}",
+            "–" if each.inside is None else f"{each.inside:.1%}",
             str(len(orders)),
             str(sum(orders)),
             f"{each.ensemble.structural_zeros / sum(orders):.1%}",
         ))  # fmt: skip
     columns = (
-        "network",
-        "Var(CSD)",
-        "untrained",
-        "largest\n|cumulative|",
-        "noise\nfloor",
-        "layers",
-        "eigen-\nvalues",
-        "zeros",
-    )
-    screen.print(table(columns, rows))
+        "network", "Var(CSD)", "untrained", "largest\n|cumul.|", "noise\nfloor", "in the\nwindow",
+        "layers", "eigen-\nvalues", "zeros",
+    )  # fmt: skip
+    screen.print(output.table(columns, rows))
     screen.print()
-    if any(each.control is None for each in found.measurements):
-        about = (
-            "untrained –: no control was drawn, for the rule of the initial weights is not known; --control "
-            "names it."
-        )
-        screen.print(sentence(about))
+    for words in about_controls(found.measurements):
+        output.say(words)
+    for each in found.measurements:
+        for words in (*about_layers(each.ensemble), *about_window(each.name, each.inside_nonzero, window)):
+            output.say(words)
     for place, members in enumerate(found.classes.classes, 1):
-        screen.print(sentence(f"class {place}: {', '.join(members)}"))
+        output.say(f"class {place}: {', '.join(members)}")
     if 1 < len(found.measurements) <= PAIRS_SHOWN:
         screen.print("\nDifferences of Var(CSD); = marks pairs within delta")
         screen.print(_pairs(found))
-    screen.print(f"\n{sentence(_about_delta(found))}")
+    screen.print()
+    output.say(_about_delta(found))
 
 
 def _pairs(found: Comparison) -> Table:
@@ -182,7 +177,7 @@ def _pairs(found: Comparison) -> Table:
         [number, found.names[i], *(cell(i, j) for j in order)]
         for number, i in zip(numbers, order, strict=True)
     ]
-    return table(["", "", *numbers], rows, left=2)
+    return output.table(["", "", *numbers], rows, left=2)
 
 
 def _about_delta(found: Comparison) -> str:

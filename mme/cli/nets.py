@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,12 @@ import typer
 from mme.checkpoints.formats import ENDINGS
 from mme.checkpoints.hubs import HUBS, is_hub_name, open_hub
 from mme.checkpoints.limits import NoNetwork
-from mme.checkpoints.opening import checkpoints_in, open_checkpoint
+from mme.checkpoints.opening import checkpoints_in, open_checkpoint, search
 from mme.cli.app import complain
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint
 
-__all__ = ["Net", "Nets", "open_net", "open_nets"]
+__all__ = ["Net", "Nets", "Which", "open_net", "open_nets"]
 
 WHAT = (
     f"A checkpoint of any name (usually {', '.join(ENDINGS)}), "
@@ -27,54 +28,52 @@ Net = Annotated[str, typer.Argument(metavar="NET", help=WHAT)]
 Nets = Annotated[
     list[str], typer.Argument(metavar="NET...", help=WHAT + " A folder stands for all checkpoints in it.")
 ]
+Which = Annotated[
+    str | None,
+    typer.Option(help="Which weights, where a file has a second set of them, such as model_ema."),
+]
 
 
-def open_net(name: str, *, seed: int, progress: bool = True) -> Checkpoint:
-    """Open one network.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
+def open_net(name: str, *, seed: int, which: str | None = None, progress: bool = True) -> Checkpoint:
+    """Open one network, from a file, a folder or a hub."""
     if not name:
         raise InputError("NET is empty; give a checkpoint, a folder or a network of a hub.")
     if is_hub_name(name):
+        if which is not None:
+            raise InputError(f"--which is for files, and {name} is a network of a hub.")
         return open_hub(name, seed=seed, progress=progress)
     if ":" in name and not Path(name).exists():
         raise InputError(f"{name} is no file, and no network of a hub; the hubs are {', '.join(HUBS)}.")
-    return open_checkpoint(Path(name))
+    return open_checkpoint(Path(name), which)
 
 
-def open_nets(names: Iterable[str], *, seed: int) -> tuple[dict[str, Checkpoint], bool]:
-    """Open all networks, and those of folders.
+def open_nets(
+    names: Iterable[str], *, seed: int, which: str | None = None
+) -> tuple[dict[str, Checkpoint], bool]:
+    """Open all networks, and those of folders, under names that differ.
 
-    Returns
-    -------
-    (mapping of names to Checkpoint, bool)
-        Names are short where they differ. The flag tells whether a file of a folder could not be read; a
-        sentence has said why.
-
-    Raises
-    ------
-    InputError
-        If a network that was named cannot be read, or there is none.
+    The flag tells whether all files of folders could be read; for each other, a sentence has said why.
     """
     found: list[tuple[str, Checkpoint]] = []
     complete = True
     for name in names:
         if not name or is_hub_name(name) or not Path(name).is_dir():
-            found.append((name, open_net(name, seed=seed)))
+            found.append((name, open_net(name, seed=seed, which=which)))
             continue
-        inside = checkpoints_in(name)
-        for each in inside:
+        inside = search(Path(name))
+        if not inside.networks:
+            checkpoints_in(name)  # says what is there instead
+        for each in inside.networks:
             try:
-                found.append((str(each), open_checkpoint(each)))
+                found.append((str(each), open_checkpoint(each, which)))
             except InputError as error:
-                if len(inside) == 1:
+                if len(inside.networks) == 1:
                     raise
                 complain(error)
                 complete = complete and isinstance(error, NoNetwork)
+        for reason, files in _by_reason(inside.passed_over).items():
+            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+            complain(f"passed over {files[0]}{more}: {reason}.")
     if not found:
         raise InputError(f"there is no checkpoint that can be read in {', '.join(names)}.")
     short = [checkpoint.name for _, checkpoint in found]
@@ -85,3 +84,10 @@ def open_nets(names: Iterable[str], *, seed: int) -> tuple[dict[str, Checkpoint]
             raise InputError(f"{given} is given twice; name each network once.")
         named[unique] = checkpoint
     return named, complete
+
+
+def _by_reason(passed_over: Mapping[Path, str]) -> dict[str, list[Path]]:
+    reasons = defaultdict(list)
+    for path, reason in passed_over.items():
+        reasons[reason].append(path)
+    return reasons

@@ -18,6 +18,7 @@ __all__ = [
     "NORMALISATIONS",
     "WINDOW",
     "ZERO_POLICIES",
+    "Binned",
     "ExpectedSpectrum",
     "SpectralDensity",
     "bin_edges",
@@ -43,8 +44,24 @@ class ExpectedSpectrum(Protocol):
         ...
 
 
+class Binned(Result):
+    """A function of ε that is constant on equal bins."""
+
+    edges: np.ndarray
+
+    @property
+    def width(self) -> float:
+        """The width of a bin."""
+        return float(self.edges[1] - self.edges[0])
+
+    @property
+    def centres(self) -> np.ndarray:
+        """The middle of each bin, shape (bins,)."""
+        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class SpectralDensity(Result):
+class SpectralDensity(Binned):
     """A spectral density ρ(ε), constant on each bin.
 
     Attributes
@@ -67,16 +84,6 @@ class SpectralDensity(Result):
     total: np.ndarray
     zeros: str = "keep"
     normalise: str = "window"
-
-    @property
-    def width(self) -> float:
-        """The width of a bin."""
-        return float(self.edges[1] - self.edges[0])
-
-    @property
-    def centres(self) -> np.ndarray:
-        """The middle of each bin, shape (bins,)."""
-        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
 
     @property
     def mass_outside(self) -> np.ndarray:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from mme.ensembles.conjugate import DRAWS, two_spectra
-from mme.ensembles.density import BINS, WINDOW, SpectralDensity, shares_inside, spectral_density
+from mme.ensembles.density import BINS, WINDOW, Binned, SpectralDensity, shares_inside, spectral_density
 from mme.ensembles.noise import independent_positions, noise_floor
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
-from mme.result import Result
 
 __all__ = [
     "CSD",
@@ -23,7 +22,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CircularSpectralDifference(Result):
+class CircularSpectralDifference(Binned):
     """The difference Δ(ε) = ρ_1(ε) − ρ_2(ε) of two spectral densities (Definition 5).
 
     Attributes
@@ -55,16 +54,6 @@ class CircularSpectralDifference(Result):
     sampled: bool = True
     inside: float | None = None
     inside_nonzero: float | None = None
-
-    @property
-    def width(self) -> float:
-        """The width of a bin."""
-        return float(self.edges[1] - self.edges[0])
-
-    @property
-    def centres(self) -> np.ndarray:
-        """The middle of each bin, shape (bins,)."""
-        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
 
     @property
     def difference(self) -> np.ndarray:

@@ -39,7 +39,7 @@ def csd(difference: CircularSpectralDifference, *, until: float | None = None, l
     Examples
     --------
     >>> from mme.ensembles import circular_spectral_difference
-    >>> drawn = csd(circular_spectral_difference({"fc": np.eye(40)}, rng=1, bins=100))
+    >>> drawn = csd(circular_spectral_difference({"fc": np.eye(40)}, "sampled", rng=1, bins=100))
     """
     differences("difference", difference)
     edges = difference.edges

@@ -38,8 +38,8 @@ def test_a_folder_gives_an_answer_and_a_picture(call: Call, nets: Path, tmp_path
     assert picture.read_bytes().startswith(b"\x89PNG")
     expected = compare({name: arrays(nets / f"{name}.npz") for name in "abc"})
     for each in expected.measurements:
-        (line,) = (x for x in result.stdout.splitlines() if x.startswith(f"{each.name} ") and "±" in x)
-        assert f"{each.csd.variance:.3f} ± {each.csd.standard_error:.3f}" in line
+        line = next(x for x in result.stdout.splitlines() if x.startswith(f"{each.name} "))
+        assert line.split()[1] == f"{each.csd.variance:.3f}"
     words = " ".join(result.stdout.split())
     assert "the largest noise floor" in words
     assert "three standard errors" in words
@@ -67,7 +67,8 @@ def test_json_has_an_object_for_each_network(call: Call, nets: Path) -> None:
 
 
 def test_csv_has_a_line_for_each_network(call: Call, nets: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(call("compare", nets, "--csv", "--conjugate", "sampled", "--delta", "1e-6").stdout)))
+    result = call("compare", nets, "--csv", "--conjugate", "sampled", "--delta", "1e-6")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert [row["name"] for row in rows] == ["a", "b", "c"]
     assert sorted(row["class"] for row in rows) == ["1", "2", "3"]
     assert all(float(row["standard_error"]) > 0 for row in rows)
@@ -103,7 +104,9 @@ def test_options_reach_the_measurement(call: Call, nets: Path, options: tuple[ob
         "conjugate": str, "zeros": str, "bins": int, "normalise": str, "part": str, "pooling": str,
         "draws": int, "circular": str, "construction": str, "dtype": str, "bandwidth": float,
     }  # fmt: skip
-    chosen: dict[str, Any] = {name: kind(names[f"--{name}"]) for name, kind in given.items() if f"--{name}" in names}
+    chosen: dict[str, Any] = {
+        name: kind(names[f"--{name}"]) for name, kind in given.items() if f"--{name}" in names
+    }
     if "--seed" in names:
         chosen["rng"] = int(names["--seed"])
     if "--window" in options:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from mme.checkpoints import open_checkpoint
 from mme.cli import app
 from mme.comparison import Options, compare, measure
 from mme.ensembles import (
@@ -54,6 +55,7 @@ def test_every_road_gives_the_same_digits(
         circular_spectral_difference(
             pooled_spectrum(ensemble), conjugate_spectrum(ensemble.orders, **conjugate)
         ).variance,
+        circular_spectral_difference(open_checkpoint(tmp_path / "net.npz"), **conjugate).variance,
         measure(network, options).csd.variance,
         measure(network, options, jobs=3, store=store).csd.variance,
         measure(network, options, jobs=1, store=store).csd.variance,  # from what is kept

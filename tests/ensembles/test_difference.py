@@ -246,7 +246,8 @@ def test_noise_free_variance_is_unbiased() -> None:
 
 
 def test_standard_error_is_that_of_repetitions() -> None:
-    repeated = [circular_spectral_difference(NETWORK, "sampled", rng=seed, draws=8, bins=60) for seed in range(60)]
+    drawn: dict[str, Any] = {"conjugate": "sampled", "draws": 8, "bins": 60}
+    repeated = [circular_spectral_difference(NETWORK, rng=seed, **drawn) for seed in range(60)]
     spread = np.std([csd.variance for csd in repeated], ddof=1)
     quoted = np.sqrt(np.mean([csd.standard_error**2 for csd in repeated]))
     assert quoted == pytest.approx(spread, rel=0.3)
@@ -504,14 +505,14 @@ def test_different_bins_or_draws_do_not_subtract() -> None:
 
 @pytest.mark.parametrize("numbers", [(0, 5), (5, -1), (np.nan, 5), ("many", 5), (True, 5)])
 def test_noise_floor_needs_positive_numbers(numbers: tuple[Any, Any]) -> None:
-    with pytest.raises(InputError, match="(first|second) must be a finite number above 0"):
+    with pytest.raises(InputError, match=r"(first|second) must be a finite number above 0"):
         noise_floor(*numbers)
 
 
 @pytest.mark.parametrize("orders", [[4, 1], [2.5], []])
 def test_orders_of_a_conjugate(orders: Any) -> None:
     for conjugate in ("sampled", "deterministic"):
-        with pytest.raises(InputError, match="orders.* must"):
+        with pytest.raises(InputError, match=r"orders.* must"):
             conjugate_spectrum(orders, conjugate=conjugate)
 
 

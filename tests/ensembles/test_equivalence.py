@@ -350,7 +350,7 @@ def test_classes_to_dict_and_repr() -> None:
         (({"a": 0.1, "b": measured(1.0)}, {}), "delta must be given"),
         (({"a": 0.1}, {"delta": 1, "linkage": "average"}), "linkage must be one of 'complete', 'single'"),
         (({"a": 0.1}, {"delta": 1, "bins": 10}), "bins must be left out"),
-        (({"a": 0.1, "b": math.nan}, {"delta": 1}), r"networks\['b'\] must be a finite number, but it is nan"),
+        (({"a": 0.1, "b": math.nan}, {"delta": 1}), r"networks\['b'\] must be a finite number"),
         (({"a": math.inf}, {"delta": 1}), r"networks\['a'\] must be a finite number"),
         (({"a": {"bias": np.ones(3)}}, {"delta": 1}), "no weight tensor"),
     ],

@@ -1,4 +1,4 @@
-"""Drawn spectra: the same with any number of threads and from the store, and an estimate of what they take."""
+"""Drawn spectra: the same with any number of threads and from the store, and what they take."""
 
 from __future__ import annotations
 

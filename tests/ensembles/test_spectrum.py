@@ -207,7 +207,7 @@ class TestPooledSpectrum:
 
     @pytest.mark.parametrize("values", [[], np.ones((2, 2, 2)), np.array(1.0), np.array([1j]), ["a"], [True]])
     def test_bad_eigenvalues(self, values: Any) -> None:
-        with pytest.raises(InputError, match="eigenvalues must (be|have)"):
+        with pytest.raises(InputError, match=r"eigenvalues must (be|have)"):
             PooledSpectrum(values)
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -239,7 +239,7 @@ class TestBadInput:
 
 
 def test_ragged_eigenvalues_are_refused() -> None:
-    with pytest.raises(InputError, match=r"eigenvalues must be an array of numbers, but its rows differ in length\.$"):
+    with pytest.raises(InputError, match=r"eigenvalues must be .*, but its rows differ in length\.$"):
         PooledSpectrum([[1.0, 2.0], [3.0]])
 
 

@@ -18,7 +18,7 @@ from mme.ensembles import circular_spectral_difference
 def row(name: str, trained: bool = False) -> Any:
     rng = np.random.default_rng(sum(map(ord, name)))
     nets = [{"fc": scale * rng.normal(size=(40, 60)) / 8} for scale in (1, 1.5)]
-    new, old = (circular_spectral_difference(net, rng=1, draws=2) for net in nets)
+    new, old = (circular_spectral_difference(net, "sampled", rng=1, draws=2) for net in nets)
     return SimpleNamespace(name=name, untrained=(old,), trained=new if trained else None)
 
 
@@ -33,7 +33,7 @@ def legend(ax: Axes) -> tuple[str, list[str]]:
 
 
 def test_a_difference_and_its_sum_with_the_range_of_the_draws() -> None:
-    csd = circular_spectral_difference({"fc": np.eye(30)}, rng=0, draws=4, bins=60)
+    csd = circular_spectral_difference({"fc": np.eye(30)}, "sampled", rng=0, draws=4, bins=60)
     upper, lower = plots.csd(csd, until=2).axes
     band, mean = (each.get_data() for each in upper.patches)  # type: ignore[attr-defined]
     assert mean.values == pytest.approx(csd.difference)

@@ -1,0 +1,95 @@
+"""What stands behind a number: weights worked out or left out, the untrained rule, the window, the cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mme.cli.app import complain
+from mme.comparison.measurement import Measurement
+from mme.comparison.options import Options
+from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.parallel import validate_jobs
+from mme.ensembles.sampling import sampling_cost
+from mme.ensembles.streaming import seconds_for
+from mme.errors import InputError
+from mme.weights.stored import Checkpoint
+
+__all__ = ["about_controls", "about_layers", "about_window", "announce_cost"]
+
+# No layers, shared ones, and what was left out by an option of the command.
+ORDINARY = ("one axis", "a single number", "a buffer", "shared with", "name ", "type not chosen")
+NAMES_SHOWN = 3
+LITTLE = 0.9  # of the eigenvalues that are no structural zeros: with less inside, the number is of a part
+LONG = 30.0  # seconds of work that are announced
+
+
+def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
+    """Yield what was worked out and what was left out, each reason with its weights."""
+    worked_out, left_out = defaultdict(list), defaultdict(list)
+    for layer in ensemble.layers:
+        worked_out[layer.note].append(layer.name)
+    for name, reason in ensemble.skipped:
+        left_out["" if reason.startswith(ORDINARY) else reason].append(name)
+    for words, groups in (("worked out", worked_out), ("left out", left_out)):
+        for reason, names in groups.items():
+            if reason:
+                yield f"{ensemble.name}: {len(names)} {words}, {reason}: {_listed(names)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def about_window(name: str, inside: float | None, window: Sequence[float]) -> Iterator[str]:
+    """Yield a warning where the window shows little; `inside` is the share without structural zeros."""
+    if inside is not None and inside < LITTLE:
+        low, high = window
+        yield (
+            f"warning: of {name} only {inside:.0%} of the eigenvalues that are no structural zeros lie in "
+            f"[{low:g}, {high:g}], and Var(CSD) tells nothing of the others; --window LOW HIGH widens it."
+        )
+
+
+def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
+    """Yield where the untrained columns come from."""
+    reasons = defaultdict(list)
+    for each in measurements:
+        reasons[each.control is None, each.reason].append(each.name)
+    for (missing, reason), names in reasons.items():
+        if missing:
+            help = "" if reason == "not asked for" else "; --control gives a rule, or a file of before"
+            yield f"untrained –: {reason}{help} ({_listed(names)})."
+        else:
+            yield f"untrained: {reason} ({_listed(names)})."
+
+
+def announce_cost(
+    networks: Mapping[str, Checkpoint], options: Options, jobs: int, draws: bool = True
+) -> None:
+    """Say on standard error what long work will cost, before it begins."""
+    layers = drawing = 0.0
+    for checkpoint in networks.values():
+        try:
+            ensemble = layer_matrix_ensemble(checkpoint, **options.selection)
+        except InputError:  # to be said when it is measured
+            continue
+        layers += seconds_for(ensemble.layers)
+        if draws and options.conjugate == "sampled":
+            drawing += sampling_cost(
+                ensemble.orders, options.draws, circular=options.circular, construction=options.construction
+            ).seconds
+    if layers + drawing > LONG:
+        drawn = f" and {_words(drawing)} for the draws of circular ensembles" if drawing else ""
+        complain(
+            f"this takes about {_words(layers)} of processor time for the layers{drawn}, on "
+            f"{validate_jobs(jobs)} cores, unless it is kept from before; what is finished when you "
+            "interrupt it is kept."
+        )
+
+
+def _words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

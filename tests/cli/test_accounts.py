@@ -1,0 +1,101 @@
+"""What the command says beside its numbers: what was left out, guessed or not looked at, and the cost."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from mme.cli import accounts
+from mme.ensembles import layer_matrix_ensemble
+from mme.ensembles.streaming import seconds_for
+
+Call = Callable[..., Result]
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A network of which one layer is pruned, one is codes without a scale, and one has a second set."""
+    rng = np.random.default_rng(0)
+    weights = {name: rng.normal(size=(20, 30)) / 6 for name in ("fc.weight_orig", "head.weight")}
+    mask = (rng.random((20, 30)) < 0.5).astype(float)
+    second = {f"ema.{name}": 2 * array for name, array in weights.items()} | {"ema.fc.weight_mask": mask}
+    codes = {"codes.weight": rng.integers(-128, 128, (20, 30), np.int8), "bias": np.zeros(20)}
+    path = tmp_path / "odd.npz"
+    np.savez(path, **weights, **{"fc.weight_mask": mask}, **second, **codes)
+    return path
+
+
+def test_what_is_worked_out_and_left_out_is_named(call: Call, odd: Path) -> None:
+    for command in ("compare", "spectrum"):
+        told = words(call(command, odd).stdout)
+        assert "odd: 1 worked out, pruned: W times its mask: fc.weight." in told
+        assert "odd: 1 left out, int8 codes without a known scale: codes.weight." in told
+        assert "odd: 2 left out, a second set of the weights; which='ema' takes it: ema." in told
+        assert "bias" not in told  # no layer, and no surprise
+    (record,) = json.loads(call("compare", odd, "--json").stdout)["networks"]
+    assert set(record["left_out"]) == {"codes.weight", "ema.fc.weight", "ema.head.weight"}
+
+
+def test_which_takes_the_second_set(call: Call, odd: Path, complaint: Callable[..., str]) -> None:
+    (plain,), (second,) = (
+        json.loads(call("compare", odd, "--json", *which).stdout)["networks"]
+        for which in ((), ("--which", "ema"))
+    )
+    assert second["variance"] != plain["variance"]
+    assert set(second["left_out"]) == {"codes.weight", "fc.weight", "head.weight", "bias"}
+    assert "which must be one of 'ema'" in complaint("compare", odd, "--which", "swa")
+    assert "--which is for files" in complaint("compare", "digits:vgg5", "--which", "ema")
+
+
+def test_the_control_is_named_given_or_missing(call: Call, nets: Path, complaint: Callable[..., str]) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(nets / "d.npz", **{"layer1.0.conv1.weight": rng.normal(size=(8, 4, 3, 3)) / 6})
+    told = words(call("compare", nets).stdout)
+    reason = "torchvision's ResNet rule, guessed from the name layer1.0.conv1.weight"
+    assert f"untrained: {reason} (d)." in told
+    assert "untrained –: the rule of its initial weights is not known" in told
+    given = call("compare", nets / "a.npz", "--control", nets / "b.npz", "--json")
+    plain = call("compare", nets / "b.npz", "--json")
+    one, other = (json.loads(each.stdout)["networks"][0] for each in (given, plain))
+    assert one["control_variance"] == other["variance"]
+    assert one["control_rule"] == "b"
+    assert "glorot" in complaint("compare", nets, "--control", "xavier")
+    assert "the layers of a" in complaint("compare", nets / "a.npz", "--control", nets / "d.npz")
+
+
+def test_a_window_that_shows_little_is_a_warning(call: Call, nets: Path) -> None:
+    told = words(call("compare", nets / "a.npz", nets / "c.npz", "--window", 0, 6).stdout)
+    (record,) = json.loads(call("compare", nets / "c.npz", "--json").stdout)["networks"]
+    weights = np.load(nets / "c.npz")
+    matrices = [weights[name].reshape(len(weights[name]), -1) for name in weights.files[:2]]
+    inside = np.mean(np.concatenate([np.linalg.svd(matrix)[1] ** 2 for matrix in matrices]) <= 6)
+    assert record["inside_window_nonzero"] == pytest.approx(inside, rel=1e-12)
+    assert inside < 0.9
+    assert f"warning: of c only {inside:.0%} of the eigenvalues that are no structural zeros lie in" in told
+    assert "warning: of a" not in told
+
+
+def test_long_work_is_announced(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call("compare", nets).stderr == ""
+    monkeypatch.setattr(accounts, "LONG", 1e-9)
+    said = words(call("compare", nets, "--conjugate", "sampled", "--draws", 3).stderr)
+    assert "about 0 seconds of processor time for the layers and 0 seconds for the draws" in said
+    assert said.endswith("is kept.")
+    ensemble = layer_matrix_ensemble({"fc": np.ones((1000, 2000))})
+    assert seconds_for(ensemble.layers) == pytest.approx(1.6e-11 * 2e9 + 9.5e-11 * 1e9)
+
+
+def test_what_a_folder_holds_beside_networks_is_told(call: Call, nets: Path) -> None:
+    (nets / "optimizer.pt").write_bytes(b"state")
+    (nets / "notes.txt").write_text("not a network")
+    result = call("compare", nets)
+    assert result.exit_code == 0
+    assert f"passed over {nets / 'optimizer.pt'}: what a trainer keeps beside the network" in result.stderr
+    assert f"passed over {nets / 'notes.txt'}" in result.stderr
