@@ -33,12 +33,6 @@ class Result:
     """Base of the frozen dataclasses that functions return."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as numbers, strings, lists and dictionaries.
-
-        Returns
-        -------
-        dict
-            One entry per field of the dataclass, in its order.
-        """
+        """Return the fields, in their order, as numbers, strings, lists and dictionaries."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         return {field.name: plain(getattr(self, field.name)) for field in fields}
