@@ -58,6 +58,7 @@ def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
         pickles: list[IO[bytes]] = [file] * 5  # a number, a version, the system, the object, the storages
         if file.read(4) == b"PK\x03\x04":
             is_mapped, pickles = _records(path)
+            is_mapped &= path.suffix != ".safetensors"  # torch would believe that ending
         file.seek(0)
         known = [(Call, "<call>"), *((StandIn(name), name) for name in _named_by(pickles))]
 
@@ -69,7 +70,9 @@ def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
     try:
         with LOADING, torch.serialization.safe_globals(known), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
-            return torch.load(path, map_location=keep, weights_only=True, mmap=is_mapped)
+            with path.open("rb") as file:
+                source = path if is_mapped else file
+                return torch.load(source, map_location=keep, weights_only=True, mmap=is_mapped)
     except UnpicklingError as error:
         reason = str(error).partition("WeightsUnpickler error: ")[2].strip().partition("\n")[0].strip(" .")
         raise InputError(

@@ -121,11 +121,10 @@ REPEATED, REPLACED = "a second set of the weights", "another set of the weights 
 def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]:
     """Return the tensors, those of all sets of weights but one with the reason that they are left out.
 
-    A second set, such as a moving average, lies below a part of a name that has one of the words ema, swa,
-    teacher, momentum or averag… in it (`model_ema.`, `momentum_encoder.`, `averaged_model.module.`), and
-    below another prefix, or none, lie weights of the same names and sizes: each of its weights there, and
-    each weight there in it. Two equal branches of other names, such as `encoder_q` and `encoder_k`, are one
-    network.
+    A second set, such as a moving average, lies below a part of a name with one of the words ema, swa,
+    teacher, momentum or averag… in it (`model_ema.`, `averaged_model.module.`), and below another prefix, or
+    none, lie weights of the same names and sizes, no more and no fewer. Two equal branches of other names,
+    such as `encoder_q` and `encoder_k`, are one network.
     """
     whole = [
         replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
@@ -153,10 +152,7 @@ def _prefix(name: str) -> str:
 
 
 def _sets(sizes: Mapping[str, int]) -> dict[str, str]:
-    """The prefix of each second set, and that of the weights that it repeats.
-
-    Dots do not count, for some copies lack them.
-    """
+    """The prefix of each second set, and that of the weights that it repeats, by names without dots."""
     sets: dict[str, dict[str, int]] = defaultdict(dict)
     below: dict[str, dict[str, int]] = defaultdict(dict)
     for name, size in sizes.items():

@@ -78,10 +78,9 @@ def untrained_control(
     -------
     Checkpoint, dict of str to ndarray, or torch.nn.Module
         For a mapping the same names, shapes and (floating-point) dtypes; integers are kept, but for counters
-        of batches, which start at zero. For a module a new one; the given one stays as it was. For a
-        checkpoint its weight tensors alone, each drawn when it is read: the k-th tensor of a shape comes from
-        one sequence of draws for this seed, rule and shape, so that networks that share shapes share weights,
-        and each of them alone has the right law.
+        of batches. For a module a new one. For a checkpoint its weight tensors alone, drawn when they are
+        read: the k-th tensor of a shape comes from one sequence of draws for this seed, rule and shape, so
+        that networks that share shapes share weights, and each of them alone has the right law.
 
     Raises
     ------
@@ -92,14 +91,13 @@ def untrained_control(
     Notes
     -----
     Exact for plain convolutions and linear layers that were initialised by the rule. Recurrent and embedding
-    layers often have rules of their own, as have the projections that GPT-2 divides by √(2 · depth), but get
-    that of a linear layer, so pass the module where you have it.
+    layers, and the projections that GPT-2 divides by √(2 · depth), get the law of a linear layer, so pass the
+    module where you have it.
 
     References
     ----------
-    torchvision 0.28, `torchvision.models`; torch, `torch.nn.Linear.reset_parameters`; tensorflow/tpu,
-    models/official/efficientnet (commit 02f1303); Keras 3, `keras.initializers.GlorotUniform`; He et al.
-    (2015), Delving deep into rectifiers; openai/gpt-2, src/model.py; google-research/bert.
+    torchvision 0.28; torch, `Linear.reset_parameters`; tensorflow/tpu, models/official/efficientnet (commit
+    02f1303); Keras 3; He et al. (2015), Delving deep into rectifiers; openai/gpt-2; google-research/bert.
 
     Examples
     --------
