@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 from mme.checkpoints.formats import read_file
@@ -87,6 +88,12 @@ def _lora_scale(config: Path) -> dict[str, float]:
         said = json.loads(config.read_bytes())
         alphas, ranks = said.get("alpha_pattern") or {}, said.get("rank_pattern") or {}
         power = 0.5 if said.get("use_rslora") else 1.0
+        for one, other in product(alphas, ranks):
+            if one != other and (one.endswith(other) or other.endswith(one)):
+                raise InputError(
+                    f"{config} has {one!r} in alpha_pattern and {other!r} in rank_pattern, so that it does not "
+                    "tell the scale of one adapter; give both the same key."
+                )
 
         def factor(pattern: str) -> float:
             alpha, rank = alphas.get(pattern, said["lora_alpha"]), ranks.get(pattern, said["r"])

@@ -170,3 +170,12 @@ def test_a_damaged_shard_is_named(folder: Path) -> None:
     (folder / MAP["a.weight"]).write_bytes(b"")
     with pytest.raises(InputError, match="00001-of-00002"):
         read_folder(folder)
+
+
+def test_a_scale_that_is_told_in_halves_is_refused(tmp_path: Path) -> None:
+    factors = {"q.lora_A.weight": np.ones((2, 5)), "q.lora_B.weight": np.ones((3, 2))}
+    save_file(factors, tmp_path / "adapter_model.safetensors")
+    said = {"lora_alpha": 16, "r": 4, "rank_pattern": {"q": 2}, "alpha_pattern": {"layers.0.q": 3}}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"'layers.0.q' in alpha_pattern and 'q' in rank_pattern"):
+        read_folder(tmp_path)
