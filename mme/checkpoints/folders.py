@@ -91,7 +91,7 @@ def _lora_scale(config: Path) -> dict[str, float]:
         for one, other in product(alphas, ranks):
             if one != other and (one.endswith(other) or other.endswith(one)):
                 raise InputError(
-                    f"{config} has {one!r} in alpha_pattern and {other!r} in rank_pattern, so that it does not "
+                    f"{config} has {one!r} in alpha_pattern and {other!r} in rank_pattern, which does not "
                     "tell the scale of one adapter; give both the same key."
                 )
 
