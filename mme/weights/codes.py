@@ -20,7 +20,7 @@ from mme.weights.stored import StoredTensor
 
 __all__ = ["CODES"]
 
-BLOCK = 128  # DeepSeek's, in both directions; the last block of an axis may be cut off
+BLOCKS = tuple(2**n for n in range(4, 16))  # DeepSeek's are of 128 in both directions
 WORD = 32  # bits
 AWQ_PLACES = np.argsort((0, 2, 4, 6, 1, 3, 5, 7))  # of eight columns, among the four bits of a word each
 LONGEST_STATE = 10_000  # bytes of JSON
@@ -33,13 +33,15 @@ def _scaled(unit: int, codes: StoredTensor, scale: StoredTensor, **rest: StoredT
     counts = (1,) * axes if scale.size == 1 else scale.shape + (1,) * (axes - len(scale.shape))
     if not is_code or axes < 2 or len(counts) != axes or 0 in codes.shape + counts:
         return None
-    blocks = list(map(_blocks, codes.shape, counts))
-    is_covered = all(block[-1] == count - 1 for block, count in zip(blocks, counts, strict=True))
-    if not is_covered or "float" not in scale.dtype or (zero is not None and zero.shape != scale.shape):
+    blocks = list(map(_block, codes.shape, counts))
+    if 0 in blocks or "float" not in scale.dtype or (zero is not None and zero.shape != scale.shape):
         return None
+    # One place along an axis stands for all that share a scale.
+    sides = [side if count > 1 else 1 for side, count in zip(codes.shape, counts, strict=True)]
+    places = np.ix_(*(np.arange(side) // block for side, block in zip(sides, blocks, strict=True)))
 
     def spread(part: StoredTensor) -> np.ndarray:
-        return np.asarray(part.read().astype(np.float32).reshape(counts)[np.ix_(*blocks)])
+        return np.asarray(part.read().astype(np.float32).reshape(counts)[places])
 
     def weight() -> np.ndarray:
         if form is not None and form.read().any():  # 0 stands for rows
@@ -47,13 +49,14 @@ def _scaled(unit: int, codes: StoredTensor, scale: StoredTensor, **rest: StoredT
         shifted = codes.read() if zero is None else codes.read() - spread(zero)
         return np.asarray(shifted * (spread(scale) / unit))
 
-    return Made("codes times their scale" + (f"/{unit}" if unit > 1 else ""), codes.shape, weight)
+    part = f"/{unit}" if unit > 1 else ""
+    return Made(f"codes times the scale{part} of each {'×'.join(map(str, blocks))}", codes.shape, weight)
 
 
-def _blocks(side: int, count: int) -> np.ndarray:
-    """The number of the scale for each place along an axis; one place stands for all that share a scale."""
-    block = BLOCK if -(-side // BLOCK) == count else max(-(-side // count), 1)
-    return np.arange(side if count > 1 else 1) // block
+def _block(side: int, count: int) -> int:
+    """How many places share a scale: a power of two, with the last block cut off, or equal parts, or none."""
+    fits = (block for block in BLOCKS if 1 < count == -(-side // block))
+    return next(fits, 0 if side % count else side // count)
 
 
 def _four_bits(

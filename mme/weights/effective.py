@@ -62,12 +62,14 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     """
     given, facts = listed(source)
     places = {name: place for place, name in enumerate(given)}
-    tensors = {name: tensor for name, tensor in given.items() if not tensor.effective}
+    # What a reader left out is no part of a weight; a buffer, such as a mask, may be one.
+    is_open = {name: not each.effective and each.skip in ("", "a buffer") for name, each in given.items()}
+    tensors = {name: tensor for name, tensor in given.items() if is_open[name]}
     has_scales = any("scale" in name for name in tensors)
     for rule in TABLE:
         rule.apply(tensors, facts, places)
     made = _with_reasons(tensors, has_scales)
-    made |= {name: tensor for name, tensor in given.items() if tensor.effective}
+    made |= {name: tensor for name, tensor in given.items() if not is_open[name]}
     ordered = sorted(made.values(), key=lambda tensor: places[tensor.name])
     layers = [replace(layer, effective=True) for tensor in ordered for layer in experts(tensor, made)]
     if tensors or which is not None:  # else the set was chosen before
@@ -75,34 +77,43 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     return Checkpoint(given.name, given.format, layers, given.rule)
 
 
-SCALE = re.compile(r"(.*?)(?:_scales?|_scale_inv|_scale_\d|_zero_point|_zeros|\._scale|\.scales|\.qzeros)")
-CODED = ("", "_packed", "_blocks", "._data", ".qweight")  # what follows the stem of a scale's name
+SCALE = re.compile(r"(?:.*\.)?(?:\w*_)?(?:scales?|scale_\w+|zeros?|zero_point|qzeros|shift|s)")
 ORIGINAL = re.compile(r"((?:.*\.)?)original_module\..+")  # PEFT keeps what it trained a copy of
-BIAS = re.compile(r"(?:.*[./_])?bias(?::\d+)?")
-PACKED = re.compile(r"(?:.*\.)?(?:qweight|qzeros|\w+_packed)")
+BIAS = re.compile(r"(?:.*[./_])?bias(?:es)?(?::\d+)?")
+PACKED = re.compile(r"(?:.*\.)?(?:qweight|\w+_packed)")
+PART = re.compile(r"(.*weight\w*_)(?:orig|mask|bar|g|(v))")
 
 
 def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[str, StoredTensor]:
     """Return the tensors, those that no rule resolves with the reason: they are never measured as weights.
 
-    Integers of 8 bits are codes. Floats of 8 bits are weights where the network stores no scale at all, for
-    then they are what a plain cast leaves.
+    Integers of 8 bits are codes, and so are others beside a scale. Floats of 8 bits are weights where the
+    network stores no scale at all, for then they are what a plain cast leaves.
     """
     adapted = {match["p"] for match in map(FACTOR.fullmatch, tensors) if match}
     parametrised = {match[1] + match[2] for match in map(PARAMETRISED.fullmatch, tensors) if match}
-    codes = {name for name, tensor in tensors.items() if re.match("u?int8|int32|float8", tensor.dtype)}
+    whole = {name: each.dtype for name, each in tensors.items() if "int" in each.dtype}
+    scaled = {_path(name) for name in tensors if name not in whole and SCALE.fullmatch(name)}
+    packed = {
+        name for name, dtype in whole.items()
+        if PACKED.fullmatch(name) or (dtype.endswith("int32") and _path(name) in scaled)
+    }  # fmt: skip
+    short = {name for name, each in tensors.items() if re.match("u?int8|float8", each.dtype)}
+    coded = set(map(_path, packed | short))
 
     def reason(name: str, dtype: str) -> str:
-        if PARAMETRISED.fullmatch(name) or name in parametrised:
+        part = PART.fullmatch(name)  # one of attention may be called weight_v, too
+        is_part = part and (not part[2] or {f"{part[1]}g", f"{part[1]}u"} & tensors.keys())
+        if PARAMETRISED.fullmatch(name) or name in parametrised or is_part:
             return "part of a parametrisation that no rule resolves; give the live network"
         if FACTOR.fullmatch(name) or name.removesuffix("weight").removesuffix("base_layer.") in adapted:
             return "LoRA without a known scale, which adapter_config.json tells, or DoRA"
-        replaced, scale = ORIGINAL.fullmatch(name), SCALE.fullmatch(name)
+        replaced = ORIGINAL.fullmatch(name)
         if replaced and any(other.startswith(f"{replaced[1]}modules_to_save.") for other in tensors):
             return "replaced by modules_to_save"
-        if scale and codes.intersection(scale[1] + ending for ending in CODED):
+        if SCALE.fullmatch(name) and _path(name) in coded:
             return "a scale of codes that no rule resolves"
-        if PACKED.fullmatch(name) and "int" in dtype:
+        if name in packed:
             return f"packed codes ({dtype}) that no rule resolves"
         if BIAS.fullmatch(name):  # one for each expert, or each head of an attention
             return "a bias"
@@ -114,7 +125,15 @@ def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict
     return {name: replace(each, skip=reasons.get(name) or each.skip) for name, each in tensors.items()}
 
 
-SECOND = re.compile(r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_[^.]*)?)\..+", re.I)
+def _path(name: str) -> str:
+    """The module that holds a tensor."""
+    return name.rpartition(".")[0]
+
+
+SECOND = re.compile(
+    r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_(?:0\.\d+|[^.]*))?)\..+|(ema)_[^.]+",
+    re.IGNORECASE,
+)
 REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
 
 
@@ -122,46 +141,56 @@ def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]
     """Return the tensors, those of all sets of weights but one with the reason that they are left out.
 
     A second set, such as a moving average, lies below a part of a name with one of the words ema, swa,
-    teacher, momentum or averag… in it (`model_ema.`, `averaged_model.module.`), and below another prefix, or
-    none, lie weights of the same names and sizes, no more and no fewer. Two equal branches of other names,
+    teacher, momentum or averag… in it (`model_ema.`, `averaged_model.module.`) or after `ema_`, and all its
+    weights, by names and sizes, lie below another prefix, or none, too. Two equal branches of other names,
     such as `encoder_q` and `encoder_k`, are one network.
     """
     whole = [
         replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
         for tensor in tensors
     ]
-    plain_of = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
-    if which is not None and not plain_of:
+    originals = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
+    if which is not None and not originals:
         raise InputError(
             f"which must be None, for there is no second set of weights, but it is {shown(which)}."
         )
-    replaced = () if which is None else plain_of[choice("which", which, plain_of)]
+    replaced = () if which is None else originals[choice("which", which, originals)]
 
     def reason(name: str) -> str:
-        prefix = _prefix(name)
-        if prefix in plain_of:
+        prefix, _ = _within_set(name)
+        if prefix in originals:
             return "" if prefix == which else f"{REPEATED}; which={prefix!r} takes it"
-        return REPLACED if name.startswith(replaced) else ""
+        return REPLACED if name in replaced else ""
 
     return [replace(tensor, skip=tensor.skip or reason(tensor.name)) for tensor in whole]
 
 
-def _prefix(name: str) -> str:
+def _within_set(name: str) -> tuple[str, str]:
+    """Split a name into the prefix of a second set, or nothing, and the rest."""
     match = SECOND.fullmatch(name)
-    return match[1] if match else ""
+    prefix = (match[1] or match[2]) if match else ""
+    return prefix, name[len(prefix) + 1 :].removeprefix("module.") if prefix else name
 
 
-def _sets(sizes: Mapping[str, int]) -> dict[str, str]:
-    """The prefix of each second set, and that of the weights that it repeats, by names without dots."""
-    sets: dict[str, dict[str, int]] = defaultdict(dict)
-    below: dict[str, dict[str, int]] = defaultdict(dict)
+def _sets(sizes: Mapping[str, int]) -> dict[str, set[str]]:
+    """The prefix of each second set, and the names of the weights that it repeats."""
+    sets: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    below: dict[str, dict[tuple[str, int], str]] = defaultdict(dict)
     for name, size in sizes.items():
-        if prefix := _prefix(name):
-            rest = name.removeprefix(f"{prefix}.").removeprefix("module.")
-            sets[prefix][rest.replace(".", "")] = size
+        prefix, rest = _within_set(name)
+        if prefix:
+            sets[prefix].add((_letters(rest), size))
         else:
             for start in ("", *accumulate(f"{part}." for part in name.split(".")[:-1])):
-                below[start][name.removeprefix(start).replace(".", "")] = size
+                below[start][_letters(name.removeprefix(start)), size] = name
     return {
-        prefix: start for prefix, own in sets.items() for start, plain in below.items() if own == plain
+        prefix: {plain[weight] for weight in own}
+        for prefix, own in sets.items()
+        for plain in below.values()
+        if own <= plain.keys()
     }
+
+
+def _letters(name: str) -> str:
+    """A name without what the copies of a network change in it."""
+    return re.sub("[._]", "", name)

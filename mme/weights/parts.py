@@ -20,7 +20,10 @@ __all__ = ["ADAPTERS", "FACTOR", "PARAMETRISATIONS", "PARAMETRISED", "refuse_par
 
 PARAMETRISED = re.compile(r"((?:.*?\.)??)parametrizations\.([^.]+)\..+")  # with path and name of the whole
 PARTS = re.compile(rf"{PARAMETRISED.pattern}|(?:.*\.)?weight_(?:orig|mask|g|v)")
-FACTOR = re.compile(r"(?P<p>(?:.*\.)?)lora_\w+(?P<adapter>\.(?!weight$)[^.]+)?(?:\.weight)?")
+FACTOR = re.compile(  # of LoRA, as PEFT, loralib, kohya and diffusers store it, and of its relatives in PEFT
+    r"(?P<p>(?:.*\.)?)(?:(?:\w+_)?lora[_.]\w+|(?:hada|lokr|vera|oft)_\w+)"
+    r"(?P<adapter>\.(?!weight$)[^.]+)?(?:\.weight)?"
+)
 
 
 def refuse_parts(argument: str, names: Iterable[str]) -> None:

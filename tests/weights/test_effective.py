@@ -167,6 +167,25 @@ def test_a_part_beside_a_whole_weight_leaves_it_out() -> None:
     assert reasons(further)["weight"].startswith("part of a parametrisation that no rule resolves")
 
 
+@pytest.mark.parametrize(
+    "parts", [["weight_orig"], ["weight_bar"], ["weight_mask"], ["weight_g", "weight_v"], ["weight_v", "weight_u"]]
+)
+def test_parts_that_nothing_puts_together_are_left_out(parts: list[str]) -> None:
+    stored = {f"fc.{name}": normal(4, 5 + number) for number, name in enumerate(parts)}
+    found = reasons(stored | {"attention.weight_v": normal(4, 5)})
+    assert found.keys() == stored.keys() - {"fc.weight_u"}
+
+
+def test_what_a_reader_left_out_is_no_part() -> None:
+    parts = {"fc.weight_g": normal(4, 1), "fc.weight_v": normal(4, 5), "up.weight": normal(4, 6, 2)}
+    stored = [
+        StoredTensor(name, array.shape, "float64", lambda: normal(1), skip="beside the network")
+        for name, array in (parts | {"up.bias": normal(6)}).items()
+    ]
+    assert set(reasons(Checkpoint("net", "torch", stored)).values()) == {"beside the network"}
+    assert layers(Checkpoint("net", "torch", stored)) == {}
+
+
 @pytest.mark.parametrize("name", ["SCB", "weight.SCB"])
 def test_int8_of_bitsandbytes(name: str) -> None:
     weight = normal(6, 8)
@@ -183,8 +202,12 @@ def test_int8_of_bitsandbytes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "blocks"), [((300, 260), (128, 128)), ((12, 10), (4, 5)), ((12, 10), (1, 10)), ((6, 4), (6, 4))]
-)
+    ("shape", "blocks"),
+    [
+        ((300, 260), (128, 128)), ((300, 200), (64, 64)), ((12, 10), (4, 5)), ((12, 10), (1, 10)),
+        ((6, 4), (6, 4)),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("kind", ["float8_e4m3fn", "int8"])
 @pytest.mark.parametrize("name", ["weight_scale_inv", "weight_scale"])
 def test_scales_of_blocks(shape: Any, blocks: Any, kind: str, name: str) -> None:
@@ -198,6 +221,11 @@ def test_scales_of_blocks(shape: Any, blocks: Any, kind: str, name: str) -> None
             expected[row, column] = float(values[row, column].float()) * factor
     stored = {"fc.weight": values, f"fc.{name}": torch.tensor(scale).float(), "fc.input_scale": torch.ones(1)}
     assert_layers(stored, {"fc.weight": expected})
+    assert effective_weights(stored)["fc.weight"].note.endswith(f"of each {blocks[0]}×{blocks[1]}")
+
+
+def test_scales_that_fit_no_blocks_are_not_applied() -> None:
+    assert layers({"w": np.ones((7, 8), np.int8), "w_scale": normal(3, 1)}) == {}
 
 
 def test_exponents_are_no_scales() -> None:
@@ -340,8 +368,10 @@ def test_adapters_of_other_layers() -> None:
     assert_layers(conv, {"c.weight": 0.5 * np.einsum("or,rixy->oixy", b[:, :, 0, 0], a)})
     table = opened({"e.lora_embedding_A": normal(2, 11), "e.lora_embedding_B": normal(4, 2)}, 0.5)
     assert_layers(table, {"e.weight": 0.5 * (normal(4, 2) @ normal(2, 11)).T})
-    others = {"u.lora_down.weight": normal(2, 8), "u.lora_up.weight": normal(6, 2)}  # kohya's
-    assert reasons(others).keys() == others.keys()
+    # of kohya and diffusers, and LoHa
+    for names in (("lora_down", "lora_up"), ("lora.down", "lora.up"), ("hada_w1_a", "hada_w1_b")):
+        others = {f"u.{name}.weight": normal(6, 8) for name in names}
+        assert reasons(others).keys() == others.keys()
 
 
 def test_an_adapter_beside_its_base() -> None:
@@ -479,12 +509,16 @@ def second(prefix: str, seed: int = 1, plain: str = "model.") -> dict[str, np.nd
 
 
 @pytest.mark.parametrize(
-    "prefix", ["model_ema.", "ema_model.module.", "module_ema.", "swa_model.", "averaged.", "net_momentum."]
-)
+    "prefix",
+    [
+        "model_ema.", "ema_model.module.", "module_ema.", "swa_model.", "averaged.", "net_momentum.",
+        "ema_0.9999.",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("plain", ["model.", "", "module."])
 def test_one_of_two_sets_counts(prefix: str, plain: str) -> None:
     stored = second(prefix, plain=plain) | {f"{prefix.partition('.')[0]}.n_averaged": np.array(3)}
-    which = prefix.partition(".")[0]
+    which = prefix.removesuffix(".").removesuffix(".module")
     assert layers(stored).keys() == {f"{plain}a.weight", f"{plain}b.weight"}
     words = f"a second set of the weights; which={which!r} takes it"
     assert reasons(stored)[f"{prefix}a.weight"] == words
@@ -521,19 +555,24 @@ def test_two_branches_are_one_network() -> None:
         second("encoder_k."),
         second("semantic_head."),
         {**second("model_ema."), "model_ema.c.weight": normal(4, 4)},
-        {**second("model_ema."), "model.c.weight": normal(4, 4)},
     ):
         assert len(layers(stored)) == sum(array.ndim == 2 for array in stored.values())
     with pytest.raises(InputError, match="there is no second set of weights"):
         effective_weights(second("encoder_k."), which="encoder_k")
 
 
-def test_a_second_set_that_lost_its_dots() -> None:
-    stored = second("ema.")
-    stored = {
-        "ema." + name.removeprefix("ema.").replace(".", "") if name.startswith("ema.") else name: array
-        for name, array in stored.items()
-    }
+def test_a_second_set_of_some_of_the_weights() -> None:
+    stored = {**second("model_ema."), "model.c.weight": normal(4, 4)}
+    plain = {"model.a.weight", "model.b.weight", "model.c.weight"}
+    assert layers(stored).keys() == plain
+    taken = {"model_ema.a.weight", "model_ema.b.weight", "model.c.weight"}
+    assert layers(stored, which="model_ema").keys() == taken
+
+
+@pytest.mark.parametrize("names", ["ema.aweight ema.bweight", "ema_a_weight ema_b_weight"])
+def test_a_second_set_that_lost_its_dots(names: str) -> None:
+    stored = {name: array for name, array in second("ema.").items() if name.startswith("model.")}
+    stored |= dict(zip(names.split(), (normal(5, 4), normal(3, 5)), strict=True))
     assert layers(stored).keys() == {"model.a.weight", "model.b.weight"}
 
 
@@ -556,11 +595,15 @@ def test_codes_are_never_measured(name: str, value: Any, reason: str) -> None:
 def test_scales_of_unknown_codes_are_no_layers() -> None:
     stored = {
         "fc.weight": np.ones((8, 4), np.uint8), "fc.weight_scale": normal(8, 2),
-        "out.qweight": np.ones((8, 4), np.int32), "out.scales": normal(3, 4), "last.weight": normal(4, 4),
+        "out.qweight": np.ones((8, 4), np.int32), "out.scales": normal(3, 4),
+        "mlx.weight": np.ones((8, 4), np.uint32), "mlx.scales": normal(8, 2), "mlx.biases": normal(8, 2),
+        "marlin.B": np.ones((8, 4), np.int32), "marlin.s": normal(2, 4), "last.weight": normal(4, 4),
+        "swin.index": torch.ones(8, 4, dtype=torch.int64), "swin.logit_scale": normal(4, 2),
     }  # fmt: skip
-    assert layers(stored).keys() == {"last.weight"}
-    assert reasons(stored)["fc.weight_scale"] == "a scale of codes that no rule resolves"
-    assert reasons(stored)["out.scales"] == "a scale of codes that no rule resolves"
+    assert layers(stored).keys() == {"last.weight", "swin.logit_scale"}
+    for scale in ("fc.weight_scale", "out.scales", "mlx.scales", "marlin.s"):
+        assert reasons(stored)[scale] == "a scale of codes that no rule resolves"
+    assert reasons(stored)["mlx.weight"] == "packed codes (uint32) that no rule resolves"
 
 
 def test_floats_of_eight_bits_are_numbers_unless_a_scale_is_stored() -> None:
