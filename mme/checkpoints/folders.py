@@ -17,7 +17,7 @@ from mme.checkpoints.limits import refuse_damage
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = ["OF_TRAINERS", "PARTS", "network_of", "read_folder"]
+__all__ = ["OF_TRAINERS", "PARTS", "SHARD", "network_of", "read_folder"]
 
 SINGLE = ("model.safetensors", "pytorch_model.bin")
 ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")
@@ -57,6 +57,8 @@ def read_folder(path: Path) -> Checkpoint:
             f"{path} is a folder, but not of one network: it has neither an index "
             "(model.safetensors.index.json) nor model.safetensors beside config.json; name a file in it."
         )
+    if file in SINGLE and any((path / name).exists() for name in ADAPTER):
+        raise InputError(f"{path} holds a network and an adapter; give each of them a folder of its own.")
     stored = read_file(path / file)
     scale = _lora_scale(path / "adapter_config.json") if file in ADAPTER else None
     return Checkpoint(called, stored.format, stored.values(), lora_scale=scale)
@@ -86,6 +88,9 @@ def _lora_scale(config: Path) -> dict[str, float]:
     """The factor of B A in each module, by the patterns of PEFT's configuration: alpha/r, or alpha/√r."""
     with refuse_damage(config, "configuration of an adapter"):
         said = json.loads(config.read_bytes())
+        kind = said.get("peft_type", "LORA")
+        if kind != "LORA":
+            raise InputError(f"{config} is of an adapter of the kind {kind}; of adapters, LoRA is read.")
         alphas, ranks = said.get("alpha_pattern") or {}, said.get("rank_pattern") or {}
         power = 0.5 if said.get("use_rslora") else 1.0
         for one, other in product(alphas, ranks):

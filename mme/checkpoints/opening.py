@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mme.checkpoints.folders import OF_TRAINERS, PARTS, network_of, read_folder
+from mme.checkpoints.folders import OF_TRAINERS, PARTS, SHARD, network_of, read_folder
 from mme.checkpoints.formats import ENDINGS, FORMATS, content_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
 from mme.errors import InputError
@@ -53,6 +53,8 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
     1
     """
     path = Path(path)
+    if SHARD.fullmatch(path.name) and "-00001-of-00001." not in path.name:
+        raise InputError(f"{path} is a part of a network; give the folder of all its parts.")
     with refuse_damage(path, "checkpoint"):
         stored = read_folder(path) if path.is_dir() else read_file(path)
     weights = effective_weights(stored, which=which)
@@ -131,6 +133,8 @@ def _looked_at(folder: Path, walked: set[Path]) -> Iterator[tuple[Path, str]]:
             yield from _looked_at(entry, walked)
         elif entry.is_file():
             yield entry, _no_network(entry) or ("beside the network that is its folder" if is_one else "")
+        else:
+            yield entry, "no file, or a link that leads nowhere"
 
 
 def _in_order(path: Path) -> list[str | int]:

@@ -74,7 +74,7 @@ def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
                 source = path if is_mapped else file
                 return torch.load(source, map_location=keep, weights_only=True, mmap=is_mapped)
     except UnpicklingError as error:
-        reason = str(error).partition("WeightsUnpickler error: ")[2].strip().partition("\n")[0].strip(" .")
+        reason = str(error.__context__ or error).partition("\n")[0].strip(" .")  # without torch's advice
         raise InputError(
             f"{path} holds what torch's safe loader refuses ({reason}): {INSTEAD}; nothing of it was run."
         ) from error

@@ -34,7 +34,7 @@ NETWORKS = (
     *("network", "module", "params", "weights"),
 )
 NEVER = re.compile(
-    r"[^.]*(optim|scheduler)[^.]*|([^.]*_)?(opt|scaler|amp|rng|callbacks|loops)(_[^.]*)?", re.IGNORECASE
+    r"[^.]*(optim|scheduler)[^.]*|([^.]*_)?(opt|scaler|amp|rng|loops)(_[^.]*)?", re.IGNORECASE
 )
 
 

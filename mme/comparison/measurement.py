@@ -190,7 +190,8 @@ def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | No
     """The network to compare with, what it is called, and why it was taken; None where there is none."""
     if not isinstance(control, str | None):
         called = getattr(control, "name", None)
-        return control, called if isinstance(called, str) else "given network", "as given"
+        called = called if isinstance(called, str) else "given network"
+        return control, called, f"{called}, as given"
     if control is None:
         return None, None, "not asked for"
     network = effective_weights(source)

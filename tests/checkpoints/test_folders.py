@@ -179,3 +179,19 @@ def test_a_scale_that_is_told_in_halves_is_refused(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps(said))
     with pytest.raises(InputError, match=r"'layers.0.q' in alpha_pattern and 'q' in rank_pattern"):
         read_folder(tmp_path)
+
+
+def test_other_adapters_and_one_beside_its_network_are_refused(tmp_path: Path) -> None:
+    save_file(ARRAYS, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "VERA", "r": 4}')
+    with pytest.raises(InputError, match="of the kind VERA; of adapters, LoRA is read"):
+        read_folder(tmp_path)
+    save_file(ARRAYS, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="a network and an adapter; give each of them a folder"):
+        read_folder(tmp_path)
+
+
+def test_a_part_of_a_network_is_not_taken_for_it(folder: Path) -> None:
+    with pytest.raises(InputError, match="is a part of a network; give the folder"):
+        open_checkpoint(folder / MAP["a.weight"])

@@ -153,7 +153,7 @@ def test_a_folder_is_searched_at_any_depth(folder: Path) -> None:
         *("net.npz", "net.safetensors", "unnamed"),
     ]
     reasons = {path.name: reason for path, reason in found.passed_over.items()}
-    assert reasons.keys() == {"readme.md", "data.bin", "optimizer.pt"}
+    assert reasons.keys() == {"readme.md", "data.bin", "optimizer.pt", "lost.pt"}
     assert reasons["optimizer.pt"] == "what a trainer keeps beside the network"
     assert reasons["readme.md"].startswith("is empty")
     assert checkpoints_in(folder) == found.networks

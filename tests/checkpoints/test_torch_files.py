@@ -5,6 +5,7 @@ import collections
 import datetime
 import enum
 import functools
+import os
 import pathlib
 import sys
 import warnings
@@ -279,6 +280,7 @@ def test_other_archives_are_named(tmp_path: Path) -> None:
     [
         (nn.Linear(2, 2), {"_use_new_zipfile_serialization": False}, "Only persistent_load"),
         ({"a": EYE, "path": pathlib.PurePosixPath("x")}, {"pickle_protocol": 4}, "Unsupported operand"),
+        ({"a": EYE, "call": os.system}, {}, "Trying to load unsupported GLOBAL posix.system"),
     ],
 )
 def test_what_torchs_loader_refuses_is_said(

@@ -168,7 +168,8 @@ def test_a_part_beside_a_whole_weight_leaves_it_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "parts", [["weight_orig"], ["weight_bar"], ["weight_mask"], ["weight_g", "weight_v"], ["weight_v", "weight_u"]]
+    "parts",
+    [["weight_orig"], ["weight_bar"], ["weight_mask"], ["weight_g", "weight_v"], ["weight_v", "weight_u"]],
 )
 def test_parts_that_nothing_puts_together_are_left_out(parts: list[str]) -> None:
     stored = {f"fc.{name}": normal(4, 5 + number) for number, name in enumerate(parts)}
