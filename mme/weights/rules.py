@@ -49,15 +49,13 @@ class Rule:
 
     def apply(self, tensors: dict[str, StoredTensor], facts: Facts, places: dict[str, int]) -> None:
         """Put weights in the place of their parts, wherever these are found."""
-        first = next(iter(self.parts.values()))
-        literal = max(re.split(r"\{\w+\}", first), key=len)  # without which a name need not be matched
-        pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", re.escape(first))
-        names = [name for name in tensors if literal in name]
-        for match in filter(None, map(re.compile(pattern).fullmatch, names)):
+        first = re.escape(next(iter(self.parts.values())))
+        pattern = re.compile(re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", first))
+        for match in filter(None, map(pattern.fullmatch, list(tensors))):
             used = _found(self.parts | self.optional, match, tensors)
             if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
-            beside = _found(self.beside, match, {**facts, **tensors})
+            beside = _found(self.beside, match, facts) | _found(self.beside, match, tensors)
             parts = {role: replace(part, read=partial(_wide, part)) for role, part in used.items()}
             made = self.make(**parts, **beside)
             if made is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from typing import Any
 
@@ -676,3 +677,10 @@ def test_damaged_parts_are_refused_in_a_sentence(damage: str) -> None:
 def test_two_tensors_of_one_name_are_refused() -> None:
     with pytest.raises(InputError, match="gives two of them one name"):
         effective_weights([("a", np.eye(2)), ("a", np.eye(3))])
+
+
+def test_many_layers_take_time_in_proportion() -> None:
+    stored = {f"{number}.weight": StoredTensor("", (4, 3), "float32", np.zeros) for number in range(20_000)}
+    began = time.perf_counter()
+    effective_weights(stored)
+    assert time.perf_counter() - began < 5  # seconds; with one pass for each layer it is eight
