@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
@@ -13,26 +13,15 @@ from numpy.typing import NDArray
 from mme.errors import InputError
 
 __all__ = [
-    "affordable",
-    "any_array",
-    "arrays",
-    "batch_shape",
-    "choice",
-    "common_batch",
-    "finite_array",
-    "flag",
-    "generator",
-    "integer",
-    "number",
-    "plain_array",
-    "real_array",
-    "shown",
-    "text",
-]
+    "affordable", "any_array", "arrays", "batch_shape", "choice", "common_batch", "finite_array", "flag",
+    "generator", "integer", "number", "of_type", "plain_array", "real_array", "share", "shown", "text",
+    "texts",
+]  # fmt: skip
 
 LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
 LARGEST = 2**27  # floats in one array: 1 GiB
 MOST_AXES = 32
+T = TypeVar("T")
 
 
 def shown(value: Any) -> str:
@@ -47,18 +36,32 @@ def shown(value: Any) -> str:
     return words if is_line else f"of type {type(value).__name__}"
 
 
+def of_type(name: str, value: Any, kind: type[T] | tuple[type[T], ...], right: str) -> T:
+    """Return a value of a type, which `right` names."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
+    return value
+
+
 def text(name: str, value: Any) -> str:
     """Return words as they are."""
-    if not isinstance(value, str):
-        raise InputError(f"{name} must be a text, but it is {shown(value)}.")
-    return value
+    return of_type(name, value, str, "a text")
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """Return one text or several, in whatever holds them but a mapping, as a list."""
+    try:
+        listed: list[Any] = [value] if isinstance(value, str | Mapping) else list(value)
+    except TypeError:  # nothing to go through, or an array without axes
+        listed = [value]
+    if not all(isinstance(each, str) for each in listed):
+        raise InputError(f"{name} must be a text or a list of them, but it is {shown(value)}.")
+    return listed
 
 
 def flag(name: str, value: Any) -> bool:
     """Return a truth value, Python's or NumPy's."""
-    if not isinstance(value, bool | np.bool_):
-        raise InputError(f"{name} must be True or False, but it is {shown(value)}.")
-    return bool(value)
+    return bool(of_type(name, value, (bool, np.bool_), "True or False"))
 
 
 def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
@@ -80,8 +83,7 @@ def integer(name: str, value: Any, least: int | None = None, most: int | None = 
     Traceback (most recent call last):
     mme.errors.InputError: depth must be an integer of at least 1, but it is 2.5.
     """
-    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_integer or not _within(value, least, most):
+    if not _is_whole(value) or not _within(value, least, most):
         raise InputError(f"{name} must be an integer{_range(least, most)}, but it is {shown(value)}.")
     return int(value)
 
@@ -104,21 +106,32 @@ def number(
         converted = np.inf
     is_above = above is None or converted > above
     if not np.isfinite(converted) or not _within(converted, least, most) or not is_above:
-        span = _range(least, most) if above is None else f" above {above:g}" + _range(None, most, "and ")
+        span = _range(least, most, above)
         raise InputError(f"{name} must be a finite number{span}, but it is {shown(value)}.")
     return converted
+
+
+def share(name: str, value: Any) -> float:
+    """Return a number between 0 and 1, both left out."""
+    if number(name, value, above=0) >= 1:
+        raise InputError(f"{name} must lie between 0 and 1, but it is {shown(value)}.")
+    return float(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _within(value: Any, least: float | None, most: float | None) -> bool:
     return (least is None or value >= least) and (most is None or value <= most)
 
 
-def _range(least: float | None, most: float | None, joint: str = "") -> str:
-    if least is None and most is None:
-        return ""
-    if most is None:
-        return f" of at least {least}"
-    return f" {joint}of at most {most}" if least is None else f" from {least} to {most}"
+def _range(least: float | None, most: float | None, above: float | None = None) -> str:
+    if above is not None:
+        return f" above {above:g}" + ("" if most is None else f" and of at most {most}")
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    return f" of at least {least}" if least is not None else "" if most is None else f" of at most {most}"
 
 
 def affordable(name: str, numbers: int) -> None:
@@ -140,7 +153,7 @@ def affordable(name: str, numbers: int) -> None:
 def generator(rng: Any, name: str = "rng") -> np.random.Generator:
     """Return a NumPy generator from a seed, a generator or None."""
     is_seed = rng is None or isinstance(rng, np.random.Generator)
-    if not is_seed and (isinstance(rng, bool) or not isinstance(rng, Integral) or rng < 0):
+    if not is_seed and (not _is_whole(rng) or rng < 0):
         raise InputError(
             f"{name} must be None, a non-negative integer or a NumPy generator, but it is {shown(rng)}."
         )
@@ -156,7 +169,7 @@ def batch_shape(size: Any, name: str = "size") -> tuple[int, ...]:
     ((), (3,), (2, 3))
     """
     shape: Sequence[Any] = () if size is None else size if isinstance(size, tuple | list) else (size,)
-    if any(isinstance(n, bool) or not isinstance(n, Integral) or n < 0 for n in shape):
+    if any(not _is_whole(n) or n < 0 for n in shape):
         raise InputError(
             f"{name} must be None, a non-negative integer or a tuple of them, but it is {shown(size)}."
         )
@@ -178,7 +191,10 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
     """
     array = plain_array(name, value)
     if array.dtype == object and all(isinstance(entry, Real) for entry in array.flat):
-        array = _floats(name, array)  # integers beyond 64 bits, and fractions
+        try:  # integers beyond 64 bits, and fractions
+            array = array.astype(np.float64)
+        except OverflowError:
+            raise InputError(f"{name} must be an array of numbers below 1e308, but one is larger.") from None
     if array.dtype.kind not in "iufc":
         given = f"is {shown(value)}" if array.ndim == 0 else f"has dtype {array.dtype}"
         raise InputError(f"{name} must be an array of numbers, but it {given}.")
@@ -200,19 +216,14 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
             is_half = tensor.is_floating_point() and tensor.element_size() < 4  # NumPy has no bfloat16
             return np.asarray(tensor.float() if is_half else tensor)
         return np.asarray(value)
+    except InputError:  # of weights that are only read here
+        raise
     except ValueError:
         raise InputError(f"{name} must be an array of numbers, but its rows differ in length.") from None
     except (TypeError, RuntimeError, AttributeError):
         if isinstance(value, list | tuple) and not all(isinstance(entry, np.ndarray) for entry in value):
             return plain_array(name, [plain_array(name, entry) for entry in value])  # tensors one by one
         raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
-
-
-def _floats(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    try:
-        return array.astype(np.float64)
-    except OverflowError:
-        raise InputError(f"{name} must be an array of numbers below 1e308, but one is larger.") from None
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:
@@ -267,7 +278,7 @@ def arrays(*, finite: bool = True, real: bool = False, **given: Any) -> tuple[An
 def common_batch(names: str, *shapes: Sequence[int]) -> tuple[int, ...]:
     """Return the shape that leading axes have together."""
     try:
-        return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+        return np.broadcast_shapes(*map(tuple, shapes))
     except ValueError:
         listed = ", ".join(str(tuple(shape)) for shape in shapes)
         raise InputError(f"{names} must have leading axes that broadcast, but they are {listed}.") from None

@@ -1,6 +1,7 @@
 """Rows, as in `tests.refusals`, of what takes networks, their spectra and their files."""
 
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,10 +61,18 @@ def written() -> str:
 
 def of(name: str, *refused: Any) -> Argument:
     """One of what is made above; no other thing is."""
-    return Argument(lambda _: getattr(made(), name), (), ("words", b"bytes", None, 3, object(), *refused))
+    no_others = ("words", b"bytes", None, 3, object(), *refused)
+    return Argument(lambda _: getattr(made(), name), (), no_others, words=OF_NETWORKS)
 
 
-NETWORK = Argument(lambda _: WEIGHTS, (), (b"bytes", None, 3, object(), {"fc": "words"}, np.ones((2, 2))))
+# What is wrong with a network is said of it, or of its layer, whatever the argument is called.
+OF_NETWORKS = ("network", "layer")
+NETWORK = Argument(
+    lambda _: WEIGHTS,
+    (),
+    (b"bytes", None, 3, object(), {}, {"fc": "words"}, np.ones((2, 2))),
+    words=OF_NETWORKS,
+)
 WHICH = Argument(lambda _: None, (), (3, b"x", ["a"]))
 MODEL = of("model", WEIGHTS)
 NORMED = of("normed", WEIGHTS)
@@ -82,6 +91,7 @@ DENSITY: Row = {
 }
 CIRCULAR: Row = {"circular": one_of("CUE"), "construction": one_of("haar")}
 POOLED: Row = {"part": one_of("real"), "pooling": one_of("plain")}
+DRAWING: Row = {"draws": whole(2), "rng": SEED, **CIRCULAR, **POOLED}
 WORK: Row = {"jobs": optional(whole(1)), "store": anything(None), "progress": FLAG}
 DTYPE = one_of("float64")
 SHARE = real(0.25)
@@ -89,6 +99,8 @@ COUNT = Argument(lambda _: 100.0, (np.int64(3), np.inf), (None, "1", True, np.na
 VALUES = array(np.linspace(0.1, 3.0, 40))
 VARIANCES = array(np.array([[0.1, 0.2, 0.4], [0.2, 0.1, 0.3]]))
 CONJUGATE = Argument(lambda _: "deterministic", ("sampled",), (None, 3, "no such name", b"x"))
+OPTIONS = Argument(lambda _: None, (comparison.Options(),), ("words", 3, {}, [1]))
+CONTROL = Argument(lambda _: None, ("auto", "torch", WEIGHTS), ("no rule", 3, b"x", [1], {"fc": np.eye(3)}))
 NAMES = Argument(lambda _: None, (["f*"], "f*"), (3, [3], b"fc", {"a": 1}))
 
 # What trains or downloads is only refused here.
@@ -115,7 +127,11 @@ ROWS: Rows = {
         "circular": one_of("CUE"),
         "construction": one_of("haar"),
     },
-    "ensembles.Layer": {"name": anything("fc"), "given": array(WEIGHTS["fc"]), "dtype": DTYPE},
+    "ensembles.Layer": {
+        "name": WORDS,
+        "given": replace(array(WEIGHTS["fc"]), words=OF_NETWORKS),
+        "dtype": DTYPE,
+    },
     "ensembles.LayerMatrixEnsemble": {
         "matrices": anything([np.eye(2)]),
         "layers": anything(()),
@@ -132,7 +148,6 @@ ROWS: Rows = {
     "ensembles.LayerMatrixEnsemble.spectra": {"part": one_of("real")},
     "ensembles.CircularMixedEnsemble.spectra": {"part": one_of("real")},
     "ensembles.SampledCircularEnsemble.spectra": {"part": one_of("real")},
-    "ensembles.PooledSpectrum.inside": {"window": WINDOW},
     "ensembles.SampledCircularEnsemble": {
         "orders": ORDERS,
         "draws": whole(1),
@@ -151,10 +166,7 @@ ROWS: Rows = {
     "ensembles.circular_spectral_difference": {
         "ensemble": ENSEMBLE,
         "conjugate": CONJUGATE,
-        "draws": whole(2),
-        "rng": SEED,
-        **CIRCULAR,
-        **POOLED,
+        **DRAWING,
         **DENSITY,
     },
     "ensembles.conjugacy": {
@@ -166,14 +178,12 @@ ROWS: Rows = {
         "bins": whole(20),
         "zeros": one_of("keep"),
         "bandwidth": optional(real(0.5)),
+        **DRAWING,
     },
     "ensembles.conjugate_spectrum": {
         "orders": ORDERS,
         "conjugate": CONJUGATE,
-        "draws": whole(2),
-        "rng": SEED,
-        **CIRCULAR,
-        **POOLED,
+        **DRAWING,
         "dtype": DTYPE,
         **WORK,
     },
@@ -186,12 +196,18 @@ ROWS: Rows = {
         "delta": optional(real(0.5)),
         "tolerance": optional(real(0.5)),
         "conjugate": CONJUGATE,
-        "rng": SEED,
+        **DRAWING,
+        **DENSITY,
     },
     "ensembles.equivalence_classes": {
-        "networks": Argument(lambda _: {"a": made().ensemble}, (), (None, 3, "words", {}, {"a": 3}, [1])),
+        "networks": Argument(
+            lambda _: {"a": made().ensemble}, (), (None, 3, "words", {}, [1], {"a": "words"}, {"a": np.nan})
+        ),
         "delta": optional(real(0.5)),
         "linkage": one_of("complete"),
+        "conjugate": CONJUGATE,
+        **DRAWING,
+        **DENSITY,
     },
     "ensembles.layer_matrix_ensemble": {
         "source": NETWORK,
@@ -218,20 +234,22 @@ ROWS: Rows = {
     "ensembles.spectral_difference": {"first": of("density"), "second": of("density")},
     "comparison.compare": {
         "networks": Argument(lambda _: {"a": WEIGHTS}, (), (None, 3, "words", [WEIGHTS], {}, {"a": 3})),
-        "options": anything(None),
+        "options": OPTIONS,
         "delta": optional(real(0.5)),
         "linkage": one_of("complete"),
+        "control": CONTROL,
+        **WORK,
     },
     "comparison.measure": {
         "source": NETWORK,
-        "options": anything(None),
+        "options": OPTIONS,
         "name": optional(WORDS),
-        "control": anything(None),
+        "control": CONTROL,
         **WORK,
     },
     "comparison.vision_rows": {
         "names": Argument(lambda _: [], (), (3, ["no such net"], [3])),
-        "options": anything(None),
+        "options": OPTIONS,
         "trained": FLAG,
         "seeds": whole(1),
         **WORK,
@@ -241,7 +259,7 @@ ROWS: Rows = {
         "exclude": NAMES,
         "types": anything(None),
         "dtype": DTYPE,
-        "device": one_of("cpu"),
+        "device": Argument(lambda _: "cpu", (), (None, 3.5, b"cpu", ["cpu"])),
         "conjugate": CONJUGATE,
         "draws": whole(5),
         "rng": whole(0, 0),
@@ -309,6 +327,9 @@ ROWS: Rows = {
 OBJECTS = {
     "comparison.Comparison": lambda: [made().comparison],
     "comparison.Measurement": lambda: [made().comparison.measurements[0]],
+    "comparison.VisionRow": lambda: [
+        comparison.VisionRow("a", comparison.PAPER["vgg11"], made().ensemble, (made().difference,))
+    ],
     "comparison.Options": lambda: [comparison.Options()],
     "ensembles.CSD": lambda: [made().difference],
     "ensembles.CircularSpectralDifference": lambda: [made().difference],

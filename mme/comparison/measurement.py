@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, shown
+from mme.arguments import choice, of_type
 from mme.comparison.options import Options
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum
@@ -181,9 +181,7 @@ def measure(
 
 def validate_options(options: Any) -> Options:
     """Return the options; the default ones for None."""
-    if not isinstance(options, Options | None):
-        raise InputError(f"options must be an mme.comparison.Options, but it is {shown(options)}.")
-    return Options() if options is None else options
+    return Options() if options is None else of_type("options", options, Options, "an mme.comparison.Options")
 
 
 def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | None, str]:

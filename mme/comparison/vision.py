@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import integer
+from mme.arguments import flag, integer, texts
 from mme.checkpoints.libraries import known
 from mme.checkpoints.torchvision_hub import open_torchvision
-from mme.comparison.measurement import difference_of
+from mme.comparison.measurement import difference_of, validate_options
 from mme.comparison.options import Options
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.parallel import validate_work
 from mme.result import Result
 from mme.store import Store
 
@@ -171,9 +172,10 @@ def vision_rows(
     >>> 0.2 < row.untrained_variance < 0.4, row.printed.variance
     (True, 0.2)
     """
-    options = Options(dtype="float32") if options is None else options
-    seeds = integer("seeds", seeds, 1)
-    chosen = [known("Table I", name, PAPER) for name in (PAPER if names is None else names)]
+    options = Options(dtype="float32") if options is None else validate_options(options)
+    seeds, trained = integer("seeds", seeds, 1), flag("trained", trained)
+    validate_work(jobs, store, progress)
+    chosen = [known("Table I", name, PAPER) for name in (PAPER if names is None else texts("names", names))]
     work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
     for name in chosen:
         weights = [

@@ -24,7 +24,8 @@ from mme.ensembles.equivalence import (
     equivalence,
     equivalence_classes,
 )
-from mme.ensembles.layers import Layer, LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.layer_matrix import Layer
+from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum, modulus_density
 from mme.ensembles.mixed import MixedMatrixEnsemble
 from mme.ensembles.noise import noise_floor

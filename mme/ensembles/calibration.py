@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import beta, binom, binomtest
 
-from mme.arguments import number, real_array
+from mme.arguments import number, real_array, share
 from mme.errors import InputError
 from mme.result import Result
 
@@ -142,7 +142,7 @@ def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float =
     values = np.sort(_finite("differences", differences, least=1))
     if values[0] < 0:
         raise InputError(f"differences must not be negative, but one is {values[0]:g}.")
-    rate, level = _share("rate", rate), _share("level", level)
+    rate, level = share("rate", rate), share("level", level)
     count = len(values)
     rank = ceil((count + 1) * (1 - rate) - ROUNDING)
     if rank > count:
@@ -230,7 +230,7 @@ def rejection_rate(differences: ArrayLike, delta: float, *, level: float = 0.95)
     values = _finite("differences", differences, least=1)
     if values.min() < 0:
         raise InputError(f"differences must not be negative, but one is {values.min():g}.")
-    delta, level = number("delta", delta, 0), _share("level", level)
+    delta, level = number("delta", delta, 0), share("level", level)
     rejected = int((values > delta).sum())
     interval = binomtest(rejected, len(values)).proportion_ci(level, method="exact")
     return RejectionRate(rejected, len(values), float(interval.low), float(interval.high), level)
@@ -242,10 +242,3 @@ def _finite(name: str, values: ArrayLike, least: int) -> np.ndarray:
         shape = array.shape
         raise InputError(f"{name} must be a sequence of at least {least} numbers, but its shape is {shape}.")
     return array.astype(float)
-
-
-def _share(name: str, value: Any) -> float:
-    share = number(name, value, above=0)
-    if share >= 1:
-        raise InputError(f"{name} must lie between 0 and 1, but it is {value!r}.")
-    return share

@@ -61,6 +61,11 @@ class CircularMixedEnsemble(MixedMatrixEnsemble):
     circular: str = "CUE"
     construction: str = "eigenvectors"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("circular", self.circular, ENSEMBLES)
+        choice("construction", self.construction, CONSTRUCTIONS)
+
 
 def circular_mixed_ensemble(
     orders: Iterable[int],

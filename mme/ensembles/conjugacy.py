@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import kstwobign
 
-from mme.arguments import number
+from mme.arguments import number, share
 from mme.ensembles.conjugate import two_spectra
 from mme.ensembles.density import BINS, WINDOW, SpectralDensity, bin_edges, spectral_density
 from mme.ensembles.difference import spectral_difference
@@ -104,8 +104,7 @@ def conjugacy(
     """
     if tolerance is not None:
         number("tolerance", tolerance, 0)
-    if number("level", level, above=0) >= 1:
-        raise InputError(f"level must lie between 0 and 1, but it is {level!r}.")
+    share("level", level)
     if "normalise" in options or any(isinstance(side, SpectralDensity) for side in (ensemble, conjugate)):
         raise InputError("conjugacy sets the normalisation itself; pass ensembles or spectra instead.")
     spectra = two_spectra(ensemble, conjugate, **options)  # one draw serves both criteria

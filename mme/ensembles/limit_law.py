@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from mme.arguments import choice, shown
+from mme.arguments import choice, plain_array, shown
 from mme.ensembles.circular import validate_order, validate_orders
 from mme.ensembles.ginibre import expected_eigenvalues
 from mme.ensembles.mixed import PARTS
@@ -235,10 +235,7 @@ def _finite(order: int, x: np.ndarray, part: str, corrected: bool) -> np.ndarray
 
 def _points(name: str, value: Any) -> np.ndarray:
     """Numbers, infinite ones too."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        array = np.asarray(None)
+    array = plain_array(name, value)
     if array.dtype.kind not in "iuf" or np.isnan(array).any():
         raise InputError(f"{name} must be numbers, infinite ones too, but it is {shown(value)}.")
     return array.astype(float)
@@ -246,6 +243,6 @@ def _points(name: str, value: Any) -> np.ndarray:
 
 def _ascending(edges: Any) -> np.ndarray:
     array = _points("edges", edges)
-    if array.ndim != 1 or len(array) < 2 or not (np.diff(array) > 0).all():
+    if array.ndim != 1 or len(array) < 2 or not (array[:-1] < array[1:]).all():
         raise InputError(f"edges must be two or more ascending numbers in a row, but it is {shown(edges)}.")
     return array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -13,10 +13,10 @@ from mme.arguments import choice, real_array, shown
 from mme.errors import InputError
 from mme.result import Result
 
-__all__ = ["PARTS", "MatricesOnDemand", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "eigenvalues"]
+__all__ = ["DTYPES", "PARTS", "MatricesOnDemand", "MatrixSpectrum", "MixedMatrixEnsemble", "eigenvalues"]
 
-Part = Literal["real", "modulus", "symmetric"]
-PARTS: tuple[Part, ...] = ("real", "modulus", "symmetric")
+PARTS = ("real", "modulus", "symmetric")
+DTYPES = ("float64", "float32")  # in which spectra are computed
 
 
 def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:

@@ -21,8 +21,8 @@ from mme.ensembles.circular import (
     unitary_order,
     validate_orders,
 )
-from mme.ensembles.mixed import PARTS, MatrixSpectrum, eigenvalues
-from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_store
+from mme.ensembles.mixed import DTYPES, PARTS, MatrixSpectrum, eigenvalues
+from mme.ensembles.parallel import Task, in_threads, validate_work
 from mme.progress import tracked
 from mme.result import Result
 from mme.store import Store, key_of
@@ -75,16 +75,14 @@ class SampledCircularEnsemble:
         progress: bool = False,
     ) -> None:
         generator(rng)
-        self.dtype = choice("dtype", dtype, ("float64", "float32"))
+        self.dtype = choice("dtype", dtype, DTYPES)
         self.circular = choice("circular", circular, ENSEMBLES)
         self.construction = choice("construction", construction, CONSTRUCTIONS)
         self.draws = integer("draws", draws, 1, MOST_DRAWS)
         self.orders = validate_orders(orders)
         self.rng = rng
-        self.jobs = validate_jobs(jobs)
+        self.jobs, self.store, self.progress = validate_work(jobs, store, progress)
         self.is_repeatable = not (rng is None or isinstance(rng, np.random.Generator))
-        self.store = validate_store(store)
-        self.progress = progress
         cost = sampling_cost(self.orders, self.draws, circular=circular, construction=construction)
         refuse_beyond_memory(cost.bytes)
 
@@ -109,7 +107,7 @@ class SampledCircularEnsemble:
             stops = np.cumsum(batch_sizes(order, self.draws))
             places += np.split(found[:, start : start + order], stops[:-1])
         steps = in_threads(self._tasks(part), self.jobs, IN_FLIGHT_BYTES)
-        steps = tracked(steps, "circular ensemble", total=len(places), show=self.progress is True)
+        steps = tracked(steps, "circular ensemble", total=len(places), show=self.progress)
         for number, spectra in steps:
             places[number][:] = spectra
         return found

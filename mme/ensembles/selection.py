@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice
+from mme.arguments import choice, shown, texts
 from mme.errors import InputError
 from mme.weights.arrays import as_numpy
 from mme.weights.effective import effective_weights
 from mme.weights.stored import StoredTensor
 
-__all__ = ["no_layers", "real_weights", "selected_weights"]
+__all__ = ["no_layers", "real_weights", "selected_weights", "type_names"]
 
 # What a bare tensor's number of axes says about the layer that it came from.
 TYPES_BY_AXES = {2: "Linear", 3: "Conv1d", 4: "Conv2d", 5: "Conv3d"}
@@ -53,9 +53,12 @@ def selected_weights(
     >>> [(name, reason) for name, _, reason in selected_weights(weights)]
     [('fc.weight', ''), ('fc.bias', 'one axis')]
     """
-    include, exclude = _patterns("include", include), _patterns("exclude", exclude)
-    network = effective_weights(source)
-    wanted = None if types is None else _type_names(types, any(each.types for each in network.values()))
+    include = None if include is None else texts("include", include)
+    exclude = None if exclude is None else texts("exclude", exclude)
+    network, wanted = effective_weights(source), type_names(types)
+    if not any(each.types for each in network.values()):
+        for name in sorted(wanted or ()):
+            choice("types (where the network is no module)", name, tuple(TYPES_BY_AXES.values()))
     seen: dict[Any, str] = {}
     for name, tensor in network.items():
         first = name if tensor.location is None else seen.setdefault(tensor.location, name)
@@ -74,35 +77,27 @@ def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
     --------
     >>> raise no_layers([("bias", "one axis")])
     Traceback (most recent call last):
-    mme.errors.InputError: source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square
+    mme.errors.InputError: network has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square
     (bias: one axis).
     """
     reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds no parameters"
     more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
     return InputError(
-        f"source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square ({reasons}{more})."
+        f"network has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square ({reasons}{more})."
     )
 
 
-def _type_names(types: Any, are_told: bool) -> set[str]:
-    listed = [types] if isinstance(types, str | type) or not isinstance(types, Iterable) else list(types)
-    if not all(isinstance(item, str | type) for item in listed):
-        raise InputError(f"types must be names or classes of layers, but it is {types!r}.")
-    names = {item if isinstance(item, str) else item.__name__ for item in listed}
-    if not are_told:
-        for name in sorted(names):
-            choice("types (where source is not a module)", name, tuple(TYPES_BY_AXES.values()))
-    return names
-
-
-def _patterns(argument: str, patterns: Any) -> list[str] | None:
-    """Return patterns as a list, which can be read once for each parameter."""
-    if patterns is None:
+def type_names(types: Any) -> set[str] | None:
+    """Return the names of layers' types, given by names or classes; None for all."""
+    if types is None:
         return None
-    listed = [patterns] if isinstance(patterns, str) or not isinstance(patterns, Iterable) else list(patterns)
-    if not all(isinstance(pattern, str) for pattern in listed):
-        raise InputError(f"{argument} must be a pattern of names or a list of them, but it is {patterns!r}.")
-    return listed
+    try:
+        listed = [types] if isinstance(types, str | type) else list(types)
+    except TypeError:
+        listed = [types]
+    if not all(isinstance(item, str | type) for item in listed):
+        raise InputError(f"types must be names or classes of layers, but it is {shown(types)}.")
+    return {item if isinstance(item, str) else item.__name__ for item in listed}
 
 
 def _left_out(name: str, include: list[str] | None, exclude: list[str] | None) -> str:

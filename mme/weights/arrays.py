@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mme.arguments import plain_array
 from mme.errors import InputError
 
 __all__ = ["as_numpy"]
@@ -20,7 +21,7 @@ def as_numpy(name: str, value: Any) -> np.ndarray:
     array([[1, 2]])
     """
     if not hasattr(value, "detach"):
-        return np.asarray(value)
+        return plain_array(f"layer {name!r}", value)
     tensor = value.detach()
     if tensor.is_meta:
         raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")

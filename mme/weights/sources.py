@@ -30,7 +30,7 @@ def listed(source: Any) -> tuple[Checkpoint, set[str]]:
     tensors = [_stored(name, value) for name, value in _pairs(source)]
     network = Checkpoint("network", "arrays", tensors)
     if len(network) < len(tensors):
-        raise InputError("source must give every tensor its own name, but it gives two of them one name.")
+        raise InputError("network must give every tensor its own name, but it gives two of them one name.")
     return network, set()
 
 
@@ -45,7 +45,7 @@ def _pairs(source: Any) -> list[tuple[str, Any]]:
         elif hasattr(source, "shape"):
             described = f"an array of shape {tuple(source.shape)}"
         raise InputError(
-            "source must be a torch module, a mapping of names to arrays or pairs (name, array), "
+            "network must be a torch module, a mapping of names to arrays or pairs (name, array), "
             f"but it is {described}."
         ) from None
 

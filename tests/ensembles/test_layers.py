@@ -351,7 +351,7 @@ class TestBadInput:
     )
     def test_no_network_at_all(self, source: Any, described: str) -> None:
         with pytest.raises(
-            InputError, match=rf"source must be a torch module, a mapping .* but it is {described}"
+            InputError, match=rf"network must be a torch module, a mapping .* but it is {described}"
         ):
             layer_matrix_ensemble(source)
 
@@ -384,7 +384,7 @@ class TestBadInput:
     @pytest.mark.parametrize("argument", ["include", "exclude", "types"])
     @pytest.mark.parametrize("wrong", [3, [3], ["a", 3]])
     def test_choices_that_are_no_names(self, argument: str, wrong: Any) -> None:
-        with pytest.raises(InputError, match=f"{argument} must be .*names") as caught:
+        with pytest.raises(InputError, match=f"{argument} must be .*(names|a list)") as caught:
             layer_matrix_ensemble({"a": np.eye(3)}, **{argument: wrong})
         assert str(caught.value).endswith(".")
 
