@@ -65,7 +65,9 @@ def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
             yield f"untrained: {reason} ({_listed(names)})."
 
 
-def announce_cost(networks: Mapping[str, Checkpoint], options: Options, jobs: int) -> None:
+def announce_cost(
+    networks: Mapping[str, Checkpoint], options: Options, jobs: int, draws: bool = True
+) -> None:
     """Say on standard error what long work will cost, before it begins."""
     layers = drawing = 0.0
     for checkpoint in networks.values():
@@ -74,7 +76,7 @@ def announce_cost(networks: Mapping[str, Checkpoint], options: Options, jobs: in
         except InputError:  # to be said when it is measured
             continue
         layers += seconds_for(ensemble.layers)
-        if options.conjugate == "sampled":
+        if draws and options.conjugate == "sampled":
             drawing += sampling_cost(
                 ensemble.orders, options.draws, circular=options.circular, construction=options.construction
             ).seconds

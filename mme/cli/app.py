@@ -68,33 +68,26 @@ def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             complain("interrupted; what was finished is kept, and the same command goes on from there.")
             raise typer.Exit(INTERRUPTED) from None
-        except InputError as error:
-            if state["debug"]:
-                raise
-            complain(error)
-            raise typer.Exit(BAD_INPUT) from None
-        except MemoryError:
-            if state["debug"]:
-                raise
-            complain(
-                "there is not enough memory for this; fewer bins or draws, --jobs 1 or --dtype float32 need "
-                "less."
-            )
-            raise typer.Exit(BAD_INPUT) from None
         except Exception as error:
             if state["debug"]:
                 raise
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
-                complain(f"the output cannot be written ({error.strerror}).")
-                raise typer.Exit(BAD_INPUT) from None
-            first = (str(error).splitlines() or [""])[0]
-            complain(
-                f"this is a fault of the program, {type(error).__name__}: {first}; "
-                "mme --debug shows where it happened."
-            )
-            raise typer.Exit(PARTLY) from None
+            words, code = _explained(error)
+            complain(words)
+            raise typer.Exit(code) from None
 
     return guarded
+
+
+def _explained(error: Exception) -> tuple[object, int]:
+    if isinstance(error, InputError):
+        return error, BAD_INPUT
+    if isinstance(error, MemoryError):
+        less = "fewer bins or draws, --jobs 1 or --dtype float32 need less"
+        return f"there is not enough memory for this; {less}.", BAD_INPUT
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+        return f"the output cannot be written ({error.strerror}).", BAD_INPUT
+    first = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return f"this is a fault of the program, {first}; mme --debug shows where it happened.", PARTLY
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mme.cli.app import app, one_sentence
-from mme.cli.output import console, print_json, table
+from mme.cli.output import AsJson, console, print_json, table
 from mme.errors import InputError
 from mme.store import Store, cache_folder
 
@@ -23,9 +23,7 @@ app.add_typer(cache_app, name="cache")
 
 @cache_app.callback()
 @one_sentence
-def show(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
         return

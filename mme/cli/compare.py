@@ -11,21 +11,10 @@ from rich.table import Table
 
 from mme.arguments import choice, number
 from mme.checkpoints.hubs import is_hub_name
+from mme.cli import output
 from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
 from mme.cli.nets import Nets, Which, open_net, open_nets
-from mme.cli.output import (
-    FIGURE_FORMATS,
-    checked_file,
-    console,
-    one_form,
-    print_csv,
-    print_json,
-    save_figure,
-    sentence,
-    table,
-    with_error,
-)  # fmt: skip
 from mme.cli.settings import measuring
 from mme.comparison.compare import Comparison, grouped
 from mme.comparison.measurement import Measurement, measure
@@ -73,8 +62,8 @@ def compare(
         Path | None,
         typer.Option(help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_json: output.AsJson = False,
+    as_csv: output.AsCsv = False,
     *,
     options: Options,
     store: Store,
@@ -89,8 +78,8 @@ def compare(
 
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
-    one_form(as_json, as_csv)
-    plot = checked_file("--plot", plot, FIGURE_FORMATS)
+    output.one_form(as_json, as_csv)
+    plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
     choice("linkage", linkage, LINKAGES)
     if delta is not None:
         delta = number("delta", delta, 0)
@@ -113,17 +102,17 @@ def compare(
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
     found = grouped(tuple(measured), delta=delta, linkage=linkage)
     if as_json:
-        print_json(found.to_dict())
+        output.print_json(found.to_dict())
     elif as_csv:
         classes = {name: number for number, each in enumerate(found.classes.classes, 1) for name in each}
         lines = [each.to_dict() | {"class": classes[each.name]} for each in measured]
-        print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
+        output.print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
     else:
         _show(found, options.window)
     if plot is not None:
         from mme import plots
 
-        save_figure(plot, plots.comparison(found))
+        output.save_figure(plot, plots.comparison(found))
     if not complete:
         raise typer.Exit(PARTLY)
 
@@ -141,14 +130,14 @@ def _control(given: str, seed: int) -> Any:
 
 
 def _show(found: Comparison, window: tuple[float, float]) -> None:
-    screen = console()
+    screen = output.console()
     rows = []
     for each in found.measurements:
         csd, control, orders = each.csd, each.control, each.ensemble.orders
         rows.append((
             each.name,
-            with_error(csd.variance, csd.standard_error or None),
-            with_error(control.variance, control.standard_error or None) if control else "–",
+            output.with_error(csd.variance, csd.standard_error),
+            output.with_error(control.variance, control.standard_error) if control else "–",
             f"{csd.largest_cumulative:.3f}",
             f"{csd.noise_floor:.3f}",
             "–" if each.inside is None else f"{each.inside:.1%}",
@@ -160,19 +149,20 @@ def _show(found: Comparison, window: tuple[float, float]) -> None:
         "network", "Var(CSD)", "untrained", "largest\n|cumul.|", "noise\nfloor", "in the\nwindow",
         "layers", "eigen-\nvalues", "zeros",
     )  # fmt: skip
-    screen.print(table(columns, rows))
+    screen.print(output.table(columns, rows))
     screen.print()
     for words in about_controls(found.measurements):
-        screen.print(sentence(words))
+        output.say(words)
     for each in found.measurements:
         for words in (*about_layers(each.ensemble), *about_window(each.name, each.inside_nonzero, window)):
-            screen.print(sentence(words))
+            output.say(words)
     for place, members in enumerate(found.classes.classes, 1):
-        screen.print(sentence(f"class {place}: {', '.join(members)}"))
+        output.say(f"class {place}: {', '.join(members)}")
     if 1 < len(found.measurements) <= PAIRS_SHOWN:
         screen.print("\nDifferences of Var(CSD); = marks pairs within delta")
         screen.print(_pairs(found))
-    screen.print(f"\n{sentence(_about_delta(found))}")
+    screen.print()
+    output.say(_about_delta(found))
 
 
 def _pairs(found: Comparison) -> Table:
@@ -187,7 +177,7 @@ def _pairs(found: Comparison) -> Table:
         [number, found.names[i], *(cell(i, j) for j in order)]
         for number, i in zip(numbers, order, strict=True)
     ]
-    return table(["", "", *numbers], rows, left=2)
+    return output.table(["", "", *numbers], rows, left=2)
 
 
 def _about_delta(found: Comparison) -> str:

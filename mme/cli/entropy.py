@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from tokenize import TokenError
@@ -10,13 +9,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
+from mme.cli import output
 from mme.cli.app import app, one_sentence
-from mme.cli.output import strict
 from mme.dln import entropy_terms, orbit_volume_mc
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
@@ -44,7 +41,7 @@ def entropy(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo estimate.")] = 0,
     samples: Annotated[int, typer.Option(help="Sample size of the Monte Carlo estimate.")] = 8192,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Print the entropy S of a matrix's balanced factorisations: its terms, the orbit's dimension and volume.
 
@@ -67,11 +64,8 @@ def entropy(
             "singular_values": sigma.tolist(),
         }
         record |= terms.to_dict() | ({"monte_carlo": estimate.to_dict()} if estimate else {})
-        typer.echo(json.dumps(strict(record), allow_nan=False))
+        output.print_json(record)
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column()
-    table.add_column(justify="right")
     rows: list[tuple[str, str]] = [
         ("field", f"{scalars.name} (beta = {scalars.beta})"),
         ("depth N", str(depth)),
@@ -87,30 +81,19 @@ def entropy(
         ("volume of the orbit", f"{terms.volume:.6g}"),
     ]
     if estimate:
-        z = (
-            (estimate.log_volume - terms.entropy) / estimate.standard_error
-            if estimate.standard_error
-            else 0.0
-        )
+        error = estimate.standard_error
+        distance = f"{(estimate.log_volume - terms.entropy) / error:+.2f}" if error else "–"
         rows += [
             ("", ""),
             ("Monte Carlo estimate of S", f"{estimate.log_volume:.8g}"),
-            ("its standard error", f"{estimate.standard_error:.2g}"),
-            ("its distance from S in standard errors", f"{z:+.2f}"),
+            ("its standard error", f"{error:.2g}"),
+            ("its distance from S in standard errors", distance),
         ]
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    output.console().print(output.table(("", ""), rows))
 
 
 def read_matrix(path: Path) -> np.ndarray:
-    """Read an array from a .npy file or from text, real or complex.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read as numbers.
-    """
+    """Read an array from a .npy file or from text, real or complex."""
     try:
         if path.suffix == ".npy":
             array = np.load(path, allow_pickle=False)

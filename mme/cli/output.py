@@ -11,7 +11,7 @@ import textwrap
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "FIGURE_FORMATS", "checked_file", "console", "file_or_complaint", "json_text", "one_form", "print_csv",
-    "print_json", "printable", "save_arrays", "save_figure", "sentence", "strict", "table", "with_error",
+    "FIGURE_FORMATS", "AsCsv", "AsJson", "checked_file", "console", "one_form", "print_csv", "print_json",
+    "printable", "save_arrays", "save_figure", "say", "table", "with_error",
 ]  # fmt: skip
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 PIPE_WIDTH = 240  # columns where no terminal tells: nothing is cut off
 SENTENCE_WIDTH = 79
@@ -43,7 +45,7 @@ def console() -> Console:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
     """Return a plain table; the first `left` columns are words, the others numbers."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
         words = number < left
         heading = Text(printable(column), justify="left" if words else "right")
@@ -65,53 +67,43 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in spelt)
 
 
-def sentence(text: str) -> str:
-    """Return a sentence in lines that fit a terminal and a page."""
-    return textwrap.fill(printable(text).replace("\n", " "), SENTENCE_WIDTH, break_on_hyphens=False)
+def say(text: str) -> None:
+    """Print a sentence in lines that fit a terminal and a page."""
+    words = printable(text).replace("\n", " ")
+    console().print(textwrap.fill(words, SENTENCE_WIDTH, break_on_hyphens=False))
 
 
 def with_error(value: float | None, error: float | None, digits: int = 3) -> str:
-    """Return a number and its standard error as they stand in a table; a dash for what is not there.
+    """Return a number and its standard error, where there is one; a dash for what is not there.
 
     Examples
     --------
-    >>> with_error(0.25, 0.0125), with_error(None, None), with_error(0.25, None)
+    >>> with_error(0.25, 0.0125), with_error(None, None), with_error(0.25, 0.0)
     ('0.250 ± 0.013', '–', '0.250')
     """
     if value is None:
         return "–"
-    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
+    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error else "")
 
 
-def strict(value: Any) -> Any:
+def _strict(value: Any) -> Any:
     """Replace infinities, which JSON does not know, by strings."""
     if isinstance(value, dict):
-        return {key: strict(entry) for key, entry in value.items()}
+        return {key: _strict(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [strict(entry) for entry in value]
+        return [_strict(entry) for entry in value]
     return value if not isinstance(value, float) or np.isfinite(value) else str(value)
 
 
 def one_form(as_json: bool, as_csv: bool) -> None:
-    """Refuse two forms of output at once.
-
-    Raises
-    ------
-    InputError
-        If JSON and comma-separated values are asked for together.
-    """
+    """Refuse two forms of output at once."""
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other; give one of them.")
 
 
-def json_text(record: Any) -> str:
-    """Return a record as strict JSON."""
-    return json.dumps(strict(record), allow_nan=False, indent=2)  # in ASCII, which every terminal takes
-
-
 def print_json(record: Any) -> None:
-    """Print a record as strict JSON."""
-    typer.echo(json_text(record))
+    """Print a record as strict JSON, in ASCII, which every terminal takes."""
+    typer.echo(json.dumps(_strict(record), allow_nan=False, indent=2))
 
 
 def print_csv(records: Sequence[Mapping[str, Any]]) -> None:
@@ -124,12 +116,7 @@ def print_csv(records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def checked_file(option: str, path: Path | None, suffixes: Sequence[str]) -> Path | None:
-    """Return the path of a file to be written, if it has a right name and its folder can be written to.
-
-    Raises
-    ------
-    InputError
-        If not: asked before the work begins, so that none is lost.
+    """Return the path of a file to be written; asked before the work begins, so that none is lost.
 
     Examples
     --------
@@ -150,27 +137,13 @@ def checked_file(option: str, path: Path | None, suffixes: Sequence[str]) -> Pat
     return path
 
 
-def file_or_complaint(path: Path, data: bytes) -> None:
-    """Write a file whole.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written; nothing is left behind.
-    """
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error}).") from None
-
-
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a figure whole, in the format that its name says."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a letter of a name that the font lacks
         figure.savefig(buffer, format=path.suffix[1:].lower())
-    file_or_complaint(path, buffer.getvalue())
+    _write(path, buffer)
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -178,4 +151,11 @@ def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     ready: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     np.savez_compressed(buffer, **ready)
-    file_or_complaint(path, buffer.getvalue())
+    _write(path, buffer)
+
+
+def _write(path: Path, buffer: io.BytesIO) -> None:
+    try:
+        write_whole(path, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror or error}).") from None

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from mme.cli import output
 from mme.cli.accounts import about_layers, about_window, announce_cost
 from mme.cli.app import app, one_sentence
 from mme.cli.nets import Net, Which, open_net
-from mme.cli.output import (
-    FIGURE_FORMATS,
-    checked_file,
-    console,
-    one_form,
-    print_csv,
-    print_json,
-    save_arrays,
-    save_figure,
-    sentence,
-    table,
-)  # fmt: skip
 from mme.cli.picture import density_picture
 from mme.cli.settings import measuring
 from mme.comparison.options import Options
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
-from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.layers import Layer, LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
 from mme.store import Store
@@ -53,8 +41,8 @@ def spectrum(
     out: Annotated[
         Path | None, typer.Option(help="Write eigenvalues, layers and densities into this .npz file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_json: output.AsJson = False,
+    as_csv: output.AsCsv = False,
     *,
     options: Options,
     store: Store,
@@ -67,14 +55,12 @@ def spectrum(
 
     Examples: mme spectrum net.safetensors --plot net.png; mme spectrum torchvision:resnet18@untrained
     """
-    one_form(as_json, as_csv)
-    plot = checked_file("--plot", plot, FIGURE_FORMATS)
-    out = checked_file("--out", out, (".npz",))
+    output.one_form(as_json, as_csv)
+    plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
+    out = output.checked_file("--out", out, (".npz",))
     opened = open_net(net, seed=options.rng, which=which)
-    draws_nothing = plot is None and out is None
-    announce_cost(
-        {net: opened}, replace(options, conjugate="deterministic") if draws_nothing else options, jobs
-    )
+    is_shown = plot is not None or out is not None
+    announce_cost({net: opened}, options, jobs, draws=is_shown)
     try:
         found = layer_matrix_ensemble(opened, **options.selection)
         found.measured(device=options.device, store=store, jobs=jobs, progress=True)
@@ -85,36 +71,36 @@ def spectrum(
     shares = shares_inside(pooled, options.window)
     if as_json:
         record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
-        print_json(record | {"inside_window": shares[0], "inside_window_nonzero": shares[1]})
+        output.print_json(record | {"inside_window": shares[0], "inside_window_nonzero": shares[1]})
     elif as_csv:
-        print_csv([layer.to_dict() | {"shape": "x".join(map(str, layer.shape))} for layer in found.layers])
+        output.print_csv([layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers])
     else:
         _show(found, density, opened.format)
         _tell(found, density, shares)
-        console().print(density_picture(density.density, density.edges))
-    if draws_nothing:
+        output.console().print(density_picture(density.density, density.edges))
+    if not is_shown:
         return
     conjugate = spectral_density(
         conjugate_spectrum(found.orders, **options.drawing, store=store, jobs=jobs, progress=True),
         **options.density,
     )
     if out is not None:
-        save_arrays(out, _arrays(found, density, conjugate))
+        output.save_arrays(out, _arrays(found, density, conjugate))
     if plot is not None:
         from mme import plots
 
-        save_figure(plot, plots.network_density(density, conjugate, name=opened.name))
+        output.save_figure(plot, plots.network_density(density, conjugate, name=opened.name))
 
 
 def _show(found: LayerMatrixEnsemble, density: SpectralDensity, format: str) -> None:
-    screen = console()
+    screen = output.console()
     rows = [
-        (layer.name, "×".join(map(str, layer.shape)), str(layer.order), str(layer.columns), str(layer.rank),
+        (layer.name, _shape(layer, "×"), str(layer.order), str(layer.columns), str(layer.rank),
          str(layer.structural_zeros), f"{layer.largest_eigenvalue:.4g}")
         for layer, _ in zip(found.layers, range(LAYERS_SHOWN), strict=False)
     ]  # fmt: skip
     columns = ("layer", "shape", "N", "M", "rank", "structural\nzeros", "largest\neigenvalue")
-    screen.print(table(columns, rows, left=2))
+    screen.print(output.table(columns, rows, left=2))
     if len(found) > LAYERS_SHOWN:
         screen.print(f"… and {len(found) - LAYERS_SHOWN} layers more; --csv and --json print all.")
     total = len(found.eigenvalues)
@@ -123,15 +109,20 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, format: str) -> 
         f"structural zeros ({found.structural_zeros / total:.1%}), {len(found.skipped)} parameters left out "
         "(--json says why)."
     )
-    screen.print(f"\n{sentence(summary)}")
+    screen.print()
+    output.say(summary)
 
 
 def _tell(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares) -> None:
-    screen, (low, high) = console(), (density.edges[0], density.edges[-1])
+    low, high = density.edges[0], density.edges[-1]
     for words in (*about_layers(found), *about_window(found.name, shares[1], (low, high))):
-        screen.print(sentence(words))
+        output.say(words)
     counted = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
-    screen.print(f"{sentence(f'{counted}, {shares[0]:.1%} of all:')}\n")
+    output.say(f"{counted}, {shares[0]:.1%} of all:\n")
+
+
+def _shape(layer: Layer, times: str) -> str:
+    return times.join(map(str, layer.shape))
 
 
 def _arrays(
@@ -141,7 +132,7 @@ def _arrays(
     return {
         "eigenvalues": found.eigenvalues,
         "layer_names": np.array([layer.name for layer in layers]),
-        "layer_shapes": np.array(["x".join(map(str, layer.shape)) for layer in layers]),
+        "layer_shapes": np.array([_shape(layer, "x") for layer in layers]),
         "orders": np.array(found.orders),
         "columns": np.array([layer.columns for layer in layers]),
         "ranks": np.array([layer.rank for layer in layers]),

@@ -8,17 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mme.cli import output
 from mme.cli.app import app, one_sentence
-from mme.cli.output import (
-    console,
-    one_form,
-    print_csv,
-    print_json,
-    save_figure,
-    sentence,
-    table,
-    with_error,
-)
 from mme.cli.settings import measuring
 from mme.comparison.options import Options
 from mme.comparison.vision import FIGURES, PAPER, VisionRow, vision_rows
@@ -47,8 +38,8 @@ def table_one(
     figures: Annotated[
         Path | None, typer.Option(help="Draw Figures 1 to 4 into this folder, as PNG and SVG.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_json: output.AsJson = False,
+    as_csv: output.AsCsv = False,
     *,
     options: Options,
     store: Store,
@@ -63,7 +54,7 @@ def table_one(
 
     Examples: mme table --untrained; mme table --only resnet18 --only resnet50
     """  # fmt: skip
-    one_form(as_json, as_csv)
+    output.one_form(as_json, as_csv)
     if figures is not None:
         _require_folder(figures)
     rows = list(
@@ -71,9 +62,9 @@ def table_one(
                     progress=True)
     )  # fmt: skip
     if as_json:
-        print_json({"rows": [row.to_dict() for row in rows], "options": options.to_dict()})
+        output.print_json({"rows": [row.to_dict() for row in rows], "options": options.to_dict()})
     elif as_csv:
-        print_csv([row.to_dict() for row in rows])
+        output.print_csv([row.to_dict() for row in rows])
     else:
         _show(rows)
     if figures is not None:
@@ -99,20 +90,21 @@ def _show(rows: list[VisionRow]) -> None:
         lines.append((
             row.name,
             f"{row.printed.variance:.2f}",
-            with_error(trained.variance, trained.standard_error) if trained else "–",
-            with_error(row.untrained_variance, row.untrained_standard_error),
+            output.with_error(trained.variance, trained.standard_error) if trained else "–",
+            output.with_error(row.untrained_variance, row.untrained_standard_error),
             f"{row.untrained[0].noise_floor:.3f}",
             f"{row.ensemble.structural_zeros / sum(orders):.1%}",
             f"{row.printed.top1_error:.2f}",
             f"{row.printed.top5_error:.2f}",
         ))  # fmt: skip
-    screen = console()
-    screen.print(table(columns, lines))
+    screen = output.console()
+    screen.print(output.table(columns, lines))
     about = (
         "Var(CSD): paper, Table I as printed; trained and untrained, measured here. Errors in per cent, as "
         "printed in the paper."
     )
-    screen.print(f"\n{sentence(about)}")
+    screen.print()
+    output.say(about)
 
 
 def _draw(rows: list[VisionRow], folder: Path) -> None:
@@ -124,4 +116,4 @@ def _draw(rows: list[VisionRow], folder: Path) -> None:
             continue
         draw = plots.fluctuations if number == 4 else plots.cumulative_differences
         for suffix in (".png", ".svg"):
-            save_figure(folder / f"figure-{number}{suffix}", draw(shown))
+            output.save_figure(folder / f"figure-{number}{suffix}", draw(shown))
