@@ -14,8 +14,8 @@ from mme.errors import InputError
 
 __all__ = [
     "affordable", "any_array", "arrays", "batch_shape", "choice", "common_batch", "finite_array", "flag",
-    "generator", "integer", "number", "of_type", "plain_array", "real_array", "share", "shown", "text",
-    "texts",
+    "generator", "integer", "number", "of_type", "plain_array", "real_array", "sequence", "share", "shown",
+    "text", "texts",
 ]  # fmt: skip
 
 LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
@@ -239,6 +239,17 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
     if array.dtype.kind == "c":
         raise InputError(f"{name} must be real, but its dtype is {array.dtype}.")
     return array
+
+
+def sequence(name: str, value: Any, least: int = 1, *, negative: bool = True) -> NDArray[np.float64]:
+    """Return at least so many finite real numbers in a row."""
+    array = real_array(name, value)
+    if array.ndim != 1 or len(array) < least:
+        right = f"a sequence of at least {least} numbers"
+        raise InputError(f"{name} must be {right}, but its shape is {array.shape}.")
+    if not negative and array.min() < 0:
+        raise InputError(f"{name} must not be negative, but one is {array.min():g}.")
+    return array.astype(float)
 
 
 def any_array(name: str, value: Any, *, finite: bool = True, real: bool = False) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mme.arguments import of_type
 from mme.ensembles.conjugate import DRAWS, two_spectra
 from mme.ensembles.density import BINS, WINDOW, Binned, SpectralDensity, shares_inside, spectral_density
 from mme.ensembles.noise import independent_positions, noise_floor
@@ -48,6 +49,10 @@ class CircularSpectralDifference(Binned):
     ((60,), (4,))
     """
 
+    also = (
+        "variance", "standard_error", "variance_without_noise", "standard_error_without_noise",
+        "sampling_noise", "noise_floor", "largest_cumulative",
+    )  # fmt: skip
     differences: np.ndarray
     edges: np.ndarray
     counts: tuple[float, float]
@@ -131,12 +136,6 @@ class CircularSpectralDifference(Binned):
         """The largest |Σ Δ| · width: how far the two distribution functions differ in the window."""
         return float(np.abs(self.cumulative).max() * self.width)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return Δ and the numbers that are made from it."""
-        numbers = ("variance", "standard_error", "variance_without_noise", "standard_error_without_noise")
-        others = ("sampling_noise", "noise_floor", "largest_cumulative")
-        return super().to_dict() | {name: getattr(self, name) for name in numbers + others}
-
     def __repr__(self) -> str:
         error = f" ± {self.standard_error:.2g}" if self.sampled else ""
         draws, bins = self.differences.shape
@@ -176,11 +175,7 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     array([ 0.5, -0.5])
     """
     for name, density in (("first", first), ("second", second)):
-        if not isinstance(density, SpectralDensity):
-            raise InputError(
-                f"{name} must be a SpectralDensity (from spectral_density), "
-                f"but it is a {type(density).__name__}."
-            )
+        of_type(name, density, SpectralDensity, "a SpectralDensity (from spectral_density)")
     if not np.array_equal(first.edges, second.edges):
         raise InputError("first and second must have the same bins; give both densities one window and bins.")
     draws = [len(density.density) for density in (first, second) if density.density.ndim == 2]
