@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -14,8 +15,8 @@ from mme.errors import InputError
 
 __all__ = [
     "affordable", "any_array", "arrays", "batch_shape", "choice", "common_batch", "finite_array", "flag",
-    "generator", "integer", "number", "of_type", "plain_array", "real_array", "sequence", "share", "shown",
-    "text", "texts",
+    "generator", "integer", "listed", "number", "of_type", "plain_array", "real_array", "sequence", "share",
+    "shown", "text", "texts",
 ]  # fmt: skip
 
 LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
@@ -50,13 +51,23 @@ def text(name: str, value: Any) -> str:
 
 def texts(name: str, value: Any) -> list[str]:
     """Return one text or several, in whatever holds them but a mapping, as a list."""
+    is_one = isinstance(value, str | Mapping)
+    several: list[Any] = [value] if is_one else listed(name, value, "texts")
+    if not all(isinstance(each, str) for each in several):
+        raise InputError(f"{name} must be a text or a list of texts, but it is {shown(value)}.")
+    return several
+
+
+def listed(name: str, value: Any, what: str, most: int = 10**6) -> list[Any]:
+    """Return what can be gone through, and is not empty or endless, as a list."""
     try:
-        listed: list[Any] = [value] if isinstance(value, str | Mapping) else list(value)
-    except TypeError:  # nothing to go through, or an array without axes
-        listed = [value]
-    if not all(isinstance(each, str) for each in listed):
-        raise InputError(f"{name} must be a text or a list of them, but it is {shown(value)}.")
-    return listed
+        found = list(islice(value, most + 1))
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a list of {what}, but it is {shown(value)}.") from None
+    if not 0 < len(found) <= most:
+        held = "more" if found else "none"
+        raise InputError(f"{name} must hold 1 to {most} {what}, but holds {held}.")
+    return found
 
 
 def flag(name: str, value: Any) -> bool:

@@ -15,7 +15,7 @@ from mme.ensembles.limit_law import deterministic_spectrum
 from mme.ensembles.mixed import DTYPES, PARTS
 from mme.ensembles.parallel import validate_work
 from mme.ensembles.sampling import SampledCircularEnsemble
-from mme.ensembles.spectrum import POOLINGS, PooledSpectrum, pooled_spectrum
+from mme.ensembles.spectrum import POOLINGS, Ensemble, PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 from mme.store import Store
 
@@ -108,8 +108,7 @@ def spectrum_of(source: Any, part: str = "real", pooling: str = "plain") -> Any:
     """Pool an ensemble or a network; leave spectra and densities as they are."""
     if isinstance(source, PooledSpectrum | SpectralDensity | ExpectedSpectrum):
         return source
-    is_ensemble = hasattr(source, "spectra") and hasattr(source, "orders")
-    ensemble = source if is_ensemble else layer_matrix_ensemble(source)
+    ensemble = source if isinstance(source, Ensemble) else layer_matrix_ensemble(source)
     return pooled_spectrum(ensemble, part=part, pooling=pooling)
 
 

@@ -14,17 +14,9 @@ from mme.errors import InputError
 from mme.result import Result
 
 __all__ = [
-    "BINS",
-    "NORMALISATIONS",
-    "WINDOW",
-    "ZERO_POLICIES",
-    "Binned",
-    "ExpectedSpectrum",
-    "SpectralDensity",
-    "bin_edges",
-    "shares_inside",
-    "spectral_density",
-]
+    "BINS", "NORMALISATIONS", "WINDOW", "ZERO_POLICIES", "Binned", "ExpectedSpectrum", "SpectralDensity",
+    "bin_edges", "shares_inside", "spectral_density",
+]  # fmt: skip
 
 WINDOW = (0.0, 6.0)  # the paper's "long positive tail part"
 BINS = 1000

@@ -15,11 +15,8 @@ from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 
 __all__ = [
-    "CSD",
-    "CircularSpectralDifference",
-    "circular_spectral_difference",
-    "spectral_difference",
-]
+    "CSD", "CircularSpectralDifference", "circular_spectral_difference", "spectral_difference",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)

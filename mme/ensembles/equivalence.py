@@ -18,13 +18,9 @@ from mme.errors import InputError
 from mme.result import Result
 
 __all__ = [
-    "LINKAGES",
-    "Equivalence",
-    "EquivalenceClasses",
-    "default_delta",
-    "equivalence",
+    "LINKAGES", "Equivalence", "EquivalenceClasses", "default_delta", "equivalence",
     "equivalence_classes",
-]
+]  # fmt: skip
 
 LINKAGES = ("complete", "single")
 ERRORS_IN_DELTA = 3.0

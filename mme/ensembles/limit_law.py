@@ -42,16 +42,9 @@ from mme.errors import InputError
 from mme.result import Result
 
 __all__ = [
-    "METHODS",
-    "TABLE_BELOW",
-    "DeterministicSpectrum",
-    "bulk_radius",
-    "deterministic_spectrum",
-    "modulus_density",
-    "modulus_distribution",
-    "perron_deviation",
-    "perron_mean",
-]
+    "METHODS", "TABLE_BELOW", "DeterministicSpectrum", "bulk_radius", "deterministic_spectrum",
+    "modulus_density", "modulus_distribution", "perron_deviation", "perron_mean",
+]  # fmt: skip
 
 METHODS = ("auto", "limit", "ginibre", "corrected", "table")
 
@@ -69,15 +62,6 @@ LARGEST_EXACT = {"real": 10**7, "modulus": 10**7, "symmetric": 5000}
 class DeterministicSpectrum(Result):
     """The expected pooled spectrum of the circular unitary mixed ensemble ([1] Definitions 2 and 4).
 
-    Attributes
-    ----------
-    orders : tuple of int
-        N_l of each matrix.
-    part : {"real", "modulus", "symmetric"}
-        As in `mme.ensembles.pooled_spectrum`.
-    method : str
-        As in `modulus_density`.
-
     Examples
     --------
     >>> spectrum = deterministic_spectrum([64, 64, 100])
@@ -89,34 +73,11 @@ class DeterministicSpectrum(Result):
     part: str = "real"
     method: str = "auto"
 
-    @property
-    def total(self) -> int:
-        """The number of eigenvalues, Σ N_l."""
-        return sum(self.orders)
-
     def expected_counts(self, edges: ArrayLike) -> np.ndarray:
-        """The expected number of eigenvalues in each bin.
-
-        Parameters
-        ----------
-        edges : array_like, shape (bins + 1,)
-            Ascending; the outer ones may be infinite.
-
-        Returns
-        -------
-        ndarray, shape (bins,)
-
-        Raises
-        ------
-        InputError
-            If the edges are not ascending numbers.
-        """
-        return np.asarray(
-            sum(
-                matrices * order * modulus_density(order, edges, self.part, self.method)
-                for order, matrices in sorted(Counter(self.orders).items())
-            )
-        )
+        """The expected number of eigenvalues in each bin, shape (bins,); the outer edges may be infinite."""
+        counted = sorted(Counter(self.orders).items())
+        shares = [modulus_density(order, edges, self.part, self.method) for order, _ in counted]
+        return np.asarray(sum(n * order * share for (order, n), share in zip(counted, shares, strict=True)))
 
 
 def deterministic_spectrum(

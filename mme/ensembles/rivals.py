@@ -97,7 +97,8 @@ def _fitted(name: str, values: np.ndarray) -> PowerLaw:
     logs = np.log(np.sort(values[values > 0]))
     starts = np.unique(logs, return_index=True)[1]
     if len(starts) < LEAST:
-        raise InputError(f"{name} must hold at least {LEAST} different numbers above 0, but hold {len(starts)}.")
+        held = len(starts)
+        raise InputError(f"{name} must hold at least {LEAST} different numbers above 0, but hold {held}.")
     fits = []
     for start in starts[:-1]:
         above = logs[start:] - logs[start]

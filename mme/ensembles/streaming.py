@@ -75,30 +75,25 @@ def _size(group: Group) -> int:
 
 def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.ndarray]:
     dtype = group[0].dtype
+    recipes = [getattr(layer.given, "fingerprint", None) for layer in group]
 
     def prepare() -> Callable[[], np.ndarray]:
         # What follows from recipes, such as a seed, is found without drawing it.
-        recipes = [getattr(layer.given, "fingerprint", None) for layer in group]
         recipe = None if None in recipes else key_of(dtype, device, "recipe", *map(str, recipes))
-        kept = None if recipe is None else store.get(recipe)
-        if kept is not None:
-            return lambda: kept
+        found = None if recipe is None else store.get(recipe)
+        if found is not None:
+            return lambda: found
         tensors = [layer.tensor for layer in group]
         return lambda: spectra_of(tensors, recipe)
 
     def spectra_of(tensors: list[np.ndarray], recipe: str | None) -> np.ndarray:
-        key = _content_key(tensors, dtype, device) if recipe is None and store.enabled else recipe
-        kept = None if key is None or key == recipe else store.get(key)
-        if kept is not None:
-            return kept
-        spectra = [
-            spectrum_of_weights(layer.name, tensor, dtype, solve)
-            for layer, tensor in zip(group, tensors, strict=True)
-        ]
-        found = np.concatenate(spectra)
-        if key is not None:
-            store.put(key, found)
-        return found
+        def solved() -> np.ndarray:
+            pairs = zip(group, tensors, strict=True)
+            return np.concatenate([spectrum_of_weights(one.name, each, dtype, solve) for one, each in pairs])
+
+        if not store.enabled:
+            return solved()
+        return store.kept(recipe or _content_key(tensors, dtype, device), solved)
 
     return _size(group), prepare
 
