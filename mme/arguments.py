@@ -15,13 +15,14 @@ from mme.errors import InputError
 
 __all__ = [
     "affordable", "any_array", "arrays", "batch_shape", "choice", "common_batch", "finite_array", "flag",
-    "generator", "integer", "listed", "number", "of_type", "plain_array", "real_array", "sequence", "share",
-    "shown", "text", "texts",
+    "generator", "integer", "listed", "number", "of_type", "plain_array", "real_array", "sequence",
+    "several", "share", "shown", "text",
 ]  # fmt: skip
 
 LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
 LARGEST = 2**27  # floats in one array: 1 GiB
 MOST_AXES = 32
+MOST_LISTED = 10**6
 T = TypeVar("T")
 
 
@@ -49,24 +50,26 @@ def text(name: str, value: Any) -> str:
     return of_type(name, value, str, "a text")
 
 
-def texts(name: str, value: Any) -> list[str]:
-    """Return one text or several, in whatever holds them but a mapping, as a list."""
-    is_one = isinstance(value, str | Mapping)
-    several: list[Any] = [value] if is_one else listed(name, value, "texts")
-    if not all(isinstance(each, str) for each in several):
-        raise InputError(f"{name} must be a text or a list of texts, but it is {shown(value)}.")
-    return several
+def several(name: str, value: Any, kind: Any, right: str) -> list[Any]:
+    """Return one value of a type, or what holds several of them, as a list; `right` names both."""
+    try:
+        found = [value] if isinstance(value, kind) else list(islice(value, MOST_LISTED + 1))
+    except (TypeError, ValueError):
+        found = [value]
+    is_long = len(found) > MOST_LISTED
+    if is_long or isinstance(value, Mapping) or not all(isinstance(each, kind) for each in found):
+        raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
+    return found
 
 
-def listed(name: str, value: Any, what: str, most: int = 10**6) -> list[Any]:
+def listed(name: str, value: Any, what: str) -> list[Any]:
     """Return what can be gone through, and is not empty or endless, as a list."""
     try:
-        found = list(islice(value, most + 1))
+        found = list(islice(value, MOST_LISTED + 1))
     except (TypeError, ValueError):
-        raise InputError(f"{name} must be a list of {what}, but it is {shown(value)}.") from None
-    if not 0 < len(found) <= most:
-        held = "more" if found else "none"
-        raise InputError(f"{name} must hold 1 to {most} {what}, but holds {held}.")
+        found = []
+    if not 0 < len(found) <= MOST_LISTED:
+        raise InputError(f"{name} must be a list of 1 to {MOST_LISTED} {what}, but it is {shown(value)}.")
     return found
 
 
@@ -146,14 +149,7 @@ def _range(least: float | None, most: float | None, above: float | None = None) 
 
 
 def affordable(name: str, numbers: int) -> None:
-    """Refuse what needs an array of more than 2^27 floats of eight bytes, which is 1 GiB.
-
-    Examples
-    --------
-    >>> affordable("d", 10**18)
-    Traceback (most recent call last):
-    mme.errors.InputError: d must be smaller: an array of 1e+18 numbers exceeds 1.34e+08, which take 1 GiB.
-    """
+    """Refuse what needs an array of more than 2^27 floats of eight bytes, which is 1 GiB."""
     if numbers > LARGEST:
         many = f"{min(numbers, 10**300):.3g}"
         raise InputError(
@@ -238,14 +234,7 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:
-    """Return a NumPy array of finite real numbers, as `finite_array` does.
-
-    Examples
-    --------
-    >>> real_array("x", [1j])
-    Traceback (most recent call last):
-    mme.errors.InputError: x must be real, but its dtype is complex128.
-    """
+    """Return a NumPy array of finite real numbers, as `finite_array` does."""
     array = finite_array(name, value)
     if array.dtype.kind == "c":
         raise InputError(f"{name} must be real, but its dtype is {array.dtype}.")

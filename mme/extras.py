@@ -15,21 +15,9 @@ class MissingExtra(InputError, ImportError):
 
 
 def required(module: str, extra: str, purpose: str) -> Any:
-    """Import a package of an extra.
+    """Import a module of an extra's package; what is there but broken raises its own error.
 
-    Parameters
-    ----------
-    module : str
-        What to import.
-    extra : str
-        Which of the project's extras has it.
-    purpose : str
-        What needs it: the subject of the sentence.
-
-    Raises
-    ------
-    MissingExtra
-        If it is not installed. A package that is there but broken raises its own error.
+    The `purpose`, which needs it, is the subject of the sentence.
 
     Examples
     --------
@@ -38,12 +26,12 @@ def required(module: str, extra: str, purpose: str) -> Any:
     mme.extras.MissingExtra: net.pt needs a_package, which is not installed: pip install 'mme[torch]'
     brings it.
     """
+    package = module.partition(".")[0]
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != module.partition(".")[0]:
+        if (error.name or "").partition(".")[0] != package:
             raise
-        package = module.partition(".")[0]
         raise MissingExtra(
             f"{purpose} needs {package}, which is not installed: pip install 'mme[{extra}]' brings it."
         ) from None

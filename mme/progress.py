@@ -17,34 +17,7 @@ Step = TypeVar("Step")
 def tracked(
     steps: Iterable[Step], description: str, *, total: int | None = None, show: bool = True
 ) -> Iterator[Step]:
-    """Yield the steps, and show on the terminal's standard error how far they are.
-
-    Parameters
-    ----------
-    steps : iterable
-    description : str
-        What is being done, in a word or two.
-    total : int, optional
-        Number of steps, where `steps` does not know.
-    show : bool
-        False for silence on a terminal too.
-
-    Yields
-    ------
-    each step
-
-    Examples
-    --------
-    >>> list(tracked(range(3), "counting"))
-    [0, 1, 2]
-    """
-    terminal = sys.stderr is not None and sys.stderr.isatty()
+    """Yield the steps, `total` of them, and show on the terminal's standard error how far they are."""
+    is_shown = show and sys.stderr is not None and sys.stderr.isatty()
     console = Console(stderr=True)
-    yield from track(
-        steps,
-        description=description,
-        total=total,
-        console=console,
-        transient=True,
-        disable=not (show and terminal),
-    )
+    yield from track(steps, description, total, console=console, transient=True, disable=not is_shown)

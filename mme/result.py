@@ -35,13 +35,7 @@ class Result:
     also: ClassVar[tuple[str, ...]] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as numbers, strings, lists and dictionaries.
-
-        Returns
-        -------
-        dict
-            One entry per field of the dataclass, in its order.
-        """
+        """Return the fields, in their order, as numbers, strings, lists and dictionaries."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         names = [field.name for field in fields] + list(self.also)
         return {name: plain(getattr(self, name)) for name in names}

@@ -36,10 +36,7 @@ def cache_folder() -> Path:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside its place and rename it, so that nobody ever sees a part of it.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be written; then nothing is left behind.
+    An OSError leaves nothing behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / f"{path.stem[:60]}-{uuid.uuid4().hex}.partial"
@@ -54,18 +51,11 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def key_of(*parts: str | bytes | memoryview) -> str:
-    """Return 64 hexadecimal digits for everything that decides a result.
-
-    Examples
-    --------
-    >>> key_of("ab", "c") == key_of("a", "bc")
-    False
-    """
+    """Return 64 hexadecimal digits for everything that decides a result; ("ab", "c") is not ("a", "bc")."""
     digest = hashlib.sha256()
     for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        length = data.nbytes if isinstance(data, memoryview) else len(data)
-        digest.update(f"|{length}|".encode())
+        data = memoryview(part.encode() if isinstance(part, str) else part)
+        digest.update(f"|{data.nbytes}|".encode())
         digest.update(data)
     return digest.hexdigest()
 
@@ -73,19 +63,8 @@ def key_of(*parts: str | bytes | memoryview) -> str:
 class Store:
     """A folder of results of one kind, each file whole or absent, and as good as absent when damaged.
 
-    Parameters
-    ----------
-    kind : str
-        Name of its folder in `cache_folder`, such as ``"spectra"``. Another one leaves old files unread.
-    enabled : bool
-        False reads and writes nothing.
-    folder : Path, optional
-        Another place.
-
-    Attributes
-    ----------
-    trouble : str
-        Why something could not be kept; empty where all went well.
+    Its `kind` names it in `cache_folder`; another one leaves old files unread. Not `enabled` it reads and
+    writes nothing. In `trouble` stands why something could not be kept.
 
     Examples
     --------
@@ -174,13 +153,7 @@ class Store:
                 self.clear(older_than=KEPT_DAYS * DAY)
 
     def clear(self, older_than: float = 0.0) -> int:
-        """Delete what was not used for so many seconds, and return how many files that were.
-
-        Raises
-        ------
-        OSError
-            If a file cannot be deleted.
-        """
+        """Delete what was not used for so many seconds, and return how many files that were."""
         deleted, now = 0, time.time()
         for path in list(self.files()):
             with suppress(FileNotFoundError):

@@ -267,7 +267,6 @@ ROWS: Rows = {
         **POOLED,
         **DENSITY,
     },
-    "transforms.Step.of": {"model": MODEL, "share": SHARE},
     "transforms.fold_batch_norm": {"model": NORMED},
     "transforms.permute_hidden_units": {"model": MODEL, "rng": SEED},
     "transforms.prune": {"source": NETWORK, "share": SHARE},

@@ -17,8 +17,9 @@ PACKAGE = ROOT / "mme"
 FLOORS = (
     {"algebra", "weights", "evidence"},
     {"ensembles", "dln"},
-    {"networks", "plots"},
-    {"transforms", "checkpoints"},
+    {"checkpoints", "plots"},
+    {"networks"},
+    {"transforms"},
     {"comparison"},
     {"cli"},
     {"start"},

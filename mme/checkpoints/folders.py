@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from itertools import product
+from pathlib import Path
 
 from mme.checkpoints.formats import read_file
 from mme.checkpoints.limits import refuse_damage
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = ["OF_TRAINERS", "PARTS", "is_network", "read_folder"]
+__all__ = ["OF_TRAINERS", "PARTS", "network_of", "read_folder"]
 
 SINGLE = ("model.safetensors", "pytorch_model.bin")
 ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")
@@ -30,88 +30,73 @@ OF_TRAINERS = re.compile(
     r"|.*_optim_states\.pt"
 )
 """What trainers keep beside a network: it holds tensors, too, but none that the network computes with."""
-LARGEST_JSON = 100_000_000
 
 
-def is_network(folder: Path) -> bool:
-    """Whether a folder is one network, or holds a part of one."""
-    names = _names(folder)
-    return bool(_single(names)) or any(INDEX.fullmatch(name) or SHARD.fullmatch(name) for name in names)
+def network_of(folder: Path) -> str:
+    """The file by which a folder is one network: an index, the only file, or a shard; empty if it is none."""
+    with refuse_damage(folder, "folder"):
+        names = sorted(entry.name for entry in folder.iterdir())
+    alone = SINGLE if "config.json" in names or any(map(OF_TRAINERS.fullmatch, names)) else ()
+    adapter = ADAPTER if "adapter_config.json" in names else ()
+    single = [name for name in alone + adapter if name in names]
+    # Several indices are of the same weights.
+    return next(iter([*filter(INDEX.fullmatch, names), *single, *filter(SHARD.fullmatch, names)]), "")
 
 
 def read_folder(path: Path) -> Checkpoint:
     """Open a folder that holds one network, with the tensors as they are stored; its name is the folder's."""
-    names, called = _names(path), path.resolve().name
-    if index := next(filter(INDEX.fullmatch, names), ""):  # several are of the same weights
-        tensors = _sharded(path, path / index)
-        return Checkpoint(called, "safetensors" if ".safetensors." in index else "torch", tensors)
-    if file := _single(names):
-        stored = read_file(path / file)
-        scale = _lora_scale(path / "adapter_config.json") if file in ADAPTER else None
-        return Checkpoint(called, stored.format, stored.values(), lora_scale=scale)
-    if shard := next(filter(SHARD.fullmatch, names), ""):
-        index = re.sub(r"-\d{5}-of-\d{5}", "", shard) + ".index.json"
-        raise InputError(f"{path} holds {shard}, a part of a network, but no index; put {index} beside it.")
-    raise InputError(
-        f"{path} is a folder, but not of one network: it has neither an index (model.safetensors.index.json) "
-        "nor model.safetensors beside config.json; name a checkpoint in it."
-    )
+    file, called = network_of(path), path.resolve().name
+    if INDEX.fullmatch(file):
+        format = "safetensors" if ".safetensors." in file else "torch"
+        return Checkpoint(called, format, _sharded(path / file))
+    if SHARD.fullmatch(file):
+        index = re.sub(r"-\d{5}-of-\d{5}", "", file) + ".index.json"
+        raise InputError(f"{path} holds {file}, a part of a network, but no index; put {index} beside it.")
+    if not file:
+        raise InputError(
+            f"{path} is a folder, but not of one network: it has neither an index "
+            "(model.safetensors.index.json) nor model.safetensors beside config.json; name a file in it."
+        )
+    stored = read_file(path / file)
+    scale = _lora_scale(path / "adapter_config.json") if file in ADAPTER else None
+    return Checkpoint(called, stored.format, stored.values(), lora_scale=scale)
 
 
-def _names(folder: Path) -> list[str]:
-    with refuse_damage(folder, "folder"):
-        return sorted(entry.name for entry in folder.iterdir())
-
-
-def _single(names: list[str]) -> str:
-    """The one file that is the network; empty if there is none."""
-    alone = SINGLE if "config.json" in names or any(map(OF_TRAINERS.fullmatch, names)) else ()
-    adapter = ADAPTER if "adapter_config.json" in names else ()
-    return next((name for name in alone + adapter if name in names), "")
-
-
-def _sharded(folder: Path, index: Path) -> list[StoredTensor]:
-    weight_map = _json(index, "index of shards").get("weight_map")
-    is_map = isinstance(weight_map, dict) and all(isinstance(file, str) for file in weight_map.values())
-    if not weight_map or not is_map:
-        raise InputError(f"{index} is no readable index of shards: it has no 'weight_map' to files.")
-    shards: dict[str, Checkpoint] = {}
+def _sharded(index: Path) -> list[StoredTensor]:
+    with refuse_damage(index, "index of shards"):
+        weight_map: dict[str, str] = json.loads(index.read_bytes())["weight_map"]
+        shards = {file: _shard(index, file) for file in dict.fromkeys(weight_map.values())}
+        if not shards:
+            raise ValueError("it lists no tensors")
     for tensor, file in weight_map.items():
-        if file not in shards:
-            _require_inside(index, file)
-            shards[file] = read_file(folder / file)
         if tensor not in shards[file]:
-            raise InputError(f"{folder / file} lacks the tensor {tensor!r}, which {index.name} lists.")
+            raise InputError(f"{index.parent / file} lacks the tensor {tensor!r}, which {index.name} lists.")
     return [shards[file][tensor] for tensor, file in weight_map.items()]
 
 
-def _require_inside(index: Path, file: str) -> None:
-    posix, windows = PurePosixPath(file), PureWindowsPath(file)
-    is_outside = posix.is_absolute() or bool(windows.anchor) or ".." in (*posix.parts, *windows.parts)
-    if is_outside or "\0" in file:
+def _shard(index: Path, file: str) -> Checkpoint:
+    if re.search(r"[/\\:\0]", file):
         raise InputError(f"{index} names {file!r}, a file outside the folder; it was not opened.")
     if not (index.parent / file).is_file():
         raise InputError(f"{index.parent} lacks {file}, a part of the network that {index.name} lists.")
+    return read_file(index.parent / file)
 
 
 def _lora_scale(config: Path) -> dict[str, float]:
     """The factor of B A in each module, by the patterns of PEFT's configuration: alpha/r, or alpha/√r."""
-    said = _json(config, "configuration of an adapter")
     with refuse_damage(config, "configuration of an adapter"):
-        alpha, alphas = float(said["lora_alpha"]), dict(said.get("alpha_pattern") or {})
-        rank, ranks = float(said["r"]), dict(said.get("rank_pattern") or {})
+        said = json.loads(config.read_bytes())
+        alphas, ranks = said.get("alpha_pattern") or {}, said.get("rank_pattern") or {}
         power = 0.5 if said.get("use_rslora") else 1.0
-        return {
-            pattern: float(alphas.get(pattern, alpha)) / float(ranks.get(pattern, rank)) ** power
-            for pattern in dict.fromkeys((*alphas, *ranks, ""))  # the last is for every other module
-        }
+        for one, other in product(alphas, ranks):
+            if one != other and (one.endswith(other) or other.endswith(one)):
+                raise InputError(
+                    f"{config} has {one!r} in alpha_pattern and {other!r} in rank_pattern, which does not "
+                    "tell the scale of one adapter; give both the same key."
+                )
 
+        def factor(pattern: str) -> float:
+            alpha, rank = alphas.get(pattern, said["lora_alpha"]), ranks.get(pattern, said["r"])
+            return float(float(alpha) / float(rank) ** power)
 
-def _json(path: Path, kind: str) -> dict[str, Any]:
-    with refuse_damage(path, kind):
-        if path.stat().st_size > LARGEST_JSON:
-            raise ValueError("it is too large")
-        content = json.loads(path.read_bytes())
-        if not isinstance(content, dict):
-            raise ValueError("it is no JSON object")
-    return content
+        return {pattern: factor(pattern) for pattern in (*alphas, *ranks, "")}  # the last fits all others

@@ -16,7 +16,7 @@ from mme.checkpoints.torch_files import read_torch
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint
 
-__all__ = ["ENDINGS", "FORMATS", "format_of", "read_file"]
+__all__ = ["ENDINGS", "FORMATS", "content_of", "read_file"]
 
 FORMATS: dict[str, tuple[Callable[[Path], Checkpoint], str]] = {
     "torch": (read_torch, ".pt .pth .ckpt .bin .th .pth.tar"),
@@ -30,12 +30,13 @@ FORMATS: dict[str, tuple[Callable[[Path], Checkpoint], str]] = {
 """The formats that are read, their readers, and how such files usually end."""
 
 ENDINGS = tuple(ending for _, endings in FORMATS.values() for ending in endings.split())
-SIGNATURES = {b"\x89HDF\r\n\x1a\n": "HDF5", b"\x93NUMPY": "npy"}
 TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a pickle of torch's magic number
 # An ONNX model begins with its version and a further field; protobuf has no signature.
 ONNX_VERSIONS, ONNX_FIELDS = range(3, 64), b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
-NO_NETWORKS = {
+BEGINNINGS = {
+    b"\x89HDF\r\n\x1a\n": "HDF5",
+    b"\x93NUMPY": "npy",
     **{begin: f"is compressed by {program}; unpack it first" for begin, program in COMPRESSED.items()},
     b"version https://git-lfs": "is a pointer of Git LFS and not the file itself; fetch it by git lfs pull",
     b"GGUF": "is a GGUF file, which is not read; give the checkpoint that it was made from",
@@ -45,49 +46,42 @@ NO_NETWORKS = {
 
 def read_file(path: Path) -> Checkpoint:
     """Open a file by what it holds, with the tensors as they are stored there."""
-    if not path.exists():
+    if not path.is_file():  # nor a pipe, which would be waited for
         raise InputError(f"there is no file or folder {path}.")
-    if not path.is_file():
-        raise InputError(f"{path} is neither a file nor a folder.")
-    return FORMATS[format_of(path)][0](path)
+    found = content_of(path)
+    if found not in FORMATS:
+        raise NoNetwork(f"{path} {found}.")
+    return FORMATS[found][0](path)
 
 
-def format_of(path: Path) -> str:
-    """Tell the format of a file, a key of `FORMATS`, by its first bytes; NoNetwork says what else it is."""
+def content_of(path: Path) -> str:
+    """Tell what a file holds by its first bytes: a key of `FORMATS`, or in words why it is no network."""
     with refuse_damage(path, "file"), path.open("rb") as file:
         start = file.read(512)
-    if start.startswith(b"PK\x03\x04"):
-        return _format_of_zip(path)
-    for begin, found in SIGNATURES.items():
-        if start.startswith(begin):
-            return found
+        if start.startswith(b"PK\x03\x04"):
+            return _content_of_zip(zipfile.ZipFile(file).namelist())
     if start[:1] == b"\x80" and TORCH_BEFORE_1_6 in start[:32]:
         return "torch"
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 2**40:
         return "safetensors"
     if len(start) > 2 and start[0] == 8 and start[1] in ONNX_VERSIONS and start[2] in ONNX_FIELDS:
         return "ONNX"
-    for begin, words in NO_NETWORKS.items():
-        if start.startswith(begin):
-            raise NoNetwork(f"{path} {words}.")
-    if not start:
-        raise NoNetwork(f"{path} is empty; it may be a download that failed.")
+    if known := [content for begin, content in BEGINNINGS.items() if start.startswith(begin)]:
+        return known[0]
     if start[257:262] == b"ustar":
-        raise NoNetwork(f"{path} is a tar archive, of files or of torch before 0.1.10; unpack or convert it.")
-    if all(byte in string.printable.encode() for byte in start):
-        raise NoNetwork(f"{path} holds text and no weights; it may be a page that was saved in its place.")
-    if path.suffix.lower() == ".onnx":
-        return "ONNX"
-    raise NoNetwork(f"{path} is of no format that is read; those are {', '.join(FORMATS)}.")
+        return "is a tar archive, of files or of torch before 0.1.10; unpack or convert it"
+    if start and all(byte in string.printable.encode() for byte in start):
+        return "holds text and no weights; it may be a page that was saved in its place"
+    if start:
+        return f"is of no format that is read; those are {', '.join(FORMATS)}"
+    return "is empty; it may be a download that failed"
 
 
-def _format_of_zip(path: Path) -> str:
-    with refuse_damage(path, "zip archive"), zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+def _content_of_zip(names: list[str]) -> str:
     if "model.weights.h5" in names:
         return "Keras"
     if {"data.pkl", "constants.pkl", "archive_format"} & {name.partition("/")[2] for name in names}:
         return "torch"
     if any(name.endswith(".npy") for name in names):
         return "npz"
-    raise NoNetwork(f"{path} is a zip archive without a network in it.")
+    return "is a zip archive without a network in it"

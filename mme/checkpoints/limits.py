@@ -1,12 +1,11 @@
 """How much a file may claim to hold, and the one sentence for whatever is wrong with it.
 
-A damaged or hostile header can claim terabytes. Three rules stop it before anything is allocated:
+A damaged or hostile header can claim terabytes. Two rules stop it before anything is allocated:
 
 * numbers that lie in the file as they are cannot take more bytes than the file has there;
 * numbers that are compressed, or repeated by strides of zero, may take `RATIO` times the bytes that the file
   has for them, or `ALWAYS_ALLOWED` bytes, whichever is more: weights hardly compress (float32 weights by a
-  tenth, zeros a thousandfold), and a pruned network of a few megabytes is still let through;
-* no tensor has more than `LARGEST` bytes, so that a size never overflows.
+  tenth, zeros a thousandfold), and a pruned network of a few megabytes is still let through.
 """
 
 from __future__ import annotations
@@ -19,11 +18,10 @@ from pathlib import Path
 
 from mme.errors import InputError
 
-__all__ = ["ALWAYS_ALLOWED", "LARGEST", "RATIO", "NoNetwork", "refuse_damage", "require_stored"]
+__all__ = ["ALWAYS_ALLOWED", "RATIO", "NoNetwork", "refuse_damage", "require_stored"]
 
 RATIO = 200
 ALWAYS_ALLOWED = 64 * 2**20
-LARGEST = 2**48
 
 
 class NoNetwork(InputError):
@@ -35,11 +33,20 @@ def require_stored(
 ) -> None:
     """Refuse a tensor that claims more bytes than the file can hold for it, or less than none."""
     allowed = max(RATIO * stored_bytes, ALWAYS_ALLOWED) if compressed else stored_bytes
-    if not 0 <= claimed_bytes <= min(allowed, LARGEST) or stored_bytes < 0:
+    if not 0 <= claimed_bytes <= allowed:
         raise InputError(
             f"{path} is damaged or hostile: {name!r} claims {_in_words(claimed_bytes)}, but the file has "
             f"{_in_words(stored_bytes)} for it."
         )
+
+
+def _in_words(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    if size >= 10**15:
+        return "more than 1000 TB"
+    power = (len(str(size)) - 1) // 3
+    return f"{size / 1000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
 
 
 @contextmanager
@@ -53,27 +60,13 @@ def refuse_damage(path: Path | str, kind: str) -> Iterator[None]:
         raise InputError(f"{path} needs a package that cannot be imported ({error}).") from error
     except MemoryError as error:
         raise InputError(f"{path} asks for more memory than there is; it is damaged or too large.") from error
-    except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # a position before the file's begin is damage
-            raise InputError(f"{path} cannot be read: {os.strerror(error.errno)}.") from error
-        raise _damaged(path, kind, error) from error
     except Exception as error:  # libraries raise anything on damaged bytes: AssertionError, KeyError, …
-        raise _damaged(path, kind, error) from error
-
-
-def _damaged(path: Path | str, kind: str, error: Exception) -> InputError:
-    lines = str(error).strip().splitlines() or [""]
-    # A message may quote bytes of the file; a terminal must not obey them.
-    said = "".join(letter for letter in lines[0] if letter.isprintable())[:120].strip(" .:")
-    return InputError(
-        f"{path} is no readable {kind} ({said or type(error).__name__}): it is damaged or incomplete."
-    )
-
-
-def _in_words(size: int) -> str:
-    if size < 1000:
-        return f"{size} bytes"
-    if size >= 10**15:
-        return "more than 1000 TB"
-    power = (len(str(size)) - 1) // 3
-    return f"{size / 1000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
+        number = error.errno if isinstance(error, OSError) else None
+        if number not in (None, errno.EINVAL):  # a position before the file's begin is damage
+            raise InputError(f"{path} cannot be read: {os.strerror(number)}.") from error
+        said = (str(error).strip().splitlines() or [""])[0]
+        # A message may quote bytes of the file; a terminal must not obey them.
+        said = "".join(filter(str.isprintable, said))[:120].strip(" .:")
+        raise InputError(
+            f"{path} is no readable {kind} ({said or type(error).__name__}): it is damaged or incomplete."
+        ) from error

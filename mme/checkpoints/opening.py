@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from mme.checkpoints.folders import OF_TRAINERS, PARTS, is_network, read_folder
-from mme.checkpoints.formats import ENDINGS, FORMATS, format_of, read_file
+from mme.checkpoints.folders import OF_TRAINERS, PARTS, network_of, read_folder
+from mme.checkpoints.formats import ENDINGS, FORMATS, content_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
 from mme.errors import InputError
 from mme.weights.effective import effective_weights
@@ -15,7 +16,6 @@ from mme.weights.stored import Checkpoint
 
 __all__ = ["Found", "checkpoints_in", "open_checkpoint", "search"]
 
-MOST_FILES = 100_000
 # A file of such a name should be a network: if it is none, that is said when it is opened.
 PROMISING = tuple(ending for ending in ENDINGS if ending != ".bin")
 
@@ -102,56 +102,48 @@ def checkpoints_in(folder: Path | str) -> list[Path]:
 class Found:
     """The networks of a folder, and the files that are none, each with the reason."""
 
-    networks: list[Path] = field(default_factory=list)
-    passed_over: dict[Path, str] = field(default_factory=dict)
+    networks: list[Path]
+    passed_over: dict[Path, str]
 
 
 def search(folder: Path) -> Found:
     """Look at the first bytes of every file of a folder, at any depth."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}.")
-    found = Found()
     with refuse_damage(folder, "folder"):
-        _search(folder, found, set())
-    return found
+        found = dict(_looked_at(folder, set()))
+    passed_over = {path: reason for path, reason in found.items() if reason}
+    return Found([path for path in found if path not in passed_over], passed_over)
 
 
-def _search(folder: Path, found: Found, walked: set[tuple[int, int]]) -> None:
-    place = folder.stat()
-    if (place.st_dev, place.st_ino) in walked:  # links may lead in a circle
+def _looked_at(folder: Path, walked: set[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield networks, with no reason, and other files, with the reason why they are none."""
+    if folder.resolve() in walked:  # links may lead in a circle
         return
-    walked.add((place.st_dev, place.st_ino))
-    inside = sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=_in_order)
-    is_one = is_network(folder)
+    walked.add(folder.resolve())
+    is_one = bool(network_of(folder))
     if is_one:
-        found.networks.append(folder)
-    for entry in inside:
+        yield folder, ""
+    for entry in sorted(folder.iterdir(), key=_in_order):
+        if entry.name.startswith(".") or (is_one and PARTS.fullmatch(entry.name)):
+            continue
         if entry.is_dir():
-            _search(entry, found, walked)
-        elif entry.is_file() and not (is_one and PARTS.fullmatch(entry.name)):
-            reason = _no_network(entry) or ("beside the network that is its folder" if is_one else "")
-            if reason:
-                found.passed_over[entry] = reason
-            else:
-                found.networks.append(entry)
-    if len(found.networks) + len(found.passed_over) > MOST_FILES:
-        raise InputError(f"{folder} lies among more than {MOST_FILES} files; name a folder with fewer.")
-
-
-def _no_network(file: Path) -> str:
-    """Why a file is no network; empty if it is one, or should be one by its name."""
-    if OF_TRAINERS.fullmatch(file.name):
-        return "what a trainer keeps beside the network"
-    try:
-        format_of(file)
-    except NoNetwork as error:
-        if not file.name.lower().endswith(PROMISING):
-            return str(error).removeprefix(f"{file} ").rstrip(".")
-    except InputError:  # damaged: to be said when it is opened
-        pass
-    return ""
+            yield from _looked_at(entry, walked)
+        elif entry.is_file():
+            yield entry, _no_network(entry) or ("beside the network that is its folder" if is_one else "")
 
 
 def _in_order(path: Path) -> list[str | int]:
     parts = re.split(r"(\d+)", path.name)
     return [int(part) if number % 2 else part for number, part in enumerate(parts)]
+
+
+def _no_network(file: Path) -> str:
+    """Why a file is no network; empty if it is one, or should be one: what is wrong is said on opening it."""
+    if OF_TRAINERS.fullmatch(file.name):
+        return "what a trainer keeps beside the network"
+    try:
+        content = content_of(file)
+    except InputError:
+        return ""
+    return "" if content in FORMATS or file.name.lower().endswith(PROMISING) else content

@@ -9,25 +9,37 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from safetensors import safe_open
 
 from mme.checkpoints.limits import refuse_damage
-from mme.errors import InputError
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_safetensors"]
 
 KIND = "safetensors file"
+SHORT_FLOATS = {
+    "BF16": ml_dtypes.bfloat16,
+    "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2,
+    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
+}
+TYPES: dict[str, np.dtype] = {
+    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+    **{f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}") for kind in "IU" for size in (1, 2, 4, 8)},
+    **{code: np.dtype(kind) for code, kind in SHORT_FLOATS.items()},
+    "BOOL": np.dtype("?"),
+    "C64": np.dtype("<c8"),
+}
 
 
 def read_safetensors(path: Path) -> Checkpoint:
-    """Open a safetensors file; short floats are read as float32 where NumPy lacks them."""
+    """Open a safetensors file; short floats are read as float32, for NumPy lacks them."""
     with refuse_damage(path, KIND):
         with safe_open(path, framework="numpy"):
             pass  # the library refuses a damaged header, and one that claims more than the file has
@@ -44,58 +56,14 @@ def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> StoredT
     read = partial(_numbers, path, name, code, shape, start + entry["data_offsets"][0])
     if code not in TYPES:
         return StoredTensor(name, shape, code, read, skip=f"stored as {code}, which is not read")
-    return StoredTensor(name, shape, TYPES[code][1], read)
+    return StoredTensor(name, shape, TYPES[code].name, read)
 
 
 def _numbers(path: Path, name: str, code: str, shape: tuple[int, ...], offset: int) -> np.ndarray:
-    if code not in TYPES:
-        raise InputError(
-            f"{path} holds {name!r} as {code}, which is not read; the types that are: {', '.join(TYPES)}."
-        )
-    stored, _, convert = TYPES[code]
     with refuse_damage(path, KIND):
-        raw = np.fromfile(path, stored, math.prod(shape), offset=offset)
-        if raw.size < math.prod(shape):  # the file has shrunk since it was opened
+        if code not in TYPES:
+            raise TypeError(f"{name!r} is stored as {code}, which is not read")
+        numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
+        if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
             raise EOFError(f"{name!r} ends early")
-        return (raw if convert is None else convert(raw)).reshape(shape)
-
-
-def _bfloat16(raw: np.ndarray) -> np.ndarray:
-    return (raw.astype("<u4") << 16).view("<f4")  # the upper half of a float32
-
-
-def _float8_e5m2(raw: np.ndarray) -> np.ndarray:
-    return (raw.astype("<u2") << 8).view("<f2").astype(np.float32)  # the upper half of a float16
-
-
-def _float8_e4m3fn(raw: np.ndarray) -> np.ndarray:
-    """Sign, 4 bits of exponent (bias 7), 3 of mantissa; no infinity, NaN is all ones (arXiv:2209.05433)."""
-    bits = np.arange(256)
-    exponent, mantissa = (bits >> 3) & 15, bits & 7
-    values = np.ldexp((exponent > 0) + mantissa / 8, np.maximum(exponent, 1) - 7)
-    values[(bits & 127) == 127] = np.nan
-    return np.asarray(np.where(bits < 128, values, -values).astype(np.float32)[raw])
-
-
-def _float8_e8m0fnu(raw: np.ndarray) -> np.ndarray:
-    """A power of two, the scale of a block (OCP Microscaling Formats); NaN is all ones."""
-    values = np.ldexp(1.0, np.arange(256) - 127)
-    values[255] = np.nan
-    return np.asarray(values.astype(np.float32)[raw])
-
-
-Convert = Callable[[np.ndarray], np.ndarray]
-# For each type: as it is stored, as it is called, and how it is turned into a type that NumPy has.
-TYPES: dict[str, tuple[str, str, Convert | None]] = {
-    "F64": ("<f8", "float64", None),
-    "F32": ("<f4", "float32", None),
-    "F16": ("<f2", "float16", None),
-    "BF16": ("<u2", "bfloat16", _bfloat16),
-    "F8_E4M3": ("u1", "float8_e4m3fn", _float8_e4m3fn),
-    "F8_E5M2": ("u1", "float8_e5m2", _float8_e5m2),
-    "F8_E8M0": ("u1", "float8_e8m0fnu", _float8_e8m0fnu),
-    **{f"I{bits}": (f"<i{bits // 8}", f"int{bits}", None) for bits in (8, 16, 32, 64)},
-    **{f"U{bits}": (f"<u{bits // 8}", f"uint{bits}", None) for bits in (8, 16, 32, 64)},
-    "BOOL": ("?", "bool", None),
-    "C64": ("<c8", "complex64", None),
-}
+        return (numbers.astype(np.float32) if code in SHORT_FLOATS else numbers).reshape(shape)

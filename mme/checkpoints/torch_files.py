@@ -17,7 +17,9 @@ import threading
 import warnings
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import IO, Any
@@ -25,12 +27,11 @@ from typing import IO, Any
 import numpy as np
 
 from mme.checkpoints.limits import refuse_damage, require_stored
-from mme.checkpoints.torch_shells import stand_ins
+from mme.checkpoints.torch_shells import Call, StandIn
 from mme.checkpoints.torch_weights import FoundWeight, found_weights
 from mme.errors import InputError
 from mme.extras import required
-from mme.weights.arrays import as_numpy
-from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
 __all__ = ["read_torch"]
 
@@ -44,48 +45,34 @@ def read_torch(path: Path) -> Checkpoint:
     torch = required("torch", "torch", f"{path} is a torch checkpoint, and reading it")
     mapped: set[int] = set()
     with refuse_damage(path, KIND):
-        with path.open("rb") as file:
-            is_zip = file.read(4) == b"PK\x03\x04"
-        is_mapped = is_zip and _is_native(path)
-        with LOADING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
-            content = _load(torch, path, is_zip, mapped if is_mapped else None)
+        content = _load(torch, path, mapped)
         found = found_weights(content, torch.Tensor, path)
-        tensors = [_stored(torch, path, weight, mapped) for weight in found]
+        tensors = [_stored(torch, path, name, weight, mapped) for name, weight in found.items()]
     return Checkpoint(path.stem, "torch", tensors)
 
 
-def _is_native(path: Path) -> bool:
-    """Check an archive without torch; return whether its numbers are in this machine's byte order."""
-    with zipfile.ZipFile(path) as archive:
-        members = {member.filename.partition("/")[2]: member for member in archive.infolist()}
-        if "data.pkl" not in members or "constants.pkl" in members:
-            raise InputError(f"{path} is an archive of TorchScript or torch.export, a program; {INSTEAD}.")
-        stored = sum(max(member.file_size, member.compress_size) for member in archive.infolist())
-        if stored > path.stat().st_size or any(member.compress_type for member in archive.infolist()):
-            raise InputError(
-                f"{path} is damaged or hostile: its records are compressed or overlap, as torch.save writes "
-                "none."
-            )
-        return "byteorder" not in members or archive.read(members["byteorder"]).decode() == sys.byteorder
-
-
-def _load(torch: Any, path: Path, is_zip: bool, mapped: set[int] | None) -> Any:
-    """Load a checkpoint; where it is mapped, note the addresses of the storages cut from the mapping."""
+def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
+    """Load a checkpoint, and note the addresses of the storages that are cut from the mapped file."""
+    with path.open("rb") as file:
+        is_mapped = False
+        pickles: list[IO[bytes]] = [file] * 5  # a number, a version, the system, the object, the storages
+        if file.read(4) == b"PK\x03\x04":
+            is_mapped, pickles = _records(path)
+            is_mapped &= path.suffix != ".safetensors"  # torch would believe that ending
+        file.seek(0)
+        known = [(Call, "<call>"), *((StandIn(name), name) for name in _named_by(pickles))]
 
     def keep(storage: Any, _: str) -> Any:
-        if mapped is not None:
+        if is_mapped:
             mapped.add(storage.data_ptr())
         return storage
 
-    load = partial(torch.load, path, map_location=keep, weights_only=True, mmap=mapped is not None)
     try:
-        return load()
-    except UnpicklingError:  # not only tensors in plain containers
-        shells = stand_ins(_named_by(path, is_zip), path)
-    try:
-        with torch.serialization.safe_globals(shells):
-            return load()
+        with LOADING, torch.serialization.safe_globals(known), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about protocols and layouts; what matters is raised
+            with path.open("rb") as file:
+                source = path if is_mapped else file
+                return torch.load(source, map_location=keep, weights_only=True, mmap=is_mapped)
     except UnpicklingError as error:
         reason = str(error).partition("WeightsUnpickler error: ")[2].strip().partition("\n")[0].strip(" .")
         raise InputError(
@@ -93,37 +80,39 @@ def _load(torch: Any, path: Path, is_zip: bool, mapped: set[int] | None) -> Any:
         ) from error
 
 
-def _named_by(path: Path, is_zip: bool) -> set[str]:
-    """What the pickles of a checkpoint name, in Python 3's words, found without loading them."""
-    names: set[str] = set()
-    with path.open("rb") as file:
-        pickles: list[IO[bytes]] = [file] * 5  # a number, a version, the system, the object, the storages
-        if is_zip:
-            with zipfile.ZipFile(file) as archive:
-                members = [name for name in archive.namelist() if name.partition("/")[2] == "data.pkl"]
-                pickles = [io.BytesIO(archive.read(name)) for name in members]
-        for each in pickles:
-            for operation, argument, _ in pickletools.genops(each):
-                if operation.name == "GLOBAL":
-                    module, name = str(argument).split(" ", 1)
-                    found = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-                    names.add(".".join(found))
-    return names
+def _records(path: Path) -> tuple[bool, list[IO[bytes]]]:
+    """Check an archive; return whether its numbers are in this machine's byte order, and its pickle."""
+    with zipfile.ZipFile(path) as archive:
+        members = {member.filename.partition("/")[2]: member for member in archive.infolist()}
+        if "data.pkl" not in members or "constants.pkl" in members:
+            raise InputError(f"{path} is an archive of TorchScript or torch.export, a program; {INSTEAD}.")
+        stored = sum(max(member.file_size, member.compress_size) for member in archive.infolist())
+        if stored > path.stat().st_size or any(member.compress_type for member in archive.infolist()):
+            raise InputError(f"{path} is damaged or hostile: its records are compressed, or overlap.")
+        order = archive.read(members["byteorder"]).decode() if "byteorder" in members else sys.byteorder
+        return order == sys.byteorder, [io.BytesIO(archive.read(members["data.pkl"]))]
 
 
-def _stored(torch: Any, path: Path, weight: FoundWeight, mapped: set[int]) -> StoredTensor:
-    name, value, types, skip = weight
+def _named_by(pickles: Iterable[IO[bytes]]) -> Iterator[str]:
+    """What pickles name, in Python 3's words, found without loading them."""
+    for operation, argument, _ in chain.from_iterable(map(pickletools.genops, pickles)):
+        if operation.name == "GLOBAL":
+            module, name = str(argument).split(" ", 1)
+            yield ".".join(NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name)))
+
+
+def _stored(torch: Any, path: Path, name: str, weight: FoundWeight, mapped: set[int]) -> StoredTensor:
+    value, types, skip = weight
     if isinstance(value, np.ndarray):
         return StoredTensor(name, value.shape, str(value.dtype), lambda: value, types, skip)
     shape, dtype = tuple(value.shape), str(value.dtype).removeprefix("torch.")
-    claimed = math.prod(shape) * value.element_size()
-    location = None
+    location, held = None, value
     if value.layout is not torch.strided:
-        values = value.values() if value.layout is not torch.sparse_coo else value._values()
-        require_stored(name, path, claimed, values.untyped_storage().nbytes(), compressed=True)
-    elif not value.is_meta:
-        require_stored(name, path, claimed, value.untyped_storage().nbytes(), compressed=True)
-        location = (value.data_ptr(), shape, tuple(value.stride())) if value.data_ptr() else None
+        held = value._values() if value.layout is torch.sparse_coo else value.values()
+    elif value.data_ptr():
+        location = (value.data_ptr(), shape, tuple(value.stride()))
+    claimed = math.prod(shape) * value.element_size()
+    require_stored(name, path, claimed, held.untyped_storage().nbytes(), compressed=True)
     read = partial(_numbers, path, name, value, mapped)
     return StoredTensor(name, shape, dtype, read, types, skip, location)
 
@@ -131,10 +120,8 @@ def _stored(torch: Any, path: Path, weight: FoundWeight, mapped: set[int]) -> St
 def _numbers(path: Path, name: str, tensor: Any, mapped: set[int]) -> np.ndarray:
     with refuse_damage(path, KIND):
         array = as_numpy(name, tensor)
-        if not mapped or str(tensor.layout) != "torch.strided":
-            return array
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() in mapped:  # memory that is no part of the file would be lost
+        storage = tensor.untyped_storage() if str(tensor.layout) == "torch.strided" else None
+        if storage is not None and storage.data_ptr() in mapped:  # other memory is not in the file
             if array.ctypes.data == tensor.data_ptr():
                 array = array.copy()
             _give_back(storage.data_ptr(), storage.nbytes())

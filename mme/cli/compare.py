@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from mme.arguments import choice, number
-from mme.checkpoints.hubs import is_hub_name
 from mme.cli import output
 from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
@@ -21,6 +20,7 @@ from mme.comparison.measurement import Measurement, measure
 from mme.comparison.options import Options
 from mme.ensembles.equivalence import LINKAGES
 from mme.errors import InputError
+from mme.networks.hubs import is_hub_name
 from mme.store import Store
 from mme.weights.untrained import RULES
 
@@ -186,9 +186,11 @@ def _about_delta(found: Comparison) -> str:
     floors = {each.name: each.csd.noise_floor for each in found.measurements}
     noisiest = max(floors, key=lambda name: floors[name])
     floor = floors.pop(noisiest)
+    drawn = found.delta - floor
     words = (
         f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest} (what sampling so "
-        f"few eigenvalues adds to a variance), and {found.delta - floor:.3f} for three standard errors."
+        "few eigenvalues adds to a variance)"
+        + (f", and {drawn:.3f} for three standard errors of the draws." if drawn else ".")
     )
     if floors and floor > 2 * max(floors.values()):
         words += f" Without {noisiest} the largest noise floor would be {max(floors.values()):.3f}."

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from mme.checkpoints.formats import ENDINGS
-from mme.checkpoints.hubs import HUBS, is_hub_name, open_hub
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import checkpoints_in, open_checkpoint, search
 from mme.cli.app import complain
 from mme.errors import InputError
+from mme.networks.hubs import HUBS, is_hub_name, open_hub
 from mme.weights.stored import Checkpoint
 
 __all__ = ["Net", "Nets", "Which", "open_net", "open_nets"]
@@ -34,14 +34,12 @@ Which = Annotated[
 ]
 
 
-def open_net(name: str, *, seed: int, which: str | None = None, progress: bool = True) -> Checkpoint:
+def open_net(name: str, *, seed: int, which: str | None = None) -> Checkpoint:
     """Open one network, from a file, a folder or a hub."""
     if not name:
         raise InputError("NET is empty; give a checkpoint, a folder or a network of a hub.")
     if is_hub_name(name):
-        if which is not None:
-            raise InputError(f"--which is for files, and {name} is a network of a hub.")
-        return open_hub(name, seed=seed, progress=progress)
+        return open_hub(name, seed=seed, which=which)
     if ":" in name and not Path(name).exists():
         raise InputError(f"{name} is no file, and no network of a hub; the hubs are {', '.join(HUBS)}.")
     return open_checkpoint(Path(name), which)

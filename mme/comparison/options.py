@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mme.arguments import choice, integer, number, text, texts
+from mme.arguments import choice, integer, number, text
 from mme.ensembles.conjugate import DRAWS, validate_drawing
 from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, bin_edges
-from mme.ensembles.selection import type_names
+from mme.ensembles.selection import validate_selection
 from mme.result import Result
 
 __all__ = ["Options"]
@@ -65,10 +65,7 @@ class Options(Result):
     bandwidth: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("include", "exclude"):
-            if getattr(self, name) is not None:
-                texts(name, getattr(self, name))
-        type_names(self.types)
+        validate_selection(self.include, self.exclude, self.types)
         text("device", self.device)
         integer("rng", self.rng, 0)
         validate_drawing(**self.drawing)

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import flag, integer, texts
-from mme.checkpoints.libraries import known
-from mme.checkpoints.torchvision_hub import open_torchvision
+from mme.arguments import flag, integer, several
 from mme.comparison.measurement import difference_of, validate_options
 from mme.comparison.options import Options
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.parallel import validate_work
+from mme.networks.libraries import known
+from mme.networks.torchvision_hub import open_torchvision
 from mme.result import Result
 from mme.store import Store
 
@@ -175,14 +175,14 @@ def vision_rows(
     options = Options(dtype="float32") if options is None else validate_options(options)
     seeds, trained = integer("seeds", seeds, 1), flag("trained", trained)
     validate_work(jobs, store, progress)
-    chosen = [known("Table I", name, PAPER) for name in (PAPER if names is None else texts("names", names))]
+    chosen = PAPER if names is None else several("names", names, str, "names of networks of Table I")
+    for name in chosen:
+        known("Table I", name, PAPER)
     work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
     for name in chosen:
-        weights = [
-            open_torchvision(name, "untrained", options.rng + number, False) for number in range(seeds)
-        ]
+        weights = [open_torchvision(name, "untrained", options.rng + number) for number in range(seeds)]
         if trained:
-            weights.append(open_torchvision(name, "", 0, progress))
+            weights.append(open_torchvision(name))
         ensembles = [layer_matrix_ensemble(each, name=name, **options.selection) for each in weights]
         for each in ensembles:
             each.measured(device=options.device, **work)

@@ -59,13 +59,7 @@ def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
 
 
 def block_pairs(d: int, field: str | int | Field = "R") -> np.ndarray:
-    """Return the pair (k, l) of each basis element, in the order of `Field.lie_basis`, shape (D, 2).
-
-    Examples
-    --------
-    >>> block_pairs(2, "C").tolist()
-    [[0, 1], [0, 1], [0, 0], [1, 1]]
-    """
+    """Return the pair (k, l) of each basis element, in the order of `Field.lie_basis`, shape (D, 2)."""
     beta = field_of(field).beta
     off = np.repeat(np.stack(np.triu_indices(d, 1), axis=-1), beta, axis=0)
     diagonal = np.repeat(np.stack([np.arange(d)] * 2, axis=-1), beta - 1, axis=0)
@@ -88,9 +82,9 @@ def gram_blocks(singular_values: Any, *, depth: int, field: str | int | Field = 
     >>> gram_blocks([4.0, 1.0], depth=2, field="C")[:, 0, 0]
     array([5., 5., 8., 2.])
     """
-    depth, sigma = validate_depth(depth), _descending(measured_singular_values(singular_values))
+    depth, sigma = validate_depth(depth), measured_singular_values(singular_values)
     k, l = block_pairs(sigma.shape[-1], field).T
-    roots = sigma ** (1 / depth)
+    roots = np.sort(sigma)[..., ::-1] ** (1 / depth)
     affordable("depth", roots[..., 0].size * len(k) * (depth - 1) ** 2)
     return tridiagonal_block(roots[..., k], roots[..., l], depth - 1)
 
@@ -110,12 +104,8 @@ def log_gram_determinant(singular_values: Any, *, depth: int, field: str | int |
     >>> round(float(np.exp(log_gram_determinant([4.0, 1.0], depth=2, field="C"))), 9)  # 5 · 5 · 8 · 2
     400.0
     """
-    depth = validate_depth(depth)
-    logarithms = np.log(_descending(measured_singular_values(singular_values, positive=True))) / depth
+    depth, sigma = validate_depth(depth), measured_singular_values(singular_values, positive=True)
+    logarithms = np.log(sigma) / depth
     k, l = block_pairs(logarithms.shape[-1], field).T
     total = log_block_determinant(logarithms[..., k], logarithms[..., l], depth).sum(axis=-1)
     return total if total.ndim else float(total)
-
-
-def _descending(sigma: np.ndarray) -> np.ndarray:
-    return np.sort(sigma, axis=-1)[..., ::-1]

@@ -90,7 +90,9 @@ def metric_operator(
            [5., 2.]])
     """
     scalars, power = field_of(field), number("power", power)
-    U, sigma, V = _invertible_svd(matrix, scalars)
+    U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
+    if np.any(sigma[..., -1] == 0):
+        raise InputError("matrix must be invertible for the DLN metric, but a singular value is 0.")
     Z = _of_size(vector, "vector", U, scalars)
     with np.errstate(over="ignore"):
         factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
@@ -188,10 +190,3 @@ def _of_size(vector: Any, name: str, matrix: np.ndarray, scalars: Field) -> np.n
     Z = of_size(matrix.shape[-1], vector, name, scalars)
     common_batch(f"matrix and {name}", matrix.shape[:-2], Z.shape[:-2])
     return Z
-
-
-def _invertible_svd(matrix: Any, scalars: Field) -> Any:
-    decomposition = scalars.svd(scalars.validate(matrix, name="matrix"))
-    if np.any(decomposition.sigma[..., -1] == 0):
-        raise InputError("matrix must be invertible for the DLN metric, but a singular value is 0.")
-    return decomposition

@@ -111,14 +111,7 @@ def orbit_map_differential(
 
 
 def squared_distance(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
-    """Return |Ψ_Σ(Q) − Ψ_Σ(1)|² = Σ_p |Q_p Λ Q_{p−1}* − Λ|² with Q_0 = Q_N = 1, for frames as arrays.
-
-    Examples
-    --------
-    >>> from mme.algebra import R
-    >>> float(squared_distance(-np.ones((1, 1, 1)), np.array([2.0]), R))  # two layers, from 2 to −2 each
-    32.0
-    """
+    """Return |Ψ_Σ(Q) − Ψ_Σ(1)|² = Σ_p |Q_p Λ Q_{p−1}* − Λ|² with Q_0 = Q_N = 1, for frames as arrays."""
     one = np.broadcast_to(field.identity(len(roots)), (*frames.shape[:-3], 1, *frames.shape[-2:]))
     chain = np.concatenate([one, frames, one], axis=-3)
     scale = np.concatenate([roots] * field.side)

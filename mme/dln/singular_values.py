@@ -16,35 +16,14 @@ DEEPEST = 2**53
 
 
 def validate_depth(depth: Any) -> int:
-    """Return the depth N, an integer from 1 to 2^53.
-
-    Examples
-    --------
-    >>> validate_depth(10**12)
-    1000000000000
-    """
+    """Return the depth N, an integer from 1 to 2^53."""
     if integer("depth", depth, 1) > DEEPEST:
         raise InputError("depth must be at most 2^53, the largest exact float, but it is more.")
     return int(depth)
 
 
 def validate_singular_values(singular_values: Any, *, positive: bool = False, single: bool = False) -> Any:
-    """Return the singular values as a floating array, with their gradient where they carry one.
-
-    Parameters
-    ----------
-    singular_values : array_like or torch tensor, shape (..., d)
-        In any order.
-    positive : bool
-        Refuse zeros too.
-    single : bool
-        Refuse batches: the shape must be (d,).
-
-    Examples
-    --------
-    >>> validate_singular_values([1, 2])
-    array([1., 2.])
-    """
+    """Return the singular values, shape (..., d) or for one matrix (d,), with their gradient if any."""
     sigma = any_array("singular_values", singular_values, real=True)
     xp, shape = array_namespace(sigma), tuple(sigma.shape)
     if len(shape) < 1 or shape[-1] < 1:

@@ -28,29 +28,18 @@ SERIES = (
 
 
 def log_sinhc(u: Any) -> Any:
-    """Return h(u) = log(sinh u / u), even in u, with h(0) = 0.
-
-    Examples
-    --------
-    >>> log_sinhc(np.array([0.0, 1.0, 20.0])).round(6)
-    array([ 0.      ,  0.161439, 16.311121])
-    """
+    """Return h(u) = log(sinh u / u), even in u, with h(0) = 0."""
     xp = array_namespace(u)
     small = xp.abs(u) < SMALL
     # Each branch sees only arguments that it can take, so that neither poisons a gradient.
     near = xp.where(small, u, xp.zeros_like(u))
     far = xp.where(small, xp.ones_like(u), xp.abs(u))
-    return xp.where(small, _series(near), far + xp.log1p(-xp.exp(-2 * far)) - xp.log(2 * far))
+    series = sum(c * near ** (2 * n) for n, c in enumerate(SERIES, 1))
+    return xp.where(small, series, far + xp.log1p(-xp.exp(-2 * far)) - xp.log(2 * far))
 
 
 def log_sinhc_first(u: Any) -> np.ndarray:
-    """Return h'(u) = coth u − 1/u, the Langevin function.
-
-    Examples
-    --------
-    >>> log_sinhc_first([0.0, 0.3, 30.0]).round(6)
-    array([0.      , 0.099405, 0.966667])
-    """
+    """Return h'(u) = coth u − 1/u, the Langevin function."""
     u = np.asarray(u, dtype=np.float64)
     small = np.abs(u) < SMALL
     near, far = np.where(small, u, 0.0), np.where(small, 1.0, u)
@@ -59,24 +48,10 @@ def log_sinhc_first(u: Any) -> np.ndarray:
 
 
 def log_sinhc_second(u: Any) -> np.ndarray:
-    """Return h''(u) = 1/u² − 1/sinh² u, positive and at most 1/3.
-
-    Examples
-    --------
-    >>> log_sinhc_second([0.0, 1.0]).round(6)
-    array([0.333333, 0.275938])
-    """
+    """Return h''(u) = 1/u² − 1/sinh² u, positive and at most 1/3."""
     u = np.asarray(u, dtype=np.float64)
     small = np.abs(u) < SMALL
     near, far = np.where(small, u, 0.0), np.where(small, 1.0, np.abs(u))
     series = sum(2 * n * (2 * n - 1) * c * near ** (2 * n - 2) for n, c in enumerate(SERIES, 1))
     decay = np.exp(-2 * far)
     return np.where(small, series, (1 / far) ** 2 - 4 * decay / (1 - decay) ** 2)
-
-
-def _series(u: Any) -> Any:
-    square = u * u
-    total = SERIES[-1] * square
-    for coefficient in reversed(SERIES[:-1]):
-        total = (total + coefficient) * square
-    return total

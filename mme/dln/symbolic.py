@@ -110,17 +110,9 @@ def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int
     d = len(roots)
     affordable("depth", EXPRESSION * (depth * d**2 + scalars.real_dimension(d) ** 2))
     square = sp.diag(*[root**2 for root in roots])
-    powers = [square**p for p in range(depth)]
-    columns = []
-    for k in range(d):
-        for l in range(d):
-            unit = sp.zeros(d, d)
-            unit[k, l] = 1
-            image = sum(
-                (powers[depth - p] * unit * powers[p - 1] for p in range(1, depth + 1)), sp.zeros(d, d)
-            )
-            columns.append(list(image))
-    real = sp.Matrix(columns).T
+    # Row by row Z ↦ A Z B is the Kronecker product of A and the transpose of B.
+    terms = [sp.kronecker_product(square ** (depth - 1 - p), square**p) for p in range(depth)]
+    real = sum(terms, sp.zeros(d**2, d**2))
     return sp.Matrix(sp.kronecker_product(real, sp.eye(scalars.beta)))
 
 

@@ -8,13 +8,5 @@ from mme.evidence.check import Check, check
 from mme.evidence.record import LEVELS, MIME_TYPE, SCHEMA_VERSION, CheckFailed, Evidence, records, spoken
 
 __all__ = [
-    "LEVELS",
-    "MIME_TYPE",
-    "SCHEMA_VERSION",
-    "Check",
-    "CheckFailed",
-    "Evidence",
-    "check",
-    "records",
-    "spoken",
-]
+    "LEVELS", "MIME_TYPE", "SCHEMA_VERSION", "Check", "CheckFailed", "Evidence", "check", "records", "spoken",
+]  # fmt: skip

@@ -19,7 +19,7 @@ from mme.extras import required
 __all__ = ["enclose"]
 
 
-def enclose(left: Any, right: Any, tolerance: float, over: str) -> Verdict:
+def enclose(left: Any, right: Any, tolerance: float) -> Verdict:
     """Judge whether both sides provably differ by no more than ``tolerance``."""
     tolerance = number("tolerance", tolerance, above=0)
     first, second = list(_balls(left, "left")), list(_balls(right, "right"))
@@ -39,12 +39,12 @@ def enclose(left: Any, right: Any, tolerance: float, over: str) -> Verdict:
             return Verdict(False, f"the balls{place} do not overlap, so the two sides differ for certain")
         bound = max(bound, _upward((a - b).abs_upper()))
         radius = max(radius, _upward(a.rad()), _upward(b.rad()))
-    details: dict[str, Any] = {
+    details = {
         "largest_difference": bound,
         "largest_radius": radius,
         "tolerance": tolerance,
         "compared": len(first),
-    } | ({"over": over} if over else {})
+    }
     if bound > tolerance:
         summary = (
             f"the balls overlap, but the two sides could differ by {short(bound)}, above the tolerance "
@@ -53,7 +53,7 @@ def enclose(left: Any, right: Any, tolerance: float, over: str) -> Verdict:
         return Verdict(False, summary, details)
     more = f" in all {len(first)} entries" if len(first) > 1 else ""
     summary = f"the two sides differ by at most {short(bound)}{more} (tolerance {short(tolerance)})"
-    return Verdict(True, summary + (f", over {over}" if over else ""), details)
+    return Verdict(True, summary, details)
 
 
 def _balls(value: Any, name: str) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mme.arguments import shown, text
 from mme.errors import InputError
-from mme.evidence import certified, numeric, proved, statistical
+from mme.evidence import certified, numeric, statistical
 from mme.evidence.page import show
 from mme.evidence.record import CheckFailed, Evidence, Verdict, spoken
 
@@ -56,7 +56,9 @@ class Check:
         >>> check("proposition-5.2", "for two layers").proved((a**4 - b**4) / (a**2 - b**2), a**2 + b**2)
         <✓ Proposition 5.2 · proved · for two layers — the difference reduces to 0 for symbolic a, b>
         """
-        return self._record("proved", proved.reduce_to_zero(left, right, text("over", over)))
+        from mme.evidence.proved import reduce_to_zero  # and with it SymPy
+
+        return self._record("proved", reduce_to_zero(left, right, is_named=not text("over", over)), over)
 
     def certified(self, left: Any, right: Any, *, tolerance: float = 1e-15, over: str = "") -> Evidence:
         """Check with rigorous error bounds that both sides agree to within ``tolerance``.
@@ -85,7 +87,7 @@ class Check:
         >>> check("haar-trace", "√8 = 2√2").certified(arb(8).sqrt(), 2 * arb(2).sqrt(), tolerance=1e-14)
         <✓ Haar trace · certified · √8 = 2√2 — the two sides differ by at most ... (tolerance 1e-14)>
         """
-        return self._record("certified", certified.enclose(left, right, tolerance, text("over", over)))
+        return self._record("certified", certified.enclose(left, right, tolerance), text("over", over))
 
     def numeric(
         self,
@@ -120,7 +122,7 @@ class Check:
         >>> check("definition-5", "the cumulative CSD ends at zero").numeric([0.0, 3e-15], 0, atol=1e-12)
         <✓ Definition 5 · numeric · the cumulative CSD ends at zero — largest error 3e-15 (tolerance 1e-12)>
         """
-        return self._record("numeric", numeric.compare(computed, formula, rtol, atol, text("over", over)))
+        return self._record("numeric", numeric.compare(computed, formula, rtol, atol), text("over", over))
 
     def statistical(
         self,
@@ -166,8 +168,10 @@ class Check:
         verdict = statistical.compare(samples, expected, standard_error, tolerance, seed, sample_size)
         return self._record("statistical", verdict)
 
-    def _record(self, level: str, verdict: Verdict) -> Evidence:
-        record = Evidence(self.statement, self.claim, level, verdict.passed, verdict.summary, verdict.details)
+    def _record(self, level: str, verdict: Verdict, over: str = "") -> Evidence:
+        summary = verdict.summary + (f", over {over}" if over and verdict.passed else "")
+        details = verdict.details | ({"over": over} if over else {})
+        record = Evidence(self.statement, self.claim, level, verdict.passed, summary, details)
         if not verdict.passed:
             raise CheckFailed(record)
         return show(record)

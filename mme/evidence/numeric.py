@@ -17,7 +17,7 @@ __all__ = ["array_of_numbers", "compare", "not_finite", "short"]
 DEFAULT_RTOL = 1e-9
 
 
-def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None, over: str) -> Verdict:
+def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None) -> Verdict:
     """Judge whether ``|computed - formula| <= atol + rtol |formula|`` in every entry."""
     if rtol is None:
         rtol = DEFAULT_RTOL if atol is None else 0.0
@@ -27,9 +27,8 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None,
         return Verdict(False, f"computed has the shape {left.shape} and formula has the shape {right.shape}")
     if not left.size:
         return Verdict(False, "there is nothing to compare, because the arrays are empty")
-    for name, array in (("computed", left), ("formula", right)):
-        if wrong := not_finite(array):
-            return Verdict(False, f"{wrong} of the {array.size} entries of {name} are not finite")
+    if wrong := not_finite(computed=left, formula=right):
+        return Verdict(False, wrong)
 
     error = _floats(np.abs(left - right))
     size = np.broadcast_to(_floats(np.abs(right)), error.shape)
@@ -49,21 +48,20 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None,
         "atol": atol,
         "compared": left.size,
         "shape": list(left.shape),
-    } | ({"over": over} if over else {})
+    }
     return Verdict(passed, _summary(passed, details, tuple(map(int, worst))), details)
 
 
 def _summary(passed: bool, details: dict[str, Any], worst: tuple[int, ...]) -> str:
     measure = "relative error" if details["measure"] == "relative" else "error"
     largest, tolerance = short(details["largest_error"]), short(details["tolerance"])
-    over = f", over {details['over']}" if details.get("over") else ""
     if not passed:
         place = f" at entry {worst}" if worst else ""
         return f"the {measure}{place} is {largest}, above the tolerance {tolerance}"
     if details["tolerance"] == 0:
         count = details["compared"]
-        return f"exactly equal{f' in all {count} entries' if count > 1 else ''}{over}"
-    return f"{'largest ' if details['compared'] > 1 else ''}{measure} {largest} (tolerance {tolerance}){over}"
+        return f"exactly equal{f' in all {count} entries' if count > 1 else ''}"
+    return f"{'largest ' if details['compared'] > 1 else ''}{measure} {largest} (tolerance {tolerance})"
 
 
 def array_of_numbers(value: Any, name: str) -> NDArray[Any]:
@@ -92,9 +90,13 @@ def _floats(array: Any) -> NDArray[np.float64]:
         return np.reshape(values, np.shape(array))
 
 
-def not_finite(array: NDArray[Any]) -> int:
-    """Count the entries that are infinite or not a number."""
-    return 0 if array.dtype == object else int(np.count_nonzero(~np.isfinite(array)))
+def not_finite(**arrays: NDArray[Any]) -> str:
+    """Say in a clause which of the arrays has entries that are infinite or not a number, if any."""
+    for name, array in arrays.items():
+        wrong = 0 if array.dtype == object else np.count_nonzero(~np.isfinite(array))
+        if wrong:
+            return f"{wrong} of the {array.size} entries of {name} are not finite"
+    return ""
 
 
 def short(value: float) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from html import escape
 from typing import Any
 
-from mme.evidence.record import MIME_TYPE, Evidence, spoken
+from mme.evidence.record import FIELDS, MIME_TYPE, Evidence, spoken
 
 __all__ = ["ShownEvidence", "html", "show"]
 
@@ -16,14 +16,7 @@ _shown: Counter[str] = Counter()  # how often a statement was checked, so that e
 
 
 def html(record: Evidence) -> str:
-    """Return the line as HTML, with classes to style it by.
-
-    Examples
-    --------
-    >>> record = Evidence("lemma-5.1", "1 < 2", "proved", True, "so it is", anchor="check-lemma-5-1-1")
-    >>> print(html(record))  # doctest: +ELLIPSIS
-    <p class="mme-evidence mme-evidence--proved" id="check-lemma-5-1-1"><span ...
-    """
+    """Return the line as HTML, with classes to style it by."""
     claim = f' · <span class="mme-evidence__claim">{escape(record.claim)}</span>' if record.claim else ""
     anchor = f' id="{escape(record.anchor)}"' if record.anchor else ""
     return (
@@ -56,7 +49,7 @@ def show(record: Evidence) -> Evidence:
         return record
     _shown[record.statement] += 1
     anchor = f"check-{record.statement}-{_shown[record.statement]}".replace(".", "-")
-    fields = {name: getattr(record, name) for name in Evidence.__dataclass_fields__} | {"anchor": anchor}
+    fields = {name: getattr(record, name) for name in FIELDS} | {"anchor": anchor}
     shown = ShownEvidence(**fields, cell=shell.execution_count)
     line = {"text/plain": str(shown), "text/html": html(shown)}
     shell.display_pub.publish(line | {MIME_TYPE: shown.to_dict()})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import sympy
 from numpy.typing import NDArray
 
 from mme.arguments import plain_array, shown
@@ -14,11 +15,21 @@ from mme.evidence.record import Verdict
 
 __all__ = ["reduce_to_zero"]
 
+# From cheap to dear. Each is an identity of SymPy's; none of them evaluates numerically.
+STEPS: dict[str, Callable[[Any], Any]] = {
+    "subtraction": lambda e: e,
+    "expand": sympy.expand,
+    "cancel": lambda e: sympy.cancel(sympy.together(e)),
+    "doit, simplify": lambda e: sympy.simplify(e.doit()),
+    "powers": lambda e: sympy.simplify(sympy.expand(sympy.powdenest(sympy.powsimp(sympy.expand(e))))),
+    "exponentials": lambda e: sympy.simplify(sympy.expand(e.rewrite(sympy.exp))),
+    "gamma functions": lambda e: sympy.gammasimp(e.rewrite(sympy.gamma)),
+    "radicals": lambda e: sympy.simplify(sympy.sqrtdenest(sympy.radsimp(e))),
+}
 
-def reduce_to_zero(left: Any, right: Any, over: str) -> Verdict:
-    """Judge whether every entry of ``left - right`` reduces to the expression 0."""
-    import sympy
 
+def reduce_to_zero(left: Any, right: Any, is_named: bool) -> Verdict:
+    """Judge whether every entry of ``left - right`` reduces to 0, and name its symbols if asked."""
     if isinstance(left, sympy.Eq) and isinstance(right, int) and right == 0:
         left, right = left.args  # they may be matrices, which are compared entry by entry
     first, second = _expressions(left, "left"), _expressions(right, "right")
@@ -29,39 +40,33 @@ def reduce_to_zero(left: Any, right: Any, over: str) -> Verdict:
 
     sides = [*first.flat, *second.flat]
     symbols = sorted({str(symbol) for side in sides for symbol in side.free_symbols})
-    differences = _differences(first, np.broadcast_to(second, first.shape))
+    second = np.broadcast_to(second, first.shape)
     reductions: set[str] = set()
-    for index, entry in np.ndenumerate(differences):
-        name, rest = _reduce(entry)
+    for index, entry in np.ndenumerate(first):
+        name, rest = _reduce(_difference(entry, second[index]))
         if rest != 0:
             place = f" at entry {tuple(map(int, index))}" if index else ""
             return Verdict(False, f"the difference{place} {_why(rest)}", {"symbols": symbols})
         reductions.add(name)
-    details = {"entries": differences.size, "symbols": symbols, "reductions": sorted(reductions)}
-    details |= {"over": over} if over else {}
-    return Verdict(True, _summary(details), details)
+    details = {"entries": first.size, "symbols": symbols, "reductions": sorted(reductions)}
+    what = "the difference reduces to 0" if first.size == 1 else f"all {first.size} differences reduce to 0"
+    named = f"symbolic {', '.join(symbols)}" if len(symbols) <= 6 else f"{len(symbols)} symbols"
+    if is_named:
+        what += f" for {named}" if symbols else " in exact arithmetic"
+    return Verdict(True, what, details)
 
 
-def _differences(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    import sympy
-
-    result = np.empty(left.shape, dtype=object)
-    for index, entry in np.ndenumerate(left):
-        other = right[index]
-        if isinstance(entry, sympy.Eq) or entry in (sympy.true, sympy.false):
-            if other != 0:
-                raise InputError("right must be left out when left holds equalities, which have two sides.")
-            # SymPy itself turns an equality into true or false when its sides are plainly alike or not.
-            decided = sympy.Integer(entry == sympy.false)
-            result[index] = entry.lhs - entry.rhs if isinstance(entry, sympy.Eq) else decided
-        else:
-            result[index] = entry - other
-    return result
+def _difference(left: Any, right: Any) -> Any:
+    """The expression that must be 0; an equality has both sides in it."""
+    if not isinstance(left, sympy.Eq) and left not in (sympy.true, sympy.false):
+        return left - right
+    if right != 0:
+        raise InputError("right must be left out when left holds equalities, which have two sides.")
+    # SymPy itself turns an equality into true or false when its sides are plainly alike or not.
+    return left.lhs - left.rhs if isinstance(left, sympy.Eq) else sympy.Integer(left == sympy.false)
 
 
 def _expressions(value: Any, name: str) -> NDArray[Any]:
-    import sympy
-
     try:
         array = np.array(plain_array(name, value) if hasattr(value, "detach") else value, dtype=object)
         entries = np.empty(array.shape, dtype=object)
@@ -81,25 +86,9 @@ def _expressions(value: Any, name: str) -> NDArray[Any]:
     return entries
 
 
-def _steps() -> Iterator[tuple[str, Callable[[Any], Any]]]:
-    # From cheap to dear. Each is an identity of SymPy's; none of them evaluates numerically.
-    import sympy
-
-    yield "subtraction", lambda e: e
-    yield "expand", sympy.expand
-    yield "cancel", lambda e: sympy.cancel(sympy.together(e))
-    yield "doit, simplify", lambda e: sympy.simplify(e.doit())
-    yield "powers", lambda e: sympy.simplify(sympy.expand(sympy.powdenest(sympy.powsimp(sympy.expand(e)))))
-    yield "exponentials", lambda e: sympy.simplify(sympy.expand(e.rewrite(sympy.exp)))
-    yield "gamma functions", lambda e: sympy.gammasimp(e.rewrite(sympy.gamma))
-    yield "radicals", lambda e: sympy.simplify(sympy.sqrtdenest(sympy.radsimp(e)))
-
-
 def _reduce(entry: Any) -> tuple[str, Any]:
-    import sympy
-
     shortest = entry
-    for name, step in _steps():
+    for name, step in STEPS.items():
         try:
             reduced = step(entry)
         except (AttributeError, NotImplementedError, TypeError, ValueError, sympy.PolynomialError):
@@ -123,8 +112,6 @@ def _why(rest: Any) -> str:
 
 def _counterexample(rest: Any) -> tuple[str, complex | None]:
     """Look for a point where the rest is plainly not zero, to tell a false claim from an unproved one."""
-    import sympy
-
     values: dict[Any, Any] = {}
     for place, symbol in enumerate(sorted(rest.free_symbols, key=str)):
         guess = sympy.Integer(place + 2) if symbol.is_integer else sympy.Rational(2 * place + 3, 7)
@@ -137,14 +124,3 @@ def _counterexample(rest: Any) -> tuple[str, complex | None]:
         return "", None
     point = ", ".join(f"{symbol} = {guess}" for symbol, guess in values.items())
     return point, value if value.imag else value.real
-
-
-def _summary(details: dict[str, Any]) -> str:
-    symbols, entries = details["symbols"], details["entries"]
-    what = "the difference reduces to 0" if entries == 1 else f"all {entries} differences reduce to 0"
-    if details.get("over"):
-        return f"{what}, over {details['over']}"
-    if not symbols:
-        return f"{what} in exact arithmetic"
-    named = f"symbolic {', '.join(symbols)}" if len(symbols) <= 6 else f"{len(symbols)} symbols"
-    return f"{what} for {named}"

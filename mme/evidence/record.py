@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mme.arguments import choice, shown, text
+from mme.arguments import choice, of_type, shown, text
 from mme.errors import InputError
 from mme.result import plain
 
@@ -75,16 +75,10 @@ class Evidence:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as JSON knows them, and the ``version`` of this layout."""
-        return {
-            "version": SCHEMA_VERSION,
-            "statement": self.statement,
-            "claim": self.claim,
-            "level": self.level,
-            "passed": self.passed,
-            "summary": self.summary,
-            "details": _finite(plain(dict(self.details))),
-            "anchor": self.anchor,
-        }
+        entry = {"version": SCHEMA_VERSION} | {name: getattr(self, name) for name in FIELDS}
+        # JSON has no infinity and no NaN; browsers refuse a file that writes them.
+        details = json.dumps(plain(dict(self.details)))
+        return entry | {"details": json.loads(details, parse_constant=lambda name: str(float(name)))}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:
@@ -93,11 +87,14 @@ class Evidence:
         if version != SCHEMA_VERSION:
             raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {shown(version)}.")
         try:
-            record = cls(**{name: entry[name] for name in cls.__dataclass_fields__})
+            record = cls(**{name: entry[name] for name in FIELDS})
         except KeyError as missing:
             raise InputError(f"entry must have the field {missing}, which this record lacks.") from None
         choice("level", record.level, LEVELS)
         return record
+
+
+FIELDS = tuple(Evidence.__dataclass_fields__)
 
 
 class CheckFailed(AssertionError):
@@ -110,9 +107,7 @@ class CheckFailed(AssertionError):
     """
 
     def __init__(self, record: Evidence) -> None:
-        if not isinstance(record, Evidence):
-            raise InputError(f"record must be an Evidence, but it is {shown(record)}.")
-        self.record = record
+        self.record = of_type("record", record, Evidence, "an Evidence")
         claim = f"the claim '{record.claim}'" if record.claim else "the claim"
         name = spoken(record.statement)
         super().__init__(f"{name}: {claim} does not hold ({record.level}): {record.summary}.")
@@ -154,14 +149,3 @@ def records(notebook: Mapping[str, Any]) -> Iterator[Evidence]:
             entry = output.get("data", {}).get(MIME_TYPE)
             if entry is not None:
                 yield Evidence.from_dict(entry)
-
-
-def _finite(value: Any) -> Any:
-    # JSON has no infinity and no NaN; browsers refuse a file that writes them.
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

@@ -33,9 +33,8 @@ def compare(
     if sample_size is not None:
         sample_size = integer("sample_size", sample_size, FEWEST_SAMPLES)
     values, target = array_of_numbers(samples, "samples"), array_of_numbers(expected, "expected")
-    for name, array in (("samples", values), ("expected", target)):
-        if wrong := not_finite(array):
-            return Verdict(False, f"{wrong} of the {array.size} entries of {name} are not finite")
+    if wrong := not_finite(samples=values, expected=target):
+        return Verdict(False, wrong)
     shape = values.shape[1:] if standard_error is None else values.shape
     if target.ndim and target.shape != shape:
         return Verdict(False, f"the estimate has the shape {shape} and expected has the shape {target.shape}")

@@ -5,13 +5,13 @@
 same shapes as they were before training. torch is imported when a name that needs it is first used.
 """
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from mme.lazy import lazy_names
 from mme.weights.untrained import untrained_control
 
 if TYPE_CHECKING:
-    from mme.networks._torchvision import import_torchvision
+    from mme.networks._torch import import_torchvision
     from mme.networks.architectures import ARCHITECTURES, Architecture
     from mme.networks.digits import TrainedNetwork, digits_family, train
     from mme.networks.efficientnet import available_pretrained, efficientnet_lite
@@ -22,19 +22,15 @@ __all__ = [
     "digits_family", "digits_images", "efficientnet_lite", "import_torchvision", "train", "untrained_control",
 ]  # fmt: skip
 
-_HOME = {
-    "import_torchvision": "_torchvision",
-    "ARCHITECTURES": "architectures",
-    "Architecture": "architectures",
-    "TrainedNetwork": "digits",
-    "digits_family": "digits",
-    "train": "digits",
-    "available_pretrained": "efficientnet",
-    "efficientnet_lite": "efficientnet",
-    "Digits": "training",
-    "Recipe": "training",
-    "accuracy": "training",
-    "digits_images": "training",
-}
 
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in ("training", "architectures", "digits", "efficientnet", "_torch"):
+            module = import_module(f"{__name__}.{home}")
+            if name in module.__all__:
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

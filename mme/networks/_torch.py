@@ -1,5 +1,11 @@
-"""The place where `mme.networks` imports torch, so that its absence is explained once."""
+"""The place where `mme.networks` imports torch and torchvision, so that their absence is explained once."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mme.extras import required
@@ -11,4 +17,49 @@ else:
     torch = required("torch", "networks", "mme.networks")
     nn = torch.nn
 
-__all__ = ["nn", "torch"]
+__all__ = ["import_torchvision", "nn", "torch"]
+
+FAULT = "operator torchvision::nms does not exist"
+SCHEMAS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+declared: list[torch.library.Library] = []  # a declaration lasts as long as the object that made it
+
+
+def import_torchvision() -> ModuleType:
+    """Import torchvision, also where its compiled operators do not fit the torch that is installed.
+
+    With a torch for the CPU alone and torchvision's wheel for CUDA, `import torchvision` ends in
+    ``RuntimeError: operator torchvision::nms does not exist``, for it describes two operators that its
+    compiled part should have declared. Declaring them here lets the import go through. Models, transforms,
+    data sets and state dicts work; the operators themselves still raise torchvision's own error when called.
+
+    Returns
+    -------
+    module
+        `torchvision`. Later import statements find it too.
+
+    Raises
+    ------
+    MissingExtra
+        If torchvision is not installed.
+
+    Examples
+    --------
+    >>> import_torchvision().models.resnet18().conv1.weight.shape
+    torch.Size([64, 3, 7, 7])
+    """
+    imported: Callable[[], ModuleType] = partial(required, "torchvision", "networks", "mme.networks")
+    try:
+        return imported()
+    except RuntimeError as error:
+        if FAULT not in str(error):
+            raise
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    for schema in SCHEMAS:
+        library.define(schema)  # type: ignore[no-untyped-call]
+    declared.append(library)
+    return imported()

@@ -1,5 +1,6 @@
 """Trained networks on disk: each is made by one process, and read afterwards by any number of them."""
 
+import ast
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,18 @@ DECISIVE = ("architectures.py", "training.py")  # the modules that decide what t
 
 
 def source_key(*more: str) -> str:
-    """Return a key of the sources that decide the weights, of torch's version, and of whatever else does."""
-    folder = Path(__file__).parent
-    return key_of(*((folder / name).read_bytes() for name in DECISIVE), str(torch.__version__), *more)
+    """Return a key of the code that decides the weights, of torch's version, and of whatever else does."""
+    code = [_syntax(Path(__file__).with_name(name)) for name in DECISIVE]
+    return key_of(*code, str(torch.__version__), *more)
+
+
+def _syntax(path: Path) -> str:
+    """The code of a module, without comments and docstrings, which decide no weights."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 def load_or_make(
@@ -30,8 +40,7 @@ def load_or_make(
     Where nothing can be written, nothing is kept.
     """
     store = Store("networks")
-    kept = _read(store, key)
-    if kept is not None:
+    if (kept := _read(store, key)) is not None:
         return kept
     lock = FileLock(store.folder / f"{name}.lock", timeout=-1 if wait else 0)
     try:

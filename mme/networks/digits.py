@@ -1,25 +1,16 @@
 """The depth family: small networks trained on handwritten digits, each beside its own initial weights."""
 
-import time
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from mme.arguments import choice, shown
-from mme.errors import InputError
+from mme.arguments import choice, of_type
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import ARCHITECTURES, Architecture
 from mme.networks.cache import load_or_make, source_key
-from mme.networks.training import (
-    NORMALISED,
-    PLAIN,
-    Recipe,
-    accuracy,
-    checked,
-    own_settings,
-    state_of,
-    trained_from,
-)
+from mme.networks.training import NORMALISED, PLAIN, Recipe, accuracy, checked, own_settings, trained_from
 from mme.progress import tracked
 from mme.result import Result
 
@@ -42,32 +33,19 @@ class TrainedNetwork(Result):
         The state dict before the first step: the network's own untrained control.
     train_accuracy, test_accuracy : float
         Share of the digits that it tells right, from 0 to 1.
-    seconds : float
-        How long the training took when it was done. It differs from run to run, so `to_dict` leaves it out.
     """
 
     architecture: Architecture
     seed: int
-    trained: dict[str, torch.Tensor] = field(repr=False)
-    untrained: dict[str, torch.Tensor] = field(repr=False)
+    trained: dict[str, torch.Tensor]
+    untrained: dict[str, torch.Tensor]
     train_accuracy: float
     test_accuracy: float
-    seconds: float
 
     @property
     def name(self) -> str:
         """The architecture's name."""
         return self.architecture.name
-
-    @property
-    def family(self) -> str:
-        """VGG, ResNet or DenseNet."""
-        return self.architecture.family
-
-    @property
-    def depth(self) -> int:
-        """Number of convolutions and linear layers on the longest path."""
-        return self.architecture.depth
 
     @property
     def parameters(self) -> int:
@@ -82,12 +60,12 @@ class TrainedNetwork(Result):
         return model.eval()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what can be told in a line of a table: everything but the weights and the seconds."""
+        """Return what can be told in a line of a table: everything but the weights."""
         return {
             "name": self.name,
-            "family": self.family,
+            "family": self.architecture.family,
             "variant": self.architecture.variant,
-            "depth": self.depth,
+            "depth": self.architecture.depth,
             "parameters": self.parameters,
             "seed": self.seed,
             "train_accuracy": self.train_accuracy,
@@ -134,14 +112,12 @@ def digits_family(
     Examples
     --------
     >>> family = digits_family(["vgg5"], recipe=Recipe(epochs=1), cache=False)
-    >>> family["vgg5"].depth
+    >>> family["vgg5"].architecture.depth
     5
     """
-    if isinstance(names, str):
-        names = [names]
-    if names is not None and not isinstance(names, Iterable):
-        raise InputError(f"names must be names of architectures, but it is {shown(names)}.")
-    chosen = list(dict.fromkeys(ARCHITECTURES if names is None else map(_known, names)))
+    listed = ARCHITECTURES if names is None else [names] if isinstance(names, str) else names
+    listed = of_type("names", listed, Iterable, "names of architectures")
+    chosen = list(dict.fromkeys(choice("name", name, ARCHITECTURES) for name in listed))
     networks = _networks(chosen, seed, recipe, cache)
     found = {each.name: each for each in tracked(networks, "training on digits", total=len(chosen))}
     return {name: found[name] for name in chosen}
@@ -167,12 +143,8 @@ def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool
     >>> network.name, network.seed, network.parameters
     ('vgg5', 3, 103210)
     """
-    (network,) = _networks([_known(name)], seed, recipe, cache)
+    (network,) = _networks([choice("name", name, ARCHITECTURES)], seed, recipe, cache)
     return network
-
-
-def _known(name: Any) -> str:
-    return choice("name", name, ARCHITECTURES)
 
 
 def _networks(
@@ -183,8 +155,7 @@ def _networks(
     left = list(names)
     for wait in (False, True):
         for name in list(left):
-            network = _load_or_train(ARCHITECTURES[name], seed, recipe, cache, wait)
-            if network is not None:
+            if (network := _load_or_train(ARCHITECTURES[name], seed, recipe, cache, wait)) is not None:
                 left.remove(name)
                 yield network
 
@@ -197,14 +168,12 @@ def _load_or_train(
         recipe = NORMALISED if chosen.batch_norm else PLAIN
 
     def make() -> dict[str, Any]:
-        start = time.perf_counter()
         model, untrained = trained_from(chosen.build, recipe, seed)
         return {
-            "trained": state_of(model),
+            "trained": dict(model.state_dict()),
             "untrained": untrained,
             "train_accuracy": accuracy(model, "train"),
             "test_accuracy": accuracy(model, "test"),
-            "seconds": time.perf_counter() - start,
         }
 
     key = source_key(chosen.name, str(seed), repr(recipe))

@@ -1,5 +1,7 @@
 """Scikit-learn's handwritten digits, the recipe that networks are trained by, and their accuracy."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,14 +9,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from mme.arguments import choice, integer, number, shown
+from mme.arguments import choice, integer, number, of_type
 from mme.errors import InputError
 from mme.extras import required
 from mme.networks._torch import nn, torch
 
 __all__ = [
     "NORMALISED", "PLAIN", "Digits", "Recipe", "accuracy", "checked", "checked_module", "correct_answers",
-    "digits_images", "fit", "own_settings", "state_of", "trained_from",
+    "digits_images", "fit", "own_settings", "trained_from",
 ]  # fmt: skip
 
 TRAIN_IMAGES, TEST_IMAGES = 1347, 450
@@ -114,16 +116,12 @@ PLAIN = Recipe(epochs=12, learning_rate=0.03, batch_size=32)
 
 def checked_module(model: nn.Module) -> nn.Module:
     """Return the model if it is one."""
-    if not isinstance(model, nn.Module):
-        raise InputError(f"model must be a torch.nn.Module, but it is {shown(model)}.")
-    return model
+    return of_type("model", model, nn.Module, "a torch.nn.Module")
 
 
 def checked(recipe: Recipe, seed: int) -> tuple[Recipe, int]:
     """Return both if they can be used."""
-    if not isinstance(recipe, Recipe):
-        raise InputError(f"recipe must be a Recipe, but it is {shown(recipe)}.")
-    return recipe, integer("seed", seed, 0, LARGEST_SEED)
+    return of_type("recipe", recipe, Recipe, "a Recipe"), integer("seed", seed, 0, LARGEST_SEED)
 
 
 def trained_from(
@@ -133,27 +131,15 @@ def trained_from(
     with own_settings():
         torch.manual_seed(seed)
         model = build()
-    untrained = state_of(model)
+    untrained = {name: values.clone() for name, values in model.state_dict().items()}  # later steps change it
     fit(model, recipe, seed)
     return model, untrained
-
-
-def state_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of the state dict, which later steps do not change."""
-    return {name: values.clone() for name, values in model.state_dict().items()}
 
 
 def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
     """Train a network in place, on one thread, so that the number of cores does not change the result.
 
     It ends in evaluation mode. The seed is that of the order of the images.
-
-    Examples
-    --------
-    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    >>> fit(model, Recipe(epochs=2), seed=0)
-    >>> accuracy(model) > 0.8
-    True
     """
     recipe, seed = checked(recipe, seed)
     digits = digits_images()
@@ -166,19 +152,10 @@ def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
     batches = len(labels) // recipe.batch_size
     with own_settings():
         generator = torch.Generator().manual_seed(seed)
-        optimiser = torch.optim.SGD(
-            model.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=True,
-            weight_decay=recipe.weight_decay,
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser,
-            max_lr=recipe.learning_rate,
-            total_steps=recipe.epochs * batches,
-            cycle_momentum=False,
-        )
+        rate, steps = recipe.learning_rate, recipe.epochs * batches
+        momentum, decay = recipe.momentum, recipe.weight_decay
+        optimiser = torch.optim.SGD(model.parameters(), rate, momentum, nesterov=True, weight_decay=decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, cycle_momentum=False)
         model.train()
         for _ in range(recipe.epochs):
             order = torch.randperm(len(labels), generator=generator)
@@ -224,11 +201,8 @@ def accuracy(model: nn.Module, part: str = "test") -> float:
 
 def correct_answers(model: nn.Module, part: str = "test") -> np.ndarray:
     """Which of the digits a network tells right, as `accuracy` counts them: an array of bool."""
-    choice("part", part, ("test", "train"))
-    digits = digits_images()
-    if part == "test":
-        return _answers(model, digits.test_images, digits.test_labels)
-    return _answers(model, digits.train_images, digits.train_labels)
+    part, digits = choice("part", part, ("test", "train")), digits_images()
+    return _answers(model, getattr(digits, f"{part}_images"), getattr(digits, f"{part}_labels"))
 
 
 def _answers(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> np.ndarray:

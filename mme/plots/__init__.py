@@ -6,14 +6,6 @@ from mme.plots.differences import csd, cumulative_differences, fluctuations
 from mme.plots.style import PALETTE, figure, styled
 
 __all__ = [
-    "PALETTE",
-    "comparison",
-    "csd",
-    "cumulative_differences",
-    "densities",
-    "equivalence_classes",
-    "figure",
-    "fluctuations",
-    "network_density",
-    "styled",
-]
+    "PALETTE", "comparison", "csd", "cumulative_differences", "densities", "equivalence_classes", "figure",
+    "fluctuations", "network_density", "styled",
+]  # fmt: skip

@@ -9,11 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.cluster import hierarchy
 
-from mme.arguments import number
-from mme.ensembles.difference import CircularSpectralDifference
+from mme.arguments import flag, number, of_type
 from mme.ensembles.equivalence import EquivalenceClasses
 from mme.errors import InputError
-from mme.plots.records import FLAG, binned, of_type, record, several
+from mme.plots.records import differences, record, several
 from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, styled
 
 __all__ = ["comparison", "equivalence_classes"]
@@ -94,7 +93,7 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False) -> Axes:
     """
     for each in several("found", found):
         of_type("found", each, EquivalenceClasses, "an EquivalenceClasses")
-    of_type("log", log, *FLAG)
+    log = flag("log", log)
     (names, *others) = ([name for members in each.classes for name in members] for each in found)
     if any(each != names for each in others) or not all(set(names) <= set(each.variances) for each in found):
         raise InputError("found must be classes of the same networks in the same order, but they are not.")
@@ -127,8 +126,7 @@ def _measured(found: Any) -> list[Any]:
     for place, each in enumerate(measured):
         where = f"found.measurements[{place}]"
         record(where, each, "name", "csd", "control")
-        for csd in (each.csd, *([] if each.control is None else [each.control])):
-            binned(where, csd, CircularSpectralDifference, "differences", (2,))
+        differences(where, each.csd, optional=each.control)
     return measured
 
 

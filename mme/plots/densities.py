@@ -8,9 +8,9 @@ from itertools import cycle
 import numpy as np
 from matplotlib.axes import Axes
 
-from mme.arguments import number
+from mme.arguments import flag, number, of_type
 from mme.ensembles.density import SpectralDensity
-from mme.plots.records import FLAG, binned, of_type, pair, several
+from mme.plots.records import binned, pair, several
 from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, figure, label, styled
 
 __all__ = ["densities", "network_density"]
@@ -47,7 +47,7 @@ def densities(
     """
     of_type("densities", densities, Mapping, "a mapping of names to SpectralDensity")
     several("densities", densities)
-    of_type("log", log, *FLAG)
+    log = flag("log", log)
     for name, rho in densities.items():
         binned(f"densities[{name!r}]", rho, SpectralDensity, "density", (1, 2))
     ends = None

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from mme.arguments import number
+from mme.arguments import flag, number, of_type
 from mme.ensembles.difference import CircularSpectralDifference
-from mme.plots.records import FLAG, binned, of_type, record, several
+from mme.plots.records import differences, record, several
 from mme.plots.style import BLUE, COLOURS, GREY, figure, label, styled
 
 __all__ = ["csd", "cumulative_differences", "fluctuations"]
@@ -41,7 +41,7 @@ def csd(difference: CircularSpectralDifference, *, until: float | None = None, l
     >>> from mme.ensembles import circular_spectral_difference
     >>> drawn = csd(circular_spectral_difference({"fc": np.eye(40)}, "sampled", rng=1, bins=100))
     """
-    binned("difference", difference, CircularSpectralDifference, "differences", (2,))
+    differences("difference", difference)
     edges = difference.edges
     linear = number("linear", linear, above=0)
     end = None if until is None else number("until", until, above=edges[0])
@@ -86,8 +86,7 @@ def cumulative_differences(
     >>> before, after = (circular_spectral_difference({"fc": scale * np.eye(40)}) for scale in (1, 2))
     >>> drawn = cumulative_differences([SimpleNamespace(name="mine", untrained=[before], trained=after)])
     """
-    networks = _networks(rows)
-    of_type("controls", controls, *FLAG)
+    networks, controls = _networks(rows), flag("controls", controls)
     end = None if until is None else number("until", until, above=0)
     ax = figure(ax, size=(7.0, 3.4))
     ax.axhline(0, color=GREY, linewidth=0.6)
@@ -155,9 +154,7 @@ def _networks(rows: Iterable[Any]) -> list[Any]:
         record(where, row, "name", "untrained", "trained")
         of_type(f"{where}.name", row.name, str, "a string")
         of_type(f"{where}.untrained", row.untrained, (tuple, list), "a list of differences")
-        several(f"{where}.untrained", row.untrained)
-        for csd in (*row.untrained, *([] if row.trained is None else [row.trained])):
-            binned(where, csd, CircularSpectralDifference, "differences", (2,))
+        differences(where, *several(f"{where}.untrained", row.untrained), optional=row.trained)
     return networks
 
 

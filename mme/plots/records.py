@@ -7,18 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import shown
+from mme.arguments import of_type, shown
+from mme.ensembles.difference import CircularSpectralDifference
 from mme.errors import InputError
 
-__all__ = ["FLAG", "binned", "of_type", "pair", "record", "several"]
-
-FLAG = ((bool, np.bool_), "True or False")
-
-
-def of_type(name: str, value: Any, kind: type | tuple[type, ...], right: str) -> None:
-    """Refuse a value of another type."""
-    if not isinstance(value, kind):
-        raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
+__all__ = ["binned", "differences", "pair", "record", "several"]
 
 
 def record(name: str, value: Any, *fields: str) -> None:
@@ -49,3 +42,9 @@ def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...])
     shape, bins = np.shape(getattr(value, field)), len(value.edges) - 1
     if len(shape) not in axes or shape[-1] != bins:
         raise InputError(f"{name} must have one value for each of its {bins} bins, but its shape is {shape}.")
+
+
+def differences(name: str, *values: Any, optional: Any = None) -> None:
+    """Refuse what is no spectral difference with one value for each draw and bin."""
+    for value in values if optional is None else (*values, optional):
+        binned(name, value, CircularSpectralDifference, "differences", (2,))

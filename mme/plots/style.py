@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
-from mme.arguments import integer, number, shown
+from mme.arguments import integer, number, of_type, shown
 from mme.errors import InputError
-from mme.plots.records import of_type, pair
+from mme.plots.records import pair
 
 __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "styled"]
 
@@ -29,27 +29,19 @@ LARGEST = 400.0  # inches; matplotlib draws no more than 65536 pixels
 LONGEST = 26  # characters of a network's name
 P = ParamSpec("P")
 
-STYLE: Any = {
+DRAWN = ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color", "text.color",
+         "legend.labelcolor", "grid.color")  # fmt: skip
+CLEAR = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+STYLE: Any = dict.fromkeys(DRAWN, GREY) | dict.fromkeys(CLEAR, "none") | {
     "figure.figsize": (7.0, 3.4),
     "figure.dpi": 110,
     "savefig.dpi": 160,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
     "savefig.bbox": "tight",
     "axes.prop_cycle": cycler(color=PALETTE),
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": GREY,
-    "axes.titlecolor": GREY,
     "axes.titlesize": "medium",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "text.color": GREY,
     "legend.frameon": False,
-    "legend.labelcolor": GREY,
-    "grid.color": GREY,
     "grid.alpha": 0.25,
     "lines.linewidth": 1.6,
     "font.size": 11.0,

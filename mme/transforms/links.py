@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +15,17 @@ from mme.networks.architectures import VGG
 from mme.networks.training import checked_module
 from mme.weights.parts import refuse_parts
 
-__all__ = ["Link", "WeightLayer", "hidden_links", "normalised_layers", "sequences"]
-
-WEIGHT_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-# f(c x) = c f(x) for c > 0, unit by unit
-HOMOGENEOUS = (
-    nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d,
-    nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d,
-)  # fmt: skip
-# unit by unit only
-CURVED = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.ReLU6, nn.Hardswish)
+__all__ = ["Link", "WeightLayer", "copied", "hidden_links", "normalised_layers"]
 
 WeightLayer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+# f(c x) = c f(x) for c > 0, unit by unit
+HOMOGENEOUS = (
+    nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d,
+    nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten,
+)  # fmt: skip
+# unit by unit only
+CURVED = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.ReLU6, nn.Hardswish)
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,12 @@ class Link:
     @property
     def norms(self) -> tuple[Norm, ...]:
         """The batch normalisations among what stands between."""
-        return tuple(layer for layer in self.between if isinstance(layer, NORMS))
+        return tuple(layer for layer in self.between if isinstance(layer, Norm))
 
     @property
     def is_homogeneous(self) -> bool:
         """Whether the units may be multiplied by a positive number before what stands between, or after."""
-        return all(isinstance(layer, (*HOMOGENEOUS, nn.Flatten)) for layer in self.between)
+        return all(isinstance(layer, HOMOGENEOUS) for layer in self.between)
 
     def take(self, units: torch.Tensor) -> None:
         """Keep these hidden units, in this order, with everything that belongs to them."""
@@ -76,19 +74,10 @@ def _resize(layer: WeightLayer, side: str, size: int) -> None:
     setattr(layer, f"{side}_{'features' if isinstance(layer, nn.Linear) else 'channels'}", size)
 
 
-def sequences(model: nn.Module) -> Iterator[list[nn.Module]]:
-    """Yield the layers of each chain in a network, in the order in which they are applied.
-
-    A chain is an `nn.Sequential`, with those inside it unrolled. The VGG networks of `mme.networks` flatten
-    an image of one pixel at the end of their chain, and their classifier follows it.
-    """
-    chains = [layer for layer in model.modules() if _is_chain(layer)]
-    inner = {id(child) for chain in chains for child in chain.children()}
-    ends = {id(layer.features): layer.classifier for layer in model.modules() if isinstance(layer, VGG)}
-    for chain in chains:
-        if id(chain) not in inner:
-            layers = list(_unrolled(chain))
-            yield [*layers, nn.Flatten(), ends[id(chain)]] if id(chain) in ends else layers
+def copied(model: nn.Module) -> nn.Module:
+    """Return a copy of a network, if it is one whose weights are no results of other tensors."""
+    refuse_parts("model", checked_module(model).state_dict())
+    return copy.deepcopy(model)
 
 
 def hidden_links(model: nn.Module) -> list[Link]:
@@ -102,11 +91,11 @@ def hidden_links(model: nn.Module) -> list[Link]:
         first: WeightLayer | None = None
         between: list[nn.Module] = []
         for layer in layers:
-            if isinstance(layer, WEIGHT_LAYERS) and getattr(layer, "groups", 1) == 1 and uses[id(layer)] == 1:
+            if isinstance(layer, WeightLayer) and getattr(layer, "groups", 1) == 1 and uses[layer] == 1:
                 if first is not None and _fits(first, between, layer):
                     links.append(Link(first, tuple(between), layer))
                 first, between = layer, []
-            elif isinstance(layer, (*HOMOGENEOUS, *CURVED, *NORMS, nn.Flatten)):
+            elif isinstance(layer, (*HOMOGENEOUS, *CURVED, Norm)):
                 between.append(layer)
             else:
                 first = None  # something that we do not know: the chain ends here
@@ -125,25 +114,30 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
         (layer, norm)
         for layers in chains
         for layer, norm in pairwise(layers)
-        if isinstance(layer, WEIGHT_LAYERS) and isinstance(norm, NORMS)
-        if uses[id(layer)] == uses[id(norm)] == 1
+        if isinstance(layer, WeightLayer) and isinstance(norm, Norm) and uses[layer] == uses[norm] == 1
     ]
     if not pairs:
         raise InputError(
             "model must have an nn.Sequential in which batch normalisation follows a convolution or linear "
             "layer, but has none."
         )
-    for _, norm in pairs:
-        if norm.running_mean is None or norm.running_var is None:
-            raise InputError("model must keep running statistics in its batch normalisations.")
+    if any(norm.running_mean is None or norm.running_var is None for _, norm in pairs):
+        raise InputError("model must keep running statistics in its batch normalisations.")
     return pairs
 
 
-def _chains(model: nn.Module) -> tuple[list[list[nn.Module]], Counter[int]]:
-    """The chains of a network, and how often each layer stands in them."""
-    refuse_parts("model", checked_module(model).state_dict())
-    chains = list(sequences(model))
-    return chains, Counter(id(layer) for layers in chains for layer in layers)
+def _chains(model: nn.Module) -> tuple[list[list[nn.Module]], Counter[nn.Module]]:
+    """The layers of each chain in the order in which they are applied, and how often each stands in them.
+
+    A chain is an `nn.Sequential`, with those inside it unrolled. The VGG networks of `mme.networks` take the
+    mean of an image of one pixel at the end of their chain, and their classifier follows it.
+    """
+    chains = [layer for layer in model.modules() if _is_chain(layer)]
+    inner = {child for chain in chains for child in chain.children()}
+    networks = [layer for layer in model.modules() if isinstance(layer, VGG)]
+    ends = {network.features: (nn.Flatten(), network.classifier) for network in networks}
+    found = [[*_unrolled(chain), *ends.get(chain, ())] for chain in chains if chain not in inner]
+    return found, Counter(layer for layers in found for layer in layers)
 
 
 def _is_chain(layer: nn.Module) -> TypeGuard[nn.Sequential]:
@@ -152,10 +146,7 @@ def _is_chain(layer: nn.Module) -> TypeGuard[nn.Sequential]:
 
 def _unrolled(chain: nn.Sequential) -> Iterator[nn.Module]:
     for layer in chain:  # not `children`, which leaves out a layer that comes a second time
-        if _is_chain(layer):
-            yield from _unrolled(layer)
-        else:
-            yield layer
+        yield from _unrolled(layer) if _is_chain(layer) else (layer,)
 
 
 def _fits(first: WeightLayer, between: list[nn.Module], second: WeightLayer) -> bool:

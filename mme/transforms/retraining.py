@@ -5,17 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from torch.nn.utils import parametrize
-
 from mme.arguments import choice
 from mme.networks._torch import nn, torch
-from mme.networks.training import Recipe, checked, checked_module, fit
-from mme.weights.parts import refuse_parts
+from mme.networks.training import Recipe, checked, fit
+from mme.transforms.links import copied
 
 __all__ = ["retrain"]
 
-RETRAINING = Recipe(epochs=2, learning_rate=0.02)
-"""Short, and at a fifth of the first training's rate."""
+RETRAINING = Recipe(epochs=2, learning_rate=0.02)  # short, and at a fifth of the first training's rate
 
 
 def retrain(
@@ -53,15 +50,14 @@ def retrain(
     (False, True)
     """
     held = HOLD[choice("hold", hold, HOLD)]
-    checked(recipe, seed)
-    trained = copy.deepcopy(checked_module(model))
-    refuse_parts("model", trained.state_dict())
-    layers = [layer for layer in trained.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    recipe, seed = checked(recipe, seed)
+    trained = copied(model)
+    layers = [layer for layer in trained.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer in layers:
-        parametrize.register_parametrization(layer, "weight", held(layer.weight.detach()))
+        nn.utils.parametrize.register_parametrization(layer, "weight", held(layer.weight.detach()))
     fit(trained, recipe, seed)
     for layer in layers:
-        parametrize.remove_parametrizations(layer, "weight")
+        nn.utils.parametrize.remove_parametrizations(layer, "weight")
     again = copy.deepcopy(model)  # which has its entries in their old order
     again.load_state_dict(trained.state_dict())
     return again.eval()

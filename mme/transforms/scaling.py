@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
-
 from mme.arguments import number
 from mme.errors import InputError
 from mme.networks._torch import nn, torch
-from mme.transforms.links import hidden_links, normalised_layers
+from mme.transforms.links import copied, hidden_links, normalised_layers
 
 __all__ = ["fold_batch_norm", "rescale_before_norm", "rescale_pairs"]
 
@@ -47,20 +43,17 @@ def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
     >>> torch.equal(4 * model[0].weight, larger[0].weight), torch.allclose(model(x), larger(x))
     (True, True)
     """
-    factor = number("factor", factor, SMALLEST, LARGEST)
-    for _, norm in normalised_layers(model):
+    factor, scaled = number("factor", factor, SMALLEST, LARGEST), copied(model)
+    for layer, norm in normalised_layers(scaled):
         if norm.weight is None:
             raise InputError("model must have batch normalisations with weights (affine=True).")
-    scaled = copy.deepcopy(model)
-    for layer, norm in normalised_layers(scaled):
+        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+        old = torch.sqrt(variance + norm.eps)
+        mean *= factor
+        variance *= factor**2
+        norm.weight.data *= torch.sqrt(variance + norm.eps) / (factor * old)
         for values in layer.parameters():
             values.data *= factor
-        assert norm.running_mean is not None  # as `normalised_layers` made sure
-        assert norm.running_var is not None
-        old = torch.sqrt(norm.running_var + norm.eps)
-        norm.running_mean *= factor
-        norm.running_var *= factor**2
-        norm.weight.data *= torch.sqrt(norm.running_var + norm.eps) / (factor * old)
     return scaled
 
 
@@ -89,16 +82,14 @@ def rescale_pairs(model: nn.Module, factor: float) -> nn.Module:
     >>> torch.equal(model[2].weight / 4, other[2].weight), torch.allclose(model(x), other(x))
     (True, True)
     """
-    factor = number("factor", factor, SMALLEST, LARGEST)
-    hidden_links(model)  # refuses what has no such layers
-    scaled = copy.deepcopy(model)
-    taken: set[int] = set()
+    factor, scaled = number("factor", factor, SMALLEST, LARGEST), copied(model)
+    taken: set[nn.Module] = set()
     for link in hidden_links(scaled):
-        if link.is_homogeneous and id(link.first) not in taken:
+        if link.is_homogeneous and link.first not in taken:
             for values in link.first.parameters():
                 values.data *= factor
             link.second.weight.data *= 1 / factor
-            taken |= {id(link.first), id(link.second)}
+            taken |= {link.first, link.second}
     if not taken:
         raise InputError(
             "model must have two layers with only ReLU, pooling or dropout between them, but has none: "
@@ -145,11 +136,10 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     >>> torch.allclose(folded(image), model(image), atol=1e-5)
     True
     """
-    normalised_layers(model)  # refuses what cannot be folded
-    folded = copy.deepcopy(model).eval()
+    folded = copied(model).eval()
     others: dict[nn.Module, nn.Module] = {}
     for layer, norm in normalised_layers(folded):
-        fuse = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
+        fuse = nn.utils.fuse_linear_bn_eval if isinstance(layer, nn.Linear) else nn.utils.fuse_conv_bn_eval
         with torch.no_grad():
             others |= {layer: fuse(layer, norm), norm: nn.Identity().eval()}  # type: ignore[type-var]
     for parent in list(folded.modules()):

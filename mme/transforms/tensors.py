@@ -10,8 +10,8 @@ import numpy as np
 
 from mme.arguments import finite_array, integer, number, shown
 from mme.errors import InputError
-from mme.weights.arrays import as_numpy
 from mme.weights.parts import refuse_parts
+from mme.weights.stored import as_numpy
 
 __all__ = ["prune", "quantise", "stored_numbers", "truncate_rank"]
 
@@ -133,15 +133,16 @@ def stored_numbers(parameters: Mapping[str, Any]) -> int:
     r (N + M) as a product of two factors, whichever is less. Where the zeros are would have to be stored too;
     that is not counted.
     """
-    return sum(_stored(as_numpy(name, each)) for name, each in parameters.items())
-
-
-def _stored(values: np.ndarray) -> int:
-    if values.ndim < 2 or values.size == 0:
-        return int(values.size)
-    # The rank in the precision of the file: rounding to it fills up the smallest singular values.
-    matrix = values.reshape(len(values), -1)
-    return min(int(np.count_nonzero(matrix)), int(np.linalg.matrix_rank(matrix)) * sum(matrix.shape))
+    total = 0
+    for name, given in parameters.items():
+        values = as_numpy(name, given)
+        needed = values.size
+        if values.ndim > 1 and values.size:
+            # The rank in the precision of the file: rounding to it fills up the smallest singular values.
+            matrix = values.reshape(len(values), -1)
+            needed = min(np.count_nonzero(matrix), np.linalg.matrix_rank(matrix) * sum(matrix.shape))
+        total += int(needed)
+    return total
 
 
 def _changed(source: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -155,20 +156,17 @@ def _changed(source: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     if not weights:
         raise InputError("source must hold a floating-point tensor with two or more axes, but has none.")
     for name in weights:
-        old = finite_array(f"source[{name!r}]", as_numpy(name, new[name]))
-        if old.size:
-            new[name] = _like(new[name], change(np.array(old, np.float64)))
+        old: Any = new[name]
+        values = finite_array(f"source[{name!r}]", as_numpy(name, old))
+        if values.size:  # the new numbers in the kind, precision and place of the old ones
+            made = change(np.array(values, np.float64))
+            new[name] = old.new_tensor(made) if hasattr(old, "new_tensor") else made.astype(old.dtype)
     if isinstance(source, Mapping):
         return new
     model = copy.deepcopy(source)
     # A state dict also holds buffers; the running statistics of a layer have one axis and so stay.
     model.load_state_dict(new)
     return model
-
-
-def _like(old: Any, new: np.ndarray) -> Any:
-    """The new numbers in the kind, precision and place of the old ones."""
-    return old.new_tensor(new) if hasattr(old, "new_tensor") else new.astype(old.dtype)
 
 
 def _entries(source: Any) -> dict[str, Any]:

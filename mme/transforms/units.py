@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 
 from mme.arguments import generator, number
 from mme.networks._torch import nn, torch
-from mme.transforms.links import Link, hidden_links
+from mme.transforms.links import copied, hidden_links
 
 __all__ = ["permute_hidden_units", "remove_units"]
 
@@ -45,9 +43,7 @@ def permute_hidden_units(model: nn.Module, *, rng: int | np.random.Generator | N
     >>> torch.equal(model[0].weight, shuffled[0].weight), torch.allclose(model(x), shuffled(x))
     (False, True)
     """
-    draws = generator(rng)
-    hidden_links(model)  # refuses what has no such units
-    shuffled = copy.deepcopy(model)
+    draws, shuffled = generator(rng), copied(model)
     for link in hidden_links(shuffled):
         link.take(torch.as_tensor(draws.permutation(link.units)))
     return shuffled
@@ -78,17 +74,11 @@ def remove_units(model: nn.Module, share: float) -> nn.Module:
     >>> [tuple(narrow[place].weight.shape) for place in (0, 1, 3)]
     [(2, 1, 3, 3), (2,), (4, 2, 3, 3)]
     """
-    share = number("share", share, 0, 1)
-    hidden_links(model)
-    narrow = copy.deepcopy(model)
+    share, narrow = number("share", share, 0, 1), copied(model)
     links = hidden_links(narrow)
-    kept = [_strongest(link, share) for link in links]  # all are chosen before the first one goes
-    for link, units in zip(links, kept, strict=True):
-        link.take(units)
+    # All are measured before the first one goes.
+    strengths = [link.first.weight.detach().abs().flatten(1).sum(1) for link in links]
+    for link, strength in zip(links, strengths, strict=True):
+        kept = max(link.units - round(share * link.units), 1)
+        link.take(strength.argsort(descending=True, stable=True)[:kept].sort().values)
     return narrow
-
-
-def _strongest(link: Link, share: float) -> torch.Tensor:
-    strength = link.first.weight.detach().abs().flatten(1).sum(1)
-    count = max(link.units - round(share * link.units), 1)
-    return strength.argsort(descending=True, stable=True)[:count].sort().values

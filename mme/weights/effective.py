@@ -1,24 +1,26 @@
-"""The weights that a network computes with, out of what is stored."""
+"""The weights that a network computes with, out of what is stored, and the reasons of what takes no part."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
-from mme.weights.adapters import ADAPTERS, scale_parts
-from mme.weights.axes import ORIENTATIONS
+from mme.arguments import choice, shown
+from mme.errors import InputError
 from mme.weights.codes import CODES
-from mme.weights.experts import experts
-from mme.weights.parametrisations import PARAMETRISATIONS
-from mme.weights.remainders import with_reasons
-from mme.weights.second_sets import with_one_set
+from mme.weights.layouts import LAYOUTS, experts
+from mme.weights.parts import ADAPTERS, FACTOR, PARAMETRISATIONS, PARAMETRISED
 from mme.weights.sources import listed
-from mme.weights.stored import Checkpoint
+from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = ["RULES", "effective_weights"]
+__all__ = ["effective_weights"]
 
-RULES = (*CODES, *PARAMETRISATIONS, *ORIENTATIONS, *ADAPTERS)
-"""In this order: codes become numbers, parts weights, outputs come first, and adapters are added."""
+# In this order: codes become numbers, parts weights, outputs come first, and adapters are added.
+TABLE = (*CODES, *PARAMETRISATIONS, *LAYOUTS, *ADAPTERS)
 
 
 def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
@@ -58,22 +60,108 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     (array([[1.8, 2.4],
            [0. , 3. ]]), 'weight norm: g v/‖v‖')
     """
-    given, parts = listed(source)
+    given, facts = listed(source)
     places = {name: place for place, name in enumerate(given)}
-    stored = {name: tensor for name, tensor in given.items() if not tensor.effective}
-    scales = {part.name: part for part in scale_parts(stored, given.lora_scale)}
-    tensors = stored | scales
-    for rule in RULES:
-        rule.apply(tensors, places)
-    hidden = parts | scales.keys()
-    kept = {name: tensor for name, tensor in tensors.items() if name not in hidden or tensor.note}
-    made = with_reasons(kept, has_scales=any("scale" in name for name in stored))
-    done = {name: tensor for name, tensor in given.items() if tensor.effective}
-    ordered = sorted((made | done).values(), key=lambda tensor: places[tensor.name])
-    layers = {
-        layer.name: replace(layer, effective=True)
-        for tensor in ordered
-        for layer in ((tensor,) if tensor.effective else experts(tensor, made))
+    tensors = {name: tensor for name, tensor in given.items() if not tensor.effective}
+    has_scales = any("scale" in name for name in tensors)
+    for rule in TABLE:
+        rule.apply(tensors, facts, places)
+    made = _with_reasons(tensors, has_scales)
+    made |= {name: tensor for name, tensor in given.items() if tensor.effective}
+    ordered = sorted(made.values(), key=lambda tensor: places[tensor.name])
+    layers = [replace(layer, effective=True) for tensor in ordered for layer in experts(tensor, made)]
+    if tensors or which is not None:  # else the set was chosen before
+        layers = _with_one_set(layers, which)
+    return Checkpoint(given.name, given.format, layers, given.rule)
+
+
+SCALE = re.compile(r"(.*?)(?:_scales?|_scale_inv|_scale_\d|_zero_point|_zeros|\._scale|\.scales|\.qzeros)")
+CODED = ("", "_packed", "_blocks", "._data", ".qweight")  # what follows the stem of a scale's name
+ORIGINAL = re.compile(r"((?:.*\.)?)original_module\..+")  # PEFT keeps what it trained a copy of
+BIAS = re.compile(r"(?:.*[./_])?bias(?::\d+)?")
+PACKED = re.compile(r"(?:.*\.)?(?:qweight|qzeros|\w+_packed)")
+
+
+def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[str, StoredTensor]:
+    """Return the tensors, those that no rule resolves with the reason: they are never measured as weights.
+
+    Integers of 8 bits are codes. Floats of 8 bits are weights where the network stores no scale at all, for
+    then they are what a plain cast leaves.
+    """
+    adapted = {match["p"] for match in map(FACTOR.fullmatch, tensors) if match}
+    parametrised = {match[1] + match[2] for match in map(PARAMETRISED.fullmatch, tensors) if match}
+    codes = {name for name, tensor in tensors.items() if re.match("u?int8|int32|float8", tensor.dtype)}
+
+    def reason(name: str, dtype: str) -> str:
+        if PARAMETRISED.fullmatch(name) or name in parametrised:
+            return "part of a parametrisation that no rule resolves; give the live network"
+        if FACTOR.fullmatch(name) or name.removesuffix("weight").removesuffix("base_layer.") in adapted:
+            return "LoRA without a known scale, which adapter_config.json tells, or DoRA"
+        replaced, scale = ORIGINAL.fullmatch(name), SCALE.fullmatch(name)
+        if replaced and any(other.startswith(f"{replaced[1]}modules_to_save.") for other in tensors):
+            return "replaced by modules_to_save"
+        if scale and codes.intersection(scale[1] + ending for ending in CODED):
+            return "a scale of codes that no rule resolves"
+        if PACKED.fullmatch(name) and "int" in dtype:
+            return f"packed codes ({dtype}) that no rule resolves"
+        if BIAS.fullmatch(name):  # one for each expert, or each head of an attention
+            return "a bias"
+        if dtype in ("int8", "uint8") or (dtype.startswith("float8") and has_scales):
+            return f"{dtype} codes without a known scale"
+        return f"an index table ({dtype})" if re.fullmatch(r"u?int(16|32|64)", dtype) else ""
+
+    reasons = {name: reason(name, each.dtype) for name, each in tensors.items() if len(each.shape) > 1}
+    return {name: replace(each, skip=reasons.get(name) or each.skip) for name, each in tensors.items()}
+
+
+SECOND = re.compile(r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_[^.]*)?)\..+", re.I)
+REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
+
+
+def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]:
+    """Return the tensors, those of all sets of weights but one with the reason that they are left out.
+
+    A second set, such as a moving average, lies below a part of a name with one of the words ema, swa,
+    teacher, momentum or averag… in it (`model_ema.`, `averaged_model.module.`), and below another prefix, or
+    none, lie weights of the same names and sizes, no more and no fewer. Two equal branches of other names,
+    such as `encoder_q` and `encoder_k`, are one network.
+    """
+    whole = [
+        replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
+        for tensor in tensors
+    ]
+    plain_of = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
+    if which is not None and not plain_of:
+        raise InputError(
+            f"which must be None, for there is no second set of weights, but it is {shown(which)}."
+        )
+    replaced = () if which is None else plain_of[choice("which", which, plain_of)]
+
+    def reason(name: str) -> str:
+        prefix = _prefix(name)
+        if prefix in plain_of:
+            return "" if prefix == which else f"{REPEATED}; which={prefix!r} takes it"
+        return REPLACED if name.startswith(replaced) else ""
+
+    return [replace(tensor, skip=tensor.skip or reason(tensor.name)) for tensor in whole]
+
+
+def _prefix(name: str) -> str:
+    match = SECOND.fullmatch(name)
+    return match[1] if match else ""
+
+
+def _sets(sizes: Mapping[str, int]) -> dict[str, str]:
+    """The prefix of each second set, and that of the weights that it repeats, by names without dots."""
+    sets: dict[str, dict[str, int]] = defaultdict(dict)
+    below: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, size in sizes.items():
+        if prefix := _prefix(name):
+            rest = name.removeprefix(f"{prefix}.").removeprefix("module.")
+            sets[prefix][rest.replace(".", "")] = size
+        else:
+            for start in ("", *accumulate(f"{part}." for part in name.split(".")[:-1])):
+                below[start][name.removeprefix(start).replace(".", "")] = size
+    return {
+        prefix: start for prefix, own in sets.items() for start, plain in below.items() if own == plain
     }
-    chosen = with_one_set(layers, which) if stored or which is not None else layers.values()
-    return Checkpoint(given.name, given.format, chosen, given.rule)

@@ -2,98 +2,96 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
 from mme.arguments import choice
 from mme.errors import InputError
-from mme.weights.stored import Checkpoint
+from mme.weights.stored import Checkpoint, Shape
 
-__all__ = ["RULES", "TORCH", "Law", "RecognisedRule", "Rule", "recognised_rule"]
-
-Shape = tuple[int, ...]
+__all__ = ["RULES", "TORCH", "Initialisation", "Law", "RecognisedRule", "recognised_rule"]
 
 
 @dataclass(frozen=True)
 class Law:
-    """How the entries of a weight tensor are drawn: independent, centred, "normal" or "uniform".
+    """How the entries of a weight tensor are drawn: independent and centred."""
 
-    `spread` takes the tensor's shape (N, p_2, …, p_n) and its number of groups to the standard deviation of
-    the normal, or the half-width of the uniform distribution.
-    """
-
-    distribution: str
-    spread: Callable[[Shape, int], float]
+    distribution: str  # "normal" or "uniform"
+    spread: Callable[[Shape, int], float]  # standard deviation or half-width, from shape and number of groups
 
     def draw(
         self, rng: np.random.Generator, shape: Shape, groups: int = 1, dtype: Any = np.float64
     ) -> np.ndarray:
         """Weights of this shape, in double or single precision."""
-        if 0 in shape:
-            return np.zeros(shape, dtype)
         if self.distribution == "normal":
             weights = rng.standard_normal(shape, dtype)
         else:
             weights = rng.random(shape, dtype)
             weights *= 2
             weights -= 1
-        weights *= np.asarray(self.spread(shape, groups), dtype)
+        if weights.size:
+            weights *= np.asarray(self.spread(shape, groups), dtype)
         return weights
 
 
 @dataclass(frozen=True)
-class Rule:
-    """Initial weights of a network: whose rule it is, the laws of its layers, and where its biases start.
+class Initialisation:
+    """Initial weights of a network: whose rule it is, the laws of its layers, and which biases are not zero.
 
-    `convolution` is for tensors with three axes and more, `linear` for those with two. Biases are drawn as
-    torch draws them, or zero.
+    `convolution` is for tensors with three axes and more, `linear` for those with two.
     """
 
     title: str
     convolution: Law
     linear: Law
-    convolution_bias: bool = False
-    linear_bias: bool = False
+    drawn_biases: tuple[str, ...] = ()
+
+    def law(self, shape: Shape) -> Law:
+        """Of a weight tensor of this shape."""
+        return self.linear if len(shape) == 2 else self.convolution
+
+    def draws_biases_beside(self, shape: Shape) -> bool:
+        """Whether the bias beside weights of this shape is drawn, as torch draws it."""
+        kind = "linear" if len(shape) == 2 else "convolution"
+        return kind in self.drawn_biases and len(shape) >= 2 and 0 not in shape
 
 
 def fan_in(shape: Shape) -> int:
     """Number of inputs of one output: M = p_2 ⋯ p_n, which counts only the inputs of its own group."""
-    return math.prod(shape[1:])
+    return prod(shape[1:])
 
 
 def fan_out(shape: Shape) -> int:
     """N p_3 ⋯ p_n, as torch counts it: groups are left out of account."""
-    return shape[0] * math.prod(shape[2:])
+    return shape[0] * prod(shape[2:])
 
 
-TORCH = Law("uniform", lambda shape, groups: 1 / math.sqrt(fan_in(shape)))
-HE_FAN_IN = Law("normal", lambda shape, groups: math.sqrt(2 / fan_in(shape)))
-HE_FAN_OUT = Law("normal", lambda shape, groups: math.sqrt(2 / fan_out(shape)))
-EFFICIENTNET_CONVOLUTION = Law("normal", lambda shape, groups: math.sqrt(2 * groups / fan_out(shape)))
-EFFICIENTNET_LINEAR = Law("uniform", lambda shape, groups: 1 / math.sqrt(shape[0]))
-GLOROT = Law("uniform", lambda shape, groups: math.sqrt(6 / (fan_in(shape) + fan_out(shape))))
+TORCH = Law("uniform", lambda shape, groups: 1 / sqrt(fan_in(shape)))
+HE_FAN_IN = Law("normal", lambda shape, groups: sqrt(2 / fan_in(shape)))
+HE_FAN_OUT = Law("normal", lambda shape, groups: sqrt(2 / fan_out(shape)))
+EFFICIENTNET_CONVOLUTION = Law("normal", lambda shape, groups: sqrt(2 * groups / fan_out(shape)))
+EFFICIENTNET_LINEAR = Law("uniform", lambda shape, groups: 1 / sqrt(shape[0]))
+GLOROT = Law("uniform", lambda shape, groups: sqrt(6 / (fan_in(shape) + fan_out(shape))))
 CLASSIFIER = Law("normal", lambda shape, groups: 0.01)
-TRANSFORMER = Law("normal", lambda shape, groups: 0.02)
+GPT = Law("normal", lambda shape, groups: 0.02)
 
-# A checkpoint's draws depend on a rule's place in this table: new rules go to its end.
-RULES: dict[str, Rule] = {
-    "torch": Rule("torch's own rule", TORCH, TORCH, convolution_bias=True, linear_bias=True),
-    "vgg": Rule("torchvision's VGG rule", HE_FAN_OUT, CLASSIFIER),
-    "resnet": Rule(
-        "torchvision's ResNet rule", HE_FAN_OUT, TORCH, convolution_bias=True, linear_bias=True
-    ),
-    "densenet": Rule("torchvision's DenseNet rule", HE_FAN_IN, TORCH, convolution_bias=True),
-    "efficientnet": Rule("EfficientNet's rule", EFFICIENTNET_CONVOLUTION, EFFICIENTNET_LINEAR),
-    "glorot": Rule("Glorot's uniform rule, Keras's default", GLOROT, GLOROT),
-    "kaiming": Rule("He's normal rule for every layer", HE_FAN_IN, HE_FAN_IN),
-    "transformer": Rule("N(0, 0.02²) for every layer, as in GPT-2 and BERT", TRANSFORMER, TRANSFORMER),
+# What each rule stands for, `untrained_control` says. New ones go to the end: a checkpoint's draws depend on
+# a rule's place.
+RULES: dict[str, Initialisation] = {
+    "torch": Initialisation("torch's own rule", TORCH, TORCH, ("convolution", "linear")),
+    "vgg": Initialisation("torchvision's VGG rule", HE_FAN_OUT, CLASSIFIER),
+    "resnet": Initialisation("torchvision's ResNet rule", HE_FAN_OUT, TORCH, ("convolution", "linear")),
+    "densenet": Initialisation("torchvision's DenseNet rule", HE_FAN_IN, TORCH, ("convolution",)),
+    "efficientnet": Initialisation("EfficientNet's rule", EFFICIENTNET_CONVOLUTION, EFFICIENTNET_LINEAR),
+    "glorot": Initialisation("Glorot's uniform rule, Keras's default", GLOROT, GLOROT),
+    "kaiming": Initialisation("He's normal rule for every layer", HE_FAN_IN, HE_FAN_IN),
+    "transformer": Initialisation("N(0, 0.02²) for every layer, as in GPT-2 and BERT", GPT, GPT),
 }
-"""The rules by name; `untrained_control` says what each stands for."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,76 +11,45 @@ from typing import Any
 import numpy as np
 
 from mme.errors import InputError
-from mme.weights.arrays import as_numpy
-from mme.weights.modules import is_module, module_facts, parametrised
-from mme.weights.stored import Checkpoint, StoredTensor
+from mme.weights.parts import PARAMETRISED, scale_facts
+from mme.weights.rules import Facts
+from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
 __all__ = ["listed"]
 
 OUTPUTS_FIRST = ("keras", "onnx", "untrained")  # formats whose readers return layers, not what is stored
 
 
-def listed(source: Any) -> tuple[Checkpoint, set[str]]:
-    """List what a network is given as, unread, and which of it is no weight but may be a part of one."""
+def listed(source: Any) -> tuple[Checkpoint, Facts]:
+    """List what a network is given as, unread, and the facts beside its tensors."""
     if isinstance(source, Checkpoint):
-        done = source.format in OUTPUTS_FIRST
-        tensors = [replace(tensor, effective=True) if done else tensor for tensor in source.values()]
-        return Checkpoint(source.name, source.format, tensors, source.rule, source.lora_scale), set()
-    if is_module(source):
+        is_done = source.format in OUTPUTS_FIRST
+        tensors = [replace(tensor, effective=tensor.effective or is_done) for tensor in source.values()]
+        network = Checkpoint(source.name, source.format, tensors, source.rule)
+        return network, scale_facts(source, source.lora_scale)
+    if not isinstance(source, type) and hasattr(source, "state_dict") and hasattr(source, "named_modules"):
         return _of_module(source)
-    tensors = [_stored(name, value) for name, value in _pairs(source)]
-    network = Checkpoint("network", "arrays", tensors)
-    if len(network) < len(tensors):
-        raise InputError("network must give every tensor its own name, but it gives two of them one name.")
-    return network, set()
-
-
-def _pairs(source: Any) -> list[tuple[str, Any]]:
     try:
         pairs = source.items() if isinstance(source, Mapping) else source
-        return [(str(name), value) for name, value in pairs]
+        pairs = [(str(name), value) for name, value in pairs]
     except (TypeError, ValueError):
-        described = f"of type {type(source).__name__}"
-        if isinstance(source, type):
-            described = f"the class {source.__name__} and no instance of it"
-        elif hasattr(source, "shape"):
-            described = f"an array of shape {tuple(source.shape)}"
+        kind = f"of type {type(source).__name__}"
+        kind = f"an array of shape {tuple(source.shape)}" if hasattr(source, "shape") else kind
+        kind = f"the class {source.__name__} and no instance of it" if isinstance(source, type) else kind
         raise InputError(
             "network must be a torch module, a mapping of names to arrays or pairs (name, array), "
-            f"but it is {described}."
+            f"but it is {kind}."
         ) from None
-
-
-def _of_module(module: Any) -> tuple[Checkpoint, set[str]]:
-    modules = dict(module.named_modules())
-    types = {path: frozenset(base.__name__ for base in type(each).__mro__) for path, each in modules.items()}
-    facts, lora_scale = module_facts(modules)
-
-    def typed(tensors: Iterable[StoredTensor]) -> dict[str, StoredTensor]:
-        none: frozenset[str] = frozenset()
-        return {t.name: replace(t, types=types.get(t.name.rpartition(".")[0], none)) for t in tensors}
-
-    parameters = typed(_stored(*named) for named in module.named_parameters())
-    parts = typed(_stored(*named) for named in module.named_buffers())
-    if any(parameter.dtype in ("int8", "uint8") for parameter in parameters.values()):
-        parts |= typed(_stored(*named) for named in module.state_dict().items())  # the scales of bitsandbytes
-    own = typed(parametrised(modules))
-    made_of = tuple(f"{path}.parametrizations.".lstrip(".") for path in modules)
-    found = {name: each for name, each in (parts | parameters).items() if not name.startswith(made_of)}
-    tensors = found | own | {fact.name: fact for fact in facts}
-    order = {path: place for place, path in enumerate(modules)}
-    ordered = sorted(tensors.values(), key=lambda tensor: order.get(tensor.name.rpartition(".")[0], 0))
-    network = Checkpoint(type(module).__name__, "module", ordered, None, lora_scale)
-    return network, tensors.keys() - parameters.keys() - own.keys()
+    if len(dict(pairs)) < len(pairs):
+        raise InputError("network must give every tensor its own name, but it gives two of them one name.")
+    return Checkpoint("network", "arrays", [_stored(name, value) for name, value in pairs]), {}
 
 
 def _stored(name: str, value: Any) -> StoredTensor:
     if isinstance(value, StoredTensor):
-        return value if value.name == name else replace(value, name=name)
+        return replace(value, name=name)
     if type(value).__name__.startswith("Uninitialized"):  # of a lazy torch layer, whose shape is not known
-        raise InputError(
-            f"layer {name!r} is not initialised and holds no weights; run the network once first."
-        )
+        raise InputError(f"layer {name!r} is not initialised yet; run the network once first.")
     read = partial(as_numpy, name, value)
     if isinstance(value, Mapping) or not (hasattr(value, "shape") and hasattr(value, "dtype")):
         kind = type(value).__name__
@@ -87,12 +57,51 @@ def _stored(name: str, value: Any) -> StoredTensor:
     dtype = getattr(value.dtype, "name", str(value.dtype).removeprefix("torch."))
     if isinstance(value, np.ndarray) and value.dtype == np.int_:
         dtype = "float64"  # typed by hand: numbers, neither codes nor indices
-    return StoredTensor(name, tuple(map(int, value.shape)), dtype, read, location=_location(value))
+    shape, is_dense = tuple(map(int, value.shape)), str(getattr(value, "layout", "")) == "torch.strided"
+    place = value.data_ptr() if is_dense else 0  # in memory; two names of one tensor share it
+    location = (place, shape, tuple(value.stride())) if place else None
+    return StoredTensor(name, shape, dtype, read, location=location)
 
 
-def _location(value: Any) -> tuple[Any, ...] | None:
-    """Return where a torch tensor lies in memory; None where that is not known."""
-    try:
-        return (value.data_ptr(), tuple(value.shape), tuple(value.stride())) if value.data_ptr() else None
-    except (AttributeError, RuntimeError):  # no tensor, or a sparse one
-        return None
+def _of_module(module: Any) -> tuple[Checkpoint, Facts]:
+    modules = dict(module.named_modules(remove_duplicate=False))
+    parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    tensors: dict[str, StoredTensor] = {}
+    for name, value in module.state_dict(keep_vars=True).items():
+        part = PARAMETRISED.fullmatch(name)
+        if part and part[1] + part[2] in tensors:
+            continue
+        holder = modules[part[1].removesuffix(".")] if part else None
+        tensor = _parametrised(part[1] + part[2], holder, part[2]) if part else _stored(name, value)
+        layer = type(modules.get(tensor.name.rpartition(".")[0]))
+        types = frozenset(base.__name__ for base in layer.__mro__)
+        skip = tensor.skip or ("" if name in parameters else "a buffer")
+        tensors[tensor.name] = replace(tensor, types=types, skip=skip)
+    return Checkpoint(type(module).__name__, "module", tensors.values()), _facts(modules)
+
+
+def _parametrised(name: str, module: Any, own: str) -> StoredTensor:
+    """A weight under `torch.nn.utils.parametrize`, for which the module is asked itself."""
+
+    def weight() -> Any:  # in training mode spectral norm would iterate, and keep what it found
+        return copy.deepcopy(module.parametrizations[own]).eval()()
+
+    steps = ", ".join(type(step).__name__.lstrip("_") for step in module.parametrizations[own])
+    tensor = replace(_stored(name, weight()), read=lambda: as_numpy(name, weight()))
+    return replace(tensor, location=(id(module), own), note=f"parametrised by {steps}")
+
+
+def _facts(modules: Mapping[str, Any]) -> Facts:
+    """The groups of transposed convolutions, and the scales of the adapters of PEFT."""
+    facts: dict[str, Any] = {}
+    for path, module in modules.items():
+        prefix = f"{path}." if path else ""
+        if getattr(module, "transposed", False):
+            facts[f"{prefix}<groups>"] = module.groups
+        scaling = getattr(module, "scaling", None)
+        for adapter, factor in scaling.items() if isinstance(scaling, dict) else ():
+            is_merged = adapter in getattr(module, "merged_adapters", ())
+            is_active = adapter in getattr(module, "active_adapters", (adapter,))
+            is_on = is_active and not is_merged and getattr(module, "disable_adapters", False) is not True
+            facts[f"{prefix}<scale>.{adapter}"] = float(factor) if is_on else 0.0
+    return facts

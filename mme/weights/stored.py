@@ -1,14 +1,20 @@
-"""Weights that are still on disk: what every reader of a file format returns."""
+"""Weights that are still on disk, what every reader of a file format returns; and tensors as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Checkpoint", "StoredTensor"]
+from mme.arguments import plain_array
+from mme.errors import InputError
+
+__all__ = ["Checkpoint", "Shape", "StoredTensor", "as_numpy"]
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,22 +26,21 @@ class StoredTensor:
     name : str
         The parameter's name in the network.
     shape : tuple of int
-        Outputs first: (N, p_2, …, p_n), whatever the order of the axes in the file.
+        As stored; outputs first, (N, p_2, …, p_n), where it is effective.
     dtype : str
-        Name of the stored numbers' type, such as ``"float32"`` or ``"bfloat16"``.
+        Name of the numbers' type, such as ``"float32"`` or ``"bfloat16"``.
     read : callable
         Returns the numbers, an ndarray of this shape, of a type that NumPy has.
     types : frozenset of str
-        Names of the layer's types, such as ``"Conv2d"``, where the file tells.
+        Names of the layer's types, such as ``"Conv2d"``, where the source tells.
     skip : str
-        Why the tensor is no layer's weight, where the file tells; otherwise empty.
+        Why the tensor is no layer's weight; otherwise empty.
     location : hashable, optional
         The same for two names of one tensor.
     fingerprint : str, optional
         Stands for the numbers where they follow from a recipe, such as a seed.
     note : str
-        How the weight was made from what is stored, such as ``"weight norm: g v/‖v‖"``; empty where it is
-        stored as it is.
+        How the weight was made, such as ``"weight norm: g v/‖v‖"``; empty where it is stored as it is.
     effective : bool
         Whether it is what the network computes with, outputs first: no rule is applied to it again.
 
@@ -47,7 +52,7 @@ class StoredTensor:
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str
     read: Callable[[], np.ndarray]
     types: frozenset[str] = frozenset()
@@ -60,16 +65,14 @@ class StoredTensor:
     @property
     def size(self) -> int:
         """How many numbers it holds."""
-        size = 1
-        for length in self.shape:  # Python's integers do not overflow when a damaged file claims too much
-            size *= length
-        return size
+        return prod(self.shape)  # Python's integers do not overflow when a damaged file claims too much
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.read()
         return array if dtype is None else array.astype(dtype)
 
 
+@dataclass(eq=False, repr=False)
 class Checkpoint(Mapping[str, StoredTensor]):
     """The weights of one network, by name; they stay on disk until one is asked for.
 
@@ -98,18 +101,13 @@ class Checkpoint(Mapping[str, StoredTensor]):
     Checkpoint('net', npz: 1 tensors)
     """
 
-    def __init__(
-        self,
-        name: str,
-        format: str,
-        tensors: Iterable[StoredTensor],
-        rule: str | None = None,
-        lora_scale: float | Mapping[str, float] | None = None,
-    ) -> None:
-        self.name = name
-        self.format = format
-        self.rule = rule
-        self.lora_scale = lora_scale
+    name: str
+    format: str
+    tensors: InitVar[Iterable[StoredTensor]]
+    rule: str | None = None
+    lora_scale: float | Mapping[str, float] | None = None
+
+    def __post_init__(self, tensors: Iterable[StoredTensor]) -> None:
         self._tensors = {tensor.name: tensor for tensor in tensors}
 
     def __getitem__(self, name: str) -> StoredTensor:
@@ -123,3 +121,14 @@ class Checkpoint(Mapping[str, StoredTensor]):
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensors)"
+
+
+def as_numpy(name: str, value: Any) -> np.ndarray:
+    """Return a NumPy array, from torch tensors of any device, layout and precision too."""
+    if not hasattr(value, "detach"):
+        return plain_array(f"layer {name!r}", value)
+    tensor = value.detach()
+    if tensor.is_meta:
+        raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")
+    tensor = tensor.to_dense()  # from a sparse layout
+    return plain_array(f"layer {name!r}", tensor.dequantize() if tensor.is_quantized else tensor)

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mme.checkpoints import open_checkpoint
-from mme.checkpoints.folders import is_network, read_folder
+from mme.checkpoints.folders import network_of, read_folder
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 
@@ -33,7 +33,7 @@ def write_index(folder: Path, weight_map: Any, name: str = "model.safetensors.in
 
 
 def test_shards_are_one_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_network(folder)
+    assert network_of(folder) == "model.safetensors.index.json"
     checkpoint = read_folder(folder)
     assert (checkpoint.name, checkpoint.format, list(checkpoint)) == ("net", "safetensors", list(ARRAYS))
     for name, array in ARRAYS.items():
@@ -60,11 +60,11 @@ def test_shards_of_torch_are_one_network(tmp_path: Path) -> None:
 
 def test_one_file_beside_its_configuration_is_a_network(tmp_path: Path) -> None:
     save_file(ARRAYS, tmp_path / "model.safetensors")
-    assert not is_network(tmp_path)
+    assert not network_of(tmp_path)
     with pytest.raises(InputError, match="neither an index"):
         read_folder(tmp_path)
     (tmp_path / "config.json").write_text("{}")
-    assert is_network(tmp_path)
+    assert network_of(tmp_path) == "model.safetensors"
     checkpoint = read_folder(tmp_path)
     assert checkpoint.name == tmp_path.name
     assert set(checkpoint) == set(ARRAYS)
@@ -90,7 +90,7 @@ def test_an_adapter_is_the_product_of_its_factors(
         products[name] = factor * b @ a
     save_file(factors, tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
-    assert is_network(tmp_path)
+    assert network_of(tmp_path) == "adapter_model.safetensors"
     layers = layer_matrix_ensemble(open_checkpoint(tmp_path)).layers
     assert len(layers) == 2
     for layer in layers:
@@ -170,3 +170,12 @@ def test_a_damaged_shard_is_named(folder: Path) -> None:
     (folder / MAP["a.weight"]).write_bytes(b"")
     with pytest.raises(InputError, match="00001-of-00002"):
         read_folder(folder)
+
+
+def test_a_scale_that_is_told_in_halves_is_refused(tmp_path: Path) -> None:
+    factors = {"q.lora_A.weight": np.ones((2, 5)), "q.lora_B.weight": np.ones((3, 2))}
+    save_file(factors, tmp_path / "adapter_model.safetensors")
+    said = {"lora_alpha": 16, "r": 4, "rank_pattern": {"q": 2}, "alpha_pattern": {"layers.0.q": 3}}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"'layers.0.q' in alpha_pattern and 'q' in rank_pattern"):
+        read_folder(tmp_path)

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from mme.checkpoints.limits import ALWAYS_ALLOWED, LARGEST, RATIO, refuse_damage, require_stored
+from mme.checkpoints.limits import ALWAYS_ALLOWED, RATIO, refuse_damage, require_stored
 from mme.errors import InputError
 
 
@@ -24,10 +24,10 @@ def test_compressed_numbers_may_take_more() -> None:
             require_stored("w", "net", claimed, stored, compressed=True)
 
 
-@pytest.mark.parametrize("claimed", [-1, LARGEST + 1, 10**400])
+@pytest.mark.parametrize("claimed", [-1, 2**63, 10**400])
 def test_impossible_sizes_are_refused(claimed: int) -> None:
     with pytest.raises(InputError, match="damaged or hostile"):
-        require_stored("w", "net", claimed, 10**500)
+        require_stored("w", "net", claimed, 10**15)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_objects_are_refused_and_not_loaded(tmp_path: Path, suffix: str) -> None
 
 
 def test_settings_of_objects_do_not_stand_in_the_way(tmp_path: Path) -> None:
-    np.savez(tmp_path / "net.npz", fc=np.eye(3), settings=np.array({"depth": 3}, dtype=object))
+    np.savez(tmp_path / "net.npz", fc=np.eye(3), settings=np.array([None] * 99, dtype=object))
     ensemble = layer_matrix_ensemble(read_npz(tmp_path / "net.npz"))
     assert [layer.name for layer in ensemble.layers] == ["fc"]
 
@@ -138,7 +138,7 @@ def test_an_entry_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     real, claimed = 40000 + 128, 2**40 + 128
     assert whole.count(struct.pack("<I", real)) >= 1
     path.write_bytes(whole.replace(struct.pack("<I", real), struct.pack("<I", 30000 + 128)))
-    with pytest.raises(InputError, match="claims 40000 bytes, but its entry has 30000"):
+    with pytest.raises(InputError, match=r"claims 40\.0 kB, but the file has 30\.0 kB"):
         read_npz(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("fc.npy", header((2**20, 2**18)) + bytes(100))

@@ -51,7 +51,7 @@ def test_all_formats_give_the_same_layers(folder: Path, torch_file: Path) -> Non
     assert list(open_checkpoint(folder / "fc.npy")) == ["fc"]
 
 
-@pytest.mark.parametrize("called", ["model.th", "best.pth.tar", "NET.BIN", "net", "net.npz", "net.onnx"])
+@pytest.mark.parametrize("called", ["model.th", "best.pth.tar", "NET.BIN", "net", "net.npz", "a.safetensors"])
 def test_the_content_tells_what_a_file_is(folder: Path, torch_file: Path, called: str) -> None:
     torch = pytest.importorskip("torch")
     state = {name: torch.from_numpy(array) for name, array in ARRAYS.items()}
@@ -132,7 +132,7 @@ def test_a_file_without_permission_says_so(folder: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="only where there are pipes with names")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "net.pt")
-    with pytest.raises(InputError, match="neither a file nor a folder"):
+    with pytest.raises(InputError, match="there is no file or folder"):
         open_checkpoint(tmp_path / "net.pt")
 
 

@@ -87,7 +87,7 @@ def test_an_unknown_type_is_left_out_by_name(tmp_path: Path) -> None:
     checkpoint = read_safetensors(written(tmp_path / "net.safetensors", header, bytes(20)))
     assert checkpoint["b"].read().shape == (2, 2)
     assert checkpoint["a"].skip == "stored as F8_E4M3FNUZ, which is not read"
-    with pytest.raises(InputError, match="holds 'a' as F8_E4M3FNUZ, which is not read"):
+    with pytest.raises(InputError, match="'a' is stored as F8_E4M3FNUZ, which is not read"):
         checkpoint["a"].read()
 
 

@@ -184,7 +184,8 @@ def test_a_whole_module_is_read_without_its_classes(tmp_path: Path, net: Net, mo
     expected = layer_matrix_ensemble(net)
     ensemble = layer_matrix_ensemble(checkpoint)
     weights = [name for name, tensor in checkpoint.items() if not tensor.skip]
-    assert weights == [name for name, _ in net.named_parameters()]
+    assert weights == [name for name, _ in net.named_parameters(remove_duplicate=False)]
+    assert ("head.weight", "shared with embedding.weight") in ensemble.skipped
     assert checkpoint["layer1.0.table"].skip == "a buffer"
     for layer, other in zip(ensemble.layers, expected.layers, strict=True):
         np.testing.assert_array_equal(layer.tensor, other.tensor)
@@ -216,7 +217,7 @@ def test_settings_beside_the_weights_do_no_harm(tmp_path: Path, net: Net) -> Non
     }
     checkpoint = read_torch(saved(tmp_path, content))
     found = {name for name, tensor in checkpoint.items() if not tensor.skip}
-    assert found == {name for name, _ in net.named_parameters()}
+    assert found == {name for name, _ in net.named_parameters(remove_duplicate=False)}
     assert checkpoint["scores"].skip == "beside the network, which is under 'model'"
 
 

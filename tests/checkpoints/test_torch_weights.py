@@ -1,5 +1,6 @@
 """The weights are found among whatever else a torch checkpoint holds."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,10 @@ def test_one_of_two_sets_counts(tmp_path: Path) -> None:
 
 
 def test_two_networks_in_a_file_are_named(tmp_path: Path) -> None:
-    path = saved(tmp_path, {"generator": {"a": EYE}, "discriminator": {"a": EYE}, "epoch": 3})
-    with pytest.raises(InputError, match="several sets of weights \\('generator', 'discriminator'\\)"):
-        read_torch(path)
+    for one, other in (("generator", "discriminator"), ("ema", "swa")):
+        path = saved(tmp_path, {one: {"a": EYE}, other: {"a": EYE}, "epoch": 3})
+        with pytest.raises(InputError, match=rf"several sets of weights \('{one}', '{other}'\)"):
+            read_torch(path)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,16 @@ def test_what_is_repeated_is_read_once(tmp_path: Path) -> None:
 
 def test_what_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
     content: Any = {"w": EYE}
-    for _ in range(200):
+    for _ in range(100):
         content = {"inner": content}
-    with pytest.raises(InputError, match="nests its weights more than 100 deep"):
-        read_torch(saved(tmp_path, content))
+    assert list(read_torch(saved(tmp_path, content))) == ["w"]
+    for _ in range(2000):
+        content = [content]
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(10 * usual)
+    try:
+        path = saved(tmp_path, content)
+    finally:
+        sys.setrecursionlimit(usual)
+    with pytest.raises(InputError, match="maximum recursion depth"):
+        read_torch(path)

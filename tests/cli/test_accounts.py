@@ -51,7 +51,6 @@ def test_which_takes_the_second_set(call: Call, odd: Path, complaint: Callable[.
     assert second["variance"] != plain["variance"]
     assert set(second["left_out"]) == {"codes.weight", "fc.weight", "head.weight", "bias"}
     assert "which must be one of 'ema'" in complaint("compare", odd, "--which", "swa")
-    assert "--which is for files" in complaint("compare", "digits:vgg5", "--which", "ema")
 
 
 def test_the_control_is_named_given_or_missing(call: Call, nets: Path, complaint: Callable[..., str]) -> None:

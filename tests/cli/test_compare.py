@@ -42,7 +42,10 @@ def test_a_folder_gives_an_answer_and_a_picture(call: Call, nets: Path, tmp_path
         assert line.split()[1] == f"{each.csd.variance:.3f}"
     words = " ".join(result.stdout.split())
     assert "the largest noise floor" in words
-    assert "three standard errors" in words
+    assert "three standard errors" not in words  # nothing was drawn
+    drawn = call("compare", nets, "--conjugate", "sampled").stdout
+    assert "for three standard errors of the draws" in " ".join(drawn.split())
+    assert "±" in drawn
     assert all(len(line) < 100 for line in result.stdout.splitlines())
 
 

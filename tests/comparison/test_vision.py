@@ -64,10 +64,10 @@ def test_draws_and_seeds_both_count_in_the_error() -> None:
 def test_trained_weights_stand_beside_the_control(monkeypatch: pytest.MonkeyPatch) -> None:
     original = vision.open_torchvision
 
-    def opened(name: str, weights: str, seed: int, progress: bool) -> Checkpoint:
+    def opened(name: str, weights: str = "", seed: int = 0) -> Checkpoint:
         if weights == "untrained":
-            return original(name, weights, seed, progress)
-        control = original(name, "untrained", 9, False)
+            return original(name, weights, seed)
+        control = original(name, "untrained", 9)
 
         def doubled(tensor: StoredTensor) -> StoredTensor:
             return StoredTensor(tensor.name, tensor.shape, "float32", lambda: 2 * tensor.read())
@@ -83,7 +83,7 @@ def test_trained_weights_stand_beside_the_control(monkeypatch: pytest.MonkeyPatc
     assert record["untrained_variance"] == row.untrained_variance
     assert record["paper_variance"] == 0.20
     # The spectrum that is shown is that of the trained network.
-    doubled = layer_matrix_ensemble(opened("resnet18", "", 0, False)).layers[0].eigenvalues
+    doubled = layer_matrix_ensemble(opened("resnet18")).layers[0].eigenvalues
     np.testing.assert_allclose(row.ensemble.layers[0].eigenvalues, doubled, rtol=1e-4, atol=1e-5)
 
 

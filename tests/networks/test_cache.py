@@ -106,7 +106,8 @@ def test_the_key_follows_what_decides_the_weights_and_nothing_else(
         (tmp_path / name).write_text("a = 1\n")
     monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
     before = cache.source_key("recipe")
-    (tmp_path / "digits.py").write_text("another module\n")
+    (tmp_path / "digits.py").write_text("another = module\n")
+    (tmp_path / cache.DECISIVE[0]).write_text('"""What it is for."""\n\na = 1  # one\n')
     assert cache.source_key("recipe") == before != cache.source_key("other recipe")
     keys = {before}
     for name in cache.DECISIVE:

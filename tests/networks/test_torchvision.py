@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mme import extras  # noqa: E402
-from mme.networks import _torchvision  # noqa: E402
+from mme.networks import _torch  # noqa: E402
 from mme.networks import import_torchvision as repaired_import  # noqa: E402
 
 SCRIPT = """
@@ -20,7 +20,7 @@ try:
     fault = ""
 except RuntimeError as error:
     fault = str(error)
-from mme.networks import _torchvision, import_torchvision
+from mme.networks import _torch, import_torchvision
 tv = import_torchvision()
 import torchvision
 from torchvision.models import resnet18
@@ -36,7 +36,7 @@ print(json.dumps({
     "scores": list(model(torch.zeros(2, 3, 32, 32)).shape),
     "weights": len(model.state_dict()),
     "resized": list(tv.transforms.Resize(4)(torch.zeros(1, 8, 8)).shape),
-    "declared": len(_torchvision.declared),
+    "declared": len(_torch.declared),
     "nms": nms,
 }))
 """
@@ -52,7 +52,7 @@ def test_models_state_dicts_and_transforms_work_here() -> None:
     assert seen["weights"] == 122
     assert seen["resized"] == [1, 4, 4]
     if seen["fault"]:
-        assert seen["fault"] == _torchvision.FAULT
+        assert seen["fault"] == _torch.FAULT
         assert seen["declared"] == 1
         assert seen["nms"].startswith("Couldn't load custom C++ ops.")
     else:
@@ -91,7 +91,7 @@ def declarations(monkeypatch: pytest.MonkeyPatch) -> Declarations:
         monkeypatch.setitem(sys.modules, name, sys.modules[name])  # to come back afterwards
     made = Declarations()
     monkeypatch.setattr(torch.library, "Library", made)
-    monkeypatch.setattr(_torchvision, "declared", [])
+    monkeypatch.setattr(_torch, "declared", [])
     return made
 
 
@@ -111,7 +111,7 @@ def test_on_that_very_error_the_operators_are_declared(
     bystander = ModuleType("torchvision_extras")
     monkeypatch.setitem(sys.modules, "torchvision.extension", half)
     monkeypatch.setitem(sys.modules, "torchvision_extras", bystander)
-    monkeypatch.setattr(extras, "import_module", Imports(RuntimeError(_torchvision.FAULT), module))
+    monkeypatch.setattr(extras, "import_module", Imports(RuntimeError(_torch.FAULT), module))
     assert repaired_import() is module
     assert declarations[0] == "torchvision FRAGMENT"
     assert [schema.partition("(")[0] for schema in declarations[1:]] == ["nms", "qnms"]

@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 
 from mme.errors import InputError  # noqa: E402
 from mme.networks import Recipe, accuracy, digits_images  # noqa: E402
-from mme.networks.training import fit  # noqa: E402
+from mme.networks.training import correct_answers, fit  # noqa: E402
 
 
 def small() -> nn.Module:
@@ -58,6 +58,19 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
     digits = digits_images()
     assert accuracy(Constant()) == int((digits.test_labels == 7).sum()) / 450
     assert accuracy(Constant(), "train") == int((digits.train_labels == 7).sum()) / 1347
+
+
+def test_correct_answers_one_by_one() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))  # off in evaluation mode
+    digits = digits_images()
+    weight, bias = model[2].weight.detach(), model[2].bias.detach()
+    scores = digits.test_images.reshape(450, 64) @ weight.T + bias
+    expected = [
+        int(row.argmax()) == int(label) for row, label in zip(scores, digits.test_labels, strict=True)
+    ]
+    assert correct_answers(model).tolist() == expected
+    assert 0 < sum(expected) < 450
 
 
 def test_accuracy_leaves_the_model_as_it_was() -> None:

@@ -159,6 +159,14 @@ def test_other_parametrisations_are_asked_of_the_module_and_refused_in_a_file(ki
     assert reasons(network.state_dict())["0.parametrizations.weight.original"] == words
 
 
+def test_a_part_beside_a_whole_weight_leaves_it_out() -> None:
+    normed = parametrizations.weight_norm(seeded(nn.Linear, 5, 4)).state_dict()
+    further = normed | {"parametrizations.weight.1._u": torch.ones(4)}
+    assert layers(normed).keys() == {"weight"}
+    assert layers(further) == {}
+    assert reasons(further)["weight"].startswith("part of a parametrisation that no rule resolves")
+
+
 @pytest.mark.parametrize("name", ["SCB", "weight.SCB"])
 def test_int8_of_bitsandbytes(name: str) -> None:
     weight = normal(6, 8)
@@ -190,6 +198,11 @@ def test_scales_of_blocks(shape: Any, blocks: Any, kind: str, name: str) -> None
             expected[row, column] = float(values[row, column].float()) * factor
     stored = {"fc.weight": values, f"fc.{name}": torch.tensor(scale).float(), "fc.input_scale": torch.ones(1)}
     assert_layers(stored, {"fc.weight": expected})
+
+
+def test_exponents_are_no_scales() -> None:
+    stored = {"w": torch.ones(4, 64).to(torch.float8_e4m3fn), "w_scale": np.full((4, 2), 120, np.uint8)}
+    assert layers(stored) == {}
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (6,), (6, 1)])
@@ -233,6 +246,8 @@ def test_gptq(bits: int, order: str) -> None:
         stored["fc.g_idx"] = g_idx.astype(np.int32)
     assert_layers(stored, {"fc.weight": expected.T})
     assert set(effective_weights(stored)) == {"fc.weight", "fc.bias"}
+    note = effective_weights(stored)["fc.weight"].note
+    assert f"zeros as the first format stores them, less one, unless all are {2 ** (bits - 1)}" in note
     symmetric = np.full_like(zeros, 2 ** (bits - 1))
     for less in (1, 0):  # the two formats of a symmetric one
         stored["fc.qzeros"] = packed_by_bits((symmetric - less).T, bits).T
@@ -314,7 +329,7 @@ def test_an_adapter_by_itself(scale: Any, middle: str) -> None:
     assert_layers(network, {"net.fc.weight": 2 * b @ a})
     note = effective_weights(network)["net.fc.weight"].note
     assert note == "LoRA: ΔW = 2·B A of rank 3, without the base weights"
-    words = "a LoRA factor without a known scale (adapter_config.json tells it), or one of DoRA"
+    words = "LoRA without a known scale, which adapter_config.json tells, or DoRA"
     assert reasons(opened(stored, None)) == dict.fromkeys(stored, words)
     assert reasons(opened(stored, {"another": 2.0})) == dict.fromkeys(stored, words)
 
@@ -325,12 +340,8 @@ def test_adapters_of_other_layers() -> None:
     assert_layers(conv, {"c.weight": 0.5 * np.einsum("or,rixy->oixy", b[:, :, 0, 0], a)})
     table = opened({"e.lora_embedding_A": normal(2, 11), "e.lora_embedding_B": normal(4, 2)}, 0.5)
     assert_layers(table, {"e.weight": 0.5 * (normal(4, 2) @ normal(2, 11)).T})
-    kohya = {
-        "u.lora_down.weight": normal(2, 8),
-        "u.lora_up.weight": normal(6, 2),
-        "u.alpha": np.array(1.0),
-    }
-    assert_layers(kohya, {"u.weight": 0.5 * normal(6, 2) @ normal(2, 8)})
+    others = {"u.lora_down.weight": normal(2, 8), "u.lora_up.weight": normal(6, 2)}  # kohya's
+    assert reasons(others).keys() == others.keys()
 
 
 def test_an_adapter_beside_its_base() -> None:
@@ -341,7 +352,10 @@ def test_an_adapter_beside_its_base() -> None:
     assert_layers(opened(stored, 2.0), {"net.fc.weight": merged})
     assert effective_weights(opened(stored, 2.0))["net.fc.weight"].note == "LoRA: W + 2·B A of rank 3"
     assert layers(stored) == {}  # the scale is not known, and so the weights are not
-    assert "adapted by LoRA" in reasons(stored)["net.fc.base_layer.weight"]
+    assert "LoRA without a known scale" in reasons(stored)["net.fc.base_layer.weight"]
+    turned = {"c.base_layer.weight": normal(8, 6), "c.base_layer.bias": normal(6)} | adapter(prefix="c.")
+    assert_layers(opened(turned, 2.0), {"c.weight": normal(8, 6).T + 2 * b @ a})
+    assert layers(turned) == {}
     dora = stored | {"net.fc.lora_magnitude_vector": normal(6)}
     assert layers(opened(dora, 2.0)) == {}
 
@@ -384,7 +398,8 @@ def test_stacks_of_experts() -> None:
         assert_layers({name: stack}, {f"{name}[{number}]": stack[number] for number in range(8)})
     turned = {"x.experts.up_proj": stack, "x.experts.up_proj_bias": normal(8, 32)}
     assert layers(turned)["x.experts.up_proj[2]"].shape == (32, 48)
-    np.testing.assert_array_equal(layers(turned)["x.experts.up_proj[2]"], stack[2].T)
+    assert_layers(turned, {f"x.experts.up_proj[{number}]": stack[number].T for number in range(8)})
+    assert reasons(turned) == {"x.experts.up_proj_bias": "a bias"}
     note = effective_weights(turned)["x.experts.up_proj[2]"].note
     assert note == "one of 8 experts, stored as (inputs, outputs)"
     single = {"experts.3.conv.weight": normal(8, 4, 3), "conv.weight": normal(8, 4, 3)}
@@ -399,6 +414,8 @@ def test_kernels_come_outputs_first() -> None:
     stored = {
         "params/Conv_0/kernel": convolution, "dense.kernel:0": dense, "lstm/recurrent_kernel": dense,
         "d/depthwise_kernel": depthwise, "kernel_size": dense, "norm.kernel": normal(7),
+        "conv_pointwise_kernel:0": convolution, "moe.experts.kernel": normal(3, 4, 5),
+        "up.kernel": convolution, "up.bias": normal(7), "attention/query/kernel": normal(6, 2, 4),
     }  # fmt: skip
     assert_layers(stored, {
         "params/Conv_0/kernel": np.einsum("hwio->oihw", convolution),
@@ -407,7 +424,12 @@ def test_kernels_come_outputs_first() -> None:
             [[depthwise[:, :, channel, copy]] for channel in range(7) for copy in range(4)]
         ),
         "kernel_size": dense,
-    })  # fmt: skip
+        "conv_pointwise_kernel:0": np.einsum("hwio->oihw", convolution),
+        "up.kernel": np.einsum("hwoi->oihw", convolution),
+        "attention/query/kernel": normal(6, 2, 4).reshape(6, 8).T,
+    } | {f"moe.experts.kernel[{number}]": normal(3, 4, 5)[number].T for number in range(3)})  # fmt: skip
+    codes = {"dense/kernel": np.ones((7, 5), np.int8), "conv/kernel": normal(3, 3, 4, 6)}
+    assert reasons(codes) == {"dense/kernel": "int8 codes without a known scale"}
     ready = [StoredTensor("dense/kernel", (5, 7), "float32", lambda: dense.T)]
     assert layers(Checkpoint("net", "keras", ready))["dense/kernel"].shape == (5, 7)
 

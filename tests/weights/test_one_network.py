@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from onnx import helper, numpy_helper
 from safetensors.numpy import save_file
 from torch import nn
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
@@ -18,6 +19,7 @@ from mme.checkpoints import open_checkpoint
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble
 from mme.weights import Checkpoint, StoredTensor
 from mme.weights.effective import effective_weights
+from tests import keras_writing
 
 State = dict[str, Any]
 OUTPUTS, INPUTS, STEP = 32, 64, 1 / 16  # of the layer `fc`, whose weights are small multiples of the step
@@ -200,6 +202,58 @@ def saved_as(stored: Callable[[], State], suffix: str) -> Callable[[Path], Check
     return save
 
 
+def saved_as_onnx(path: Path) -> Checkpoint:
+    stored = state()
+    arrays = {name: array for name, array in stored.items() if array.ndim > 1}
+    arrays |= {name: stored[name][None] for name in ("cell.weight_ih_l0", "cell.weight_hh_l0")}
+    arrays["experts"] = np.stack([arrays.pop(f"experts.{number}.weight").T for number in range(2)])
+    arrays["head.weight"] = arrays["head.weight"].T.copy()
+    nodes = [
+        helper.make_node("Gather", ["embedding.weight", "x"], ["a"]),
+        helper.make_node("Conv", ["x", "conv.weight"], ["b"]),
+        helper.make_node("ConvTranspose", ["x", "up.weight"], ["c"]),
+        helper.make_node("LSTM", ["x", "cell.weight_ih_l0", "cell.weight_hh_l0"], ["d"], hidden_size=7),
+        helper.make_node("Gemm", ["x", "fc.weight"], ["e"], transB=1),
+        helper.make_node("MatMul", ["x", "experts"], ["f"]),
+        helper.make_node("MatMul", ["x", "head.weight"], ["g"]),
+    ]
+    tensors = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    model = helper.make_model(helper.make_graph(nodes, "net", [], [], tensors))
+    (path / "net.onnx").write_bytes(model.SerializeToString())
+    return open_checkpoint(path / "net.onnx")
+
+
+def keras_layers() -> list[tuple[str, str, list[np.ndarray]]]:
+    """Class, name and variables of each layer, as Keras stores them."""
+    stored = state()
+    dense = {name: stored[f"{name}.weight"].T for name in ("fc", "experts.0", "experts.1", "head")}
+    return [
+        ("Embedding", "embedding", [stored["embedding.weight"]]),
+        ("Conv2D", "conv", [stored["conv.weight"].transpose(2, 3, 1, 0)]),
+        ("Conv2DTranspose", "up", [stored["up.weight"].transpose(2, 3, 1, 0)]),
+        ("LSTM", "cell", [stored["cell.weight_ih_l0"].T, stored["cell.weight_hh_l0"].T]),
+        *(("Dense", name, [kernel]) for name, kernel in dense.items()),
+    ]
+
+
+def saved_by_keras(path: Path) -> Checkpoint:
+    layers = keras_layers()
+    config = keras_writing.model(*(keras_writing.layer(kind, name) for kind, name, _ in layers))
+    places = {f"layers/{name}": (name, variables) for _, name, variables in layers}
+    return open_checkpoint(keras_writing.archived(path, places, config))
+
+
+def saved_by_old_keras(path: Path) -> Checkpoint:
+    layers = keras_layers()
+    config = keras_writing.model(*(keras_writing.layer(kind, name) for kind, name, _ in layers))
+    names = {"Embedding": ["embeddings:0"], "LSTM": ["kernel:0", "recurrent_kernel:0"]}
+    weights = {
+        name: dict(zip(names.get(kind, ["kernel:0"]), variables, strict=True))
+        for kind, name, variables in layers
+    }
+    return open_checkpoint(keras_writing.listed(path / "net.h5", weights, config))
+
+
 FORMS: dict[str, Callable[[Path], Any]] = {
     "module": lambda _: network(),
     "state dict": lambda _: network().state_dict(),
@@ -221,6 +275,9 @@ FORMS: dict[str, Callable[[Path], Any]] = {
     "kernels": lambda _: kernels(),
     "kernels, npz": saved_as(kernels, "npz"),
     "Conv1D": lambda _: conv1d(),
+    "ONNX": saved_as_onnx,
+    "Keras": saved_by_keras,
+    "Keras, .h5": saved_by_old_keras,
     "GPTQ": lambda _: gptq(),
     "GPTQ, safetensors": saved_as(gptq, "safetensors"),
     "AWQ": lambda _: awq(),

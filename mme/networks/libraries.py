@@ -1,21 +1,21 @@
-"""What the hubs share: their libraries, their names, initial weights, and whether there is a way out."""
+"""What the hubs share: near names, initial weights, and one sentence where there is no way out."""
 
 from __future__ import annotations
 
 import difflib
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from mme.errors import InputError
-from mme.extras import required
 from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 
-__all__ = ["PATIENCE", "in_memory", "initialised", "is_reachable", "known", "library"]
+__all__ = ["fetching", "initialised", "known"]
 
 SHOWN = 4  # names that are offered for a mistyped one
 PATIENCE = 3.0  # seconds
@@ -30,28 +30,28 @@ def known(hub: str, network: str, names: Iterable[str], what: str = "network") -
     raise InputError(f"{hub} has no {what} {network!r}; near names are {', '.join(near)}.")
 
 
-def library(hub: str, module: str, extra: str) -> Any:
-    """Import what a hub needs."""
-    if module in ("torchvision", "timm"):  # timm builds on torchvision, which may need a repair
-        required("torch", extra, f"the hub {hub}")
-        from mme.networks import import_torchvision
-
-        import_torchvision()
-    return required(module, extra, f"the hub {hub}")
-
-
-def in_memory(name: str, format: str, source: Any, rule: str | None = None) -> Checkpoint:
-    """Return the weights of a module or a state dict, under the name of its network."""
-    return Checkpoint(name, format, effective_weights(source).values(), rule)
-
-
-def initialised(name: str, build: Callable[[], Any], seed: int) -> Checkpoint:
+def initialised(build: Callable[[], Any], seed: int) -> Checkpoint:
     """Return initial weights as the library itself draws them."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return in_memory(name, "untrained", build())
+        return effective_weights(build())
+
+
+@contextmanager
+def fetching(name: str, url: str, instead: str) -> Iterator[bool]:
+    """Give whether a server is reached, and say in one sentence what could not be fetched from it."""
+    is_reached = is_reachable(url)
+    try:
+        yield is_reached
+    except Exception as error:  # of any library that fetches
+        lines = str(getattr(error, "reason", None) or error).splitlines() or [type(error).__name__]
+        reason = lines[0].rstrip(".:") if is_reached else "no connection"
+        raise InputError(
+            f"{name} is not here and cannot be fetched ({reason}): check its name and the connection, or "
+            f"{instead}."
+        ) from error
 
 
 def is_reachable(url: str) -> bool:

@@ -16,11 +16,11 @@ torch = pytest.importorskip("torch")
 
 from safetensors.numpy import save_file  # noqa: E402
 
-from mme.checkpoints import Checkpoint, libraries  # noqa: E402
-from mme.checkpoints.hubs import is_hub_name, open_hub  # noqa: E402
+from mme.checkpoints import Checkpoint  # noqa: E402
 from mme.ensembles import layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
-from mme.networks import digits_family, efficientnet_lite, import_torchvision  # noqa: E402
+from mme.networks import digits_family, efficientnet_lite, import_torchvision, libraries  # noqa: E402
+from mme.networks.hubs import is_hub_name, open_hub  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "resnext50_32x4d"])
@@ -73,8 +73,8 @@ def test_trained_weights_are_read_from_torchs_folder(
     torch.save(state, hub_folder / "made.pth")
     digest = hashlib.sha256((hub_folder / "made.pth").read_bytes()).hexdigest()[:8]
     (hub_folder / "made.pth").rename(hub_folder / f"resnet18-{digest}.pth")
-    url = f"https://nowhere/resnet18-{digest}.pth"
-    monkeypatch.setattr("mme.checkpoints.torchvision_hub._url", lambda *names: url)
+    entry = models.get_model_weights("resnet18").IMAGENET1K_V1
+    monkeypatch.setattr(entry.value, "url", f"https://nowhere/resnet18-{digest}.pth")
     found = open_hub("torchvision:resnet18")
     assert isinstance(found, Checkpoint)
     assert (found.name, found.rule) == ("resnet18", "resnet")
@@ -88,7 +88,7 @@ def test_damaged_downloads_are_told(hub_folder: Path) -> None:
 
 
 def test_what_is_missing_offline_is_said(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mme.checkpoints.torchvision_hub.is_reachable", lambda url: False)
+    monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: False)
     with pytest.raises(InputError) as caught:
         open_hub("torchvision:vgg11")
     said = str(caught.value)
@@ -112,7 +112,7 @@ def test_interrupted_downloads_leave_nothing(hub_folder: Path, monkeypatch: pyte
         def read(self, size: int) -> bytes:
             raise ConnectionResetError("connection lost")
 
-    monkeypatch.setattr("mme.checkpoints.torchvision_hub.is_reachable", lambda url: True)
+    monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: True)
     monkeypatch.setattr("torch.hub.urlopen", lambda *arguments, **options: Breaking())
     with pytest.raises(InputError, match="connection lost"):
         open_hub("torchvision:vgg11")
@@ -128,8 +128,8 @@ def test_interrupted_downloads_leave_nothing(hub_folder: Path, monkeypatch: pyte
             r"torchvision:resnet18 has no weights 'IMAGENET2K'; near names are IMAGENET1K_V1",
         ),
         ("torchvision:", "names no network"),
-        ("digits:vgg6", "near names are .*vgg5"),
-        ("digits:vgg5@old", "trained or @untrained"),
+        ("digits:vgg6", "must be one of .*'vgg5'"),
+        ("digits:vgg5@old", "digits:vgg5 has no weights 'old'; near names are untrained"),
         ("efficientnet-lite:7", "near names are 0, 1, 2"),
         ("modelzoo:resnet18", "is no hub; there are torchvision, timm, hf"),
     ],
@@ -159,6 +159,8 @@ def test_timm_initialises_its_networks() -> None:
         assert np.array_equal(ours[key].read(), value.detach().numpy())
     with pytest.raises(InputError, match="timm has no network 'resnet_18'; near names are resnet18"):
         open_hub("timm:resnet_18")
+    with pytest.raises(InputError, match=r"timm:resnet10t\.never has no trained weights"):
+        open_hub("timm:resnet10t.never")
     with pytest.raises(InputError, match=r"weights as in timm:resnet18\.a1_in1k"):
         open_hub("timm:resnet18@a1_in1k")
 
@@ -168,7 +170,7 @@ def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A local copy of the hub, as its own library keeps it, and no way out."""
     hub = pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: False)
     return tmp_path
 
 
@@ -196,6 +198,18 @@ def test_hugging_face_networks_that_are_here(snapshot: Path, file: str) -> None:
     assert np.array_equal(found["fc.weight"].read(), weights["fc.weight"].numpy())
 
 
+def test_one_of_two_sets_of_a_hub_is_chosen(snapshot: Path) -> None:
+    save_file(
+        {f"{part}fc.weight": value * np.eye(3) for part, value in (("", 1), ("ema.", 2))},
+        snapshot / "model.safetensors",
+    )
+    for which, value in ((None, 1), ("ema", 2)):
+        (layer,) = layer_matrix_ensemble(open_hub("hf:someone/net", which=which)).layers
+        assert layer.tensor[0, 0] == value
+    with pytest.raises(InputError, match="which must be one of 'ema'"):
+        open_hub("hf:someone/net", which="swa")
+
+
 @pytest.mark.parametrize("name", ["hf:someone/net", "hf:someone/absent", "timm:resnet18.a1_in1k"])
 def test_being_offline_is_said_at_once(
     name: str, hugging_face: Path, monkeypatch: pytest.MonkeyPatch
@@ -203,7 +217,7 @@ def test_being_offline_is_said_at_once(
     """The libraries themselves would try for minutes."""
     hub = pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("mme.checkpoints.hubs.is_reachable", lambda url: False)
+    monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: False)
     begin = time.monotonic()
     with pytest.raises(InputError, match=r"is not here and cannot be fetched \(no connection\)"):
         open_hub(name)

@@ -13,12 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mme.checkpoints.torchvision_hub import has_weights  # noqa: E402
 from mme.comparison.options import Options  # noqa: E402
 from mme.comparison.vision import PAPER, vision_rows  # noqa: E402
 from mme.ensembles import deterministic_spectrum, spectral_density  # noqa: E402
 from mme.errors import InputError  # noqa: E402
 from mme.networks import import_torchvision  # noqa: E402
+from mme.networks.torchvision_hub import has_weights  # noqa: E402
 
 models = import_torchvision().models
 
@@ -62,7 +62,7 @@ def fill(hub: Path, monkeypatch: pytest.MonkeyPatch) -> Fill:
 
 def test_an_empty_folder_has_no_weights(hub: Path) -> None:
     assert not any(has_weights(name) for name in PAPER)
-    with pytest.raises(InputError, match="the weights of torchvision:resnet18 are not here"):
+    with pytest.raises(InputError, match="torchvision:resnet18 is not here and cannot be fetched"):
         next(vision_rows(["resnet18"]))
 
 
