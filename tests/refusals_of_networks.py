@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mme import comparison, ensembles
+from mme import comparison, ensembles, networks
+from mme.weights import Checkpoint, StoredTensor
 
 from .refusals import (
     FLAG,
@@ -24,6 +25,7 @@ from .refusals import (
     one_of,
     optional,
     real,
+    same,
     whole,
 )
 
@@ -48,15 +50,24 @@ def made() -> Any:
         comparison=comparison.compare({"a": WEIGHTS, "b": WEIGHTS}, control=None),
         classes=ensembles.equivalence_classes({"a": difference, "b": difference}),
         model=model,
+        of_images=nn.Sequential(nn.Flatten(), nn.Linear(64, 10)),
+        row=SimpleNamespace(name="a", untrained=[difference], trained=None),
+        stored=StoredTensor("fc", (2, 3), "float64", lambda: np.ones((2, 3))),
         normed=normed,
     )
 
 
 @cache
-def written() -> str:
+def written() -> Path:
     path = Path(tempfile.mkdtemp()) / "net.npz"
-    np.savez(path, **WEIGHTS)
-    return str(path)
+    np.savez(path, **WEIGHTS)  # type: ignore[arg-type]
+    return path
+
+
+def trained() -> networks.TrainedNetwork:
+    small = networks.ARCHITECTURES["vgg5"]
+    weights = small.build().state_dict()
+    return networks.TrainedNetwork(small, 0, weights, weights, 0.5, 0.5)
 
 
 def of(name: str, *refused: Any) -> Argument:
@@ -109,15 +120,35 @@ COSTLY = {
     "networks.train",
     "networks.digits_family",
     "networks.efficientnet_lite",
-    "networks.accuracy",
+    "networks.import_torchvision",
     "comparison.vision_rows",
 }
-NO_PATHS = (None, 3, b"bytes", [], {"a": 1}, object(), "no such folder", "a\0b")
-FOLDER = Argument(lambda _: tempfile.gettempdir(), (), NO_PATHS)
-PATH = Argument(lambda _: written(), (), NO_PATHS)
-# Rows of the paper's table, which take pretrained networks: none of them here.
-ROWS_OF_TABLE = Argument(lambda _: [], (), (None, "words", 3, [3]))
+NO_PATHS: tuple[Any, ...] = (None, 3, b"bytes", [], {"a": 1}, object(), "no such folder", "a\0b")
+FOLDER = Argument(lambda _: str(written().parent), (), NO_PATHS)
+PATH = Argument(lambda _: written(), (), NO_PATHS, words=("file", "folder"))
+RECIPE = Argument(lambda _: networks.Recipe(epochs=1), (), ("words", 3, {}, [1]))
+# As the rows of the paper's table are, which take pretrained networks.
+ROWS_OF_TABLE = Argument(lambda _: [made().row], (), (None, "words", 3, [], [3]))
 
+CHECKPOINT: Row = {
+    "name": WORDS,
+    "format": WORDS,
+    "tensors": Argument(lambda _: [made().stored], (), (None, 3, "words", [3], {"a": 1})),
+    "rule": optional(WORDS),
+    "lora_scale": Argument(lambda _: None, (0.5, {"": 2}), ("words", [1.0], np.nan, {"": "x"}, {3: 1.0})),
+}
+STORED: Row = {
+    "name": WORDS,
+    "shape": Argument(lambda _: (2, 3), ((), (np.int64(2),)), (None, 3, "23", (-1,), (2.5,), (True,))),
+    "dtype": WORDS,
+    "read": Argument(lambda _: lambda: np.ones((2, 3)), (), (None, 3, "words")),
+    "types": Argument(lambda _: frozenset({"Linear"}), (frozenset(),), (None, 3, "Linear")),
+    "skip": WORDS,
+    "location": anything(None),
+    "fingerprint": anything(None),
+    "note": WORDS,
+    "effective": FLAG,
+}
 ROWS: Rows = {
     "ensembles.CircularMixedEnsemble": {
         "matrices": Argument(
@@ -276,23 +307,36 @@ ROWS: Rows = {
     "transforms.rescale_before_norm": {"model": NORMED, "factor": real(2.0)},
     "transforms.rescale_pairs": {"model": MODEL, "factor": real(2.0)},
     "transforms.retrain": {
-        "model": MODEL,
+        "model": of("of_images", WEIGHTS),
         "hold": one_of("shapes"),
-        "recipe": anything(None),
+        "recipe": RECIPE,
         "seed": whole(0, 0),
     },
-    "networks.accuracy": {"model": MODEL, "part": one_of("test")},
+    "networks.Recipe": {
+        "epochs": whole(1),
+        "learning_rate": real(0.1),
+        "batch_size": whole(32, 2),
+        "momentum": real(0.9),
+        "weight_decay": real(5e-4),
+    },
+    "networks.TrainedNetwork.model": {"trained": FLAG},
+    "networks.accuracy": {"model": of("of_images", WEIGHTS), "part": one_of("test")},
     "networks.available_pretrained": {},
     "networks.digits_family": {
         "names": Argument(lambda _: [], (), (3, ["no such net"], [3], "no")),
         "seed": whole(0, 0),
-        "recipe": anything(None),
+        "recipe": optional(RECIPE),
         "cache": FLAG,
     },
     "networks.digits_images": {},
     "networks.efficientnet_lite": {"version": whole(0, 0)},
     "networks.import_torchvision": {},
-    "networks.train": {"name": one_of("vgg11"), "seed": whole(0, 0), "recipe": anything(None), "cache": FLAG},
+    "networks.train": {
+        "name": one_of("vgg5"),
+        "seed": whole(0, 0),
+        "recipe": optional(RECIPE),
+        "cache": FLAG,
+    },
     "networks.untrained_control": {
         "source": NETWORK,
         "rule": Argument(lambda _: "torch", (), ("no such rule", 3, b"x", [1])),
@@ -300,6 +344,8 @@ ROWS: Rows = {
         "groups": Argument(lambda _: None, ({"fc": 1},), (3, "words", [1])),
     },
     "weights.effective_weights": {"source": NETWORK, "which": WHICH},
+    **same("checkpoints.Checkpoint weights.Checkpoint", CHECKPOINT),
+    **same("checkpoints.StoredTensor weights.StoredTensor", STORED),
     "checkpoints.checkpoints_in": {"folder": FOLDER},
     "checkpoints.open_checkpoint": {"path": PATH, "which": WHICH},
     "plots.comparison": {"found": of("comparison")},
@@ -330,6 +376,12 @@ OBJECTS = {
         comparison.VisionRow("a", comparison.PAPER["vgg11"], made().ensemble, (made().difference,))
     ],
     "comparison.Options": lambda: [comparison.Options()],
+    **dict.fromkeys(("checkpoints.Checkpoint", "weights.Checkpoint"), lambda: [Checkpoint("a", "b", [])]),
+    **dict.fromkeys(("checkpoints.StoredTensor", "weights.StoredTensor"), lambda: [made().stored]),
+    "networks.Architecture": lambda: [networks.ARCHITECTURES["vgg5"]],
+    "networks.Digits": lambda: [networks.digits_images()],
+    "networks.Recipe": lambda: [networks.Recipe()],
+    "networks.TrainedNetwork": lambda: [trained()],
     "ensembles.CSD": lambda: [made().difference],
     "ensembles.CircularSpectralDifference": lambda: [made().difference],
     "ensembles.Calibration": lambda: [ensembles.calibrate_delta(np.linspace(0.1, 3.0, 40))],

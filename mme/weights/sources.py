@@ -42,7 +42,10 @@ def listed(source: Any) -> tuple[Checkpoint, Facts]:
         ) from None
     if len(dict(pairs)) < len(pairs):
         raise InputError("network must give every tensor its own name, but it gives two of them one name.")
-    return Checkpoint("network", "arrays", [_stored(name, value) for name, value in pairs]), {}
+    tensors = [_stored(name, value) for name, value in pairs]
+    if all(tensor.skip.startswith("not an array") for tensor in tensors):
+        raise InputError("network must hold arrays by their names, but it holds none.")
+    return Checkpoint("network", "arrays", tensors), {}
 
 
 def _stored(name: str, value: Any) -> StoredTensor:
