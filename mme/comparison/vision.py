@@ -25,22 +25,13 @@ __all__ = ["FIGURES", "PAPER", "Printed", "VisionRow", "vision_rows"]
 
 @dataclass(frozen=True)
 class Printed(Result):
-    """One line of Table I as the paper prints it.
-
-    Attributes
-    ----------
-    top1_error, top5_error : float
-        Classification errors on ImageNet in per cent.
-    variance : float
-        Var(CSD).
-    """
+    """One line of Table I as the paper prints it: errors on ImageNet in per cent, and Var(CSD)."""
 
     top1_error: float
     top5_error: float
     variance: float
 
 
-# Conjugate matrix ensembles, Table I.
 PAPER = {
     "vgg11": Printed(30.98, 11.37, 0.19),
     "vgg13": Printed(30.07, 10.75, 0.20),
@@ -60,7 +51,7 @@ PAPER = {
     "densenet169": Printed(24.00, 7.00, 0.52),
     "densenet201": Printed(22.80, 6.43, 0.54),
 }
-"""Table I by torchvision's names of the architectures."""
+"""Table I of Conjugate matrix ensembles, by torchvision's names of the architectures."""
 
 FIGURES = {
     1: tuple(name for name in PAPER if name.startswith("vgg")),
@@ -175,9 +166,8 @@ def vision_rows(
     options = Options(dtype="float32") if options is None else validate_options(options)
     seeds, trained = integer("seeds", seeds, 1), flag("trained", trained)
     validate_work(jobs, store, progress)
-    chosen = PAPER if names is None else several("names", names, str, "names of networks of Table I")
-    for name in chosen:
-        known("Table I", name, PAPER)
+    given = PAPER if names is None else several("names", names, str, "names of networks of Table I")
+    chosen = [known("Table I", name, PAPER) for name in given]
     work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
     for name in chosen:
         weights = [open_torchvision(name, "untrained", options.rng + number) for number in range(seeds)]

@@ -102,8 +102,7 @@ def conjugacy(
     >>> verdict.holds_as_printed, verdict.holds
     (True, False)
     """
-    if tolerance is not None:
-        number("tolerance", tolerance, 0)
+    tolerance = None if tolerance is None else number("tolerance", tolerance, 0)
     share("level", level)
     if "normalise" in options or any(isinstance(side, SpectralDensity) for side in (ensemble, conjugate)):
         raise InputError("conjugacy sets the normalisation itself; pass ensembles or spectra instead.")
@@ -121,4 +120,4 @@ def conjugacy(
         totals = [float(rho.total.sum()) for rho in positive]
         numbers = [independent_positions(*each) for each in zip(spectra, totals, strict=True)]
         tolerance = float(kstwobign.isf(level) * np.sqrt(sum(1 / number for number in numbers)))
-    return Conjugacy(end, abs(end) < ROUNDING, distance, tail, float(tolerance), distance <= tolerance)
+    return Conjugacy(end, abs(end) < ROUNDING, distance, tail, tolerance, distance <= tolerance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -243,15 +244,12 @@ def circular_spectral_difference(
         ensemble, conjugate, part=part, pooling=pooling,
         draws=draws, rng=rng, circular=circular, construction=construction,
     )  # fmt: skip
-    first, second = (
-        spectrum
-        if isinstance(spectrum, SpectralDensity)
-        else spectral_density(
-            spectrum, window=window, bins=bins, zeros=zeros, normalise=normalise, bandwidth=bandwidth
-        )
-        for spectrum in spectra
+    density = partial(
+        spectral_density, window=window, bins=bins, zeros=zeros, normalise=normalise, bandwidth=bandwidth
     )
-    csd = spectral_difference(first, second)
+    csd = spectral_difference(
+        *(each if isinstance(each, SpectralDensity) else density(each) for each in spectra)
+    )
     counts = [independent_positions(each, count) for each, count in zip(spectra, csd.counts, strict=True)]
     shares = shares_inside(spectra[0], window) if isinstance(spectra[0], PooledSpectrum) else (None, None)
     return replace(csd, counts=(counts[0], counts[1]), inside=shares[0], inside_nonzero=shares[1])

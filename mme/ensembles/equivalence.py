@@ -158,8 +158,7 @@ def equivalence(
     >>> equivalence(wide, narrow, delta=10.0).equivalent
     True
     """
-    if delta is not None:
-        delta = number("delta", delta, 0)
+    delta = None if delta is None else number("delta", delta, 0)
     rng = generator(rng)
     spectra = [spectrum_of(each, pooling=options.get("pooling", "plain")) for each in (first, second)]
     csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in spectra]
@@ -168,9 +167,8 @@ def equivalence(
     orders = spectra[0].orders + spectra[1].orders
     common = conjugate_spectrum(orders, conjugate=conjugate, rng=rng, **drawn)
     verdicts = [conjugacy(each, common, tolerance=tolerance, **options) for each in spectra]
-    if delta is None:
-        delta = default_delta(*csds)
-    return Equivalence(csds[0], csds[1], delta, (verdicts[0], verdicts[1]))
+    tolerated = default_delta(*csds) if delta is None else delta
+    return Equivalence(csds[0], csds[1], tolerated, (verdicts[0], verdicts[1]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

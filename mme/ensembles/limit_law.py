@@ -143,7 +143,10 @@ def modulus_density(order: int, edges: ArrayLike, part: str = "real", method: st
     >>> modulus_density(100, [0, 0.25, 1], "modulus", method="limit").round(4)
     array([0.2883, 0.7017])
     """
-    return np.diff(modulus_distribution(order, _ascending(edges), part, method))
+    points = _points("edges", edges)
+    if points.ndim != 1 or len(points) < 2 or not (points[:-1] < points[1:]).all():
+        raise InputError(f"edges must be two or more ascending numbers in a row, but it is {shown(edges)}.")
+    return np.diff(modulus_distribution(order, points, part, method))
 
 
 def modulus_distribution(order: int, x: ArrayLike, part: str = "real", method: str = "auto") -> np.ndarray:
@@ -200,10 +203,3 @@ def _points(name: str, value: Any) -> np.ndarray:
     if array.dtype.kind not in "iuf" or np.isnan(array).any():
         raise InputError(f"{name} must be numbers, infinite ones too, but it is {shown(value)}.")
     return array.astype(float)
-
-
-def _ascending(edges: Any) -> np.ndarray:
-    array = _points("edges", edges)
-    if array.ndim != 1 or len(array) < 2 or not (array[:-1] < array[1:]).all():
-        raise InputError(f"edges must be two or more ascending numbers in a row, but it is {shown(edges)}.")
-    return array

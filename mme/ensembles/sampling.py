@@ -113,9 +113,7 @@ class SampledCircularEnsemble:
             places[number][:] = spectra
         return found
 
-    def _drawn(
-        self, size: int, order: int, rng: np.random.Generator, part: str
-    ) -> Callable[[], np.ndarray]:
+    def _drawn(self, size: int, order: int, rng: np.random.Generator, part: str) -> Callable[[], np.ndarray]:
         unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
         modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
         return partial(eigenvalues, modulus, part)

@@ -59,12 +59,12 @@ def selected_weights(
 def validate_selection(include: Any, exclude: Any, types: Any) -> list[list[Any] | None]:
     """Return the options as lists, which can be read once for each parameter; None stands for all."""
     pattern = "a pattern of names or a list of them"
-    options = {
-        "include": (include, str, pattern),
-        "exclude": (exclude, str, pattern),
-        "types": (types, str | type, "names or classes of layers"),
-    }
-    return [None if given[0] is None else several(name, *given) for name, given in options.items()]
+    options: tuple[tuple[str, Any, Any, str], ...] = (
+        ("include", include, str, pattern),
+        ("exclude", exclude, str, pattern),
+        ("types", types, str | type, "names or classes of layers"),
+    )
+    return [None if option[1] is None else several(*option) for option in options]
 
 
 def _no_matrix(tensor: StoredTensor) -> str:

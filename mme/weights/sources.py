@@ -44,7 +44,8 @@ def listed(source: Any) -> tuple[Checkpoint, Facts]:
         raise InputError("network must give every tensor its own name, but it gives two of them one name.")
     tensors = [_stored(name, value) for name, value in pairs]
     if all(tensor.skip.startswith("not an array") for tensor in tensors):
-        raise InputError("network must hold arrays by their names, but it holds none.")
+        held = ", ".join(f"{tensor.name}: {tensor.skip}" for tensor in tensors[:3]) or "it is empty"
+        raise InputError(f"network must hold arrays by their names, but it holds none ({held}).")
     return Checkpoint("network", "arrays", tensors), {}
 
 

@@ -331,14 +331,14 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("source", "reason"),
         [
-            ({}, "it holds no parameters"),
+            ({}, "it is empty"),
             ({"bias": np.ones(3)}, "bias: one axis"),
             ({"state_dict": {"fc": np.eye(3)}}, "state_dict: not an array but dict"),
             ({f"b{n}": np.ones(3) for n in range(5)}, r"b2: one axis and 2 more"),
         ],
     )
     def test_nothing_to_square(self, source: dict[str, Any], reason: str) -> None:
-        with pytest.raises(InputError, match=rf"no weight tensor of two or more axes .*{reason}"):
+        with pytest.raises(InputError, match=rf"(no weight tensor of two or more axes|holds none) .*{reason}"):
             layer_matrix_ensemble(source)
 
     def test_nothing_left_to_square(self) -> None:
@@ -384,7 +384,7 @@ class TestBadInput:
     @pytest.mark.parametrize("argument", ["include", "exclude", "types"])
     @pytest.mark.parametrize("wrong", [3, [3], ["a", 3]])
     def test_choices_that_are_no_names(self, argument: str, wrong: Any) -> None:
-        with pytest.raises(InputError, match=f"{argument} must be .*(names|a list)") as caught:
+        with pytest.raises(InputError, match=f"{argument} must be .*names") as caught:
             layer_matrix_ensemble({"a": np.eye(3)}, **{argument: wrong})
         assert str(caught.value).endswith(".")
 
