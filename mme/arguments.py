@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -56,8 +56,7 @@ def several(name: str, value: Any, kind: Any, right: str) -> list[Any]:
         found = [value] if isinstance(value, kind) else list(islice(value, MOST_LISTED + 1))
     except (TypeError, ValueError):
         found = [value]
-    is_long = len(found) > MOST_LISTED
-    if is_long or isinstance(value, Mapping) or not all(isinstance(each, kind) for each in found):
+    if len(found) > MOST_LISTED or not all(isinstance(each, kind) for each in found):
         raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
     return found
 

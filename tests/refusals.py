@@ -46,7 +46,7 @@ NO_ARRAYS = (
 )
 NO_SEEDS = ("0", -1, 1.5, True, [0], np.random.RandomState(0), random.Random(0))
 # Thrown at every argument of every callable: each is taken, or refused in a sentence.
-ANYTHING = (
+ANYTHING: tuple[Any, ...] = (
     *NO_ARRAYS,
     *NO_SEEDS,
     0,

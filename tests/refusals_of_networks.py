@@ -112,7 +112,7 @@ VARIANCES = array(np.array([[0.1, 0.2, 0.4], [0.2, 0.1, 0.3]]))
 CONJUGATE = Argument(lambda _: "deterministic", ("sampled",), (None, 3, "no such name", b"x"))
 OPTIONS = Argument(lambda _: None, (comparison.Options(),), ("words", 3, {}, [1]))
 CONTROL = Argument(lambda _: None, ("auto", "torch", WEIGHTS), ("no rule", 3, b"x", [1], {"fc": np.eye(3)}))
-NAMES = Argument(lambda _: None, (["f*"], "f*"), (3, [3], b"fc", {"a": 1}))
+NAMES = Argument(lambda _: None, (["f*"], "f*", {"fc": 1}), (3, [3], b"fc", {1: "a"}))
 
 # What trains or downloads is only refused here.
 COSTLY = {
