@@ -22,11 +22,12 @@ __all__ = ["read_onnx"]
 
 Scope: TypeAlias = ChainMap[str, Constant | None]  # None for what needs the network's input
 DOMAINS = ("", "ai.onnx", "com.microsoft")  # of ONNX's own operators, and of those of its runtime
-MATRICES, GATES = {1: "right", 0: "left"}, {1: "gates", 2: "gates"}  # the order of gates changes nothing
+KERNEL, MATRICES = {1: "kernel"}, {1: "right", 0: "left"}
+GATES = {1: "gates", 2: "gates"}  # their order permutes rows, and changes nothing
 # The places of weights among the inputs of an operator. What stands here for none is left out by name, such
 # as the quantised operators whose scales come later (QLinearConv, MatMulInteger, …), Attention and Einsum.
 OPERANDS: dict[str, dict[int, str]] = {
-    **dict.fromkeys(("Conv", "FusedConv"), {1: "kernel"}),
+    **dict.fromkeys(("Conv", "FusedConv"), KERNEL),
     "ConvTranspose": {1: "transposed kernel"},
     **dict.fromkeys(("FusedGemm", "FusedMatMul", "Gemm", "MatMul"), MATRICES),
     "Gather": {0: "table"},
