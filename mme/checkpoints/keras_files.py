@@ -91,8 +91,6 @@ def read_keras(path: Path) -> Checkpoint:
         if content.startswith(b"PK"):
             content, description = _unpacked(path, content)
             file = HDF5File(path, partial(io.BytesIO, content))
-        elif not content.startswith(b"\x89HDF\r\n\x1a\n"):
-            raise InputError(f"{path} is neither a Keras archive nor an HDF5 file; model.save writes one.")
         refuse_endless_texts(path, content)
         with file.opened() as root:
             layers = _described(description or text_attribute(root, "model_config") or "{}")
@@ -123,11 +121,10 @@ def _described(description: str) -> dict[str, Layer]:
 
     def add(item: dict[str, Any]) -> dict[str, Any]:
         if isinstance(item.get("config"), dict) and "name" in item["config"]:
-            layer = item
-            while isinstance(inner := layer["config"].get("layer", layer["config"].get("cell")), dict):
-                layer = {"config": {}} | inner  # of a wrapper, such as Bidirectional
-            equation = str(layer["config"].get("equation", ""))
-            found[str(item["config"]["name"])][_kind(str(layer.get("class_name"))), equation] = None
+            config, kind = item["config"], _kind(str(item.get("class_name")))
+            while not kind and isinstance(inner := config.get("layer", config.get("cell")), dict):
+                config, kind = inner["config"], _kind(str(inner["class_name"]))  # in a Bidirectional, …
+            found[str(item["config"]["name"])][kind, str(config.get("equation", ""))] = None
         return item
 
     json.loads(description, object_hook=add)
@@ -139,6 +136,10 @@ def _kind(name: str) -> str:
     """Return the kind of layer that a class or a name such as ``conv2d_3`` tells, or nothing."""
     text = re.sub(r"_\d+$", "", name).replace("_", "").lower()
     return next((kind for kind, row in KINDS.items() if re.fullmatch(row.classes, text)), "")
+
+
+def _variables_of(kind: str) -> list[str]:
+    return KINDS[kind].variables.split() if kind else []
 
 
 def _variables(
@@ -161,7 +162,7 @@ def _variables(
         if is_listed:
             variables = {_written_out(key): stored for key, stored in held.items()}
         else:
-            known = KINDS[kind].variables.split() if kind else []
+            known = _variables_of(kind)
             variables = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
         for variable in variables:
             yield [*names, variable], _weight(variable, variables, kind, equation)
@@ -200,7 +201,7 @@ def _weight(variable: str, variables: dict[str, StoredTensor], kind: str, equati
         return replace(stored, skip=f"whole numbers ({stored.dtype}), whose scale is not known")
     if variable in BY_VARIABLE:
         kind = BY_VARIABLE[variable]
-    elif not kind or variable not in KINDS[kind].variables or (kind in ("heads", "back") and dimensions != 3):
+    elif variable not in _variables_of(kind) or (kind in ("heads", "back") and dimensions != 3):
         is_transposed = "bias" in variables and variables["bias"].shape == shape[-2:-1] != shape[-1:]
         kind = "dense" if dimensions == 2 else "transposed" if is_transposed else "conv"
         note = f"taken as {kind}, for the file does not name the layer's class"

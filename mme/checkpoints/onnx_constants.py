@@ -34,6 +34,7 @@ FOLDED: dict[str, Callable[..., int]] = {
         ("Add", "Clip", "Div", "Max", "Min", "Mul", "Pow", "Sub", "Where"),
         lambda *arrays: math.prod(np.broadcast_shapes(*(array.shape for array in arrays))),
     ),
+    "Expand": lambda array, shape: math.prod(np.broadcast_shapes(array.shape, tuple(shape))),
     "Gather": lambda table, indices: table.size * indices.size,
     "MatMul": lambda left, right: left.size * right.size // max(1, left.shape[-1]),
 }

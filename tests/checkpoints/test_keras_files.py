@@ -220,6 +220,19 @@ def test_whole_models_of_keras_2_are_read_with_their_inner_models(tmp_path):
     assert checkpoint["both/forward_rec/kernel"].types == {"LSTM"}
 
 
+def test_a_kernel_that_a_wrapper_stores_once_more_counts_once(tmp_path):
+    config = model(layer("SpectralNormalization", "norm", layer=layer("Dense", "fc")))
+    layers = {
+        "layers/spectral_normalization": ("norm", [normal(3, 4), normal(1, 4)]),
+        "layers/spectral_normalization/layer": ("fc", [normal(3, 4), normal(4)]),
+    }
+    checkpoint = read_keras(archived(tmp_path, layers, config))
+    assert [name for name, tensor in checkpoint.items() if not tensor.skip] == [
+        "norm/fc/kernel",
+        "norm/fc/bias",
+    ]
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_weights_only_of_keras_2_are_told_by_their_names(tmp_path, chunked):
     layers = {
@@ -340,8 +353,8 @@ def test_a_damaged_archive_shows_by_its_checksum(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is neither a Keras archive nor an HDF5 file"),
-        (b"hello, this is a text", "is neither a Keras archive nor an HDF5 file"),
+        (b"", "is no readable HDF5 file"),
+        (b"hello, this is a text", "is no readable HDF5 file"),
         (b"\x89HDF\r\n\x1a\n", "is no readable HDF5 file"),
         (b"\x89HDF\r\n\x1a\n" + bytes(200), "is no readable HDF5 file"),
         (b"PK\x03\x04" + bytes(200), "is no readable Keras file"),

@@ -115,11 +115,21 @@ def test_parts_of_one_tensor_are_several_layers_and_parts_of_one_layer_are_named
     assert checkpoint["low"].skip == "part of 'high'"
 
 
-def test_a_weight_that_grows_without_bound_is_not_computed(reading):
-    nodes = [node("Mul", "column", "row", output="w"), node("MatMul", "x", "w")]
-    arrays = {"column": normal(60_000, 1), "row": normal(1, 60_000)}
-    checkpoint = reading(nodes, arrays)
-    assert checkpoint["column"].skip == "Mul cannot be computed: it would take more than the file lets expect"
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("Mul", [normal(60_000, 1), normal(1, 60_000)]),
+        ("MatMul", [normal(60_000, 2), normal(2, 60_000)]),
+        ("Clip", [normal(60_000, 1), normal(1, 60_000)]),
+        ("Gather", [normal(60_000, 1), np.zeros((1, 70_000), np.int64)]),
+        ("Expand", [normal(60_000, 1), np.array([60_000, 60_000])]),
+    ],
+)
+def test_a_weight_that_grows_without_bound_is_not_computed(reading, kind, inputs):
+    nodes = [node(kind, "large", "other", output="w"), node("MatMul", "x", "w")]
+    checkpoint = reading(nodes, dict(zip(["large", "other"], inputs, strict=True)))
+    reasons = [tensor.skip for tensor in checkpoint.values()]
+    assert f"{kind} cannot be computed: it would take more than the file lets expect" in reasons
 
 
 def test_what_cannot_be_computed_is_named(reading):
