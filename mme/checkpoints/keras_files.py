@@ -54,15 +54,13 @@ KINDS = {
     "heads": Kind("(query|key|value)(dense)?", "Linear", ((-2, -1), (-3,))),
     "back": Kind("(attention)?output(dense)?", "Linear", ((-1,), (-3, -2))),
     "no kernel": Kind(r"\w*normalization|prelu", "", LAST, ""),
+    "": Kind("", "", LAST, ""),  # of a class that is not known
 }
 BY_VARIABLE = {"depthwise_kernel": "depthwise", "pointwise_kernel": "conv", "embeddings": "embedding"}
 KERNELS = ("kernel", "recurrent_kernel", *BY_VARIABLE)
 STATES = ("optimizer", "_optimizer")  # groups that hold no weights of the network
-UNKNOWN = (
-    "of no layer of Keras's own that the file names: model.save('net.keras') tells the layers' classes, and "
-    "numpy.savez saves what has its outputs first"
-)
-Layer: TypeAlias = tuple[str, str]  # a key of KINDS, or nothing, and the equation
+UNKNOWN = "of an unknown class: model.save('net.keras') tells it, or numpy.savez saves it outputs first"
+Layer: TypeAlias = tuple[str, str]  # a key of KINDS, and the equation
 
 
 def read_keras(path: Path) -> Checkpoint:
@@ -138,10 +136,6 @@ def _kind(name: str) -> str:
     return next((kind for kind, row in KINDS.items() if re.fullmatch(row.classes, text)), "")
 
 
-def _variables_of(kind: str) -> list[str]:
-    return KINDS[kind].variables.split() if kind else []
-
-
 def _variables(
     file: HDF5File, root: Any, layers: dict[str, Layer]
 ) -> Iterator[tuple[list[str], StoredTensor]]:
@@ -162,7 +156,7 @@ def _variables(
         if is_listed:
             variables = {_written_out(key): stored for key, stored in held.items()}
         else:
-            known = _variables_of(kind)
+            known = KINDS[kind].variables.split()
             variables = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
         for variable in variables:
             yield [*names, variable], _weight(variable, variables, kind, equation)
@@ -201,7 +195,7 @@ def _weight(variable: str, variables: dict[str, StoredTensor], kind: str, equati
         return replace(stored, skip=f"whole numbers ({stored.dtype}), whose scale is not known")
     if variable in BY_VARIABLE:
         kind = BY_VARIABLE[variable]
-    elif variable not in _variables_of(kind) or (kind in ("heads", "back") and dimensions != 3):
+    elif variable not in KINDS[kind].variables.split() or (kind in ("heads", "back") and dimensions != 3):
         is_transposed = "bias" in variables and variables["bias"].shape == shape[-2:-1] != shape[-1:]
         kind = "dense" if dimensions == 2 else "transposed" if is_transposed else "conv"
         note = f"taken as {kind}, for the file does not name the layer's class"

@@ -147,8 +147,8 @@ def test_what_the_file_does_not_name_is_left_out_and_read_from_the_whole_model(t
     layers = {"stem": ("stem", [normal(3, 3, 4, 5)])}
     unknown = read_keras(nested(tmp_path / "net.weights.h5", layers))["stem/0"]
     assert unknown.skip == (
-        "the variable '0', of no layer of Keras's own that the file names: model.save('net.keras') tells the "
-        "layers' classes, and numpy.savez saves what has its outputs first"
+        "the variable '0', of an unknown class: model.save('net.keras') tells it, or numpy.savez saves it "
+        "outputs first"
     )
     whole = archived(tmp_path, layers, model(layer("Conv2DTranspose", "stem")))
     assert read_keras(whole)["stem/kernel"].shape == (4, 5, 3, 3)
