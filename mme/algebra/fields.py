@@ -6,13 +6,14 @@ from numbers import Integral
 
 from mme.algebra.haar import Sampling
 from mme.algebra.lie import LieGroup
+from mme.algebra.volume import Volume
 from mme.arguments import shown
 from mme.errors import InputError
 
 __all__ = ["C", "Field", "H", "R", "field"]
 
 
-class Field(LieGroup, Sampling):
+class Field(LieGroup, Sampling, Volume):
     """A field with its matrices and its unitary group; see `R`, `C` and `H`.
 
     Examples
