@@ -13,7 +13,7 @@ from mme.algebra.decompositions import Decompositions
 from mme.arguments import affordable, integer
 from mme.errors import InputError
 
-__all__ = ["LieGroup"]
+__all__ = ["LieGroup", "cayley_log_density"]
 
 Array = NDArray[Any]
 
@@ -191,14 +191,18 @@ class LieGroup(Decompositions):
         >>> round(float(np.exp(C.cayley_log_density([[2j]]))), 12)
         0.5
         """
-        a = self.hermitian_part(a, sign=-1)
-        d = self.order(a)
-        # 1 + a* a / 4 = (1 - a/2)* (1 - a/2) for skew-Hermitian a.
-        log_det = 2 * self.log_abs_det(np.eye(a.shape[-1]) - a / 2)
-        return np.asarray(-self.group_dimension(d) / d * log_det)
+        return cayley_log_density(self.hermitian_part(a, sign=-1), self)
 
     def _of_angles(self, a: ArrayLike, function: Callable[[Array], Array]) -> Array:
         """The matrix with the eigenvectors of skew-Hermitian a, and a function of the angles -i a."""
         angle, v = np.linalg.eigh(-1j * self.hermitian_part(a, sign=-1))
         q = (v * function(angle)[..., None, :]) @ v.conj().mT
         return quaternion.project(q) if self.beta == 4 else np.asarray(q.real if self.beta == 1 else q)
+
+
+def cayley_log_density(a: Array, field: LieGroup) -> Array:
+    """As the method, but without a look at the matrices, which must be skew-Hermitian."""
+    d = a.shape[-1] // field.side
+    # 1 + a* a / 4 = (1 - a/2)* (1 - a/2) for skew-Hermitian a.
+    log_det = 2 * np.linalg.slogdet(np.eye(a.shape[-1]) - a / 2)[1] / field.side
+    return np.asarray(-field.group_dimension(d) / d * log_det)

@@ -21,6 +21,7 @@ __all__ = [
     "balanced_lift",
     "centre",
     "require_balanced",
+    "turned_ends",
 ]
 
 BALANCE_TOLERANCE = 1e-8  # relative to the largest layer, squared
@@ -119,10 +120,7 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
     U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
     affordable("depth", depth * U.size * U.itemsize // 8)
     root = scalars.diagonal(sigma ** (1 / depth))
-    layers = np.stack([root] * depth, axis=-3)
-    layers[..., 0, :, :] = layers[..., 0, :, :] @ scalars.adjoint(V)
-    layers[..., -1, :, :] = U @ layers[..., -1, :, :]
-    return layers
+    return turned_ends(U, V, np.stack([root] * depth, axis=-3), scalars)
 
 
 def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
@@ -190,10 +188,14 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
     L = _unitary(stacked.shape[-1], left, "left", scalars)
     R = _unitary(stacked.shape[-1], right, "right", scalars)
     batch = common_batch("left, right and layers", L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
-    moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
-    moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
-    moved[..., -1, :, :] = L @ moved[..., -1, :, :]
-    return moved
+    return turned_ends(L, R, np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:])), scalars)
+
+
+def turned_ends(L: np.ndarray, R: np.ndarray, layers: np.ndarray, scalars: Field) -> np.ndarray:
+    """Return (L, R)·W in the place of W, without a look at its arguments."""
+    layers[..., 0, :, :] = layers[..., 0, :, :] @ scalars.adjoint(R)
+    layers[..., -1, :, :] = L @ layers[..., -1, :, :]
+    return layers
 
 
 def balanced_lift(
@@ -222,8 +224,6 @@ def balanced_lift(
     scalars, rng = field_of(field), generator(rng)
     middle = centre(matrix, depth=depth, field=scalars)
     *batch, N, _, _ = middle.shape
-    if N == 1:
-        return middle
     return act(scalars.haar(scalars.order(middle), (*batch, N - 1), rng), middle, scalars)
 
 

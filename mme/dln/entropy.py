@@ -98,11 +98,8 @@ def entropy(
     """
     depth, scalars = validate_depth(depth), field_of(field)
     sigma, group_volume = validate_singular_values(singular_values), flag("group_volume", group_volume)
-    if depth == 1:  # X itself is the orbit
-        return _scalar(array_namespace(sigma).sum(0 * sigma, axis=-1))
-    total = _renormalised(sigma, depth, scalars)
     d = sigma.shape[-1]
-    total = total + scalars.group_dimension(d) / 2 * float(np.log(depth))
+    total = _renormalised(sigma, depth, scalars) + scalars.group_dimension(d) / 2 * float(np.log(depth))
     if group_volume:
         total = total + (depth - 1) * scalars.log_group_volume(d)
     return _scalar(total)
@@ -183,8 +180,8 @@ def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
     xp = array_namespace(sigma)
     rows, columns = np.triu_indices(sigma.shape[-1], k=1)
     first, second = sigma[..., rows], sigma[..., columns]
-    if depth == 1:
-        return xp.zeros_like(first)
+    if depth == 1:  # X itself is the orbit
+        return 0 * first
     vanishing = (first == 0) | (second == 0)
     # A vanishing pair takes the other branch; ones keep this one's value and gradient finite.
     x, y = (xp.log(xp.where(vanishing, xp.ones_like(each), each)) for each in (first, second))

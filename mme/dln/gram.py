@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,7 @@ def pushed_forward_basis(
     sigma = measured_singular_values(singular_values, positive=True, single=True)
     basis = scalars.lie_basis(len(sigma))
     affordable("depth", (depth - 1) * depth * basis.size * basis.itemsize // 8)
-    place = np.eye(depth - 1)[None, :, :, None, None]
-    directions = basis[:, None, None] * place
+    directions = np.einsum("aij,pq->apqij", basis, np.eye(depth - 1))
     return orbit_map_differential(scalars.diagonal(np.sort(sigma)[::-1]), directions, scalars, frames=frames)
 
 
@@ -70,10 +70,9 @@ def gram_matrix(
            [-1.,  2.]])
     """
     vectors = pushed_forward_basis(singular_values, depth=depth, field=field, frames=frames)
-    flat = vectors.reshape(vectors.shape[0] * vectors.shape[1], *vectors.shape[2:])
+    flat = vectors.reshape(-1, math.prod(vectors.shape[2:]))
     affordable("depth", len(flat) ** 2)
-    rows = [field_of(field).pairing(vector, flat).sum(axis=-1) for vector in flat]
-    return np.asarray(rows).reshape(len(flat), len(flat))
+    return np.asarray((flat.conj() @ flat.T).real / field_of(field).side)  # `Field.pairing` of all with all
 
 
 def log_jacobian(
@@ -89,4 +88,4 @@ def log_jacobian(
     1.732050808
     """
     gram = gram_matrix(singular_values, depth=depth, field=field, frames=frames)
-    return float(np.linalg.slogdet(gram)[1] / 2) if gram.size else 0.0
+    return float(np.linalg.slogdet(gram)[1] / 2)

@@ -14,16 +14,9 @@ from scipy.special import gammaln, logsumexp
 
 from mme.algebra import Field
 from mme.algebra import field as field_of
+from mme.algebra.lie import cayley_log_density
 from mme.arguments import affordable, flag, generator, integer, number
-from mme.dln.importance import (
-    Target,
-    cayley_log_density,
-    combine,
-    effective_share,
-    learn,
-    log_weights,
-    normals,
-)
+from mme.dln.importance import Target, effective_share, learn, log_weights, normals
 from mme.dln.orbit import orbit_dimension, squared_distance
 from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.errors import InputError
@@ -127,8 +120,7 @@ def orbit_volume_mc(
     times = 0.04 / max(1.0, k / 8) / np.array([1.0, 2.0, 4.0])
     spread, learnt = learn(target, float(times[-1]), k, rng)
     points = 2 ** int(np.ceil(np.log2(samples / REPLICATES)))
-    log_means = np.empty((REPLICATES, 3))
-    shares = np.empty(REPLICATES)
+    log_means, shares = np.empty((REPLICATES, 3)), np.empty(REPLICATES)
     for replicate in tracked(range(REPLICATES), "orbit volume", show=progress):
         weights = log_weights(target, spread, times, normals(points, k, rng))
         log_means[replicate] = logsumexp(weights, axis=1) - np.log(weights.shape[1])
@@ -265,7 +257,8 @@ def group_volume_mc(
     affordable("d and samples", samples * 2 * scalars.size(d) ** 2)
     c = scalars.beta / 4 if concentration is None else number("concentration", concentration, above=0)
     coordinates = rng.standard_normal((samples, D)) / np.sqrt(c)
-    densities = np.exp(cayley_log_density(combine(coordinates, scalars.lie_basis(d)), scalars))
+    a = np.tensordot(coordinates, scalars.lie_basis(d), axes=1)
+    densities = np.exp(cayley_log_density(a, scalars))
     # |a|² of a Haar matrix from its eigenvalues e^{iθ}: a has 2i tan(θ/2).
     # Over R a reflection has none and is left out.
     Q = scalars.haar(d, size=samples, rng=rng)

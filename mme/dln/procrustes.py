@@ -10,6 +10,7 @@ from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, integer
 from mme.dln.balance import BALANCE_TOLERANCE, act, centre, require_balanced
+from mme.dln.orbit import between
 from mme.dln.product import end_to_end, of_size, stack_layers
 from mme.errors import InputError
 
@@ -100,21 +101,16 @@ def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: 
         return stacked
     product = end_to_end(stacked, scalars)
     middle = centre(product, depth=N, field=scalars)
-    Q = _polar_frames(stacked, scalars.svd(product).V, scalars)
+    chain = between(1, _polar_frames(stacked, scalars.svd(product).V, scalars))
+    W, C, Q = (np.moveaxis(array, -3, 0) for array in (stacked, middle, chain))
     # |Q·C − W|² falls most when Q_p follows the polar factor of W_p Q_{p−1} C_p* + W_{p+1}* Q_{p+1} C_{p+1}.
     for _ in range(max_steps):
         before = Q.copy()
-        for p in range(N - 1):
-            below = stacked[..., p, :, :] @ (
-                Q[..., p - 1, :, :] if p else scalars.identity(scalars.order(stacked))
-            )
-            above = scalars.adjoint(stacked[..., p + 1, :, :])
-            if p + 2 < N:
-                above = above @ Q[..., p + 1, :, :]
-            pull = below @ scalars.adjoint(middle[..., p, :, :]) + above @ middle[..., p + 1, :, :]
-            Q[..., p, :, :] = scalars.polar(pull)
+        for p in range(1, N):  # W and C begin with W_1 and C_1, Q with Q_0
+            pull = W[p - 1] @ Q[p - 1] @ scalars.adjoint(C[p - 1]) + scalars.adjoint(W[p]) @ Q[p + 1] @ C[p]
+            Q[p] = scalars.polar(pull)
         if np.max(np.abs(Q - before), initial=0.0) < PROCRUSTES_TOLERANCE * N:
-            return act(Q, middle, scalars)
+            return act(chain[..., 1:-1, :, :], middle, scalars)
     raise InputError(f"max_steps must be more for these layers, which did not settle within {max_steps}.")
 
 

@@ -65,8 +65,8 @@ def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
         )
     if len(shapes[0]) < 2:
         return np.asarray(matrices)
-    batch = common_batch("layers", *(shape[:-2] for shape in shapes))
-    return np.stack([np.broadcast_to(matrix, batch + matrix.shape[-2:]) for matrix in matrices], axis=-3)
+    common_batch("layers", *(shape[:-2] for shape in shapes))
+    return np.stack(np.broadcast_arrays(*matrices), axis=-3)
 
 
 def end_to_end(layers: Any, field: str | int | Field = "R") -> np.ndarray:
