@@ -272,17 +272,13 @@ class Structure:
         if self.beta < 4:
             return array
         deviation = float(np.max(quaternion.deviation(by_largest_entry(array)), initial=0.0))
-        if deviation > _rounding(given):
+        # Rounding can explain half the digits of the type.
+        if deviation > (np.sqrt(np.finfo(given.dtype).eps) if given.dtype.kind in "fc" else 1e-8):
             raise InputError(
                 f"{name} must be the complex image of a quaternionic matrix, [[A, B], [-conj(B), conj(A)]], "
                 f"but its blocks miss that by {deviation:.2g} times its largest entry."
             )
         return quaternion.project(array)
-
-
-def _rounding(a: Array) -> float:
-    """A relative deviation that rounding can explain, half the digits of the type."""
-    return float(np.sqrt(np.finfo(a.dtype).eps)) if a.dtype.kind in "fc" else 1e-8
 
 
 def by_largest_entry(a: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable
 from mme.dln.orbit import orbit_map_differential
@@ -17,7 +17,7 @@ __all__ = ["gram_matrix", "log_jacobian", "pushed_forward_basis"]
 
 
 def pushed_forward_basis(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
+    singular_values: Any, *, depth: int, field: FieldLike = "R", frames: Any = None
 ) -> np.ndarray:
     """Return the tangent vectors V_{kl}^{ε,p} = dΨ(A_{kl}^{ε,(p)}) and V_k^{ε,p} = dΨ(D_k^{ε,(p)}) of O_Σ.
 
@@ -51,7 +51,7 @@ def pushed_forward_basis(
 
 
 def gram_matrix(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
+    singular_values: Any, *, depth: int, field: FieldLike = "R", frames: Any = None
 ) -> np.ndarray:
     """Return the Gram matrix 𝒢 of the pushed-forward basis in the trace pairing, by pairing all with all.
 
@@ -75,9 +75,7 @@ def gram_matrix(
     return np.asarray((flat.conj() @ flat.T).real / field_of(field).side)  # `Field.pairing` of all with all
 
 
-def log_jacobian(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
-) -> float:
+def log_jacobian(singular_values: Any, *, depth: int, field: FieldLike = "R", frames: Any = None) -> float:
     """Return log √det 𝒢 from the full Gram matrix, the logarithm of the Jacobian of Ψ_Σ.
 
     Source: entropy formula, Proposition 5.4, (5.5).

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, finite_array
 from mme.dln.balance import act, centre, turned_ends
@@ -17,7 +17,7 @@ from mme.errors import InputError
 __all__ = ["between", "orbit_dimension", "orbit_map", "orbit_map_differential", "squared_distance"]
 
 
-def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> int:
+def orbit_dimension(d: int, *, depth: int, field: FieldLike = "R") -> int:
     """Return dim O_X = (N − 1) D for an invertible d × d matrix X.
 
     Examples
@@ -28,7 +28,7 @@ def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> in
     return (validate_depth(depth) - 1) * field_of(field).group_dimension(d)
 
 
-def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.ndarray:
+def orbit_map(matrix: Any, frames: Any, field: FieldLike = "R") -> np.ndarray:
     """Return Ψ_X(Q) = Q·W_X^c = (UΛQ_{N−1}*, Q_{N−1}ΛQ_{N−2}*, …, Q_1ΛV*).
 
     Source: entropy formula, (2.5) and Proposition 2.2.
@@ -62,7 +62,7 @@ def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.nd
 
 
 def orbit_map_differential(
-    matrix: Any, directions: Any, field: str | int | Field = "R", *, frames: Any = None
+    matrix: Any, directions: Any, field: FieldLike = "R", *, frames: Any = None
 ) -> np.ndarray:
     """Return the differential of Ψ_X, at 1 or at given frames, applied to directions in the Lie algebra.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, integer
 from mme.dln.balance import BALANCE_TOLERANCE, act, centre, require_balanced
@@ -19,7 +19,7 @@ __all__ = ["frames", "nearest_balanced"]
 PROCRUSTES_TOLERANCE = 1e-13
 
 
-def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -> np.ndarray:
+def frames(layers: Any, field: FieldLike = "R", *, matrix: Any = None) -> np.ndarray:
     """Recover the frames Q_1, …, Q_{N−1} with W = Q·W_X^c from balanced layers of an invertible X.
 
     W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where
@@ -66,7 +66,7 @@ def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -
     return _polar_frames(stacked, V, scalars)
 
 
-def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: int = 1000) -> np.ndarray:
+def nearest_balanced(layers: Any, field: FieldLike = "R", *, max_steps: int = 1000) -> np.ndarray:
     """Return a balanced factorisation of the same end-to-end matrix near to given layers.
 
     It starts from the polar factors that `frames` would take. Then the frames are improved in turn, each by

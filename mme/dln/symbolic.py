@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, integer, shown
 from mme.dln.singular_values import validate_depth
@@ -53,7 +53,7 @@ def symbolic_block(a: Any, b: Any, n: int) -> sp.Matrix:
     return sp.Matrix(n, n, lambda p, q: a**2 + b**2 if p == q else -a * b if abs(p - q) == 1 else 0)
 
 
-def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
+def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: FieldLike = "R") -> sp.Matrix:
     """Return the Gram matrix of the pushed-forward basis for symbolic λ_1, …, λ_d, by pairing all with all.
 
     Λ is real, so Λ and the Lie algebra's basis multiply component by component over F.
@@ -95,7 +95,7 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
     return sp.Matrix((vectors * vectors.T).expand())  # the pairing (2.1): sum over layers and components
 
 
-def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
+def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: FieldLike = "R") -> sp.Matrix:
     """Return the matrix of Z ↦ A_{N,Σ}(Z) = Σ_p Λ^{2(N−p)} Z Λ^{2(p−1)} on the real basis ε E_kl of M_d(F).
 
     The arguments are those of `symbolic_gram_matrix`.
