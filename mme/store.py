@@ -11,7 +11,7 @@ import io
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -95,6 +95,14 @@ class Store:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         self.put_bytes(key, buffer.getvalue())
+
+    def kept(self, key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the array of this key, made now and kept where there is none."""
+        found = self.get(key)
+        if found is None:
+            found = make()
+            self.put(key, found)
+        return found
 
     def get_bytes(self, key: str) -> bytes | None:
         """Return the bytes of this key; None where there are none, or damaged ones."""

@@ -24,6 +24,7 @@ class Argument:
     refused: tuple[Any, ...] = ()
     tensor: bool = False  # takes parameters that require a gradient, and leaves the gradient behind
     gradient: bool = False  # takes them and keeps the gradient
+    words: tuple[str, ...] = ()  # what a sentence may call it by, beside its name
 
 
 Row = dict[str, Argument]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mme.arguments import of_type
 from mme.checkpoints.folders import OF_TRAINERS, PARTS, network_of, read_folder
 from mme.checkpoints.formats import ENDINGS, FORMATS, content_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
@@ -52,6 +54,7 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
     ...     layer_matrix_ensemble(open_checkpoint(path)).structural_zeros
     1
     """
+    of_type("path", path, (str, os.PathLike), "a path")
     path = Path(path)
     with refuse_damage(path, "checkpoint"):
         stored = read_folder(path) if path.is_dir() else read_file(path)
@@ -89,6 +92,7 @@ def checkpoints_in(folder: Path | str) -> list[Path]:
     ...     [path.name for path in checkpoints_in(folder)]
     ['net9.npz', 'net10.pt']
     """
+    of_type("folder", folder, (str, os.PathLike), "a path")
     found = search(Path(folder))
     if not found.networks:
         raise InputError(

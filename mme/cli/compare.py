@@ -140,7 +140,7 @@ def _show(found: Comparison, window: tuple[float, float]) -> None:
             output.with_error(control.variance, control.standard_error) if control else "–",
             f"{csd.largest_cumulative:.3f}",
             f"{csd.noise_floor:.3f}",
-            "–" if each.inside is None else f"{each.inside:.1%}",
+            "–" if each.csd.inside is None else f"{each.csd.inside:.1%}",
             str(len(orders)),
             str(sum(orders)),
             f"{each.ensemble.structural_zeros / sum(orders):.1%}",
@@ -154,7 +154,8 @@ def _show(found: Comparison, window: tuple[float, float]) -> None:
     for words in about_controls(found.measurements):
         output.say(words)
     for each in found.measurements:
-        for words in (*about_layers(each.ensemble), *about_window(each.name, each.inside_nonzero, window)):
+        nonzero = each.csd.inside_nonzero
+        for words in (*about_layers(each.ensemble), *about_window(each.name, nonzero, window)):
             output.say(words)
     for place, members in enumerate(found.classes.classes, 1):
         output.say(f"class {place}: {', '.join(members)}")

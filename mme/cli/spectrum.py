@@ -17,7 +17,8 @@ from mme.cli.settings import measuring
 from mme.comparison.options import Options
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
-from mme.ensembles.layers import Layer, LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.layer_matrix import Layer
+from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
 from mme.store import Store

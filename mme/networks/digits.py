@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mme.arguments import choice, of_type
+from mme.arguments import choice, flag, of_type
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import ARCHITECTURES, Architecture
 from mme.networks.cache import load_or_make, source_key
@@ -54,6 +54,7 @@ class TrainedNetwork(Result):
 
     def model(self, trained: bool = True) -> nn.Module:
         """A new module with the weights after training, or before, in evaluation mode."""
+        trained = flag("trained", trained)
         with own_settings():
             model = self.architecture.build()
         model.load_state_dict(self.trained if trained else self.untrained)
@@ -151,6 +152,7 @@ def _networks(
     names: Sequence[str], seed: int, recipe: Recipe | None, cache: bool
 ) -> Iterator[TrainedNetwork]:
     """Each network as soon as it is there: first those that no other process is training just now."""
+    cache = flag("cache", cache)
     _, seed = checked(NORMALISED if recipe is None else recipe, seed)
     left = list(names)
     for wait in (False, True):

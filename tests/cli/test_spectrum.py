@@ -102,7 +102,7 @@ def test_bad_input_is_refused_before_the_work(
     assert "zeros must be one of" in complaint("spectrum", nets / "a.npz", "--zeros", "some")
     assert "jobs must be" in complaint("spectrum", nets / "a.npz", "--jobs", 0)
     assert "holds no eigenvalue" in complaint("spectrum", nets / "a.npz", "--window", 900, 901)
-    assert "a.npz: source has no weight tensor" in complaint("spectrum", nets / "a.npz", "--include", "none")
+    assert "a.npz: network has no weight tensor" in complaint("spectrum", nets / "a.npz", "--include", "none")
 
 
 def make(folder: Path) -> Path:

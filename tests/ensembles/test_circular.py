@@ -409,8 +409,8 @@ def test_names_of_the_constructions(ensemble: str) -> None:
         ([True], r"orders\[0\] must be an integer of at least 2, but it is True\."),
         (["8"], r"orders\[0\] must be an integer of at least 2, but it is '8'\."),
         ([None], r"orders\[0\] must be an integer of at least 2, but it is None\."),
-        ([], "integers of at least 2, but holds none"),
-        (7, "orders must be a list of integers of at least 2, but it is 7"),
+        ([], r"integers of at least 2, but it is \[\]\."),
+        (7, "orders must be a list of 1 to 1000000 integers of at least 2, but it is 7"),
     ],
 )
 def test_bad_orders(make: Any, orders: Any, message: str) -> None:

@@ -264,7 +264,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("source", [np.ones(3), {"fc": np.eye(3)}, [1.0, 2.0]])
     def test_what_is_no_spectrum(self, source: Any) -> None:
-        with pytest.raises(InputError, match=r"spectrum must be a PooledSpectrum .* but it is a"):
+        with pytest.raises(InputError, match=r"spectrum must be a PooledSpectrum .* but it is "):
             spectral_density(source)
 
     def test_unknown_names_say_which_exist(self) -> None:

@@ -370,7 +370,7 @@ def test_classes_need_a_mapping(networks: Any) -> None:
 
 
 def test_a_default_delta_needs_differences() -> None:
-    with pytest.raises(InputError, match=r"differences must be .*, but one is a float\.$"):
+    with pytest.raises(InputError, match=r"differences must be .*, but it is 0\.1\.$"):
         default_delta(0.1)
 
 

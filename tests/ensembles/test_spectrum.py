@@ -224,8 +224,7 @@ class TestPooledSpectrum:
 class TestBadInput:
     @pytest.mark.parametrize("source", [{"fc": np.eye(3)}, np.eye(3), 4])
     def test_what_is_no_ensemble(self, source: Any) -> None:
-        kind = type(source).__name__
-        with pytest.raises(InputError, match=f"ensemble must be an ensemble .* but it is a {kind}; make one"):
+        with pytest.raises(InputError, match="ensemble must be an ensemble of matrices, such as"):
             pooled_spectrum(source)
 
     def test_unknown_names_say_which_exist(self) -> None:
