@@ -52,6 +52,7 @@ def test_recursion_over_spheres_with_the_stretch_of_the_first_column(F: Field, d
     ("F", "d", "c"),
     [(R, 2, 0.2), (R, 3, 0.2), (C, 1, 0.3), (C, 2, 0.3), (C, 3, 0.5), (H, 1, 1.0), (H, 2, 1.0)],
 )
+@pytest.mark.slow
 def test_volume_by_gaussian_integrals_in_cayley_coordinates(F: Field, d: int, c: float) -> None:
     """vol(G_0) E_Haar exp(-c |a|^2 / 2) = integral of exp(-c |a|^2 / 2) dQ / da da, whatever c is."""
     dimension, draws = F.group_dimension(d), 20_000

@@ -130,6 +130,7 @@ def test_a_missing_file_and_a_missing_library_are_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["keras", "weights.h5", "h5"])
+@pytest.mark.slow
 def test_damaged_files_are_refused_or_read(tmp_path, form):
     config = model(layer("Conv2D", "conv"), layer("Dense", "fc"))
     layers = {

@@ -24,6 +24,7 @@ from mme.networks.hubs import is_hub_name, open_hub  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "resnext50_32x4d"])
+@pytest.mark.slow
 def test_untrained_networks_have_torchvisions_shapes_and_laws(name: str) -> None:
     models = import_torchvision().models
     torch.manual_seed(0)
@@ -150,6 +151,7 @@ def test_networks_of_this_package() -> None:
     assert lite.rule == "efficientnet"
 
 
+@pytest.mark.slow
 def test_timm_initialises_its_networks() -> None:
     timm = pytest.importorskip("timm")
     torch.manual_seed(2)
