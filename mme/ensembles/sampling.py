@@ -88,7 +88,6 @@ class SampledCircularEnsemble:
     def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
         choice("part", part, PARTS)
-        kind = (self.circular, self.construction, self.dtype, part)
         if self.rng is None or isinstance(self.rng, np.random.Generator):
             found = self._diagonalised(part)
         else:  # a seed makes the same again

@@ -28,12 +28,11 @@ IN_FLIGHT_BYTES = 2**29  # weights in memory at a time, one layer at least
 GRAM_COST, EIGENVALUE_COST = 1.6e-11, 9.5e-11
 
 Group = list[Layer]
-Spectra = list[np.ndarray]
 
 
 def compute_eigenvalues(
     layers: Sequence[Layer], jobs: int, device: str, store: Store, title: str = ""
-) -> Iterator[tuple[Group, Spectra]]:
+) -> Iterator[tuple[Group, list[np.ndarray]]]:
     """Yield groups of the layers that lack eigenvalues, and these, read-only, as they are finished."""
     solvers = {dtype: gram_solver(device, dtype) for dtype in {layer.dtype for layer in layers}}
     groups = list(_groups([layer for layer in layers if "eigenvalues" not in vars(layer)]))

@@ -348,7 +348,7 @@ class TestBadInput:
         ],
     )
     def test_nothing_to_square(self, source: dict[str, Any], reason: str) -> None:
-        with pytest.raises(InputError, match=rf"(no weight tensor of two or more axes|holds none) .*{reason}"):
+        with pytest.raises(InputError, match=rf"(no weight tensor of two|holds none) .*{reason}"):
             layer_matrix_ensemble(source)
 
     def test_nothing_left_to_square(self) -> None:
