@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from fractions import Fraction
-from numbers import Integral
+from numbers import Rational
 from typing import Any
-
-import numpy as np
 
 from mme.arguments import number
 from mme.errors import InputError
@@ -64,12 +61,10 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
     if isinstance(value, list | tuple):
         for entry in value:
             yield from _balls(entry, name)
-    elif isinstance(value, Fraction):
-        yield flint.acb(flint.arb(flint.fmpq(value.numerator, value.denominator)))
-    elif isinstance(value, flint.fmpq):
-        yield flint.acb(flint.arb(value))
-    elif isinstance(value, Integral | flint.fmpz | flint.arb | flint.acb) and not isinstance(value, bool):
-        yield flint.acb(int(value) if isinstance(value, np.integer) else value)
+    elif isinstance(value, Rational) and type(value) is not bool:
+        yield flint.acb(flint.fmpq(int(value.numerator), int(value.denominator)))
+    elif isinstance(value, flint.fmpz | flint.fmpq | flint.arb | flint.acb):
+        yield flint.acb(value)
     else:
         raise InputError(
             f"{name} must hold balls of python-flint (arb, acb) or exact integers and fractions, "
