@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from numbers import Rational
+from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from mme.arguments import number
 from mme.errors import InputError
@@ -61,7 +63,7 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
     if isinstance(value, list | tuple):
         for entry in value:
             yield from _balls(entry, name)
-    elif isinstance(value, Rational) and type(value) is not bool:
+    elif isinstance(value, int | np.integer | Fraction) and not isinstance(value, bool):
         yield flint.acb(flint.fmpq(int(value.numerator), int(value.denominator)))
     elif isinstance(value, flint.fmpz | flint.fmpq | flint.arb | flint.acb):
         yield flint.acb(value)
