@@ -66,7 +66,7 @@ def cumulative_differences(
     Parameters
     ----------
     rows : iterable of VisionRow, or of other records with `name`, `untrained` and `trained`
-        For instance one family, drawn trained where they were measured so, untrained elsewhere, which the legend says.
+        For instance one family: trained where that was measured, untrained elsewhere, as the legend says.
     controls : bool
         Draw the untrained control of a trained network too, dotted.
     until : float, optional
