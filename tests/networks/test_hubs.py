@@ -171,6 +171,7 @@ def test_timm_initialises_its_networks() -> None:
 def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A local copy of the hub, as its own library keeps it, and no way out."""
     hub = pytest.importorskip("huggingface_hub")
+    pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: False)
     return tmp_path
