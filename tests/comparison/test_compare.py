@@ -45,6 +45,7 @@ def checkpoint(name: str, seed: int, scale: float = 1.0) -> Checkpoint:
         Options(include=("*conv*", "fc*"), exclude=("fc*",), part="modulus"),
     ],
 )
+@pytest.mark.slow
 def test_a_measurement_is_that_of_part_one(options: Options) -> None:
     measured = measure(checkpoint("one", 0), options)
     ensemble = layer_matrix_ensemble(weights(0), include=options.include, exclude=options.exclude)

@@ -151,6 +151,7 @@ class TestDraws:
 
 class TestKernel:
     @given(seeds, st.floats(0.05, 3.0), st.sampled_from(list(WEIGHTS)))
+    @pytest.mark.slow
     def test_is_a_gaussian_on_every_eigenvalue(self, seed: int, bandwidth: float, zeros: str) -> None:
         pooled = spectrum(seed)
         rho = spectral_density(pooled, bins=600, bandwidth=bandwidth, zeros=zeros, normalise="all")

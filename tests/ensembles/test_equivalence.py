@@ -269,6 +269,7 @@ def test_complete_linkage_spreads_by_at_most_delta(variances: dict[str, float], 
 
 
 @given(tables, thousandths)
+@pytest.mark.slow
 def test_complete_linkage_leaves_no_two_classes_to_merge(variances: dict[str, float], delta: float) -> None:
     classes = equivalence_classes(variances, delta=delta).classes
     for first, second in pairwise(classes):

@@ -32,6 +32,7 @@ def best_by_scipy(values: np.ndarray) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_exponent_and_start_of_the_tail_are_those_of_scipy(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = [
@@ -49,6 +50,7 @@ def test_exponent_and_start_of_the_tail_are_those_of_scipy(seed: int) -> None:
         assert found.tail == (sample >= found.x_min * (1 - 1e-12)).sum()
 
 
+@pytest.mark.slow
 def test_the_exponent_of_a_tail_below_which_something_else_lies() -> None:
     below = np.random.default_rng(3).uniform(0.01, 1.0, size=2000)
     fits = [power_law(np.concatenate([below, pareto(1000, 3.0, seed=seed)])) for seed in range(12)]
