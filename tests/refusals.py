@@ -109,6 +109,11 @@ def optional(argument: Argument) -> Argument:
     )
 
 
+def held(valid: Any) -> Argument:
+    """What a record holds already, a function too."""
+    return Argument(lambda _: valid)
+
+
 def anything(valid: Any) -> Argument:
     return Argument(valid if callable(valid) else lambda _: valid)
 

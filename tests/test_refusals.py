@@ -25,7 +25,7 @@ from mme.errors import InputError
 from mme.evidence import CheckFailed
 
 from . import refusals, refusals_of_networks
-from .refusals import ANYTHING, Argument, Row
+from .refusals import ANYTHING, Row
 from .refusals_of_networks import COSTLY
 
 matplotlib.use("agg")
@@ -82,7 +82,7 @@ def row(path: str) -> Row | None:
         owner = path.rpartition(".")[0]
         return {} if given is None and owner in OBJECTS and not parameters(entry) else given
     first = OBJECTS[path]()[0]
-    return {name: Argument(lambda _, name=name: getattr(first, name)) for name in parameters(entry)}
+    return {name: refusals.held(getattr(first, name)) for name in parameters(entry)}
 
 
 def bound(path: str) -> list[tuple[Any, Callable[..., Any]]]:
