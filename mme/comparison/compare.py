@@ -59,18 +59,13 @@ class Comparison(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything that a table tells: networks, pairs, classes."""
-        names = self.names
+        names, apart, alike = self.names, self.differences.tolist(), self.equivalent.tolist()
         return {
             "networks": [each.to_dict() for each in self.measurements],
             "delta": self.delta,
             "delta_from": "given" if self.delta_given else "noise floor and standard errors",
             "pairs": [
-                {
-                    "first": names[i],
-                    "second": names[j],
-                    "difference": float(self.differences[i, j]),
-                    "equivalent": bool(self.equivalent[i, j]),
-                }
+                {"first": names[i], "second": names[j], "difference": apart[i][j], "equivalent": alike[i][j]}
                 for i, j in combinations(range(len(names)), 2)
             ],
             "classes": [list(members) for members in self.classes.classes],

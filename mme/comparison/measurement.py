@@ -150,12 +150,9 @@ def measure(
         return Measurement(ensemble.name, ensemble, csd, verdict, reason=reason)
     untrained = layer_matrix_ensemble(before, **options.selection)
     layers, theirs = ({each.name: each.shape for each in net.layers} for net in (ensemble, untrained))
-    if layers != theirs:
-        odd = next(name for name in [*layers, *theirs] if layers.get(name) != theirs.get(name))
-        raise InputError(
-            f"control must have the layers of {ensemble.name} with the same names and shapes, "
-            f"but {odd!r} differs."
-        )
+    if odd := [name for name in [*layers, *theirs] if layers.get(name) != theirs.get(name)]:
+        alike = f"the layers of {ensemble.name} with the same names and shapes"
+        raise InputError(f"control must have {alike}, but {odd[0]!r} differs.")
     untrained.measured(device=options.device, **work)
     control_csd = difference_of(untrained, conjugate, options)
     return Measurement(ensemble.name, ensemble, csd, verdict, control_csd, rule, reason)

@@ -86,9 +86,8 @@ class Options(Result):
     @property
     def drawing(self) -> dict[str, Any]:
         """What decides the conjugate ensemble, given the orders."""
-        return self._chosen(
-            "conjugate", "draws", "rng", "circular", "construction", "part", "pooling", "dtype"
-        )
+        law = ("circular", "construction", "part")
+        return self._chosen("conjugate", "draws", "rng", *law, "pooling", "dtype")
 
     @property
     def density(self) -> dict[str, Any]:

@@ -104,8 +104,7 @@ class VisionRow(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of the table tells."""
-        orders = self.ensemble.orders
-        trained = self.trained
+        orders, trained = self.ensemble.orders, self.trained
         return {
             "name": self.name,
             "paper_variance": self.printed.variance,
@@ -178,6 +177,5 @@ def vision_rows(
             each.measured(device=options.device, **work)
         conjugate = conjugate_spectrum(ensembles[0].orders, **options.drawing, **work)
         csds = [difference_of(each, conjugate, options) for each in ensembles]
-        yield VisionRow(
-            name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), csds[-1] if trained else None
-        )
+        after = csds[-1] if trained else None
+        yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)

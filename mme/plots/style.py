@@ -118,11 +118,10 @@ def figure(
     size = None if size is None else pair("size", size, number, 0.1, LARGEST)
     rows, columns = pair("panels", panels, integer, 1, MOST_PANELS)
     try:
-        _, axes = plt.subplots(rows, columns, figsize=size, **subplots)
+        return plt.subplots(rows, columns, figsize=size, **subplots)[1]
     except (AttributeError, RuntimeError, TypeError, ValueError) as problem:
         names = ", ".join(subplots)
         raise InputError(f"subplots must be options of matplotlib, but not all of {names} are.") from problem
-    return axes
 
 
 def label(name: object, longest: int | None = None) -> str:
