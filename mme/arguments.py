@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -14,12 +15,14 @@ from mme.errors import InputError
 
 __all__ = [
     "affordable", "any_array", "arrays", "batch_shape", "choice", "common_batch", "finite_array", "flag",
-    "generator", "integer", "number", "of_type", "plain_array", "real_array", "shown", "text",
+    "generator", "integer", "listed", "number", "of_type", "plain_array", "real_array", "sequence",
+    "several", "share", "shown", "text",
 ]  # fmt: skip
 
 LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
 LARGEST = 2**27  # floats in one array: 1 GiB
 MOST_AXES = 32
+MOST_LISTED = 10**6
 T = TypeVar("T")
 
 
@@ -45,6 +48,28 @@ def of_type(name: str, value: Any, kind: type[T] | tuple[type[T], ...], right: s
 def text(name: str, value: Any) -> str:
     """Return words as they are."""
     return of_type(name, value, str, "a text")
+
+
+def several(name: str, value: Any, kind: Any, right: str) -> list[Any]:
+    """Return one value of a type, or what holds several of them, as a list; `right` names both."""
+    try:
+        found = [value] if isinstance(value, kind) else list(islice(value, MOST_LISTED + 1))
+    except (TypeError, ValueError):
+        found = [value]
+    if len(found) > MOST_LISTED or not all(isinstance(each, kind) for each in found):
+        raise InputError(f"{name} must be {right}, but it is {shown(value)}.")
+    return found
+
+
+def listed(name: str, value: Any, what: str) -> list[Any]:
+    """Return what can be gone through, and is not empty or endless, as a list."""
+    try:
+        found = list(islice(value, MOST_LISTED + 1))
+    except (TypeError, ValueError):
+        found = []
+    if not 0 < len(found) <= MOST_LISTED:
+        raise InputError(f"{name} must be a list of 1 to {MOST_LISTED} {what}, but it is {shown(value)}.")
+    return found
 
 
 def flag(name: str, value: Any) -> bool:
@@ -99,6 +124,13 @@ def number(
     return converted
 
 
+def share(name: str, value: Any) -> float:
+    """Return a number between 0 and 1, both left out."""
+    if number(name, value, above=0) >= 1:
+        raise InputError(f"{name} must lie between 0 and 1, but it is {shown(value)}.")
+    return float(value)
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -116,14 +148,7 @@ def _range(least: float | None, most: float | None, above: float | None = None) 
 
 
 def affordable(name: str, numbers: int) -> None:
-    """Refuse what needs an array of more than 2^27 floats of eight bytes, which is 1 GiB.
-
-    Examples
-    --------
-    >>> affordable("d", 10**18)
-    Traceback (most recent call last):
-    mme.errors.InputError: d must be smaller: an array of 1e+18 numbers exceeds 1.34e+08, which take 1 GiB.
-    """
+    """Refuse what needs an array of more than 2^27 floats of eight bytes, which is 1 GiB."""
     if numbers > LARGEST:
         many = f"{min(numbers, 10**300):.3g}"
         raise InputError(
@@ -197,6 +222,8 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
             is_half = tensor.is_floating_point() and tensor.element_size() < 4  # NumPy has no bfloat16
             return np.asarray(tensor.float() if is_half else tensor)
         return np.asarray(value)
+    except InputError:  # of weights that are only read here
+        raise
     except ValueError:
         raise InputError(f"{name} must be an array of numbers, but its rows differ in length.") from None
     except (TypeError, RuntimeError, AttributeError):
@@ -206,18 +233,22 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:
-    """Return a NumPy array of finite real numbers, as `finite_array` does.
-
-    Examples
-    --------
-    >>> real_array("x", [1j])
-    Traceback (most recent call last):
-    mme.errors.InputError: x must be real, but its dtype is complex128.
-    """
+    """Return a NumPy array of finite real numbers, as `finite_array` does."""
     array = finite_array(name, value)
     if array.dtype.kind == "c":
         raise InputError(f"{name} must be real, but its dtype is {array.dtype}.")
     return array
+
+
+def sequence(name: str, value: Any, least: int = 1, *, negative: bool = True) -> NDArray[np.float64]:
+    """Return at least so many finite real numbers in a row."""
+    array = real_array(name, value)
+    if array.ndim != 1 or len(array) < least:
+        right = f"a sequence of at least {least} numbers"
+        raise InputError(f"{name} must be {right}, but its shape is {array.shape}.")
+    if not negative and array.min() < 0:
+        raise InputError(f"{name} must not be negative, but one is {array.min():g}.")
+    return array.astype(float)
 
 
 def any_array(name: str, value: Any, *, finite: bool = True, real: bool = False) -> Any:

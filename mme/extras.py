@@ -7,7 +7,7 @@ from typing import Any
 
 from mme.errors import InputError
 
-__all__ = ["MissingExtra", "required"]
+__all__ = ["MissingExtra", "missing", "required"]
 
 
 class MissingExtra(InputError, ImportError):
@@ -32,6 +32,10 @@ def required(module: str, extra: str, purpose: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != package:
             raise
-        raise MissingExtra(
-            f"{purpose} needs {package}, which is not installed: pip install 'mme[{extra}]' brings it."
-        ) from None
+        raise missing(package, extra, purpose) from None
+
+
+def missing(package: str, extra: str, purpose: str) -> MissingExtra:
+    """Return the error that says which extra brings a package."""
+    absent = f"{purpose} needs {package}, which is not installed"
+    return MissingExtra(f"{absent}: pip install 'mme[{extra}]' brings it.")

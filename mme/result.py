@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,9 +30,12 @@ def plain(value: Any) -> Any:
 
 
 class Result:
-    """Base of the frozen dataclasses that functions return."""
+    """Base of the frozen dataclasses that functions return; `also` names properties that are told too."""
+
+    also: ClassVar[tuple[str, ...]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, in their order, as numbers, strings, lists and dictionaries."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {field.name: plain(getattr(self, field.name)) for field in fields}
+        names = [field.name for field in fields] + list(self.also)
+        return {name: plain(getattr(self, name)) for name in names}

@@ -11,8 +11,9 @@ import io
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,9 @@ def write_whole(path: Path, data: bytes) -> None:
         with beside.open("xb") as file:
             file.write(data)
         os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
+    finally:
+        with suppress(OSError):  # once renamed, it is gone
             os.unlink(beside)
-        raise
 
 
 def key_of(*parts: str | bytes | memoryview) -> str:
@@ -96,13 +96,19 @@ class Store:
         np.save(buffer, array, allow_pickle=False)
         self.put_bytes(key, buffer.getvalue())
 
+    def kept(self, key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the array of this key, made now and kept where there is none."""
+        found = self.get(key)
+        if found is None:
+            found = make()
+            self.put(key, found)
+        return found
+
     def get_bytes(self, key: str) -> bytes | None:
         """Return the bytes of this key; None where there are none, or damaged ones."""
-        if not self.enabled:
-            return None
         path = self.path(key)
         try:
-            data = path.read_bytes()
+            data = path.read_bytes() if self.enabled else b""
         except OSError:
             return None
         if hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
@@ -121,9 +127,8 @@ class Store:
             self.trouble = f"{self.folder} cannot be written to ({error.strerror or error})"
 
     def files(self) -> Iterator[Path]:
-        """Yield the files of the folder, half-written ones too."""
-        for pattern in (f"??/*{SUFFIX}", "??/*.partial"):
-            yield from self.folder.glob(pattern)
+        """Go through the files of the folder, half-written ones too."""
+        return chain(self.folder.glob(f"??/*{SUFFIX}"), self.folder.glob("??/*.partial"))
 
     def size(self) -> int:
         """Return how many bytes the files take."""

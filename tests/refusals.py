@@ -24,6 +24,7 @@ class Argument:
     refused: tuple[Any, ...] = ()
     tensor: bool = False  # takes parameters that require a gradient, and leaves the gradient behind
     gradient: bool = False  # takes them and keeps the gradient
+    words: tuple[str, ...] = ()  # what a sentence may call it by, beside its name
 
 
 Row = dict[str, Argument]
@@ -45,7 +46,7 @@ NO_ARRAYS = (
 )
 NO_SEEDS = ("0", -1, 1.5, True, [0], np.random.RandomState(0), random.Random(0))
 # Thrown at every argument of every callable: each is taken, or refused in a sentence.
-ANYTHING = (
+ANYTHING: tuple[Any, ...] = (
     *NO_ARRAYS,
     *NO_SEEDS,
     0,
@@ -106,6 +107,11 @@ def optional(argument: Argument) -> Argument:
     return Argument(
         argument.valid, (*argument.taken, None), refused, tensor=argument.tensor, gradient=argument.gradient
     )
+
+
+def held(valid: Any) -> Argument:
+    """What a record holds already, a function too."""
+    return Argument(lambda _: valid)
 
 
 def anything(valid: Any) -> Argument:

@@ -1,6 +1,7 @@
 """Rows, as in `tests.refusals`, of what takes networks, their spectra and their files."""
 
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mme import comparison, ensembles
+from mme import comparison, ensembles, networks
+from mme.weights import Checkpoint, StoredTensor
 
 from .refusals import (
     FLAG,
@@ -23,6 +25,7 @@ from .refusals import (
     one_of,
     optional,
     real,
+    same,
     whole,
 )
 
@@ -47,23 +50,40 @@ def made() -> Any:
         comparison=comparison.compare({"a": WEIGHTS, "b": WEIGHTS}, control=None),
         classes=ensembles.equivalence_classes({"a": difference, "b": difference}),
         model=model,
+        of_images=nn.Sequential(nn.Flatten(), nn.Linear(64, 10)),
+        row=SimpleNamespace(name="a", untrained=[difference], trained=None),
+        stored=StoredTensor("fc", (2, 3), "float64", lambda: np.ones((2, 3))),
         normed=normed,
     )
 
 
 @cache
-def written() -> str:
+def written() -> Path:
     path = Path(tempfile.mkdtemp()) / "net.npz"
-    np.savez(path, **WEIGHTS)
-    return str(path)
+    np.savez(path, **WEIGHTS)  # type: ignore[arg-type]
+    return path
+
+
+def trained() -> networks.TrainedNetwork:
+    small = networks.ARCHITECTURES["vgg5"]
+    weights = small.build().state_dict()
+    return networks.TrainedNetwork(small, 0, weights, weights, 0.5, 0.5)
 
 
 def of(name: str, *refused: Any) -> Argument:
     """One of what is made above; no other thing is."""
-    return Argument(lambda _: getattr(made(), name), (), ("words", b"bytes", None, 3, object(), *refused))
+    no_others = ("words", b"bytes", None, 3, object(), *refused)
+    return Argument(lambda _: getattr(made(), name), (), no_others, words=OF_NETWORKS)
 
 
-NETWORK = Argument(lambda _: WEIGHTS, (), (b"bytes", None, 3, object(), {"fc": "words"}, np.ones((2, 2))))
+# What is wrong with a network is said of it, or of its layer, whatever the argument is called.
+OF_NETWORKS = ("network", "layer")
+NETWORK = Argument(
+    lambda _: WEIGHTS,
+    (),
+    (b"bytes", None, 3, object(), {}, {"fc": "words"}, np.ones((2, 2))),
+    words=OF_NETWORKS,
+)
 WHICH = Argument(lambda _: None, (), (3, b"x", ["a"]))
 MODEL = of("model", WEIGHTS)
 NORMED = of("normed", WEIGHTS)
@@ -82,6 +102,7 @@ DENSITY: Row = {
 }
 CIRCULAR: Row = {"circular": one_of("CUE"), "construction": one_of("haar")}
 POOLED: Row = {"part": one_of("real"), "pooling": one_of("plain")}
+DRAWING: Row = {"draws": whole(2), "rng": SEED, **CIRCULAR, **POOLED}
 WORK: Row = {"jobs": optional(whole(1)), "store": anything(None), "progress": FLAG}
 DTYPE = one_of("float64")
 SHARE = real(0.25)
@@ -89,7 +110,9 @@ COUNT = Argument(lambda _: 100.0, (np.int64(3), np.inf), (None, "1", True, np.na
 VALUES = array(np.linspace(0.1, 3.0, 40))
 VARIANCES = array(np.array([[0.1, 0.2, 0.4], [0.2, 0.1, 0.3]]))
 CONJUGATE = Argument(lambda _: "deterministic", ("sampled",), (None, 3, "no such name", b"x"))
-NAMES = Argument(lambda _: None, (["f*"], "f*"), (3, [3], b"fc", {"a": 1}))
+OPTIONS = Argument(lambda _: None, (comparison.Options(),), ("words", 3, {}, [1]))
+CONTROL = Argument(lambda _: None, ("auto", "torch", WEIGHTS), ("no rule", 3, b"x", [1], {"fc": np.eye(3)}))
+NAMES = Argument(lambda _: None, (["f*"], "f*", {"fc": 1}), (3, [3], b"fc", {1: "a"}))
 
 # What trains or downloads is only refused here.
 COSTLY = {
@@ -97,15 +120,35 @@ COSTLY = {
     "networks.train",
     "networks.digits_family",
     "networks.efficientnet_lite",
-    "networks.accuracy",
+    "networks.import_torchvision",
     "comparison.vision_rows",
 }
-NO_PATHS = (None, 3, b"bytes", [], {"a": 1}, object(), "no such folder", "a\0b")
-FOLDER = Argument(lambda _: tempfile.gettempdir(), (), NO_PATHS)
-PATH = Argument(lambda _: written(), (), NO_PATHS)
-# Rows of the paper's table, which take pretrained networks: none of them here.
-ROWS_OF_TABLE = Argument(lambda _: [], (), (None, "words", 3, [3]))
+NO_PATHS: tuple[Any, ...] = (None, 3, b"bytes", [], {"a": 1}, object(), "no such folder", "a\0b")
+FOLDER = Argument(lambda _: str(written().parent), (), NO_PATHS)
+PATH = Argument(lambda _: written(), (), NO_PATHS, words=("file", "folder"))
+RECIPE = Argument(lambda _: networks.Recipe(epochs=1), (), ("words", 3, {}, [1]))
+# As the rows of the paper's table are, which take pretrained networks.
+ROWS_OF_TABLE = Argument(lambda _: [made().row], (), (None, "words", 3, [], [3]))
 
+CHECKPOINT: Row = {
+    "name": WORDS,
+    "format": WORDS,
+    "tensors": Argument(lambda _: [made().stored], (), (None, 3, "words", [3], {"a": 1})),
+    "rule": optional(WORDS),
+    "lora_scale": Argument(lambda _: None, (0.5, {"": 2}), ("words", [1.0], np.nan, {"": "x"}, {3: 1.0})),
+}
+STORED: Row = {
+    "name": WORDS,
+    "shape": Argument(lambda _: (2, 3), ((), (np.int64(2),)), (None, 3, "23", (-1,), (2.5,), (True,))),
+    "dtype": WORDS,
+    "read": Argument(lambda _: lambda: np.ones((2, 3)), (), (None, 3, "words")),
+    "types": Argument(lambda _: frozenset({"Linear"}), (frozenset(),), (None, 3, "Linear")),
+    "skip": WORDS,
+    "location": anything(None),
+    "fingerprint": anything(None),
+    "note": WORDS,
+    "effective": FLAG,
+}
 ROWS: Rows = {
     "ensembles.CircularMixedEnsemble": {
         "matrices": Argument(
@@ -115,7 +158,11 @@ ROWS: Rows = {
         "circular": one_of("CUE"),
         "construction": one_of("haar"),
     },
-    "ensembles.Layer": {"name": anything("fc"), "given": array(WEIGHTS["fc"]), "dtype": DTYPE},
+    "ensembles.Layer": {
+        "name": WORDS,
+        "given": replace(array(WEIGHTS["fc"]), words=OF_NETWORKS),
+        "dtype": DTYPE,
+    },
     "ensembles.LayerMatrixEnsemble": {
         "matrices": anything([np.eye(2)]),
         "layers": anything(()),
@@ -132,7 +179,6 @@ ROWS: Rows = {
     "ensembles.LayerMatrixEnsemble.spectra": {"part": one_of("real")},
     "ensembles.CircularMixedEnsemble.spectra": {"part": one_of("real")},
     "ensembles.SampledCircularEnsemble.spectra": {"part": one_of("real")},
-    "ensembles.PooledSpectrum.inside": {"window": WINDOW},
     "ensembles.SampledCircularEnsemble": {
         "orders": ORDERS,
         "draws": whole(1),
@@ -151,10 +197,7 @@ ROWS: Rows = {
     "ensembles.circular_spectral_difference": {
         "ensemble": ENSEMBLE,
         "conjugate": CONJUGATE,
-        "draws": whole(2),
-        "rng": SEED,
-        **CIRCULAR,
-        **POOLED,
+        **DRAWING,
         **DENSITY,
     },
     "ensembles.conjugacy": {
@@ -166,14 +209,12 @@ ROWS: Rows = {
         "bins": whole(20),
         "zeros": one_of("keep"),
         "bandwidth": optional(real(0.5)),
+        **DRAWING,
     },
     "ensembles.conjugate_spectrum": {
         "orders": ORDERS,
         "conjugate": CONJUGATE,
-        "draws": whole(2),
-        "rng": SEED,
-        **CIRCULAR,
-        **POOLED,
+        **DRAWING,
         "dtype": DTYPE,
         **WORK,
     },
@@ -186,12 +227,18 @@ ROWS: Rows = {
         "delta": optional(real(0.5)),
         "tolerance": optional(real(0.5)),
         "conjugate": CONJUGATE,
-        "rng": SEED,
+        **DRAWING,
+        **DENSITY,
     },
     "ensembles.equivalence_classes": {
-        "networks": Argument(lambda _: {"a": made().ensemble}, (), (None, 3, "words", {}, {"a": 3}, [1])),
+        "networks": Argument(
+            lambda _: {"a": made().ensemble}, (), (None, 3, "words", {}, [1], {"a": "words"}, {"a": np.nan})
+        ),
         "delta": optional(real(0.5)),
         "linkage": one_of("complete"),
+        "conjugate": CONJUGATE,
+        **DRAWING,
+        **DENSITY,
     },
     "ensembles.layer_matrix_ensemble": {
         "source": NETWORK,
@@ -218,20 +265,22 @@ ROWS: Rows = {
     "ensembles.spectral_difference": {"first": of("density"), "second": of("density")},
     "comparison.compare": {
         "networks": Argument(lambda _: {"a": WEIGHTS}, (), (None, 3, "words", [WEIGHTS], {}, {"a": 3})),
-        "options": anything(None),
+        "options": OPTIONS,
         "delta": optional(real(0.5)),
         "linkage": one_of("complete"),
+        "control": CONTROL,
+        **WORK,
     },
     "comparison.measure": {
         "source": NETWORK,
-        "options": anything(None),
+        "options": OPTIONS,
         "name": optional(WORDS),
-        "control": anything(None),
+        "control": CONTROL,
         **WORK,
     },
     "comparison.vision_rows": {
         "names": Argument(lambda _: [], (), (3, ["no such net"], [3])),
-        "options": anything(None),
+        "options": OPTIONS,
         "trained": FLAG,
         "seeds": whole(1),
         **WORK,
@@ -241,7 +290,7 @@ ROWS: Rows = {
         "exclude": NAMES,
         "types": anything(None),
         "dtype": DTYPE,
-        "device": one_of("cpu"),
+        "device": Argument(lambda _: "cpu", (), (None, 3.5, b"cpu", ["cpu"])),
         "conjugate": CONJUGATE,
         "draws": whole(5),
         "rng": whole(0, 0),
@@ -258,23 +307,36 @@ ROWS: Rows = {
     "transforms.rescale_before_norm": {"model": NORMED, "factor": real(2.0)},
     "transforms.rescale_pairs": {"model": MODEL, "factor": real(2.0)},
     "transforms.retrain": {
-        "model": MODEL,
+        "model": of("of_images", WEIGHTS),
         "hold": one_of("shapes"),
-        "recipe": anything(None),
+        "recipe": RECIPE,
         "seed": whole(0, 0),
     },
-    "networks.accuracy": {"model": MODEL, "part": one_of("test")},
+    "networks.Recipe": {
+        "epochs": whole(1),
+        "learning_rate": real(0.1),
+        "batch_size": whole(32, 2),
+        "momentum": real(0.9),
+        "weight_decay": real(5e-4),
+    },
+    "networks.TrainedNetwork.model": {"trained": FLAG},
+    "networks.accuracy": {"model": of("of_images", WEIGHTS), "part": one_of("test")},
     "networks.available_pretrained": {},
     "networks.digits_family": {
         "names": Argument(lambda _: [], (), (3, ["no such net"], [3], "no")),
         "seed": whole(0, 0),
-        "recipe": anything(None),
+        "recipe": optional(RECIPE),
         "cache": FLAG,
     },
     "networks.digits_images": {},
     "networks.efficientnet_lite": {"version": whole(0, 0)},
     "networks.import_torchvision": {},
-    "networks.train": {"name": one_of("vgg11"), "seed": whole(0, 0), "recipe": anything(None), "cache": FLAG},
+    "networks.train": {
+        "name": one_of("vgg5"),
+        "seed": whole(0, 0),
+        "recipe": optional(RECIPE),
+        "cache": FLAG,
+    },
     "networks.untrained_control": {
         "source": NETWORK,
         "rule": Argument(lambda _: "torch", (), ("no such rule", 3, b"x", [1])),
@@ -282,6 +344,8 @@ ROWS: Rows = {
         "groups": Argument(lambda _: None, ({"fc": 1},), (3, "words", [1])),
     },
     "weights.effective_weights": {"source": NETWORK, "which": WHICH},
+    **same("checkpoints.Checkpoint weights.Checkpoint", CHECKPOINT),
+    **same("checkpoints.StoredTensor weights.StoredTensor", STORED),
     "checkpoints.checkpoints_in": {"folder": FOLDER},
     "checkpoints.open_checkpoint": {"path": PATH, "which": WHICH},
     "plots.comparison": {"found": of("comparison")},
@@ -308,7 +372,16 @@ ROWS: Rows = {
 OBJECTS = {
     "comparison.Comparison": lambda: [made().comparison],
     "comparison.Measurement": lambda: [made().comparison.measurements[0]],
+    "comparison.VisionRow": lambda: [
+        comparison.VisionRow("a", comparison.PAPER["vgg11"], made().ensemble, (made().difference,))
+    ],
     "comparison.Options": lambda: [comparison.Options()],
+    **dict.fromkeys(("checkpoints.Checkpoint", "weights.Checkpoint"), lambda: [Checkpoint("a", "b", [])]),
+    **dict.fromkeys(("checkpoints.StoredTensor", "weights.StoredTensor"), lambda: [made().stored]),
+    "networks.Architecture": lambda: [networks.ARCHITECTURES["vgg5"]],
+    "networks.Digits": lambda: [networks.digits_images()],
+    "networks.Recipe": lambda: [networks.Recipe()],
+    "networks.TrainedNetwork": lambda: [trained()],
     "ensembles.CSD": lambda: [made().difference],
     "ensembles.CircularSpectralDifference": lambda: [made().difference],
     "ensembles.Calibration": lambda: [ensembles.calibrate_delta(np.linspace(0.1, 3.0, 40))],

@@ -96,6 +96,7 @@ def test_macros_are_the_same_in_html_and_latex() -> None:
     assert latex == config["mathjax3_config"]["tex"]["macros"]
 
 
+@pytest.mark.slow
 def test_fingerprint_follows_the_sources(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1")
     first = execute_once.fingerprint(tmp_path)

@@ -61,6 +61,7 @@ def normal(*shape: int, seed: int = 5) -> np.ndarray:
         (Fraction(1, 3) + Fraction(1, 6), sp.Rational(1, 2)),
     ],
 )
+@pytest.mark.slow
 def test_proved_reduces_what_is_equal(left: Any, right: Any) -> None:
     record = CLAIM.proved(left, right)
     assert record.level == "proved"
@@ -452,6 +453,7 @@ def notebook() -> nbformat.NotebookNode:
     return executed
 
 
+@pytest.mark.slow
 def test_each_check_is_shown_once(notebook: nbformat.NotebookNode) -> None:
     shown = [[set(output.data) for output in cell.outputs] for cell in notebook.cells]
     line, record, text = {"text/plain", "text/html"}, {"text/plain", "text/html", MIME_TYPE}, {"text/plain"}
@@ -521,6 +523,7 @@ def build(folder: Path) -> str:
     return (folder / "_build/html/reference/evidence.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_is_made_from_the_chapters(tmp_path: Path) -> None:
     chapter = tmp_path / "chapter.md"
     (tmp_path / "reference").mkdir()

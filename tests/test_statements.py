@@ -145,6 +145,7 @@ def entry(content: dict[str, Any], name: str) -> dict[str, Any]:
         (lambda c: c["statements"].append(entry(c, "lemma-5.1")), "occurs twice"),
     ],
 )
+@pytest.mark.slow
 def test_unsound_ledgers_are_refused(
     tmp_path: Path, edit: Callable[[dict[str, Any]], object], why: str
 ) -> None:

@@ -5,6 +5,6 @@ as its complex image; `Field.components` and `Field.from_components` convert.
 """
 
 from mme.algebra.decompositions import SVD, Eigendecomposition
-from mme.algebra.fields import C, Field, H, R, field
+from mme.algebra.fields import C, Field, FieldLike, H, R, field
 
-__all__ = ["SVD", "C", "Eigendecomposition", "Field", "H", "R", "field"]
+__all__ = ["SVD", "C", "Eigendecomposition", "Field", "FieldLike", "H", "R", "field"]

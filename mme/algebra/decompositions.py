@@ -159,10 +159,10 @@ class Decompositions(Pairing):
         a = self.hermitian_part(a, sign=1)
         if self.beta < 4:
             return Eigendecomposition(*np.linalg.eigh(a))
-        # The singular vectors of the positive matrix a + c are the eigenvectors of a.
+        # The singular vectors of the positive matrix c - a are the eigenvectors of a.
         c = 2 * np.max(np.abs(np.linalg.eigvalsh(a)), axis=-1)
-        _, sigma, v = self.svd(a + c[..., None, None] * np.eye(a.shape[-1]))
-        return Eigendecomposition(sigma[..., ::-1] - c[..., None], self._reverse_columns(v))
+        _, sigma, v = self.svd(c[..., None, None] * np.eye(a.shape[-1]) - a)
+        return Eigendecomposition(c[..., None] - sigma, v)
 
     def eigvalsh(self, a: ArrayLike) -> Array:
         """The eigenvalues of Hermitian matrices in ascending order, each once over H too.
@@ -241,7 +241,3 @@ class Decompositions(Pairing):
                 f"{name} must be {kind}, but misses it by {deviation:.2g} times its largest entry."
             )
         return np.asarray(0.5 * a + sign * 0.5 * self.adjoint(a))
-
-    def _reverse_columns(self, v: Array) -> Array:
-        columns = v.reshape(*v.shape[:-1], self.side, -1)
-        return np.asarray(columns[..., ::-1].reshape(v.shape))

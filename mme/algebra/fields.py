@@ -6,13 +6,14 @@ from numbers import Integral
 
 from mme.algebra.haar import Sampling
 from mme.algebra.lie import LieGroup
+from mme.algebra.volume import Volume
 from mme.arguments import shown
 from mme.errors import InputError
 
-__all__ = ["C", "Field", "H", "R", "field"]
+__all__ = ["C", "Field", "FieldLike", "H", "R", "field"]
 
 
-class Field(LieGroup, Sampling):
+class Field(LieGroup, Sampling, Volume):
     """A field with its matrices and its unitary group; see `R`, `C` and `H`.
 
     Examples
@@ -26,9 +27,10 @@ class Field(LieGroup, Sampling):
 R = Field(name="R", beta=1, group_name="O")
 C = Field(name="C", beta=2, group_name="U")
 H = Field(name="H", beta=4, group_name="Sp")
+FieldLike = str | int | Field  # a name, a beta, or a field itself
 
 
-def field(field: str | int | Field) -> Field:
+def field(field: FieldLike) -> Field:
     """The field with a name or a beta.
 
     Parameters

@@ -133,13 +133,13 @@ class Sampling(Pairing):
         >>> U.shape, bool(C.is_unitary(U).all())
         ((1000, 4, 4), True)
         """
-        d, rng = integer("d", d, 1), generator(rng)
-        batch = self._affordable_batch(d, d, size)
         if self.beta == 4:
-            return _symplectic(rng.standard_normal((*batch, d, d, 4)).view(complex))
-        normals = rng.standard_normal((*batch, d * (d + 1) // 2, self.beta)).view(self.dtype)[..., 0]
+            return _symplectic(self.ginibre(d, size, rng))
+        d = integer("d", d, 1)
+        batch = self._affordable_batch(d, d, size)
+        normals = generator(rng).standard_normal((*batch, d * (d + 1) // 2, self.beta))
         x = np.zeros((*batch, d, d), dtype=self.dtype)
-        x[..., np.triu(np.ones((d, d), dtype=bool))] = normals
+        x[..., np.triu(np.ones((d, d), dtype=bool))] = normals.view(self.dtype)[..., 0]
         multiply = _multiply_together if d < LAPACK_ORDER else _multiply_by_lapack
         return multiply(*_reflections(x))
 
@@ -150,16 +150,12 @@ class Sampling(Pairing):
 
 
 def _symplectic(x: Array) -> Array:
-    """Q of the QR decomposition of quaternions a + b j, given as complex pairs x = (a, b).
+    """Q of the QR decomposition of quaternionic matrices.
 
     The decomposition is the complex one of the 2 x 2 blocks. With a positive diagonal it is unique, so the
     columns of Q come in quaternionic pairs; one of each is kept and gives the other.
     """
-    *batch, d, _, _ = x.shape
-    blocks = np.empty((*batch, d, 2, d, 2), dtype=complex)
-    blocks[..., 0, :, :] = x
-    blocks[..., 1, :, 0], blocks[..., 1, :, 1] = -x[..., 1].conj(), x[..., 0].conj()
-    q, r = np.linalg.qr(blocks.reshape(*batch, 2 * d, 2 * d))
+    q, r = np.linalg.qr(quaternion.interleave(x))
     diagonal = np.diagonal(r, axis1=-2, axis2=-1)[..., None, ::2]
     q = q[..., ::2] * (diagonal / np.abs(diagonal))
     return quaternion.from_blocks(q[..., ::2, :], -q[..., 1::2, :].conj())

@@ -1,4 +1,4 @@
-"""The Lie algebra of skew-Hermitian matrices, its maps to the unitary group, and the group's volume."""
+"""The Lie algebra of skew-Hermitian matrices, and its maps to the unitary group."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mme.algebra import quaternion, volume
+from mme.algebra import quaternion
 from mme.algebra.decompositions import Decompositions
 from mme.arguments import affordable, integer
 from mme.errors import InputError
 
-__all__ = ["LieGroup"]
+__all__ = ["LieGroup", "cayley_log_density"]
 
 Array = NDArray[Any]
-
-LARGEST_EXPONENT = 700.0  # e^700 and e^-700 are floats
 
 
 class LieGroup(Decompositions):
@@ -60,17 +58,15 @@ class LieGroup(Decompositions):
         """
         d = integer("d", d, 1)
         affordable("d", self.beta * self.side * d**2 * self.group_dimension(d))
-        k, l = np.triu_indices(d, 1)
-        pairs = np.zeros((len(k), self.beta, d, d, self.beta))
-        pair, unit = np.ogrid[: len(k), : self.beta]
-        conjugate = np.where(unit == 0, 1.0, -1.0)
-        pairs[pair, unit, k[:, None], l[:, None], unit] = 1 / np.sqrt(2)
-        pairs[pair, unit, l[:, None], k[:, None], unit] = -conjugate / np.sqrt(2)
-        diagonals = np.zeros((d, self.beta - 1, d, d, self.beta))
-        place, unit = np.ogrid[:d, : self.beta - 1]
-        diagonals[place, unit, place, place, unit + 1] = 1.0
-        shape = (-1, d, d, self.beta)
-        return self.from_components(np.concatenate([pairs.reshape(shape), diagonals.reshape(shape)]))
+        one, eps, conjugate = np.eye(d), np.eye(self.beta), np.diag([1.0, -1.0, -1.0, -1.0][: self.beta])
+
+        def elements(k: Array, l: Array, units: Array) -> Array:  # eps E_kl, in components
+            outer = np.einsum("pi,pj,ua->puija", one[k], one[l], units)
+            return np.asarray(outer.reshape(-1, d, d, self.beta))
+
+        (k, l), every = np.triu_indices(d, 1), np.arange(d)
+        pairs = (elements(k, l, eps) - elements(l, k, conjugate)) / np.sqrt(2)
+        return self.from_components(np.concatenate([pairs, elements(every, every, eps[1:])]))
 
     def exp(self, a: ArrayLike) -> Array:
         """The exponential map from the Lie algebra to the unitary group.
@@ -195,57 +191,18 @@ class LieGroup(Decompositions):
         >>> round(float(np.exp(C.cayley_log_density([[2j]]))), 12)
         0.5
         """
-        a = self.hermitian_part(a, sign=-1)
-        d = self.order(a)
-        # 1 + a* a / 4 = (1 - a/2)* (1 - a/2) for skew-Hermitian a.
-        log_det = 2 * self.log_abs_det(np.eye(a.shape[-1]) - a / 2)
-        return np.asarray(-self.group_dimension(d) / d * log_det)
-
-    def log_group_volume(self, d: int) -> float:
-        """The logarithm of `group_volume`.
-
-        Examples
-        --------
-        >>> from mme.algebra import C, H, R
-        >>> [round(F.log_group_volume(2), 6) for F in (R, C, H)]
-        [2.877598, 5.513631, 7.849209]
-        """
-        return volume.log_group_volume(self.beta, d)
-
-    def group_volume(self, d: int) -> float:
-        """The volume c_{d,beta} of O(d), U(d) or Sp(d) in the metric of the trace pairing.
-
-        ``c_{d,beta} = 2^(beta d (d-1) / 4) prod_{k=1}^d 2 pi^(beta k / 2) / Gamma(beta k / 2)``
-
-        Over R it counts both components of O(d).
-
-        Raises
-        ------
-        InputError
-            If d is so large that the volume is no floating-point number; `log_group_volume` is.
-
-        Notes
-        -----
-        The constant of the entropy paper, Theorem 1.1. Hurwitz's measure lacks the power of 2.
-
-        Examples
-        --------
-        >>> from mme.algebra import C, H, R
-        >>> [round(F.group_volume(2), 5) for F in (R, C, H)]
-        [17.77153, 248.05021, 2563.70452]
-        """
-        log_volume = self.log_group_volume(d)
-        if abs(log_volume) > LARGEST_EXPONENT:
-            raise InputError(
-                f"d must be smaller for a volume in floating point, but e^{log_volume:.4g} is none; "
-                "use log_group_volume."
-            )
-        return float(np.exp(log_volume))
+        return cayley_log_density(self.hermitian_part(a, sign=-1), self)
 
     def _of_angles(self, a: ArrayLike, function: Callable[[Array], Array]) -> Array:
         """The matrix with the eigenvectors of skew-Hermitian a, and a function of the angles -i a."""
         angle, v = np.linalg.eigh(-1j * self.hermitian_part(a, sign=-1))
-        q = (v * function(angle)[..., None, :]) @ np.swapaxes(v.conj(), -1, -2)
-        if self.beta == 1:
-            return np.asarray(q.real)
-        return q if self.beta == 2 else quaternion.project(q)
+        q = (v * function(angle)[..., None, :]) @ v.conj().mT
+        return quaternion.project(q) if self.beta == 4 else np.asarray(q.real if self.beta == 1 else q)
+
+
+def cayley_log_density(a: Array, field: LieGroup) -> Array:
+    """As the method, but without a look at the matrices, which must be skew-Hermitian."""
+    d = a.shape[-1] // field.side
+    # 1 + a* a / 4 = (1 - a/2)* (1 - a/2) for skew-Hermitian a.
+    log_det = 2 * np.linalg.slogdet(np.eye(a.shape[-1]) - a / 2)[1] / field.side
+    return np.asarray(-field.group_dimension(d) / d * log_det)

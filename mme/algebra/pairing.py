@@ -162,8 +162,7 @@ class Pairing(Structure):
         a, tolerance = finite_array("a", a), number("tolerance", tolerance, 0)
         self.order(a)
         with np.errstate(over="ignore", invalid="ignore"):  # NaN is no smaller than the tolerance
-            product = np.swapaxes(a.conj(), -1, -2) @ a
-            defect = np.max(np.abs(product - np.eye(a.shape[-1])), axis=(-2, -1))
+            defect = np.max(np.abs(a.conj().mT @ a - np.eye(a.shape[-1])), axis=(-2, -1))
         if self.beta == 4:
             defect = np.maximum(defect, quaternion.deviation(a))
         elif self.beta == 1:

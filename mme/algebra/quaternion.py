@@ -17,22 +17,18 @@ Array = NDArray[Any]
 
 def image(x: Array) -> Array:
     """The complex image of quaternions with real components x: (..., n, m, 4) to (..., 2n, 2m)."""
-    a, b = x[..., 0] + 1j * x[..., 1], x[..., 2] + 1j * x[..., 3]
-    return from_blocks(a, b)
+    return from_blocks(*np.moveaxis(x.view(complex), -1, 0))
 
 
 def components(a: Array) -> Array:
     """The real components of a complex image, the inverse of `image`: (..., 2n, 2m) to (..., n, m, 4)."""
     n, m = a.shape[-2] // 2, a.shape[-1] // 2
-    a, b = a[..., :n, :m], a[..., :n, m:]
-    return np.stack([a.real, a.imag, b.real, b.imag], axis=-1)
+    return np.stack([a[..., :n, :m], a[..., :n, m:]], axis=-1).view(float)
 
 
 def from_blocks(a: Array, b: Array) -> Array:
     """The image of a + b j for complex matrices a and b."""
-    upper = np.concatenate([a, b], axis=-1)
-    lower = np.concatenate([-b.conj(), a.conj()], axis=-1)
-    return np.concatenate([upper, lower], axis=-2)
+    return np.block([[a, b], [-b.conj(), a.conj()]])
 
 
 def deviation(a: Array) -> Array:
@@ -54,16 +50,14 @@ def project(a: Array) -> Array:
 
 def interleave(a: Array) -> Array:
     """Reorder an image so that each quaternion is one 2 x 2 block."""
-    *batch, rows, columns = a.shape
-    blocks = a.reshape(*batch, 2, rows // 2, 2, columns // 2)
-    return np.swapaxes(np.swapaxes(blocks, -4, -3), -2, -1).reshape(a.shape)
+    rows, columns = (np.arange(side).reshape(2, -1).T.ravel() for side in a.shape[-2:])
+    return a[..., rows[:, None], columns]
 
 
 def deinterleave(a: Array) -> Array:
     """The inverse of `interleave`."""
-    *batch, rows, columns = a.shape
-    blocks = a.reshape(*batch, rows // 2, 2, columns // 2, 2)
-    return np.swapaxes(np.swapaxes(blocks, -4, -3), -2, -1).reshape(a.shape)
+    rows, columns = (np.arange(side).reshape(-1, 2).T.ravel() for side in a.shape[-2:])
+    return a[..., rows[:, None], columns]
 
 
 def svd(a: Array) -> tuple[Array, Array, Array]:
@@ -88,13 +82,14 @@ def svd(a: Array) -> tuple[Array, Array, Array]:
     singular values coincide.
     """
     if a.shape[-2] < a.shape[-1]:
-        v, sigma, u = svd(np.swapaxes(a.conj(), -1, -2))
+        v, sigma, u = svd(_adjoint(a))
         return u, sigma, v
     shift = _exponent(a)
     u, bidiagonal, v = _bidiagonalise(interleave(_times_power_of_two(a, -shift)))
     left, sigma, right = np.linalg.svd(bidiagonal)
-    u = u[..., :, : v.shape[-1]] @ _pairs(left)
-    v = v @ _pairs(np.swapaxes(right, -1, -2))
+    one = np.eye(2)  # real entries are multiples of it
+    u = u[..., :, : v.shape[-1]] @ np.kron(left, one)
+    v = v @ np.kron(right.mT, one)
     return project(deinterleave(u)), np.ldexp(sigma, shift[..., 0]), project(deinterleave(v))
 
 
@@ -157,7 +152,7 @@ def _reflect_columns(x: Array, w: Array, phase: Array) -> None:
 
 
 def _adjoint(a: Array) -> Array:
-    return np.swapaxes(a.conj(), -1, -2)
+    return a.conj().mT
 
 
 def _unit(x: Array) -> tuple[Array, Array]:
@@ -177,8 +172,3 @@ def _exponent(x: Array) -> Array:
 
 def _times_power_of_two(x: Array, exponent: Array) -> Array:
     return np.asarray(np.ldexp(x.real, exponent) + 1j * np.ldexp(x.imag, exponent))
-
-
-def _pairs(a: Array) -> Array:
-    """A real matrix as an interleaved image: each entry times the 2 x 2 identity."""
-    return np.repeat(np.repeat(a, 2, axis=-2), 2, axis=-1) * np.tile(np.eye(2), (a.shape[-2], a.shape[-1]))

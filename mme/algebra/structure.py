@@ -208,11 +208,8 @@ class Structure:
                 f"x must have shape (..., n, m, {self.beta}), components over {self.name}, "
                 f"but its shape is {x.shape}."
             )
-        if self.beta == 1:
-            return x[..., 0].copy()
-        if self.beta == 2:
-            return np.ascontiguousarray(x).view(complex)[..., 0].copy()
-        return quaternion.image(x)
+        x = np.ascontiguousarray(x)
+        return quaternion.image(x) if self.beta == 4 else x.view(self.dtype)[..., 0].copy()
 
     def components(self, a: ArrayLike) -> Array:
         """The real components of every entry; the inverse of `from_components`.
@@ -232,11 +229,7 @@ class Structure:
         array([[[1., 2.]]])
         """
         a = self.validate(a, square=False)
-        if self.beta == 1:
-            return a[..., None]
-        if self.beta == 2:
-            return np.stack([a.real, a.imag], axis=-1)
-        return quaternion.components(a)
+        return quaternion.components(a) if self.beta == 4 else np.stack([a], axis=-1).view(float)
 
     def validate(self, a: ArrayLike, *, square: bool = True, name: str = "a") -> Array:
         """Matrices over the field in double precision, or an error that says what is wrong.
@@ -279,17 +272,13 @@ class Structure:
         if self.beta < 4:
             return array
         deviation = float(np.max(quaternion.deviation(by_largest_entry(array)), initial=0.0))
-        if deviation > _rounding(given):
+        # Rounding can explain half the digits of the type.
+        if deviation > (np.sqrt(np.finfo(given.dtype).eps) if given.dtype.kind in "fc" else 1e-8):
             raise InputError(
                 f"{name} must be the complex image of a quaternionic matrix, [[A, B], [-conj(B), conj(A)]], "
                 f"but its blocks miss that by {deviation:.2g} times its largest entry."
             )
         return quaternion.project(array)
-
-
-def _rounding(a: Array) -> float:
-    """A relative deviation that rounding can explain, half the digits of the type."""
-    return float(np.sqrt(np.finfo(a.dtype).eps)) if a.dtype.kind in "fc" else 1e-8
 
 
 def by_largest_entry(a: Array) -> Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mme.arguments import of_type
 from mme.checkpoints.folders import OF_TRAINERS, PARTS, SHARD, network_of, read_folder
 from mme.checkpoints.formats import ENDINGS, FORMATS, content_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
@@ -52,6 +54,7 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
     ...     layer_matrix_ensemble(open_checkpoint(path)).structural_zeros
     1
     """
+    of_type("path", path, (str, os.PathLike), "a path")
     path = Path(path)
     if SHARD.fullmatch(path.name) and "-00001-of-00001." not in path.name:
         raise InputError(f"{path} is a part of a network; give the folder of all its parts.")
@@ -91,6 +94,7 @@ def checkpoints_in(folder: Path | str) -> list[Path]:
     ...     [path.name for path in checkpoints_in(folder)]
     ['net9.npz', 'net10.pt']
     """
+    of_type("folder", folder, (str, os.PathLike), "a path")
     found = search(Path(folder))
     if not found.networks:
         raise InputError(

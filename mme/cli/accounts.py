@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from mme.cli.app import complain
 from mme.comparison.measurement import Measurement
@@ -15,26 +16,32 @@ from mme.ensembles.streaming import seconds_for
 from mme.errors import InputError
 from mme.weights.stored import Checkpoint
 
-__all__ = ["about_controls", "about_layers", "about_window", "announce_cost"]
+__all__ = ["about_controls", "about_layers", "about_window", "announce_cost", "gathered"]
 
 # No layers, shared ones, and what was left out by an option of the command.
 ORDINARY = ("one axis", "a single number", "a buffer", "shared with", "name ", "type not chosen")
 NAMES_SHOWN = 3
 LITTLE = 0.9  # of the eigenvalues that are no structural zeros: with less inside, the number is of a part
 LONG = 30.0  # seconds of work that are announced
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
     """Yield what was worked out and what was left out, each reason with its weights."""
-    worked_out, left_out = defaultdict(list), defaultdict(list)
-    for layer in ensemble.layers:
-        worked_out[layer.note].append(layer.name)
-    for name, reason in ensemble.skipped:
-        left_out["" if reason.startswith(ORDINARY) else reason].append(name)
-    for words, groups in (("worked out", worked_out), ("left out", left_out)):
-        for reason, names in groups.items():
-            if reason:
-                yield f"{ensemble.name}: {len(names)} {words}, {reason}: {_listed(names)}."
+    worked_out = [(layer.note, layer.name) for layer in ensemble.layers if layer.note]
+    left_out = [(reason, name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
+    for words, pairs in (("worked out", worked_out), ("left out", left_out)):
+        for reason, names in gathered(pairs).items():
+            yield f"{ensemble.name}: {len(names)} {words}, {reason}: {_listed(names)}."
+
+
+def gathered(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+    """Return the values of each key, in their order."""
+    groups = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return groups
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -54,10 +61,8 @@ def about_window(name: str, inside: float | None, window: Sequence[float]) -> It
 
 def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
     """Yield where the untrained columns come from."""
-    reasons = defaultdict(list)
-    for each in measurements:
-        reasons[each.control is None, each.reason].append(each.name)
-    for (missing, reason), names in reasons.items():
+    reasons = (((each.control is None, each.reason), each.name) for each in measurements)
+    for (missing, reason), names in gathered(reasons).items():
         if missing:
             help = "" if reason == "not asked for" else "; --control gives a rule, or a file of before"
             yield f"untrained –: {reason}{help} ({_listed(names)})."

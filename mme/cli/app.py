@@ -28,7 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
-    help="Conjugate matrix ensembles and the entropy of deep linear networks.",
     epilog=EPILOG,
 )
 state = {"debug": False}

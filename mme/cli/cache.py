@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mme.cli.app import app, one_sentence
-from mme.cli.output import AsJson, console, print_json, table
+from mme.cli.output import AsJson, print_json, print_table
 from mme.errors import InputError
 from mme.store import Store, cache_folder
 
@@ -29,23 +29,15 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
         return
     folder, store = cache_folder(), Store("spectra-2")
     others = [path for path in folder.rglob("*") if store.folder not in path.parents and path.is_file()]
-    record = {
-        "folder": str(folder),
-        "spectra": len(store),
-        "spectra_bytes": store.size(),
-        "other_files": len(others),
-        "other_bytes": sum(map(_size, others)),
-    }
+    spectra, other = (len(store), store.size()), (len(others), sum(map(_size, others)))
     if as_json:
-        print_json(record)
+        names = ("spectra", "spectra_bytes", "other_files", "other_bytes")
+        print_json({"folder": str(folder)} | dict(zip(names, spectra + other, strict=True)))
         return
-    rows = [
-        ("spectra", str(record["spectra"]), _megabytes(store.size())),
-        ("trained networks and tables", str(len(others)), _megabytes(sum(map(_size, others)))),
-    ]
-    screen = console()
-    screen.print(table(("", "files", "size"), rows))
-    screen.print(f"in {folder}")
+    kept = {"spectra": spectra, "trained networks and tables": other}
+    rows = [(what, files, f"{size / 1e6:.1f} MB") for what, (files, size) in kept.items()]
+    print_table(("", "files", "size"), rows)
+    typer.echo(f"in {folder}")
 
 
 @cache_app.command()
@@ -68,7 +60,3 @@ def _size(path: Path) -> int:
     with suppress(OSError):  # gone meanwhile
         return path.stat().st_size
     return 0
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from mme.arguments import choice, number
 from mme.cli import output
 from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
 from mme.cli.nets import Nets, Which, open_net, open_nets
-from mme.cli.settings import measuring
+from mme.cli.settings import Run, measuring
 from mme.comparison.compare import Comparison, grouped
 from mme.comparison.measurement import Measurement, measure
-from mme.comparison.options import Options
 from mme.ensembles.equivalence import LINKAGES
 from mme.errors import InputError
 from mme.networks.hubs import is_hub_name
-from mme.store import Store
 from mme.weights.untrained import RULES
 
 __all__ = ["compare"]
@@ -62,12 +60,8 @@ def compare(
         Path | None,
         typer.Option(help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file."),
     ] = None,
-    as_json: output.AsJson = False,
-    as_csv: output.AsCsv = False,
     *,
-    options: Options,
-    store: Store,
-    jobs: int,
+    run: Run,
 ) -> None:
     """Compare networks by the variance of their circular spectral differences, and sort them into classes.
 
@@ -78,21 +72,19 @@ def compare(
 
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
-    output.one_form(as_json, as_csv)
     plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
     choice("linkage", linkage, LINKAGES)
     if delta is not None:
         delta = number("delta", delta, 0)
-    elif options.conjugate == "sampled" and options.draws < 2:
+    elif run.options.conjugate == "sampled" and run.options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    before = _control(control, options.rng)
-    opened, complete = open_nets(nets, seed=options.rng, which=which)
-    announce_cost(opened, options, jobs)
-    work: dict[str, Any] = {"control": before, "store": store, "jobs": jobs, "progress": True}
+    before = _control(control, run.options.rng)
+    opened, complete = open_nets(nets, seed=run.options.rng, which=which)
+    announce_cost(opened, run.options, run.jobs)
     measured: list[Measurement] = []
     for name, checkpoint in opened.items():
         try:
-            measured.append(measure(checkpoint, options, name=name, **work))
+            measured.append(measure(checkpoint, run.options, name=name, control=before, **run.work))
         except InputError as error:
             if name in nets or len(opened) == len(nets):
                 raise InputError(f"{name}: {error}") from None
@@ -101,14 +93,11 @@ def compare(
     if not measured:
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
     found = grouped(tuple(measured), delta=delta, linkage=linkage)
-    if as_json:
-        output.print_json(found.to_dict())
-    elif as_csv:
-        classes = {name: number for number, each in enumerate(found.classes.classes, 1) for name in each}
-        lines = [each.to_dict() | {"class": classes[each.name]} for each in measured]
-        output.print_csv([{key: value for key, value in line.items() if key != "left_out"} for line in lines])
-    else:
-        _show(found, options.window)
+    classes = {name: place for place, names in enumerate(found.classes.classes, 1) for name in names}
+    rows = [each.to_dict() | {"class": classes[each.name]} for each in measured]
+    for row in rows:
+        del row["left_out"]  # no plain value
+    run.tell(found.to_dict(), rows, lambda: _show(found, run.options.window))
     if plot is not None:
         from mme import plots
 
@@ -129,43 +118,40 @@ def _control(given: str, seed: int) -> Any:
     return open_net(given, seed=seed)
 
 
+COLUMNS: dict[str, Callable[[Measurement], object]] = {
+    "network": lambda each: each.name,
+    "Var(CSD)": lambda each: output.with_error(each.csd.variance, each.csd.standard_error),
+    "untrained": lambda each: (
+        output.with_error(each.control.variance, each.control.standard_error) if each.control else "–"
+    ),
+    "largest\n|cumul.|": lambda each: f"{each.csd.largest_cumulative:.3f}",
+    "noise\nfloor": lambda each: f"{each.csd.noise_floor:.3f}",
+    "in the\nwindow": lambda each: "–" if each.csd.inside is None else f"{each.csd.inside:.1%}",
+    "layers": lambda each: len(each.ensemble),
+    "eigen-\nvalues": lambda each: sum(each.ensemble.orders),
+    "zeros": lambda each: f"{each.ensemble.structural_zeros / sum(each.ensemble.orders):.1%}",
+}
+
+
 def _show(found: Comparison, window: tuple[float, float]) -> None:
-    screen = output.console()
-    rows = []
-    for each in found.measurements:
-        csd, control, orders = each.csd, each.control, each.ensemble.orders
-        rows.append((
-            each.name,
-            output.with_error(csd.variance, csd.standard_error),
-            output.with_error(control.variance, control.standard_error) if control else "–",
-            f"{csd.largest_cumulative:.3f}",
-            f"{csd.noise_floor:.3f}",
-            "–" if each.inside is None else f"{each.inside:.1%}",
-            str(len(orders)),
-            str(sum(orders)),
-            f"{each.ensemble.structural_zeros / sum(orders):.1%}",
-        ))  # fmt: skip
-    columns = (
-        "network", "Var(CSD)", "untrained", "largest\n|cumul.|", "noise\nfloor", "in the\nwindow",
-        "layers", "eigen-\nvalues", "zeros",
-    )  # fmt: skip
-    screen.print(output.table(columns, rows))
-    screen.print()
+    output.print_columns(COLUMNS, found.measurements)
+    typer.echo()
     for words in about_controls(found.measurements):
         output.say(words)
     for each in found.measurements:
-        for words in (*about_layers(each.ensemble), *about_window(each.name, each.inside_nonzero, window)):
+        nonzero = each.csd.inside_nonzero
+        for words in (*about_layers(each.ensemble), *about_window(each.name, nonzero, window)):
             output.say(words)
     for place, members in enumerate(found.classes.classes, 1):
         output.say(f"class {place}: {', '.join(members)}")
     if 1 < len(found.measurements) <= PAIRS_SHOWN:
-        screen.print("\nDifferences of Var(CSD); = marks pairs within delta")
-        screen.print(_pairs(found))
-    screen.print()
+        typer.echo("\nDifferences of Var(CSD); = marks pairs within delta")
+        _show_pairs(found)
+    typer.echo()
     output.say(_about_delta(found))
 
 
-def _pairs(found: Comparison) -> Table:
+def _show_pairs(found: Comparison) -> None:
     order = np.argsort([each.csd.variance for each in found.measurements], kind="stable")
 
     def cell(i: int, j: int) -> str:
@@ -177,7 +163,7 @@ def _pairs(found: Comparison) -> Table:
         [number, found.names[i], *(cell(i, j) for j in order)]
         for number, i in zip(numbers, order, strict=True)
     ]
-    return output.table(["", "", *numbers], rows, left=2)
+    output.print_table(["", "", *numbers], rows, left=2)
 
 
 def _about_delta(found: Comparison) -> str:

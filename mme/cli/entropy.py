@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 from tokenize import TokenError
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -51,24 +51,16 @@ def entropy(
     depth = validate_depth(int(depth) if depth.is_integer() else depth)
     sigma = _singular_values(values, scalars)
     terms = entropy_terms(sigma, depth=depth, field=scalars)
-    estimate = None
-    if monte_carlo:
-        estimate = orbit_volume_mc(
-            sigma, depth=depth, field=scalars, rng=seed, samples=samples, progress=True
-        )
+    work: dict[str, Any] = {"rng": seed, "samples": samples, "progress": True}
+    estimate = orbit_volume_mc(sigma, depth=depth, field=scalars, **work) if monte_carlo else None
     if as_json:
-        record = {
-            "field": scalars.name,
-            "beta": scalars.beta,
-            "depth": depth,
-            "singular_values": sigma.tolist(),
-        }
-        record |= terms.to_dict() | ({"monte_carlo": estimate.to_dict()} if estimate else {})
-        output.print_json(record)
+        given = {"field": scalars.name, "beta": scalars.beta, "depth": depth}
+        record = given | {"singular_values": sigma.tolist()} | terms.to_dict()
+        output.print_json(record | ({"monte_carlo": estimate.to_dict()} if estimate else {}))
         return
-    rows: list[tuple[str, str]] = [
+    rows: list[tuple[str, object]] = [
         ("field", f"{scalars.name} (beta = {scalars.beta})"),
-        ("depth N", str(depth)),
+        ("depth N", depth),
         ("singular values", ", ".join(f"{value:.6g}" for value in sigma)),
         ("", ""),
         ("group volume, (N - 1) log c", f"{terms.group_term:.10g}"),
@@ -77,7 +69,7 @@ def entropy(
         ("Vandermonde ratio", f"{terms.vandermonde_term:.10g}"),
         ("entropy S", f"{terms.entropy:.10g}"),
         ("", ""),
-        ("dimension of the orbit", str(terms.dimension)),
+        ("dimension of the orbit", terms.dimension),
         ("volume of the orbit", f"{terms.volume:.6g}"),
     ]
     if estimate:
@@ -89,7 +81,7 @@ def entropy(
             ("its standard error", f"{error:.2g}"),
             ("its distance from S in standard errors", distance),
         ]
-    output.console().print(output.table(("", ""), rows))
+    output.print_table(("", ""), rows)
 
 
 def read_matrix(path: Path) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,7 @@ import typer
 from mme.checkpoints.formats import ENDINGS
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import checkpoints_in, open_checkpoint, search
+from mme.cli.accounts import gathered
 from mme.cli.app import complain
 from mme.errors import InputError
 from mme.networks.hubs import HUBS, is_hub_name, open_hub
@@ -69,23 +70,16 @@ def open_nets(
                     raise
                 complain(error)
                 complete = complete and isinstance(error, NoNetwork)
-        for reason, files in _by_reason(inside.passed_over).items():
+        for reason, files in gathered((why, path) for path, why in inside.passed_over.items()).items():
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
             complain(f"passed over {files[0]}{more}: {reason}.")
     if not found:
         raise InputError(f"there is no checkpoint that can be read in {', '.join(names)}.")
-    short = [checkpoint.name for _, checkpoint in found]
+    times = Counter(checkpoint.name for _, checkpoint in found)
     named: dict[str, Checkpoint] = {}
-    for (given, checkpoint), called in zip(found, short, strict=True):
-        unique = called if short.count(called) == 1 else given
+    for given, checkpoint in found:
+        unique = checkpoint.name if times[checkpoint.name] == 1 else given
         if unique in named:
             raise InputError(f"{given} is given twice; name each network once.")
         named[unique] = checkpoint
     return named, complete
-
-
-def _by_reason(passed_over: Mapping[Path, str]) -> dict[str, list[Path]]:
-    reasons = defaultdict(list)
-    for path, reason in passed_over.items():
-        reasons[reason].append(path)
-    return reasons

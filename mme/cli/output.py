@@ -9,7 +9,7 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "FIGURE_FORMATS", "AsCsv", "AsJson", "checked_file", "console", "one_form", "print_csv", "print_json",
-    "printable", "save_arrays", "save_figure", "say", "table", "with_error",
+    "FIGURE_FORMATS", "AsJson", "checked_file", "console", "print_columns", "print_csv", "print_json",
+    "print_table", "printable", "save_arrays", "save_figure", "say", "with_error",
 ]  # fmt: skip
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 PIPE_WIDTH = 240  # columns where no terminal tells: nothing is cut off
 SENTENCE_WIDTH = 79
@@ -43,16 +42,23 @@ def console() -> Console:
     return Console(**plain) if sys.stdout.isatty() else Console(width=PIPE_WIDTH, **plain)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
-    """Return a plain table; the first `left` columns are words, the others numbers."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> None:
+    """Print a plain table; the first `left` columns are words, the others numbers."""
     made = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
         words = number < left
         heading = Text(printable(column), justify="left" if words else "right")
         made.add_column(heading, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for row in rows:
-        made.add_row(*(Text(printable(cell)) for cell in row))
-    return made
+        made.add_row(*(Text(printable(str(cell))) for cell in row))
+    console().print(made)
+
+
+def print_columns(
+    columns: Mapping[str, Callable[[Any], object]], items: Iterable[Any], left: int = 1
+) -> None:
+    """Print a table with a row for each item, from the functions that give the cells under each heading."""
+    print_table(list(columns), ([cell(item) for cell in columns.values()] for item in items), left)
 
 
 def printable(text: str) -> str:
@@ -73,17 +79,15 @@ def say(text: str) -> None:
     console().print(textwrap.fill(words, SENTENCE_WIDTH, break_on_hyphens=False))
 
 
-def with_error(value: float | None, error: float | None, digits: int = 3) -> str:
-    """Return a number and its standard error, where there is one; a dash for what is not there.
+def with_error(value: float, error: float) -> str:
+    """Return a number and its standard error, where there is one.
 
     Examples
     --------
-    >>> with_error(0.25, 0.0125), with_error(None, None), with_error(0.25, 0.0)
-    ('0.250 ± 0.013', '–', '0.250')
+    >>> with_error(0.25, 0.0125), with_error(0.25, 0.0)
+    ('0.250 ± 0.013', '0.250')
     """
-    if value is None:
-        return "–"
-    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error else "")
+    return f"{value:.3f}" + (f" ± {error:.3f}" if error else "")
 
 
 def _strict(value: Any) -> Any:
@@ -93,12 +97,6 @@ def _strict(value: Any) -> Any:
     if isinstance(value, list):
         return [_strict(entry) for entry in value]
     return value if not isinstance(value, float) or np.isfinite(value) else str(value)
-
-
-def one_form(as_json: bool, as_csv: bool) -> None:
-    """Refuse two forms of output at once."""
-    if as_json and as_csv:
-        raise InputError("--json and --csv exclude each other; give one of them.")
 
 
 def print_json(record: Any) -> None:

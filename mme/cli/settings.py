@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
 from mme.cli.app import complain
+from mme.cli.output import print_csv, print_json
 from mme.comparison.options import Options
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES
 from mme.ensembles.conjugate import CONJUGATES
@@ -17,12 +19,41 @@ from mme.ensembles.density import NORMALISATIONS, ZERO_POLICIES
 from mme.ensembles.mixed import PARTS
 from mme.ensembles.parallel import validate_jobs
 from mme.ensembles.spectrum import POOLINGS
+from mme.errors import InputError
 from mme.store import Store
 
-__all__ = ["measuring"]
+__all__ = ["Run", "measuring"]
 
 LAYERS, CIRCULAR, DENSITY, WORK = "Layers", "Conjugate ensemble", "Spectral density", "Work"
 DEFAULTS = Options()
+FLAGS = {"as_json": "--json", "as_csv": "--csv", "cache": "--cache/--no-cache", "rng": "--seed"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command measures, and in which form it tells the result."""
+
+    options: Options
+    store: Store
+    jobs: int
+    as_json: bool
+    as_csv: bool
+
+    @property
+    def work(self) -> dict[str, Any]:
+        """What functions that compute for long take by keyword."""
+        return {"store": self.store, "jobs": self.jobs, "progress": True}
+
+    def tell(
+        self, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], show: Callable[[], None]
+    ) -> None:
+        """Print the record as JSON, or its rows as comma-separated values; otherwise `show` prints."""
+        if self.as_json:
+            print_json(record)
+        elif self.as_csv:
+            print_csv(rows)
+        else:
+            show()
 
 
 def _among(names: Any) -> dict[str, Any]:
@@ -31,7 +62,9 @@ def _among(names: Any) -> dict[str, Any]:
 
 
 # Field of `Options` (or of the work to do), type, help, panel, and what typer is to know besides.
-SHARED: tuple[tuple[str, Any, str, str, dict[str, Any]], ...] = (
+SHARED: tuple[tuple[str, Any, str, str | None, dict[str, Any]], ...] = (
+    ("as_json", bool, "Print JSON.", None, {}),
+    ("as_csv", bool, "Print comma-separated values.", None, {}),
     ("include", list[str], "Take only layers whose names match (*, ?, […]); may be repeated.", LAYERS,
      {"metavar": "PATTERN"}),
     ("exclude", list[str], "Leave out layers whose names match; may be repeated.", LAYERS,
@@ -62,24 +95,14 @@ SHARED: tuple[tuple[str, Any, str, str, dict[str, Any]], ...] = (
 
 
 def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the shared options, as `options`, `store` and `jobs`.
-
-    Parameters
-    ----------
-    **defaults
-        Fields of `Options` whose default differs for this command.
-
-    Returns
-    -------
-    decorator
-        For a function that takes these three by keyword.
-    """
-    usual = {**{name: getattr(DEFAULTS, name, None) for name, *_ in SHARED}, "cache": True, **defaults}
+    """Give a command the shared options, as a `Run` called `run`; `defaults` are those that differ for it."""
+    switches = {"as_json": False, "as_csv": False, "cache": True}
+    usual = {name: getattr(DEFAULTS, name, None) for name, *_ in SHARED} | switches | defaults
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True)
-        kept = [each for each in own.parameters.values() if each.name not in ("options", "store", "jobs")]
-        added = [_parameter(*setting, usual[setting[0]]) for setting in SHARED]
+        parameters = [each for each in own.parameters.values() if each.name != "run"]
+        parameters += [_parameter(*setting, usual[setting[0]]) for setting in SHARED]
 
         @wraps(command)
         def with_options(**given: Any) -> None:
@@ -88,27 +111,30 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
             store = Store("spectra-2", enabled=shared.pop("cache"))
             for pattern in ("include", "exclude", "types"):
                 shared[pattern] = tuple(shared[pattern] or ()) or None
-            options = Options(**shared)
+            forms = {form: shared.pop(form) for form in ("as_json", "as_csv")}
+            run = Run(Options(**shared), store, jobs, **forms)
+            if all(forms.values()):
+                raise InputError("--json and --csv exclude each other; give one of them.")
             try:
-                command(**given, options=options, store=store, jobs=jobs)
+                command(**given, run=run)
             finally:
                 if store.trouble:
                     complain(f"{store.trouble}; the results are not affected.")
                 elif store.enabled:
                     store.tidy()
 
-        with_options.__signature__ = own.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]
-        with_options.__annotations__ = {each.name: each.annotation for each in [*kept, *added]}
+        with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
         return with_options
 
     return decorate
 
 
 def _parameter(
-    name: str, kind: Any, words: str, panel: str, more: dict[str, Any], default: Any
+    name: str, kind: Any, words: str, panel: str | None, more: dict[str, Any], default: Any
 ) -> inspect.Parameter:
     optional = default is None
-    flag = {"cache": "--cache/--no-cache", "rng": "--seed"}.get(name, f"--{name}")
+    flag = FLAGS.get(name, f"--{name}")
     option = typer.Option(flag, help=words, rich_help_panel=panel, show_default=not optional, **more)
     annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from mme.cli import output
@@ -13,14 +13,13 @@ from mme.cli.accounts import about_layers, about_window, announce_cost
 from mme.cli.app import app, one_sentence
 from mme.cli.nets import Net, Which, open_net
 from mme.cli.picture import density_picture
-from mme.cli.settings import measuring
-from mme.comparison.options import Options
+from mme.cli.settings import Run, measuring
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
-from mme.ensembles.layers import Layer, LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.layer_matrix import Layer
+from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
-from mme.store import Store
 
 __all__ = ["spectrum"]
 
@@ -41,12 +40,8 @@ def spectrum(
     out: Annotated[
         Path | None, typer.Option(help="Write eigenvalues, layers and densities into this .npz file.")
     ] = None,
-    as_json: output.AsJson = False,
-    as_csv: output.AsCsv = False,
     *,
-    options: Options,
-    store: Store,
-    jobs: int,
+    run: Run,
 ) -> None:
     """Show the layers of a network, and the density of all their eigenvalues together.
 
@@ -55,35 +50,28 @@ def spectrum(
 
     Examples: mme spectrum net.safetensors --plot net.png; mme spectrum torchvision:resnet18@untrained
     """
-    output.one_form(as_json, as_csv)
+    options = run.options
     plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
     out = output.checked_file("--out", out, (".npz",))
     opened = open_net(net, seed=options.rng, which=which)
     is_shown = plot is not None or out is not None
-    announce_cost({net: opened}, options, jobs, draws=is_shown)
+    announce_cost({net: opened}, options, run.jobs, draws=is_shown)
     try:
         found = layer_matrix_ensemble(opened, **options.selection)
-        found.measured(device=options.device, store=store, jobs=jobs, progress=True)
+        found.measured(device=options.device, **run.work)
     except InputError as error:
         raise InputError(f"{net}: {error}") from None
     pooled = pooled_spectrum(found, pooling=options.pooling)
     density = spectral_density(pooled, **options.density)
     shares = shares_inside(pooled, options.window)
-    if as_json:
-        record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
-        output.print_json(record | {"inside_window": shares[0], "inside_window_nonzero": shares[1]})
-    elif as_csv:
-        output.print_csv([layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers])
-    else:
-        _show(found, density, opened.format)
-        _tell(found, density, shares)
-        output.console().print(density_picture(density.density, density.edges))
+    record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
+    record |= {"inside_window": shares[0], "inside_window_nonzero": shares[1]}
+    rows = [layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers]
+    run.tell(record, rows, lambda: _show(found, density, shares, opened.format))
     if not is_shown:
         return
-    conjugate = spectral_density(
-        conjugate_spectrum(found.orders, **options.drawing, store=store, jobs=jobs, progress=True),
-        **options.density,
-    )
+    drawn = conjugate_spectrum(found.orders, **options.drawing, **run.work)
+    conjugate = spectral_density(drawn, **options.density)
     if out is not None:
         output.save_arrays(out, _arrays(found, density, conjugate))
     if plot is not None:
@@ -92,33 +80,34 @@ def spectrum(
         output.save_figure(plot, plots.network_density(density, conjugate, name=opened.name))
 
 
-def _show(found: LayerMatrixEnsemble, density: SpectralDensity, format: str) -> None:
-    screen = output.console()
-    rows = [
-        (layer.name, _shape(layer, "×"), str(layer.order), str(layer.columns), str(layer.rank),
-         str(layer.structural_zeros), f"{layer.largest_eigenvalue:.4g}")
-        for layer, _ in zip(found.layers, range(LAYERS_SHOWN), strict=False)
-    ]  # fmt: skip
-    columns = ("layer", "shape", "N", "M", "rank", "structural\nzeros", "largest\neigenvalue")
-    screen.print(output.table(columns, rows, left=2))
+COLUMNS: dict[str, Callable[[Layer], object]] = {
+    "layer": lambda layer: layer.name,
+    "shape": lambda layer: _shape(layer, "×"),
+    "N": lambda layer: layer.order,
+    "M": lambda layer: layer.columns,
+    "rank": lambda layer: layer.rank,
+    "structural\nzeros": lambda layer: layer.structural_zeros,
+    "largest\neigenvalue": lambda layer: f"{layer.largest_eigenvalue:.4g}",
+}
+
+
+def _show(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares, format: str) -> None:
+    output.print_columns(COLUMNS, found.layers[:LAYERS_SHOWN], left=2)
     if len(found) > LAYERS_SHOWN:
-        screen.print(f"… and {len(found) - LAYERS_SHOWN} layers more; --csv and --json print all.")
+        output.say(f"… and {len(found) - LAYERS_SHOWN} layers more; --csv and --json print all.")
     total = len(found.eigenvalues)
-    summary = (
+    typer.echo()
+    output.say(
         f"{found.name} ({format}): {len(found)} layers, {total} eigenvalues, {found.structural_zeros} "
         f"structural zeros ({found.structural_zeros / total:.1%}), {len(found.skipped)} parameters left out "
         "(--json says why)."
     )
-    screen.print()
-    output.say(summary)
-
-
-def _tell(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares) -> None:
     low, high = density.edges[0], density.edges[-1]
     for words in (*about_layers(found), *about_window(found.name, shares[1], (low, high))):
         output.say(words)
     counted = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
     output.say(f"{counted}, {shares[0]:.1%} of all:\n")
+    typer.echo(density_picture(density.density, density.edges))
 
 
 def _shape(layer: Layer, times: str) -> str:
@@ -131,12 +120,12 @@ def _arrays(
     layers = found.layers
     return {
         "eigenvalues": found.eigenvalues,
-        "layer_names": np.array([layer.name for layer in layers]),
-        "layer_shapes": np.array([_shape(layer, "x") for layer in layers]),
-        "orders": np.array(found.orders),
-        "columns": np.array([layer.columns for layer in layers]),
-        "ranks": np.array([layer.rank for layer in layers]),
-        "structural_zeros": np.array([layer.structural_zeros for layer in layers]),
+        "layer_names": [layer.name for layer in layers],
+        "layer_shapes": [_shape(layer, "x") for layer in layers],
+        "orders": found.orders,
+        "columns": [layer.columns for layer in layers],
+        "ranks": [layer.rank for layer in layers],
+        "structural_zeros": [layer.structural_zeros for layer in layers],
         "edges": density.edges,
         "density": density.density,
         "conjugate_density": conjugate.density,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,9 @@ import typer
 
 from mme.cli import output
 from mme.cli.app import app, one_sentence
-from mme.cli.settings import measuring
-from mme.comparison.options import Options
+from mme.cli.settings import Run, measuring
 from mme.comparison.vision import FIGURES, PAPER, VisionRow, vision_rows
 from mme.errors import InputError
-from mme.store import Store
 
 __all__ = ["table_one"]
 
@@ -38,12 +37,8 @@ def table_one(
     figures: Annotated[
         Path | None, typer.Option(help="Draw Figures 1 to 4 into this folder, as PNG and SVG.")
     ] = None,
-    as_json: output.AsJson = False,
-    as_csv: output.AsCsv = False,
     *,
-    options: Options,
-    store: Store,
-    jobs: int,
+    run: Run,
 ) -> None:
     """Make the paper's Table I: VGG 11-19, ResNet 18-152 and DenseNet 121-201, trained and untrained.
 
@@ -54,19 +49,11 @@ def table_one(
 
     Examples: mme table --untrained; mme table --only resnet18 --only resnet50
     """  # fmt: skip
-    output.one_form(as_json, as_csv)
     if figures is not None:
         _require_folder(figures)
-    rows = list(
-        vision_rows(only or None, options, trained=not untrained, seeds=seeds, store=store, jobs=jobs,
-                    progress=True)
-    )  # fmt: skip
-    if as_json:
-        output.print_json({"rows": [row.to_dict() for row in rows], "options": options.to_dict()})
-    elif as_csv:
-        output.print_csv([row.to_dict() for row in rows])
-    else:
-        _show(rows)
+    rows = list(vision_rows(only or None, run.options, trained=not untrained, seeds=seeds, **run.work))
+    records = [row.to_dict() for row in rows]
+    run.tell({"rows": records, "options": run.options.to_dict()}, records, lambda: _show(rows))
     if figures is not None:
         _draw(rows, figures)
 
@@ -80,31 +67,27 @@ def _require_folder(folder: Path) -> None:
         raise InputError(f"--figures must name a folder that can be written, but {folder} is read-only.")
 
 
+COLUMNS: dict[str, Callable[[VisionRow], object]] = {
+    "network": lambda row: row.name,
+    "paper": lambda row: f"{row.printed.variance:.2f}",
+    "trained": lambda row: (
+        output.with_error(row.trained.variance, row.trained.standard_error) if row.trained else "–"
+    ),
+    "untrained": lambda row: output.with_error(row.untrained_variance, row.untrained_standard_error),
+    "noise\nfloor": lambda row: f"{row.untrained[0].noise_floor:.3f}",
+    "zeros": lambda row: f"{row.ensemble.structural_zeros / sum(row.ensemble.orders):.1%}",
+    "top-1\nerror": lambda row: f"{row.printed.top1_error:.2f}",
+    "top-5\nerror": lambda row: f"{row.printed.top5_error:.2f}",
+}
+
+
 def _show(rows: list[VisionRow]) -> None:
-    columns = (
-        "network", "paper", "trained", "untrained", "noise\nfloor", "zeros", "top-1\nerror", "top-5\nerror"
-    )  # fmt: skip
-    lines = []
-    for row in rows:
-        trained, orders = row.trained, row.ensemble.orders
-        lines.append((
-            row.name,
-            f"{row.printed.variance:.2f}",
-            output.with_error(trained.variance, trained.standard_error) if trained else "–",
-            output.with_error(row.untrained_variance, row.untrained_standard_error),
-            f"{row.untrained[0].noise_floor:.3f}",
-            f"{row.ensemble.structural_zeros / sum(orders):.1%}",
-            f"{row.printed.top1_error:.2f}",
-            f"{row.printed.top5_error:.2f}",
-        ))  # fmt: skip
-    screen = output.console()
-    screen.print(output.table(columns, lines))
-    about = (
+    output.print_columns(COLUMNS, rows)
+    typer.echo()
+    output.say(
         "Var(CSD): paper, Table I as printed; trained and untrained, measured here. Errors in per cent, as "
         "printed in the paper."
     )
-    screen.print()
-    output.say(about)
 
 
 def _draw(rows: list[VisionRow], folder: Path) -> None:

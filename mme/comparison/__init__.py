@@ -6,13 +6,6 @@ from mme.comparison.options import Options
 from mme.comparison.vision import FIGURES, PAPER, VisionRow, vision_rows
 
 __all__ = [
-    "FIGURES",
-    "PAPER",
-    "Comparison",
-    "Measurement",
-    "Options",
-    "VisionRow",
-    "compare",
-    "measure",
+    "FIGURES", "PAPER", "Comparison", "Measurement", "Options", "VisionRow", "compare", "measure",
     "vision_rows",
-]
+]  # fmt: skip

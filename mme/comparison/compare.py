@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, number, shown
+from mme.arguments import choice, number, of_type
 from mme.comparison.measurement import Measurement, measure, validate_options
 from mme.comparison.options import Options
-from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, default_delta, equivalence_classes
+from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, equivalence_classes
 from mme.errors import InputError
 from mme.result import Result
 
@@ -58,20 +59,14 @@ class Comparison(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything that a table tells: networks, pairs, classes."""
-        names = self.names
+        names, apart, alike = self.names, self.differences.tolist(), self.equivalent.tolist()
         return {
             "networks": [each.to_dict() for each in self.measurements],
             "delta": self.delta,
             "delta_from": "given" if self.delta_given else "noise floor and standard errors",
             "pairs": [
-                {
-                    "first": names[i],
-                    "second": names[j],
-                    "difference": float(self.differences[i, j]),
-                    "equivalent": bool(self.equivalent[i, j]),
-                }
-                for i in range(len(names))
-                for j in range(i + 1, len(names))
+                {"first": names[i], "second": names[j], "difference": apart[i][j], "equivalent": alike[i][j]}
+                for i, j in combinations(range(len(names)), 2)
             ],
             "classes": [list(members) for members in self.classes.classes],
             "linkage": self.classes.linkage,
@@ -117,14 +112,11 @@ def compare(
     >>> compare(networks, delta=0.01).classes
     EquivalenceClasses(a | b; complete linkage, delta 0.01)
     """
-    if not isinstance(networks, Mapping) or not networks:
-        raise InputError(
-            f"networks must be a mapping of names to networks, at least one, but it is {shown(networks)}."
-        )
+    if not of_type("networks", networks, Mapping, "a mapping of names to networks"):
+        raise InputError("networks must hold at least one network, but it is empty.")
     options = validate_options(options)
     choice("linkage", linkage, LINKAGES)
-    if delta is not None:
-        delta = number("delta", delta, 0)
+    delta = None if delta is None else number("delta", delta, 0)
     measured = []
     for name, source in networks.items():
         try:
@@ -141,6 +133,5 @@ def grouped(
     csds = {each.name: each.csd for each in measured}
     if len(csds) < len(measured):
         raise InputError("networks must have different names.")
-    tolerance = default_delta(*csds.values()) if delta is None else number("delta", delta, 0)
-    classes = equivalence_classes(csds, delta=tolerance, linkage=linkage)
-    return Comparison(measured, tolerance, delta is not None, classes)
+    classes = equivalence_classes(csds, delta=delta, linkage=linkage)
+    return Comparison(measured, classes.delta, delta is not None, classes)

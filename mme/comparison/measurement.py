@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, shown
+from mme.arguments import choice, of_type
 from mme.comparison.options import Options
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum
@@ -21,6 +21,7 @@ from mme.weights.effective import effective_weights
 from mme.weights.laws import RULES, recognised_rule
 from mme.weights.untrained import untrained_control
 
+TOLD = ("variance", "standard_error", "variance_without_noise", "noise_floor", "largest_cumulative")
 NO_MATRIX = ("one axis", "a single number")  # biases and the like, which no option brings in
 
 __all__ = ["Measurement", "difference_of", "measure", "validate_options"]
@@ -54,46 +55,29 @@ class Measurement(Result):
     rule: str | None = None
     reason: str = ""
 
-    @property
-    def inside(self) -> float | None:
-        """The share of all eigenvalues that lies in the window: what Var(CSD) looked at."""
-        return self.csd.inside
-
-    @property
-    def inside_nonzero(self) -> float | None:
-        """The same of the eigenvalues that are no structural zeros."""
-        return self.csd.inside_nonzero
-
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of a table tells."""
-        orders = self.ensemble.orders
-        record: dict[str, Any] = {
+        orders, control = self.ensemble.orders, self.control
+        left_out = {name: why for name, why in self.ensemble.skipped if why not in NO_MATRIX}
+        return {
             "name": self.name,
-            "variance": self.csd.variance,
-            "standard_error": _number(self.csd.standard_error),
-            "variance_without_noise": _number(self.csd.variance_without_noise),
-            "noise_floor": self.csd.noise_floor,
-            "largest_cumulative": self.csd.largest_cumulative,
+            **{name: _number(getattr(self.csd, name)) for name in TOLD},
             "conjugate_as_printed": self.conjugacy.holds_as_printed,
             "distance": self.conjugacy.distance,
             "tolerance": self.conjugacy.tolerance,
             "conjugate": self.conjugacy.holds,
-            "inside_window": self.inside,
-            "inside_window_nonzero": self.inside_nonzero,
+            "inside_window": self.csd.inside,
+            "inside_window_nonzero": self.csd.inside_nonzero,
             "layers": len(orders),
-            "left_out": {name: why for name, why in self.ensemble.skipped if why not in NO_MATRIX},
+            "left_out": left_out,
             "eigenvalues": sum(orders),
             "structural_zeros": self.ensemble.structural_zeros,
             "largest_order": max(orders),
             "control_rule": self.rule,
             "control_reason": self.reason,
-            "control_variance": None,
-            "control_standard_error": None,
+            "control_variance": None if control is None else control.variance,
+            "control_standard_error": None if control is None else _number(control.standard_error),
         }
-        if self.control is not None:
-            record["control_variance"] = self.control.variance
-            record["control_standard_error"] = _number(self.control.standard_error)
-        return record
 
 
 def _number(value: float) -> float | None:
@@ -159,21 +143,16 @@ def measure(
     ensemble.measured(device=options.device, **work)
     conjugate = conjugate_spectrum(ensemble.orders, **options.drawing, **work)
     csd = difference_of(ensemble, conjugate, options)
-    verdict = conjugacy(
-        pooled_spectrum(ensemble, pooling=options.pooling), conjugate, window=options.window,
-        bins=options.bins, zeros=options.zeros, bandwidth=options.bandwidth,
-    )  # fmt: skip
+    binning = {name: value for name, value in options.density.items() if name != "normalise"}
+    verdict = conjugacy(pooled_spectrum(ensemble, pooling=options.pooling), conjugate, **binning)
     before, rule, reason = _control(source, control, options)
     if before is None:
         return Measurement(ensemble.name, ensemble, csd, verdict, reason=reason)
     untrained = layer_matrix_ensemble(before, **options.selection)
     layers, theirs = ({each.name: each.shape for each in net.layers} for net in (ensemble, untrained))
-    if layers != theirs:
-        odd = next(name for name in [*layers, *theirs] if layers.get(name) != theirs.get(name))
-        raise InputError(
-            f"control must have the layers of {ensemble.name} with the same names and shapes, "
-            f"but {odd!r} differs."
-        )
+    if odd := [name for name in [*layers, *theirs] if layers.get(name) != theirs.get(name)]:
+        alike = f"the layers of {ensemble.name} with the same names and shapes"
+        raise InputError(f"control must have {alike}, but {odd[0]!r} differs.")
     untrained.measured(device=options.device, **work)
     control_csd = difference_of(untrained, conjugate, options)
     return Measurement(ensemble.name, ensemble, csd, verdict, control_csd, rule, reason)
@@ -181,9 +160,7 @@ def measure(
 
 def validate_options(options: Any) -> Options:
     """Return the options; the default ones for None."""
-    if not isinstance(options, Options | None):
-        raise InputError(f"options must be an mme.comparison.Options, but it is {shown(options)}.")
-    return Options() if options is None else options
+    return Options() if options is None else of_type("options", options, Options, "an mme.comparison.Options")
 
 
 def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | None, str]:
@@ -195,12 +172,11 @@ def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | No
     if control is None:
         return None, None, "not asked for"
     network = effective_weights(source)
-    recognised = recognised_rule(network) if control == "auto" else None
-    if control == "auto" and recognised is None:
-        return None, None, "the rule of its initial weights is not known"
-    if recognised is None:
+    if control != "auto":
         rule = choice("control", control, RULES)
         reason = f"{RULES[rule].title}, as asked for"
-    else:
+    elif recognised := recognised_rule(network):
         rule, reason = recognised.rule, recognised.reason
+    else:
+        return None, None, "the rule of its initial weights is not known"
     return untrained_control(network, rule, rng=options.rng), rule, reason

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mme.arguments import choice, integer, number
-from mme.ensembles.circular import MOST_DRAWS
-from mme.ensembles.conjugate import DRAWS, validate_conjugate
+from mme.arguments import choice, integer, number, text
+from mme.ensembles.conjugate import DRAWS, validate_drawing
 from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, bin_edges
-from mme.ensembles.layers import DTYPES
-from mme.ensembles.mixed import PARTS
+from mme.ensembles.selection import validate_selection
 from mme.result import Result
 
 __all__ = ["Options"]
@@ -68,14 +65,12 @@ class Options(Result):
     bandwidth: float | None = None
 
     def __post_init__(self) -> None:
-        validate_conjugate(self.conjugate, self.circular, self.construction, self.pooling)
-        allowed: dict[str, Iterable[str]] = {
-            "dtype": DTYPES, "part": PARTS, "zeros": ZERO_POLICIES, "normalise": NORMALISATIONS,
-        }  # fmt: skip
-        for name, names in allowed.items():
-            choice(name, getattr(self, name), names)
-        integer("draws", self.draws, 1, MOST_DRAWS)
+        validate_selection(self.include, self.exclude, self.types)
+        text("device", self.device)
         integer("rng", self.rng, 0)
+        validate_drawing(**self.drawing)
+        choice("zeros", self.zeros, ZERO_POLICIES)
+        choice("normalise", self.normalise, NORMALISATIONS)
         bin_edges(self.window, self.bins)
         if self.bandwidth is not None:
             number("bandwidth", self.bandwidth, above=0)
@@ -91,9 +86,8 @@ class Options(Result):
     @property
     def drawing(self) -> dict[str, Any]:
         """What decides the conjugate ensemble, given the orders."""
-        return self._chosen(
-            "conjugate", "draws", "rng", "circular", "construction", "part", "pooling", "dtype"
-        )
+        law = ("circular", "construction", "part")
+        return self._chosen("conjugate", "draws", "rng", *law, "pooling", "dtype")
 
     @property
     def density(self) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import integer
-from mme.comparison.measurement import difference_of
+from mme.arguments import flag, integer, several
+from mme.comparison.measurement import difference_of, validate_options
 from mme.comparison.options import Options
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
+from mme.ensembles.parallel import validate_work
 from mme.networks.libraries import known
 from mme.networks.torchvision_hub import open_torchvision
 from mme.result import Result
@@ -24,22 +25,13 @@ __all__ = ["FIGURES", "PAPER", "Printed", "VisionRow", "vision_rows"]
 
 @dataclass(frozen=True)
 class Printed(Result):
-    """One line of Table I as the paper prints it.
-
-    Attributes
-    ----------
-    top1_error, top5_error : float
-        Classification errors on ImageNet in per cent.
-    variance : float
-        Var(CSD).
-    """
+    """One line of Table I as the paper prints it: errors on ImageNet in per cent, and Var(CSD)."""
 
     top1_error: float
     top5_error: float
     variance: float
 
 
-# Conjugate matrix ensembles, Table I.
 PAPER = {
     "vgg11": Printed(30.98, 11.37, 0.19),
     "vgg13": Printed(30.07, 10.75, 0.20),
@@ -59,7 +51,7 @@ PAPER = {
     "densenet169": Printed(24.00, 7.00, 0.52),
     "densenet201": Printed(22.80, 6.43, 0.54),
 }
-"""Table I by torchvision's names of the architectures."""
+"""Table I of Conjugate matrix ensembles, by torchvision's names of the architectures."""
 
 FIGURES = {
     1: tuple(name for name in PAPER if name.startswith("vgg")),
@@ -112,8 +104,7 @@ class VisionRow(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of the table tells."""
-        orders = self.ensemble.orders
-        trained = self.trained
+        orders, trained = self.ensemble.orders, self.trained
         return {
             "name": self.name,
             "paper_variance": self.printed.variance,
@@ -171,9 +162,11 @@ def vision_rows(
     >>> 0.2 < row.untrained_variance < 0.4, row.printed.variance
     (True, 0.2)
     """
-    options = Options(dtype="float32") if options is None else options
-    seeds = integer("seeds", seeds, 1)
-    chosen = [known("Table I", name, PAPER) for name in (PAPER if names is None else names)]
+    options = Options(dtype="float32") if options is None else validate_options(options)
+    seeds, trained = integer("seeds", seeds, 1), flag("trained", trained)
+    validate_work(jobs, store, progress)
+    given = PAPER if names is None else several("names", names, str, "names of networks of Table I")
+    chosen = [known("Table I", name, PAPER) for name in given]
     work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
     for name in chosen:
         weights = [open_torchvision(name, "untrained", options.rng + number) for number in range(seeds)]
@@ -184,6 +177,5 @@ def vision_rows(
             each.measured(device=options.device, **work)
         conjugate = conjugate_spectrum(ensembles[0].orders, **options.drawing, **work)
         csds = [difference_of(each, conjugate, options) for each in ensembles]
-        yield VisionRow(
-            name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), csds[-1] if trained else None
-        )
+        after = csds[-1] if trained else None
+        yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)

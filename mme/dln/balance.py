@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, common_batch, finite_array, generator
 from mme.dln.product import in_range, of_size, stack_layers
@@ -14,19 +14,14 @@ from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
 __all__ = [
-    "act",
-    "act_on_endpoints",
-    "balance_defects",
-    "balance_violation",
-    "balanced_lift",
-    "centre",
-    "require_balanced",
-]
+    "act", "act_on_endpoints", "balance_defects", "balance_violation", "balanced_lift", "centre",
+    "require_balanced", "turned_ends",
+]  # fmt: skip
 
 BALANCE_TOLERANCE = 1e-8  # relative to the largest layer, squared
 
 
-def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+def balance_defects(layers: Any, field: FieldLike = "R") -> np.ndarray:
     """Return W_{p+1}* W_{p+1} − W_p W_p* for p = 1, …, N − 1; balanced layers make them vanish.
 
     The arguments are those of `stack_layers`.
@@ -47,7 +42,7 @@ def balance_defects(layers: Any, field: str | int | Field = "R") -> np.ndarray:
         return in_range(scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier))
 
 
-def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
+def balance_violation(layers: Any, field: FieldLike = "R") -> Any:
     """Return the size of the balance defects, (Σ_p |W_{p+1}* W_{p+1} − W_p W_p*|²)^{1/2} in the trace norm.
 
     Returns
@@ -63,7 +58,7 @@ def balance_violation(layers: Any, field: str | int | Field = "R") -> Any:
     return total if total.ndim else float(total)
 
 
-def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+def require_balanced(layers: Any, field: FieldLike = "R") -> np.ndarray:
     """Return the layers as one array if they are balanced up to rounding.
 
     Raises
@@ -91,7 +86,7 @@ def require_balanced(layers: Any, field: str | int | Field = "R") -> np.ndarray:
     return stacked
 
 
-def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.ndarray:
+def centre(matrix: Any, *, depth: int, field: FieldLike = "R") -> np.ndarray:
     """Return the balanced factorisation (UΛ, Λ, …, Λ, ΛV*) of X = UΣV*, with Λ = Σ^{1/N}.
 
     Source: entropy formula, Section 2, the centre W_X^c.
@@ -119,13 +114,10 @@ def centre(matrix: Any, *, depth: int, field: str | int | Field = "R") -> np.nda
     U, sigma, V = scalars.svd(scalars.validate(matrix, name="matrix"))
     affordable("depth", depth * U.size * U.itemsize // 8)
     root = scalars.diagonal(sigma ** (1 / depth))
-    layers = np.stack([root] * depth, axis=-3)
-    layers[..., 0, :, :] = layers[..., 0, :, :] @ scalars.adjoint(V)
-    layers[..., -1, :, :] = U @ layers[..., -1, :, :]
-    return layers
+    return turned_ends(U, V, np.stack([root] * depth, axis=-3), scalars)
 
 
-def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
+def act(frames: Any, layers: Any, field: FieldLike = "R") -> np.ndarray:
     """Return Q·W = (W_N Q_{N−1}*, …, Q_2 W_2 Q_1*, Q_1 W_1), the action of G^{N−1} between the layers.
 
     Source: entropy formula, (2.3).
@@ -163,7 +155,7 @@ def act(frames: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
     return moved
 
 
-def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Field = "R") -> np.ndarray:
+def act_on_endpoints(left: Any, right: Any, layers: Any, field: FieldLike = "R") -> np.ndarray:
     """Return (L, R)·W = (L W_N, W_{N−1}, …, W_2, W_1 R*), which maps O_X isometrically onto O_{LXR*}.
 
     Source: entropy formula, (2.4) and Proposition 2.1.
@@ -190,14 +182,18 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: str | int | Fiel
     L = _unitary(stacked.shape[-1], left, "left", scalars)
     R = _unitary(stacked.shape[-1], right, "right", scalars)
     batch = common_batch("left, right and layers", L.shape[:-2], R.shape[:-2], stacked.shape[:-3])
-    moved = np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:]))
-    moved[..., 0, :, :] = moved[..., 0, :, :] @ scalars.adjoint(R)
-    moved[..., -1, :, :] = L @ moved[..., -1, :, :]
-    return moved
+    return turned_ends(L, R, np.array(np.broadcast_to(stacked, batch + stacked.shape[-3:])), scalars)
+
+
+def turned_ends(L: np.ndarray, R: np.ndarray, layers: np.ndarray, scalars: Field) -> np.ndarray:
+    """Return (L, R)·W in the place of W, without a look at its arguments."""
+    layers[..., 0, :, :] = layers[..., 0, :, :] @ scalars.adjoint(R)
+    layers[..., -1, :, :] = L @ layers[..., -1, :, :]
+    return layers
 
 
 def balanced_lift(
-    matrix: Any, *, depth: int, field: str | int | Field = "R", rng: int | np.random.Generator | None = None
+    matrix: Any, *, depth: int, field: FieldLike = "R", rng: int | np.random.Generator | None = None
 ) -> np.ndarray:
     """Return a balanced factorisation of X, drawn uniformly from the group's orbit (Haar frames).
 
@@ -222,8 +218,6 @@ def balanced_lift(
     scalars, rng = field_of(field), generator(rng)
     middle = centre(matrix, depth=depth, field=scalars)
     *batch, N, _, _ = middle.shape
-    if N == 1:
-        return middle
     return act(scalars.haar(scalars.order(middle), (*batch, N - 1), rng), middle, scalars)
 
 

@@ -43,10 +43,8 @@ def beta_hermite(
     n, beta, size = integer("n", n, 1), number("beta", beta, above=0), integer("size", size, 0)
     rng = generator(rng)
     affordable("n and size", size * n**2)
-    matrices = np.zeros((size, n, n))
-    index = np.arange(n)
+    matrices, index = np.zeros((size, n, n)), np.arange(n)
     matrices[:, index, index] = rng.standard_normal((size, n))
-    freedom = beta * np.arange(n - 1, 0, -1)
-    beside = np.sqrt(rng.chisquare(freedom, (size, n - 1)) / 2) if n > 1 else np.zeros((size, 0))
-    matrices[:, index[1:], index[:-1]] = beside  # eigvalsh reads the lower triangle
+    # eigvalsh reads the lower triangle
+    matrices[:, index[1:], index[:-1]] = np.sqrt(rng.chisquare(beta * index[:0:-1], (size, n - 1)) / 2)
     return np.linalg.eigvalsh(matrices)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, common_batch, integer, real_array
 from mme.dln.chebyshev import log_block_determinant
@@ -58,7 +58,7 @@ def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
     return np.asarray((a**2 + b**2) * np.eye(n) - a * b * path_adjacency(n))
 
 
-def block_pairs(d: int, field: str | int | Field = "R") -> np.ndarray:
+def block_pairs(d: int, field: FieldLike = "R") -> np.ndarray:
     """Return the pair (k, l) of each basis element, in the order of `Field.lie_basis`, shape (D, 2)."""
     beta = field_of(field).beta
     off = np.repeat(np.stack(np.triu_indices(d, 1), axis=-1), beta, axis=0)
@@ -66,7 +66,7 @@ def block_pairs(d: int, field: str | int | Field = "R") -> np.ndarray:
     return np.concatenate([off, diagonal])
 
 
-def gram_blocks(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> np.ndarray:
+def gram_blocks(singular_values: Any, *, depth: int, field: FieldLike = "R") -> np.ndarray:
     """Return the blocks M_{N−1}(λ_k, λ_l) of the Gram matrix, one for each basis element of the Lie algebra.
 
     The arguments are those of `entropy`.
@@ -89,7 +89,7 @@ def gram_blocks(singular_values: Any, *, depth: int, field: str | int | Field = 
     return tridiagonal_block(roots[..., k], roots[..., l], depth - 1)
 
 
-def log_gram_determinant(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
+def log_gram_determinant(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return log det 𝒢 = Σ over the blocks of log det M_{N−1}(λ_k, λ_l), for any depth.
 
     The arguments are those of `gram_blocks`; positive.

@@ -5,7 +5,6 @@ All functions work for numbers, arrays and, where said, SymPy symbols.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Integral
 from typing import Any
@@ -18,12 +17,9 @@ from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
 __all__ = [
-    "block_determinant",
-    "chebyshev_recurrence",
-    "log_block_determinant",
-    "log_chebyshev",
+    "block_determinant", "chebyshev_recurrence", "log_block_determinant", "log_chebyshev",
     "tridiagonal_determinants",
-]
+]  # fmt: skip
 
 MOST_TERMS = 10_000  # of a sum or a recurrence, term by term: exact numbers grow with every term
 MOST_EXPRESSIONS = 300
@@ -45,8 +41,7 @@ def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     [1, 2, 3, 4]
     """
     (x,) = _values(x=x)
-    n = integer("n", n, 0, _most_terms(x))
-    return _recurrence(n, x**0, 2 * x, 2 * x, 1)
+    return _recurrence(integer("n", n, 0, _most_terms(x)), 2 * x, 1)
 
 
 def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[Any]:
@@ -66,8 +61,7 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
     [1, 2, 3, 4]
     """
     t, s = _values(diagonal=diagonal, off_diagonal=off_diagonal)
-    n = integer("n", n, 0, _most_terms(t, s))
-    return _recurrence(n, t**0, t, t, s**2)
+    return _recurrence(integer("n", n, 0, _most_terms(t, s)), t, s**2)
 
 
 def block_determinant(a: Any, b: Any, depth: int) -> Any:
@@ -146,12 +140,12 @@ def log_chebyshev(n: int, x: Any) -> Any:
     return float(np.log(n + 1)) + log_sinhc((n + 1) * u) - log_sinhc(u)
 
 
-def _recurrence(n: int, first: Any, second: Any, factor: Any, square: Any) -> list[Any]:
-    """V_0, …, V_n with V_{m+1} = factor V_m − square V_{m−1}."""
-    values = [first, second]
+def _recurrence(n: int, t: Any, square: Any) -> list[Any]:
+    """D_0, …, D_n with D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1}."""
+    values = [t**0, t]
     with np.errstate(over="ignore", invalid="ignore"):
         while len(values) <= n:
-            values.append(factor * values[-1] - square * values[-2])
+            values.append(t * values[-1] - square * values[-2])
     return _in_range(values[: n + 1])
 
 
@@ -161,11 +155,10 @@ def _values(**given: Any) -> list[Any]:
     rest = {name: given[name] for name, value in found.items() if value is None}
     if rest:
         _, ready = arrays(**rest)
-        common_batch(" and ".join(rest), *(np.shape(array) for array in ready))
-        # NumPy's integers wrap round.
-        is_whole = [isinstance(array, np.ndarray) and array.dtype.kind in "iu" for array in ready]
-        ready = [array * 1.0 if whole else array for array, whole in zip(ready, is_whole, strict=True)]
-        found |= dict(zip(rest, ready, strict=True))
+        common_batch(" and ".join(rest), *map(np.shape, ready))
+        for name, array in zip(rest, ready, strict=True):
+            is_whole = isinstance(array, np.ndarray) and array.dtype.kind in "iu"
+            found[name] = array * 1.0 if is_whole else array  # NumPy's integers wrap round
     return list(found.values())
 
 
@@ -180,7 +173,6 @@ def _exact(value: Any) -> Any:
 
 
 def _in_range(values: list[Any]) -> list[Any]:
-    arrays: Iterable[Any] = (value for value in values if isinstance(value, np.ndarray | np.generic))
-    if not all(np.isfinite(array).all() for array in arrays):
+    if not all(np.isfinite(value).all() for value in values if isinstance(value, np.ndarray | np.generic)):
         raise InputError("x, a and b must be smaller, or n and depth, for floating point, which overflows.")
     return values

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.dln.sinhc import log_sinhc_first, log_sinhc_second
@@ -14,9 +14,7 @@ from mme.dln.sinhc import log_sinhc_first, log_sinhc_second
 __all__ = ["entropy_gradient", "entropy_hessian"]
 
 
-def entropy_gradient(
-    singular_values: Any, *, depth: int | None, field: str | int | Field = "R"
-) -> np.ndarray:
+def entropy_gradient(singular_values: Any, *, depth: int | None, field: FieldLike = "R") -> np.ndarray:
     """Return ∂S/∂σ_k.
 
     Parameters
@@ -40,7 +38,7 @@ def entropy_gradient(
     return np.asarray(logarithmic / sigma)
 
 
-def entropy_hessian(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> np.ndarray:
+def entropy_hessian(singular_values: Any, *, depth: int | None, field: FieldLike = "R") -> np.ndarray:
     """Return ∂²S/∂σ_k∂σ_l.
 
     The arguments are those of `entropy_gradient`.
@@ -62,7 +60,7 @@ def entropy_hessian(singular_values: Any, *, depth: int | None, field: str | int
 
 
 def _derivatives(
-    singular_values: Any, depth: int | None, field: str | int | Field
+    singular_values: Any, depth: int | None, field: FieldLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return σ and the gradient and Hessian of S in x = log σ, shapes (..., d) and (..., d, d)."""
     sigma = measured_singular_values(singular_values, positive=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import flag
 from mme.dln.chebyshev import log_block_determinant
@@ -23,12 +23,8 @@ from mme.dln.singular_values import validate_depth, validate_singular_values
 from mme.dln.sinhc import log_sinhc
 
 __all__ = [
-    "entropy",
-    "infinite_depth_entropy",
-    "log_vandermonde_ratio",
-    "orbit_volume",
-    "renormalised_entropy",
-]
+    "entropy", "infinite_depth_entropy", "log_vandermonde_ratio", "orbit_volume", "renormalised_entropy",
+]  # fmt: skip
 
 
 def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
@@ -60,9 +56,7 @@ def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     return _scalar(pairs + d * (d - 1) / 2 * float(np.log(depth)))
 
 
-def entropy(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", group_volume: bool = True
-) -> Any:
+def entropy(singular_values: Any, *, depth: int, field: FieldLike = "R", group_volume: bool = True) -> Any:
     """Return S(X) = log vol(O_X), the entropy of the balanced factorisations of X in N layers.
 
     Source: entropy formula, Theorem 1.1, (1.2).
@@ -98,17 +92,14 @@ def entropy(
     """
     depth, scalars = validate_depth(depth), field_of(field)
     sigma, group_volume = validate_singular_values(singular_values), flag("group_volume", group_volume)
-    if depth == 1:  # X itself is the orbit
-        return _scalar(array_namespace(sigma).sum(0 * sigma, axis=-1))
-    total = _renormalised(sigma, depth, scalars)
     d = sigma.shape[-1]
-    total = total + scalars.group_dimension(d) / 2 * float(np.log(depth))
+    total = _renormalised(sigma, depth, scalars) + scalars.group_dimension(d) / 2 * float(np.log(depth))
     if group_volume:
         total = total + (depth - 1) * scalars.log_group_volume(d)
     return _scalar(total)
 
 
-def orbit_volume(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
+def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return vol(O_X) = e^S, the volume of the balanced factorisations of X.
 
     The arguments are those of `entropy`.
@@ -130,7 +121,7 @@ def orbit_volume(singular_values: Any, *, depth: int, field: str | int | Field =
         return _scalar(xp.exp(value))
 
 
-def renormalised_entropy(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
+def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return S_N − (N − 1) log c − (D/2) log N, which converges as the depth grows.
 
     The arguments are those of `entropy`.
@@ -149,7 +140,7 @@ def renormalised_entropy(singular_values: Any, *, depth: int, field: str | int |
     return _scalar(_renormalised(sigma, validate_depth(depth), field_of(field)))
 
 
-def infinite_depth_entropy(singular_values: Any, *, field: str | int | Field = "R") -> Any:
+def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> Any:
     """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} h(log σ_k − log σ_l), the limit at infinite depth.
 
     `renormalised_entropy` converges to it.
@@ -183,8 +174,8 @@ def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
     xp = array_namespace(sigma)
     rows, columns = np.triu_indices(sigma.shape[-1], k=1)
     first, second = sigma[..., rows], sigma[..., columns]
-    if depth == 1:
-        return xp.zeros_like(first)
+    if depth == 1:  # X itself is the orbit
+        return 0 * first
     vanishing = (first == 0) | (second == 0)
     # A vanishing pair takes the other branch; ones keep this one's value and gradient finite.
     x, y = (xp.log(xp.where(vanishing, xp.ones_like(each), each)) for each in (first, second))
@@ -206,6 +197,4 @@ def _log(sigma: Any, xp: Any) -> Any:
 
 def _scalar(value: Any) -> Any:
     """Return a plain float instead of an array without axes; leave torch tensors as they are."""
-    if is_torch_array(value) or np.ndim(value):
-        return value
-    return float(value)
+    return value if is_torch_array(value) or np.ndim(value) else float(value)

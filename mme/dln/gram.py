@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable
 from mme.dln.orbit import orbit_map_differential
@@ -16,7 +17,7 @@ __all__ = ["gram_matrix", "log_jacobian", "pushed_forward_basis"]
 
 
 def pushed_forward_basis(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
+    singular_values: Any, *, depth: int, field: FieldLike = "R", frames: Any = None
 ) -> np.ndarray:
     """Return the tangent vectors V_{kl}^{ε,p} = dΨ(A_{kl}^{ε,(p)}) and V_k^{ε,p} = dΨ(D_k^{ε,(p)}) of O_Σ.
 
@@ -45,13 +46,12 @@ def pushed_forward_basis(
     sigma = measured_singular_values(singular_values, positive=True, single=True)
     basis = scalars.lie_basis(len(sigma))
     affordable("depth", (depth - 1) * depth * basis.size * basis.itemsize // 8)
-    place = np.eye(depth - 1)[None, :, :, None, None]
-    directions = basis[:, None, None] * place
+    directions = np.einsum("aij,pq->apqij", basis, np.eye(depth - 1))
     return orbit_map_differential(scalars.diagonal(np.sort(sigma)[::-1]), directions, scalars, frames=frames)
 
 
 def gram_matrix(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
+    singular_values: Any, *, depth: int, field: FieldLike = "R", frames: Any = None
 ) -> np.ndarray:
     """Return the Gram matrix 𝒢 of the pushed-forward basis in the trace pairing, by pairing all with all.
 
@@ -70,15 +70,12 @@ def gram_matrix(
            [-1.,  2.]])
     """
     vectors = pushed_forward_basis(singular_values, depth=depth, field=field, frames=frames)
-    flat = vectors.reshape(vectors.shape[0] * vectors.shape[1], *vectors.shape[2:])
+    flat = vectors.reshape(-1, math.prod(vectors.shape[2:]))
     affordable("depth", len(flat) ** 2)
-    rows = [field_of(field).pairing(vector, flat).sum(axis=-1) for vector in flat]
-    return np.asarray(rows).reshape(len(flat), len(flat))
+    return np.asarray((flat.conj() @ flat.T).real / field_of(field).side)  # `Field.pairing` of all with all
 
 
-def log_jacobian(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", frames: Any = None
-) -> float:
+def log_jacobian(singular_values: Any, *, depth: int, field: FieldLike = "R", frames: Any = None) -> float:
     """Return log √det 𝒢 from the full Gram matrix, the logarithm of the Jacobian of Ψ_Σ.
 
     Source: entropy formula, Proposition 5.4, (5.5).
@@ -89,4 +86,4 @@ def log_jacobian(
     1.732050808
     """
     gram = gram_matrix(singular_values, depth=depth, field=field, frames=frames)
-    return float(np.linalg.slogdet(gram)[1] / 2) if gram.size else 0.0
+    return float(np.linalg.slogdet(gram)[1] / 2)

@@ -11,9 +11,10 @@ from scipy.special import logsumexp, ndtri
 from scipy.stats import qmc
 
 from mme.algebra import Field
+from mme.algebra.lie import cayley_log_density
 from mme.dln.orbit import squared_distance
 
-__all__ = ["Target", "cayley_log_density", "combine", "effective_share", "learn", "log_weights", "normals"]
+__all__ = ["Target", "effective_share", "learn", "log_weights", "normals"]
 
 LEARNING_ROUNDS = 30  # at most
 LEARNING_SAMPLES = 4096  # at least
@@ -41,26 +42,15 @@ class Target:
         return squared_distance(frames, self.roots, self.field)
 
     def _algebra(self, y: np.ndarray) -> np.ndarray:
-        return combine(y.reshape(*y.shape[:-1], *self.shape), self.basis)
-
-
-def combine(coordinates: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Return the matrices with these coordinates."""
-    return np.tensordot(coordinates, basis, axes=1)
-
-
-def cayley_log_density(a: np.ndarray, field: Field) -> np.ndarray:
-    """As `Field.cayley_log_density`, but without a look at the matrices: they are skew-Hermitian here."""
-    d = a.shape[-1] // field.side
-    log_det = 2 * np.linalg.slogdet(np.eye(a.shape[-1]) - a / 2)[1] / field.side
-    return np.asarray(-field.group_dimension(d) / d * log_det)
+        return np.tensordot(y.reshape(*y.shape[:-1], *self.shape), self.basis, axes=1)
 
 
 def learn(target: Target, t: float, k: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     """Learn L, a root of the target's covariance over t, by tempered importance sampling; also the cost."""
-    spread = np.diag(_first_guess(target, t, k))
-    size, best = max(LEARNING_SAMPLES, SAMPLES_PER_DIMENSION * k), 0.0
-    cost = k
+    # How far one may go along each axis, by a small step: learning starts with the axes on one scale.
+    step = 1e-4 * np.sqrt(t) / target.roots.max()
+    spread = np.diag(step / np.sqrt(target.squared_distance(step * np.eye(k))))
+    size, best, cost = max(LEARNING_SAMPLES, SAMPLES_PER_DIMENSION * k), 0.0, k
     for _ in range(LEARNING_ROUNDS):
         z = rng.standard_normal((size, k))
         found = log_weights(target, spread, np.array([t]), z)[0]
@@ -75,12 +65,6 @@ def learn(target: Target, t: float, k: int, rng: np.random.Generator) -> tuple[n
         covariance = (z * weights[:, None]).T @ z / weights.sum()
         spread = spread @ np.linalg.cholesky(covariance)
     return spread, cost
-
-
-def _first_guess(target: Target, t: float, k: int) -> np.ndarray:
-    """How far one may go along each axis, by a small step: learning starts with the axes on one scale."""
-    step = 1e-4 * np.sqrt(t) / target.roots.max()
-    return np.asarray(step / np.sqrt(target.squared_distance(step * np.eye(k))))
 
 
 def log_weights(target: Target, spread: np.ndarray, times: np.ndarray, z: np.ndarray) -> np.ndarray:

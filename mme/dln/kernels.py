@@ -13,7 +13,7 @@ import mpmath as mp
 import numpy as np
 from scipy.special import ive, logsumexp
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import integer, number
 from mme.dln.orbit import orbit_dimension
@@ -46,7 +46,7 @@ class ExtrapolatedVolume(Result):
     error: float
 
 
-def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Field = "R") -> float:
+def kernel(singular_values: Any, t: float, *, depth: int, field: FieldLike = "R") -> float:
     """Return log Z(t) in the cases where Z is known in closed form or by quadrature.
 
     - d = 1 over C: Σ_n (e^{−x} I_n(x))^N, and over H: Σ_{n≥1} n² ((2/x) e^{−x} I_n(x))^N, with x = λ²/t;
@@ -93,7 +93,7 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: str | int | Fie
 
 
 def orbit_volume_from_kernel(
-    singular_values: Any, *, depth: int, field: str | int | Field = "R", levels: int = 9
+    singular_values: Any, *, depth: int, field: FieldLike = "R", levels: int = 9
 ) -> ExtrapolatedVolume:
     """Return log vol(O_X) from kernels at t, t/2, t/4, …, extrapolated to t = 0.
 
@@ -119,9 +119,7 @@ def orbit_volume_from_kernel(
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)
     steps = start / 2.0 ** np.arange(levels)
-    values = [
-        k / 2 * np.log(2 * np.pi * t) - kernel(sigma, float(t), depth=depth, field=scalars) for t in steps
-    ]
+    values = [k / 2 * np.log(2 * np.pi * t) - kernel(sigma, t, depth=depth, field=scalars) for t in steps]
     extrapolated = richardson(values)
     # The exponents are as large as |Ψ|²/t, and are known to one unit in their last place.
     rounding = np.finfo(float).eps * depth * float((sigma ** (2 / depth)).sum()) / float(steps[-1])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, number
 from mme.dln.chebyshev import log_block_determinant
@@ -16,12 +16,9 @@ from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
 __all__ = [
-    "dln_metric",
-    "entropy_from_metric",
-    "log_metric_determinant",
-    "log_metric_eigenvalues",
+    "dln_metric", "entropy_from_metric", "log_metric_determinant", "log_metric_eigenvalues",
     "metric_operator",
-]
+]  # fmt: skip
 
 
 def log_metric_eigenvalues(singular_values: Any, *, depth: int | None) -> np.ndarray:
@@ -56,7 +53,7 @@ def log_metric_eigenvalues(singular_values: Any, *, depth: int | None) -> np.nda
 
 
 def metric_operator(
-    matrix: Any, vector: Any, *, depth: int | None, field: str | int | Field = "R", power: float = 1.0
+    matrix: Any, vector: Any, *, depth: int | None, field: FieldLike = "R", power: float = 1.0
 ) -> np.ndarray:
     """Return A_{N,X}(Z) = Σ_p (XX*)^{(N−p)/N} Z (X*X)^{(p−1)/N}, or a power of the operator.
 
@@ -103,9 +100,7 @@ def metric_operator(
     return np.asarray(U @ inner @ scalars.adjoint(V))
 
 
-def dln_metric(
-    matrix: Any, first: Any, second: Any, *, depth: int | None, field: str | int | Field = "R"
-) -> Any:
+def dln_metric(matrix: Any, first: Any, second: Any, *, depth: int | None, field: FieldLike = "R") -> Any:
     """Return g^N_X(Z_1, Z_2) = Re Tr(Z_1* A_{N,X}^{−1}(Z_2)).
 
     Source: entropy formula, (1.4).
@@ -133,7 +128,7 @@ def dln_metric(
     return scalars.pairing(_of_size(first, "first", inverse, scalars), inverse)
 
 
-def log_metric_determinant(singular_values: Any, *, depth: int | None, field: str | int | Field = "R") -> Any:
+def log_metric_determinant(singular_values: Any, *, depth: int | None, field: FieldLike = "R") -> Any:
     """Return log det A_{N,X}, the real determinant on the β d² dimensional space of matrices.
 
     Source: entropy formula, Lemma 5.5, (5.6).
@@ -157,7 +152,7 @@ def log_metric_determinant(singular_values: Any, *, depth: int | None, field: st
     return total if total.ndim else float(total)
 
 
-def entropy_from_metric(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> Any:
+def entropy_from_metric(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return S(X) by (1.6): through the determinant of the DLN metric's operator.
 
     The arguments are those of `mme.dln.entropy`; positive.

@@ -12,18 +12,11 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
+from mme.algebra.lie import cayley_log_density
 from mme.arguments import affordable, flag, generator, integer, number
-from mme.dln.importance import (
-    Target,
-    cayley_log_density,
-    combine,
-    effective_share,
-    learn,
-    log_weights,
-    normals,
-)
+from mme.dln.importance import Target, effective_share, learn, log_weights, normals
 from mme.dln.orbit import orbit_dimension, squared_distance
 from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.errors import InputError
@@ -70,7 +63,7 @@ def orbit_volume_mc(
     singular_values: Any,
     *,
     depth: int,
-    field: str | int | Field = "R",
+    field: FieldLike = "R",
     rng: int | np.random.Generator | None = None,
     samples: int = 8192,
     progress: bool = False,
@@ -127,8 +120,7 @@ def orbit_volume_mc(
     times = 0.04 / max(1.0, k / 8) / np.array([1.0, 2.0, 4.0])
     spread, learnt = learn(target, float(times[-1]), k, rng)
     points = 2 ** int(np.ceil(np.log2(samples / REPLICATES)))
-    log_means = np.empty((REPLICATES, 3))
-    shares = np.empty(REPLICATES)
+    log_means, shares = np.empty((REPLICATES, 3)), np.empty(REPLICATES)
     for replicate in tracked(range(REPLICATES), "orbit volume", show=progress):
         weights = log_weights(target, spread, times, normals(points, k, rng))
         log_means[replicate] = logsumexp(weights, axis=1) - np.log(weights.shape[1])
@@ -165,7 +157,7 @@ def ball_count_volume(
     *,
     depth: int,
     radius: float,
-    field: str | int | Field = "R",
+    field: FieldLike = "R",
     rng: int | np.random.Generator | None = None,
     samples: int = 100_000,
 ) -> VolumeEstimate:
@@ -222,7 +214,7 @@ def ball_count_volume(
 def group_volume_mc(
     d: int,
     *,
-    field: str | int | Field = "R",
+    field: FieldLike = "R",
     rng: int | np.random.Generator | None = None,
     samples: int = 100_000,
     concentration: float | None = None,
@@ -265,24 +257,26 @@ def group_volume_mc(
     affordable("d and samples", samples * 2 * scalars.size(d) ** 2)
     c = scalars.beta / 4 if concentration is None else number("concentration", concentration, above=0)
     coordinates = rng.standard_normal((samples, D)) / np.sqrt(c)
-    densities = np.exp(cayley_log_density(combine(coordinates, scalars.lie_basis(d)), scalars))
+    a = np.tensordot(coordinates, scalars.lie_basis(d), axes=1)
+    log_densities = cayley_log_density(a, scalars)
     # |a|² of a Haar matrix from its eigenvalues e^{iθ}: a has 2i tan(θ/2).
     # Over R a reflection has none and is left out.
     Q = scalars.haar(d, size=samples, rng=rng)
     eigenvalues = np.linalg.eigvals(Q)
     squares = (4 * np.tan(np.angle(eigenvalues) / 2) ** 2).sum(axis=-1) / scalars.side
     inside = np.linalg.det(Q).real > 0 if scalars.beta == 1 else np.ones(samples, dtype=bool)
-    kernels = np.where(inside, np.exp(-c * squares / 2), 0.0)
-    sides = (densities, kernels)
-    share = min(float(side.mean() ** 2 / (side**2).mean()) if side.max() > 1e-100 else 0.0 for side in sides)
-    if share * samples < SMALLEST_COUNT:
+    log_kernels = np.where(inside, -c * squares / 2, -np.inf)
+    shares = effective_share(log_densities), effective_share(log_kernels)
+    share = min(shares)
+    if not share * samples >= SMALLEST_COUNT:
         raise InputError(
             f"samples must be more, or the concentration another, for d = {d} over {scalars.name}: "
             f"only {share * samples:.0f} of {samples} count."
         )
     # Haar measure of O(d) gives half of its mass to SO(d), so the same quotient counts both components.
-    value = D / 2 * np.log(2 * np.pi / c) + np.log(densities.mean()) - np.log(kernels.mean())
-    error = float(np.hypot(*(side.std(ddof=1) / side.mean() / np.sqrt(samples) for side in sides)))
+    value = D / 2 * np.log(2 * np.pi / c) + logsumexp(log_densities) - logsumexp(log_kernels)
+    # The relative variance of weights is 1/share − 1.
+    error = float(np.sqrt(sum(1 / each - 1 for each in shares) / (samples - 1)))
     return VolumeEstimate(float(value), error, error, 0.0, 2 * samples, share, "cayley")
 
 

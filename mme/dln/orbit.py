@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, finite_array
-from mme.dln.balance import act, centre
+from mme.dln.balance import act, centre, turned_ends
 from mme.dln.product import of_size
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
-__all__ = ["orbit_dimension", "orbit_map", "orbit_map_differential", "squared_distance"]
+__all__ = ["between", "orbit_dimension", "orbit_map", "orbit_map_differential", "squared_distance"]
 
 
-def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> int:
+def orbit_dimension(d: int, *, depth: int, field: FieldLike = "R") -> int:
     """Return dim O_X = (N − 1) D for an invertible d × d matrix X.
 
     Examples
@@ -28,7 +28,7 @@ def orbit_dimension(d: int, *, depth: int, field: str | int | Field = "R") -> in
     return (validate_depth(depth) - 1) * field_of(field).group_dimension(d)
 
 
-def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.ndarray:
+def orbit_map(matrix: Any, frames: Any, field: FieldLike = "R") -> np.ndarray:
     """Return Ψ_X(Q) = Q·W_X^c = (UΛQ_{N−1}*, Q_{N−1}ΛQ_{N−2}*, …, Q_1ΛV*).
 
     Source: entropy formula, (2.5) and Proposition 2.2.
@@ -62,7 +62,7 @@ def orbit_map(matrix: Any, frames: Any, field: str | int | Field = "R") -> np.nd
 
 
 def orbit_map_differential(
-    matrix: Any, directions: Any, field: str | int | Field = "R", *, frames: Any = None
+    matrix: Any, directions: Any, field: FieldLike = "R", *, frames: Any = None
 ) -> np.ndarray:
     """Return the differential of Ψ_X, at 1 or at given frames, applied to directions in the Lie algebra.
 
@@ -103,18 +103,22 @@ def orbit_map_differential(
     U, sigma, V = scalars.svd(of_size(a.shape[-1], matrix, "matrix", scalars))
     common_batch("matrix and directions", U.shape[:-2], a.shape[:-3])
     root = scalars.diagonal(sigma ** (1 / depth))[..., None, :, :]
-    none = np.zeros((*a.shape[:-3], 1, *a.shape[-2:]), a.dtype)
-    tangent = np.concatenate([a, none], axis=-3) @ root - root @ np.concatenate([none, a], axis=-3)
-    tangent[..., 0, :, :] = tangent[..., 0, :, :] @ scalars.adjoint(V)
-    tangent[..., -1, :, :] = U @ tangent[..., -1, :, :]
+    a = between(0, a)
+    tangent = a[..., 1:, :, :] @ root - root @ a[..., :-1, :, :]
+    tangent = turned_ends(U, V, tangent, scalars)
     return tangent if frames is None else act(frames, tangent, scalars)
 
 
 def squared_distance(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
     """Return |Ψ_Σ(Q) − Ψ_Σ(1)|² = Σ_p |Q_p Λ Q_{p−1}* − Λ|² with Q_0 = Q_N = 1, for frames as arrays."""
-    one = np.broadcast_to(field.identity(len(roots)), (*frames.shape[:-3], 1, *frames.shape[-2:]))
-    chain = np.concatenate([one, frames, one], axis=-3)
+    Q = between(1, frames)
     scale = np.concatenate([roots] * field.side)
     # |Q_p Λ − Λ Q_{p−1}|², entry by entry, without products of matrices
-    gap = chain[..., 1:, :, :] * scale - scale[:, None] * chain[..., :-1, :, :]
+    gap = Q[..., 1:, :, :] * scale - scale[:, None] * Q[..., :-1, :, :]
     return np.asarray((np.abs(gap) ** 2).sum(axis=(-3, -2, -1)) / field.side)
+
+
+def between(end: int, matrices: np.ndarray) -> np.ndarray:
+    """Return Q_0, …, Q_N for Q_1, …, Q_{N−1}, where Q_0 = Q_N = 1, or 0 in the Lie algebra."""
+    ends = np.broadcast_to(end * np.eye(matrices.shape[-1]), (*matrices.shape[:-3], 1, *matrices.shape[-2:]))
+    return np.concatenate([ends, matrices, ends], axis=-3)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, integer
 from mme.dln.balance import BALANCE_TOLERANCE, act, centre, require_balanced
+from mme.dln.orbit import between
 from mme.dln.product import end_to_end, of_size, stack_layers
 from mme.errors import InputError
 
@@ -18,7 +19,7 @@ __all__ = ["frames", "nearest_balanced"]
 PROCRUSTES_TOLERANCE = 1e-13
 
 
-def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -> np.ndarray:
+def frames(layers: Any, field: FieldLike = "R", *, matrix: Any = None) -> np.ndarray:
     """Recover the frames Q_1, …, Q_{N−1} with W = Q·W_X^c from balanced layers of an invertible X.
 
     W_1 V = Q_1 Λ and W_p Q_{p−1} = Q_p Λ, so each frame is a polar factor, which is unique also where
@@ -65,7 +66,7 @@ def frames(layers: Any, field: str | int | Field = "R", *, matrix: Any = None) -
     return _polar_frames(stacked, V, scalars)
 
 
-def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: int = 1000) -> np.ndarray:
+def nearest_balanced(layers: Any, field: FieldLike = "R", *, max_steps: int = 1000) -> np.ndarray:
     """Return a balanced factorisation of the same end-to-end matrix near to given layers.
 
     It starts from the polar factors that `frames` would take. Then the frames are improved in turn, each by
@@ -100,21 +101,16 @@ def nearest_balanced(layers: Any, field: str | int | Field = "R", *, max_steps: 
         return stacked
     product = end_to_end(stacked, scalars)
     middle = centre(product, depth=N, field=scalars)
-    Q = _polar_frames(stacked, scalars.svd(product).V, scalars)
+    chain = between(1, _polar_frames(stacked, scalars.svd(product).V, scalars))
+    W, C, Q = (np.moveaxis(array, -3, 0) for array in (stacked, middle, chain))
     # |Q·C − W|² falls most when Q_p follows the polar factor of W_p Q_{p−1} C_p* + W_{p+1}* Q_{p+1} C_{p+1}.
     for _ in range(max_steps):
         before = Q.copy()
-        for p in range(N - 1):
-            below = stacked[..., p, :, :] @ (
-                Q[..., p - 1, :, :] if p else scalars.identity(scalars.order(stacked))
-            )
-            above = scalars.adjoint(stacked[..., p + 1, :, :])
-            if p + 2 < N:
-                above = above @ Q[..., p + 1, :, :]
-            pull = below @ scalars.adjoint(middle[..., p, :, :]) + above @ middle[..., p + 1, :, :]
-            Q[..., p, :, :] = scalars.polar(pull)
+        for p in range(1, N):  # W and C begin with W_1 and C_1, Q with Q_0
+            pull = W[p - 1] @ Q[p - 1] @ scalars.adjoint(C[p - 1]) + scalars.adjoint(W[p]) @ Q[p + 1] @ C[p]
+            Q[p] = scalars.polar(pull)
         if np.max(np.abs(Q - before), initial=0.0) < PROCRUSTES_TOLERANCE * N:
-            return act(Q, middle, scalars)
+            return act(chain[..., 1:-1, :, :], middle, scalars)
     raise InputError(f"max_steps must be more for these layers, which did not settle within {max_steps}.")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import common_batch, finite_array
 from mme.errors import InputError
@@ -14,7 +14,7 @@ from mme.errors import InputError
 __all__ = ["end_to_end", "in_range", "of_size", "stack_layers"]
 
 
-def stack_layers(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+def stack_layers(layers: Any, field: FieldLike = "R") -> np.ndarray:
     """Return the layers as one array, the layer that is applied first at index 0.
 
     Parameters
@@ -65,11 +65,11 @@ def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
         )
     if len(shapes[0]) < 2:
         return np.asarray(matrices)
-    batch = common_batch("layers", *(shape[:-2] for shape in shapes))
-    return np.stack([np.broadcast_to(matrix, batch + matrix.shape[-2:]) for matrix in matrices], axis=-3)
+    common_batch("layers", *(shape[:-2] for shape in shapes))
+    return np.stack(np.broadcast_arrays(*matrices), axis=-3)
 
 
-def end_to_end(layers: Any, field: str | int | Field = "R") -> np.ndarray:
+def end_to_end(layers: Any, field: FieldLike = "R") -> np.ndarray:
     """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1.
 
     The arguments are those of `stack_layers`.

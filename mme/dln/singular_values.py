@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_numpy_array
+from array_api_compat import array_namespace
 
 from mme.arguments import affordable, any_array, integer, real_array
 from mme.errors import InputError
@@ -48,6 +48,5 @@ def measured_singular_values(
     singular_values: Any, *, positive: bool = False, single: bool = False
 ) -> np.ndarray:
     """Return the singular values as a NumPy array, without a gradient; see `validate_singular_values`."""
-    if not is_numpy_array(singular_values):
-        singular_values = real_array("singular_values", singular_values)
-    return np.asarray(validate_singular_values(singular_values, positive=positive, single=single))
+    sigma = real_array("singular_values", singular_values)
+    return np.asarray(validate_singular_values(sigma, positive=positive, single=single))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, integer, shown
 from mme.dln.singular_values import validate_depth
@@ -53,7 +53,7 @@ def symbolic_block(a: Any, b: Any, n: int) -> sp.Matrix:
     return sp.Matrix(n, n, lambda p, q: a**2 + b**2 if p == q else -a * b if abs(p - q) == 1 else 0)
 
 
-def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
+def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: FieldLike = "R") -> sp.Matrix:
     """Return the Gram matrix of the pushed-forward basis for symbolic λ_1, …, λ_d, by pairing all with all.
 
     Λ is real, so Λ and the Lie algebra's basis multiply component by component over F.
@@ -81,17 +81,21 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: str | int |
     depth, scalars, roots = validate_depth(depth), field_of(field), _expressions("roots", roots)
     d = len(roots)
     affordable("depth", EXPRESSION * ((depth - 1) * scalars.group_dimension(d)) ** 2)
-    basis = [_exact(element) for element in scalars.components(scalars.lie_basis(d))]
-    tangents = []
-    for element in basis:
-        left = {(k, l, e): value * roots[l] for (k, l, e), value in element.items()}  # a Λ
-        right = {(k, l, e): -value * roots[k] for (k, l, e), value in element.items()}  # −Λ a
-        tangents += [{p: left, p + 1: right} for p in range(depth - 1)]
-    size = len(tangents)
-    return sp.Matrix(size, size, lambda i, j: sp.expand(_pairing(tangents[i], tangents[j])))
+    basis = scalars.components(scalars.lie_basis(d))
+    rows = np.arange(len(basis) * (depth - 1)).reshape(len(basis), depth - 1)
+    columns = np.arange(depth * d**2 * scalars.beta).reshape(depth, d, d, scalars.beta)
+    tangents = {}  # by layer, entry and component
+    for element, k, l, e in np.argwhere(basis):
+        component = basis[element, k, l, e]  # ±1 or ±1/√2, from here on exactly
+        value = sp.sign(component) * sp.sqrt(sp.Rational(round(2 * component**2), 2))
+        for p in range(depth - 1):
+            tangents[rows[element, p], columns[p, k, l, e]] = value * roots[l]  # a Λ
+            tangents[rows[element, p], columns[p + 1, k, l, e]] = -value * roots[k]  # −Λ a
+    vectors = sp.SparseMatrix(rows.size, columns.size, tangents)
+    return sp.Matrix((vectors * vectors.T).expand())  # the pairing (2.1): sum over layers and components
 
 
-def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: str | int | Field = "R") -> sp.Matrix:
+def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: FieldLike = "R") -> sp.Matrix:
     """Return the matrix of Z ↦ A_{N,Σ}(Z) = Σ_p Λ^{2(N−p)} Z Λ^{2(p−1)} on the real basis ε E_kl of M_d(F).
 
     The arguments are those of `symbolic_gram_matrix`.
@@ -127,22 +131,3 @@ def _expressions(name: str, values: Any) -> tuple[sp.Expr, ...]:
     if not is_usable:
         raise InputError(f"{name} must be finite SymPy expressions or numbers, but it is {shown(values)}.")
     return found
-
-
-def _exact(components: np.ndarray) -> dict[tuple[int, int, int], Any]:
-    """The non-zero components of a basis element, 0, ±1 and ±1/√2, as exact numbers."""
-    return {
-        (int(k), int(l), int(e)): sp.sign(value) * sp.sqrt(sp.Rational(round(2 * value**2), 2))
-        for (k, l, e), value in np.ndenumerate(components)
-        if value
-    }
-
-
-def _pairing(first: dict[int, Any], second: dict[int, Any]) -> Any:
-    """The pairing (2.1): sum over layers and components."""
-    return sum(
-        value * second[layer][index]
-        for layer in first.keys() & second.keys()
-        for index, value in first[layer].items()
-        if index in second[layer]
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import Field
+from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.dln.entropy import entropy, log_vandermonde_ratio
 from mme.dln.orbit import orbit_dimension
@@ -48,7 +48,7 @@ class EntropyTerms(Result):
     volume: float
 
 
-def entropy_terms(singular_values: Any, *, depth: int, field: str | int | Field = "R") -> EntropyTerms:
+def entropy_terms(singular_values: Any, *, depth: int, field: FieldLike = "R") -> EntropyTerms:
     """Return the entropy of one matrix, term by term.
 
     Source: entropy formula, Theorem 1.1, (1.2).

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, inf
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import beta, binom, binomtest
 
-from mme.arguments import number, real_array
+from mme.arguments import number, sequence, share
 from mme.errors import InputError
 from mme.result import Result
 
@@ -48,7 +47,7 @@ def disjoint_differences(values: ArrayLike) -> np.ndarray:
     >>> disjoint_differences([1.0, 4.0, 2.0, 0.0, 9.0])
     array([3., 2.])
     """
-    values = _finite("values", values, least=2)
+    values = sequence("values", values, least=2)
     pairs = values[: len(values) // 2 * 2].reshape(-1, 2)
     return np.asarray(np.abs(pairs[:, 0] - pairs[:, 1]))
 
@@ -76,6 +75,7 @@ class Calibration(Result):
         For the error rate of this very δ, which is a random number.
     """
 
+    also = ("expected_rate",)
     delta: float
     rate: float
     pairs: int
@@ -88,10 +88,6 @@ class Calibration(Result):
     def expected_rate(self) -> float:
         """The probability (n + 1 − k)/(n + 1) that one more pair exceeds δ; at most α."""
         return (self.pairs + 1 - self.rank) / (self.pairs + 1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and the expected rate."""
-        return super().to_dict() | {"expected_rate": self.expected_rate}
 
     def __repr__(self) -> str:
         low, high = self.rate_interval
@@ -139,10 +135,8 @@ def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float =
     >>> calibrate_delta(range(1, 20), rate=0.1)
     Calibration(δ = 18 from 19 pairs: error rate 10.0%, of this δ 1.3% to 26.0% with 95% confidence)
     """
-    values = np.sort(_finite("differences", differences, least=1))
-    if values[0] < 0:
-        raise InputError(f"differences must not be negative, but one is {values[0]:g}.")
-    rate, level = _share("rate", rate), _share("level", level)
+    values = np.sort(sequence("differences", differences, negative=False))
+    rate, level = share("rate", rate), share("level", level)
     count = len(values)
     rank = ceil((count + 1) * (1 - rate) - ROUNDING)
     if rank > count:
@@ -174,6 +168,7 @@ class RejectionRate(Result):
         Its confidence.
     """
 
+    also = ("rate",)
     rejected: int
     pairs: int
     low: float
@@ -184,10 +179,6 @@ class RejectionRate(Result):
     def rate(self) -> float:
         """The share of pairs that were told apart."""
         return self.rejected / self.pairs
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and the rate."""
-        return super().to_dict() | {"rate": self.rate}
 
     def __repr__(self) -> str:
         return (
@@ -227,25 +218,8 @@ def rejection_rate(differences: ArrayLike, delta: float, *, level: float = 0.95)
     >>> rejection_rate([0.1, 0.5, 0.7, 0.2], delta=0.4)
     RejectionRate(2 of 4: 50.0%, 6.8% to 93.2% with 95% confidence)
     """
-    values = _finite("differences", differences, least=1)
-    if values.min() < 0:
-        raise InputError(f"differences must not be negative, but one is {values.min():g}.")
-    delta, level = number("delta", delta, 0), _share("level", level)
+    values = sequence("differences", differences, negative=False)
+    delta, level = number("delta", delta, 0), share("level", level)
     rejected = int((values > delta).sum())
     interval = binomtest(rejected, len(values)).proportion_ci(level, method="exact")
     return RejectionRate(rejected, len(values), float(interval.low), float(interval.high), level)
-
-
-def _finite(name: str, values: ArrayLike, least: int) -> np.ndarray:
-    array = real_array(name, values)
-    if array.ndim != 1 or len(array) < least:
-        shape = array.shape
-        raise InputError(f"{name} must be a sequence of at least {least} numbers, but its shape is {shape}.")
-    return array.astype(float)
-
-
-def _share(name: str, value: Any) -> float:
-    share = number(name, value, above=0)
-    if share >= 1:
-        raise InputError(f"{name} must lie between 0 and 1, but it is {value!r}.")
-    return share

@@ -5,30 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from mme.algebra import C, Field, H, R
-from mme.arguments import choice, generator, integer, shown
+from mme.arguments import choice, generator, integer, listed, shown
 from mme.ensembles.mixed import MixedMatrixEnsemble
 from mme.errors import InputError
 
 __all__ = [
-    "CONSTRUCTIONS",
-    "ENSEMBLES",
-    "CircularMixedEnsemble",
-    "batch_sizes",
-    "circular_mixed_ensemble",
-    "draw_unitaries",
-    "hermitian_eigenvectors",
-    "moduli_of",
-    "refuse_beyond_memory",
-    "unitary_order",
-    "validate_order",
-    "validate_orders",
-]
+    "CONSTRUCTIONS", "ENSEMBLES", "CircularMixedEnsemble", "batch_sizes", "circular_mixed_ensemble",
+    "draw_unitaries", "hermitian_eigenvectors", "moduli_of", "refuse_beyond_memory", "unitary_order",
+    "validate_order", "validate_orders",
+]  # fmt: skip
 
 # Each ensemble by the field of its Haar unitaries and of its entries.
 ENSEMBLES: dict[str, tuple[Field, Field]] = {
@@ -36,7 +26,7 @@ ENSEMBLES: dict[str, tuple[Field, Field]] = {
 }  # fmt: skip
 CONSTRUCTIONS = ("eigenvectors", "haar")
 BATCH_ENTRIES = 2**22  # entries drawn at a time: 64 MB of complex numbers
-MOST_MATRICES = MOST_DRAWS = 10**6
+MOST_DRAWS = 10**6
 LARGEST_ORDER = 10**12
 
 
@@ -60,6 +50,11 @@ class CircularMixedEnsemble(MixedMatrixEnsemble):
     unitaries: tuple[np.ndarray, ...] = ()
     circular: str = "CUE"
     construction: str = "eigenvectors"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("circular", self.circular, ENSEMBLES)
+        choice("construction", self.construction, CONSTRUCTIONS)
 
 
 def circular_mixed_ensemble(
@@ -172,16 +167,8 @@ def validate_orders(orders: Any) -> tuple[int, ...]:
     >>> validate_orders([64, 10])
     (64, 10)
     """
-    try:
-        listed = list(islice(orders, MOST_MATRICES + 1))
-    except (TypeError, ValueError):
-        raise InputError(
-            f"orders must be a list of integers of at least 2, but it is {shown(orders)}."
-        ) from None
-    if not listed or len(listed) > MOST_MATRICES:
-        held = "more" if listed else "none"
-        raise InputError(f"orders must hold 1 to {MOST_MATRICES} integers of at least 2, but holds {held}.")
-    return tuple(validate_order(f"orders[{index}]", order) for index, order in enumerate(listed))
+    several = listed("orders", orders, "integers of at least 2")
+    return tuple(validate_order(f"orders[{index}]", order) for index, order in enumerate(several))
 
 
 def batch_sizes(order: int, draws: int) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import kstwobign
 
-from mme.arguments import number
+from mme.arguments import number, share
 from mme.ensembles.conjugate import two_spectra
 from mme.ensembles.density import BINS, WINDOW, SpectralDensity, bin_edges, spectral_density
 from mme.ensembles.difference import spectral_difference
@@ -102,10 +102,8 @@ def conjugacy(
     >>> verdict.holds_as_printed, verdict.holds
     (True, False)
     """
-    if tolerance is not None:
-        number("tolerance", tolerance, 0)
-    if number("level", level, above=0) >= 1:
-        raise InputError(f"level must lie between 0 and 1, but it is {level!r}.")
+    tolerance = None if tolerance is None else number("tolerance", tolerance, 0)
+    share("level", level)
     if "normalise" in options or any(isinstance(side, SpectralDensity) for side in (ensemble, conjugate)):
         raise InputError("conjugacy sets the normalisation itself; pass ensembles or spectra instead.")
     spectra = two_spectra(ensemble, conjugate, **options)  # one draw serves both criteria
@@ -122,4 +120,4 @@ def conjugacy(
         totals = [float(rho.total.sum()) for rho in positive]
         numbers = [independent_positions(*each) for each in zip(spectra, totals, strict=True)]
         tolerance = float(kstwobign.isf(level) * np.sqrt(sum(1 / number for number in numbers)))
-    return Conjugacy(end, abs(end) < ROUNDING, distance, tail, float(tolerance), distance <= tolerance)
+    return Conjugacy(end, abs(end) < ROUNDING, distance, tail, tolerance, distance <= tolerance)

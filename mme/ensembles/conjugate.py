@@ -12,12 +12,14 @@ from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, MOST_DRAWS
 from mme.ensembles.density import ExpectedSpectrum, SpectralDensity
 from mme.ensembles.layers import layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum
+from mme.ensembles.mixed import DTYPES, PARTS
+from mme.ensembles.parallel import validate_work
 from mme.ensembles.sampling import SampledCircularEnsemble
-from mme.ensembles.spectrum import POOLINGS, PooledSpectrum, pooled_spectrum
+from mme.ensembles.spectrum import POOLINGS, Ensemble, PooledSpectrum, pooled_spectrum
 from mme.errors import InputError
 from mme.store import Store
 
-__all__ = ["CONJUGATES", "conjugate_spectrum", "spectrum_of", "two_spectra", "validate_conjugate"]
+__all__ = ["CONJUGATES", "conjugate_spectrum", "spectrum_of", "two_spectra", "validate_drawing"]
 
 CONJUGATES = ("deterministic", "sampled")
 DRAWS = 5
@@ -70,9 +72,11 @@ def conjugate_spectrum(
     >>> conjugate_spectrum([4, 9], conjugate="sampled", rng=0, draws=2).eigenvalues.shape
     (2, 13)
     """
-    validate_conjugate(conjugate, circular, construction, pooling)
-    integer("draws", draws, 1, MOST_DRAWS)
-    generator(rng)
+    validate_drawing(
+        conjugate, draws=draws, rng=rng, circular=circular, construction=construction,
+        part=part, pooling=pooling, dtype=dtype,
+    )  # fmt: skip
+    jobs, store, progress = validate_work(jobs, store, progress)
     if conjugate == "deterministic":
         return deterministic_spectrum(orders, part=part)
     sampled = SampledCircularEnsemble(
@@ -81,12 +85,19 @@ def conjugate_spectrum(
     return pooled_spectrum(sampled, part=part, pooling=pooling)
 
 
-def validate_conjugate(conjugate: Any, circular: Any, construction: Any, pooling: Any) -> None:
-    """Refuse names that are unknown, and a law that is not."""
+def validate_drawing(
+    conjugate: Any = "deterministic", *, draws: Any = DRAWS, rng: Any = None, circular: Any = "CUE",
+    construction: Any = "haar", part: Any = "real", pooling: Any = "plain", dtype: Any = "float64",
+) -> None:  # fmt: skip
+    """Refuse options that are unknown, those too that the law has no use for, and a law that is not."""
     choice("conjugate", conjugate, CONJUGATES)
     choice("circular", circular, ENSEMBLES)
     choice("construction", construction, CONSTRUCTIONS)
+    choice("part", part, PARTS)
     choice("pooling", pooling, POOLINGS)
+    choice("dtype", dtype, DTYPES)
+    integer("draws", draws, 1, MOST_DRAWS)
+    generator(rng)
     if conjugate == "deterministic" and (circular not in ("CUE", "U") or pooling != "plain"):
         raise InputError(
             "conjugate='deterministic' is known for the CUE with plain pooling only; use 'sampled' here."
@@ -97,8 +108,7 @@ def spectrum_of(source: Any, part: str = "real", pooling: str = "plain") -> Any:
     """Pool an ensemble or a network; leave spectra and densities as they are."""
     if isinstance(source, PooledSpectrum | SpectralDensity | ExpectedSpectrum):
         return source
-    is_ensemble = hasattr(source, "spectra") and hasattr(source, "orders")
-    ensemble = source if is_ensemble else layer_matrix_ensemble(source)
+    ensemble = source if isinstance(source, Ensemble) else layer_matrix_ensemble(source)
     return pooled_spectrum(ensemble, part=part, pooling=pooling)
 
 
@@ -112,10 +122,10 @@ def two_spectra(
     >>> two_spectra({"fc": np.eye(4)}, "sampled", rng=0, draws=3)[1]
     PooledSpectrum(4 eigenvalues from ... to ..., 0 structural zeros, 3 draws)
     """
-    if isinstance(conjugate, str):
-        choice("conjugate", conjugate, CONJUGATES)
+    is_named = isinstance(conjugate, str)
+    validate_drawing(conjugate if is_named else "sampled", part=part, pooling=pooling, **drawn)
     first = spectrum_of(ensemble, part, pooling)
-    if not isinstance(conjugate, str):
+    if not is_named:
         return first, spectrum_of(conjugate, part, pooling)
     orders = getattr(first, "orders", ())
     if not orders:

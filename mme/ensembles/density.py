@@ -8,23 +8,15 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mme.arguments import choice, integer, number, real_array
+from mme.arguments import choice, integer, number, of_type, real_array
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 from mme.result import Result
 
 __all__ = [
-    "BINS",
-    "NORMALISATIONS",
-    "WINDOW",
-    "ZERO_POLICIES",
-    "Binned",
-    "ExpectedSpectrum",
-    "SpectralDensity",
-    "bin_edges",
-    "shares_inside",
-    "spectral_density",
-]
+    "BINS", "NORMALISATIONS", "WINDOW", "ZERO_POLICIES", "Binned", "ExpectedSpectrum", "SpectralDensity",
+    "bin_edges", "shares_inside", "spectral_density",
+]  # fmt: skip
 
 WINDOW = (0.0, 6.0)  # the paper's "long positive tail part"
 BINS = 1000
@@ -128,11 +120,10 @@ def shares_inside(spectrum: PooledSpectrum, window: Any = WINDOW) -> tuple[float
     >>> shares_inside(PooledSpectrum([0, 0, 1, 7], structural_zeros=2))
     (0.75, 0.5)
     """
-    low, high = bin_edges(window, 1)
-    values, zeros = spectrum.eigenvalues, spectrum.structural_zeros
-    count = float(((values >= low) & (values <= high)).sum(axis=-1).mean())
-    others = len(spectrum) - zeros
-    return count / len(spectrum), (count - zeros * bool(low <= 0 <= high)) / others if others else None
+    edges = bin_edges(window, 1)
+    inside, others = (float(_counts(spectrum, edges, zeros).mean()) for zeros in ("keep", "drop"))
+    nonzero = len(spectrum) - spectrum.structural_zeros
+    return inside / len(spectrum), others / nonzero if nonzero else None
 
 
 def spectral_density(
@@ -179,12 +170,9 @@ def spectral_density(
     >>> spectral_density(spectrum, window=(0, 2), bins=2, zeros="drop", normalise="positive").density
     array([0.        , 0.66666667])
     """
-    if not isinstance(spectrum, PooledSpectrum | ExpectedSpectrum):
-        raise InputError(
-            "spectrum must be a PooledSpectrum (from pooled_spectrum) or a spectrum known by its law, "
-            f"but it is a {type(spectrum).__name__}."
-        )
-    choice("zeros", zeros, tuple(ZERO_POLICIES))
+    right = "a PooledSpectrum (from pooled_spectrum) or a spectrum known by its law"
+    of_type("spectrum", spectrum, (PooledSpectrum, ExpectedSpectrum), right)
+    choice("zeros", zeros, ZERO_POLICIES)
     choice("normalise", normalise, NORMALISATIONS)
     edges = bin_edges(window, bins)
     draws = getattr(spectrum, "draws", None) or 1
@@ -203,9 +191,11 @@ def spectral_density(
         counts = counts[..., first : first + len(edges) - 1]
     inside = counts.sum(axis=-1)
     if not np.all(inside > 0):
+        values = getattr(spectrum, "eigenvalues", None)
+        reach = "elsewhere" if values is None else f"from {values.min():.4g} to {values.max():.4g}"
         raise InputError(
-            f"window ({edges[0]:g}, {edges[-1]:g}) holds no eigenvalue; "
-            f"the spectrum reaches {_reach(spectrum)}, so choose a window that overlaps it."
+            f"window ({edges[0]:g}, {edges[-1]:g}) holds no eigenvalue; the spectrum reaches {reach}, "
+            "so choose a window that overlaps it."
         )
     if normalise == "window":
         total = inside
@@ -228,20 +218,6 @@ def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
     """
     if isinstance(spectrum, ExpectedSpectrum):
         return np.asarray(spectrum.expected_counts(edges), dtype=np.float64)
-    values = np.atleast_2d(spectrum.eigenvalues)
-    below = np.stack([np.searchsorted(draw, edges) for draw in values]).astype(np.float64)
-    below[:, -1] = [np.searchsorted(draw, edges[-1], side="right") for draw in values]
-    counts = np.diff(below, axis=-1)
+    counts = np.apply_along_axis(lambda draw: np.histogram(draw, edges)[0], -1, spectrum.eigenvalues)
     spared = (1 - ZERO_POLICIES[zeros]) * spectrum.structural_zeros
-    zero_bin = int(np.searchsorted(edges, 0.0, side="right")) - 1
-    if edges[-1] == 0:
-        zero_bin = len(edges) - 2
-    if spared and 0 <= zero_bin < len(edges) - 1:
-        counts[:, zero_bin] -= spared
-    return counts if spectrum.eigenvalues.ndim == 2 else counts[0]
-
-
-def _reach(spectrum: Any) -> str:
-    if isinstance(spectrum, ExpectedSpectrum):
-        return "elsewhere"
-    return f"from {spectrum.eigenvalues.min():.4g} to {spectrum.eigenvalues.max():.4g}"
+    return np.asarray(counts - spared * np.histogram(0.0, edges)[0])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from mme.arguments import of_type
 from mme.ensembles.conjugate import DRAWS, two_spectra
 from mme.ensembles.density import BINS, WINDOW, Binned, SpectralDensity, shares_inside, spectral_density
 from mme.ensembles.noise import independent_positions, noise_floor
@@ -14,11 +16,8 @@ from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 
 __all__ = [
-    "CSD",
-    "CircularSpectralDifference",
-    "circular_spectral_difference",
-    "spectral_difference",
-]
+    "CSD", "CircularSpectralDifference", "circular_spectral_difference", "spectral_difference",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,6 +47,10 @@ class CircularSpectralDifference(Binned):
     ((60,), (4,))
     """
 
+    also = (
+        "variance", "standard_error", "variance_without_noise", "standard_error_without_noise",
+        "sampling_noise", "noise_floor", "largest_cumulative",
+    )  # fmt: skip
     differences: np.ndarray
     edges: np.ndarray
     counts: tuple[float, float]
@@ -131,12 +134,6 @@ class CircularSpectralDifference(Binned):
         """The largest |Σ Δ| · width: how far the two distribution functions differ in the window."""
         return float(np.abs(self.cumulative).max() * self.width)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return Δ and the numbers that are made from it."""
-        numbers = ("variance", "standard_error", "variance_without_noise", "standard_error_without_noise")
-        others = ("sampling_noise", "noise_floor", "largest_cumulative")
-        return super().to_dict() | {name: getattr(self, name) for name in numbers + others}
-
     def __repr__(self) -> str:
         error = f" ± {self.standard_error:.2g}" if self.sampled else ""
         draws, bins = self.differences.shape
@@ -176,11 +173,7 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     array([ 0.5, -0.5])
     """
     for name, density in (("first", first), ("second", second)):
-        if not isinstance(density, SpectralDensity):
-            raise InputError(
-                f"{name} must be a SpectralDensity (from spectral_density), "
-                f"but it is a {type(density).__name__}."
-            )
+        of_type(name, density, SpectralDensity, "a SpectralDensity (from spectral_density)")
     if not np.array_equal(first.edges, second.edges):
         raise InputError("first and second must have the same bins; give both densities one window and bins.")
     draws = [len(density.density) for density in (first, second) if density.density.ndim == 2]
@@ -251,15 +244,12 @@ def circular_spectral_difference(
         ensemble, conjugate, part=part, pooling=pooling,
         draws=draws, rng=rng, circular=circular, construction=construction,
     )  # fmt: skip
-    first, second = (
-        spectrum
-        if isinstance(spectrum, SpectralDensity)
-        else spectral_density(
-            spectrum, window=window, bins=bins, zeros=zeros, normalise=normalise, bandwidth=bandwidth
-        )
-        for spectrum in spectra
+    density = partial(
+        spectral_density, window=window, bins=bins, zeros=zeros, normalise=normalise, bandwidth=bandwidth
     )
-    csd = spectral_difference(first, second)
+    csd = spectral_difference(
+        *(each if isinstance(each, SpectralDensity) else density(each) for each in spectra)
+    )
     counts = [independent_positions(each, count) for each, count in zip(spectra, csd.counts, strict=True)]
     shares = shares_inside(spectra[0], window) if isinstance(spectra[0], PooledSpectrum) else (None, None)
     return replace(csd, counts=(counts[0], counts[1]), inside=shares[0], inside_nonzero=shares[1])

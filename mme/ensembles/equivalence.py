@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.cluster import hierarchy
 
-from mme.arguments import choice, generator, number, shown
+from mme.arguments import choice, generator, number, of_type
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum, spectrum_of
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
@@ -18,16 +18,13 @@ from mme.errors import InputError
 from mme.result import Result
 
 __all__ = [
-    "LINKAGES",
-    "Equivalence",
-    "EquivalenceClasses",
-    "default_delta",
-    "equivalence",
+    "LINKAGES", "Equivalence", "EquivalenceClasses", "default_delta", "equivalence",
     "equivalence_classes",
-]
+]  # fmt: skip
 
 LINKAGES = ("complete", "single")
 ERRORS_IN_DELTA = 3.0
+DRAWING = ("draws", "circular", "construction", "part", "pooling")  # what decides a common conjugate
 
 
 def default_delta(*differences: CircularSpectralDifference) -> float:
@@ -56,12 +53,9 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
     True
     """
     if not differences:
-        raise InputError("default_delta needs at least one circular spectral difference.")
+        raise InputError("differences must be at least one circular spectral difference, but there is none.")
     for csd in differences:
-        if not isinstance(csd, CircularSpectralDifference):
-            raise InputError(
-                f"differences must be circular spectral differences, but one is a {type(csd).__name__}."
-            )
+        of_type("differences", csd, CircularSpectralDifference, "circular spectral differences")
     errors = sorted(csd.standard_error for csd in differences)[-2:]
     if not np.isfinite(errors).all():
         raise InputError("delta cannot be derived from one draw, which has no standard error; use draws ≥ 2.")
@@ -83,6 +77,7 @@ class Equivalence(Result):
         Each network against a common circular ensemble, that of the orders of both.
     """
 
+    also = ("difference", "standard_error", "equivalent", "strictly_equivalent")
     first: CircularSpectralDifference
     second: CircularSpectralDifference
     delta: float
@@ -107,11 +102,6 @@ class Equivalence(Result):
     def strictly_equivalent(self) -> bool:
         """The same with a common conjugate by the criterion that can fail."""
         return all(each.holds for each in self.conjugacies) and abs(self.difference) <= self.delta
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and the verdicts."""
-        names = ("difference", "standard_error", "equivalent", "strictly_equivalent")
-        return super().to_dict() | {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:
         first, second = self.first.variance, self.second.variance
@@ -168,20 +158,17 @@ def equivalence(
     >>> equivalence(wide, narrow, delta=10.0).equivalent
     True
     """
-    if delta is not None:
-        delta = number("delta", delta, 0)
+    delta = None if delta is None else number("delta", delta, 0)
     rng = generator(rng)
     spectra = [spectrum_of(each, pooling=options.get("pooling", "plain")) for each in (first, second)]
     csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in spectra]
-    drawn = {name: options.pop(name) for name in ("draws", "circular", "construction") if name in options}
-    shared = {name: options[name] for name in ("part", "pooling") if name in options}
+    drawn = {name: options.pop(name) for name in DRAWING if name in options}
     options.pop("normalise", None)
     orders = spectra[0].orders + spectra[1].orders
-    common = conjugate_spectrum(orders, conjugate=conjugate, rng=rng, **drawn, **shared)
+    common = conjugate_spectrum(orders, conjugate=conjugate, rng=rng, **drawn)
     verdicts = [conjugacy(each, common, tolerance=tolerance, **options) for each in spectra]
-    if delta is None:
-        delta = default_delta(*csds)
-    return Equivalence(csds[0], csds[1], delta, (verdicts[0], verdicts[1]))
+    tolerated = default_delta(*csds) if delta is None else delta
+    return Equivalence(csds[0], csds[1], tolerated, (verdicts[0], verdicts[1]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -247,12 +234,8 @@ def equivalence_classes(
     EquivalenceClasses(a, b, c | d; single linkage, delta 0.1)
     """
     choice("linkage", linkage, LINKAGES)
-    if not isinstance(networks, Mapping):
-        raise InputError(
-            "networks must be a mapping of names to networks, to their differences or to variances, "
-            f"but it is {shown(networks)}."
-        )
-    if not networks:
+    right = "a mapping of names to networks, to their differences or to variances"
+    if not of_type("networks", networks, Mapping, right):
         raise InputError("networks must hold at least one network, but it is empty.")
     known = (Real, CircularSpectralDifference)
     if options and all(isinstance(each, known) for each in networks.values()):

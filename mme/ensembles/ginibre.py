@@ -21,11 +21,9 @@ from scipy import fft, special
 from mme.arguments import choice
 
 __all__ = [
-    "complex_eigenvalue_density",
-    "expected_eigenvalues",
-    "integrate_from_zero",
+    "complex_eigenvalue_density", "expected_eigenvalues", "integrate_from_zero",
     "real_eigenvalue_density",
-]
+]  # fmt: skip
 
 Function = Callable[[np.ndarray], np.ndarray]
 

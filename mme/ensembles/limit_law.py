@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from mme.arguments import choice, shown
+from mme.arguments import choice, plain_array, shown
 from mme.ensembles.circular import validate_order, validate_orders
 from mme.ensembles.ginibre import expected_eigenvalues
 from mme.ensembles.mixed import PARTS
@@ -42,16 +42,9 @@ from mme.errors import InputError
 from mme.result import Result
 
 __all__ = [
-    "METHODS",
-    "TABLE_BELOW",
-    "DeterministicSpectrum",
-    "bulk_radius",
-    "deterministic_spectrum",
-    "modulus_density",
-    "modulus_distribution",
-    "perron_deviation",
-    "perron_mean",
-]
+    "METHODS", "TABLE_BELOW", "DeterministicSpectrum", "bulk_radius", "deterministic_spectrum",
+    "modulus_density", "modulus_distribution", "perron_deviation", "perron_mean",
+]  # fmt: skip
 
 METHODS = ("auto", "limit", "ginibre", "corrected", "table")
 
@@ -69,15 +62,6 @@ LARGEST_EXACT = {"real": 10**7, "modulus": 10**7, "symmetric": 5000}
 class DeterministicSpectrum(Result):
     """The expected pooled spectrum of the circular unitary mixed ensemble ([1] Definitions 2 and 4).
 
-    Attributes
-    ----------
-    orders : tuple of int
-        N_l of each matrix.
-    part : {"real", "modulus", "symmetric"}
-        As in `mme.ensembles.pooled_spectrum`.
-    method : str
-        As in `modulus_density`.
-
     Examples
     --------
     >>> spectrum = deterministic_spectrum([64, 64, 100])
@@ -89,34 +73,11 @@ class DeterministicSpectrum(Result):
     part: str = "real"
     method: str = "auto"
 
-    @property
-    def total(self) -> int:
-        """The number of eigenvalues, Σ N_l."""
-        return sum(self.orders)
-
     def expected_counts(self, edges: ArrayLike) -> np.ndarray:
-        """The expected number of eigenvalues in each bin.
-
-        Parameters
-        ----------
-        edges : array_like, shape (bins + 1,)
-            Ascending; the outer ones may be infinite.
-
-        Returns
-        -------
-        ndarray, shape (bins,)
-
-        Raises
-        ------
-        InputError
-            If the edges are not ascending numbers.
-        """
-        return np.asarray(
-            sum(
-                matrices * order * modulus_density(order, edges, self.part, self.method)
-                for order, matrices in sorted(Counter(self.orders).items())
-            )
-        )
+        """The expected number of eigenvalues in each bin, shape (bins,); the outer edges may be infinite."""
+        counted = sorted(Counter(self.orders).items())
+        shares = [modulus_density(order, edges, self.part, self.method) for order, _ in counted]
+        return np.asarray(sum(n * order * share for (order, n), share in zip(counted, shares, strict=True)))
 
 
 def deterministic_spectrum(
@@ -182,7 +143,10 @@ def modulus_density(order: int, edges: ArrayLike, part: str = "real", method: st
     >>> modulus_density(100, [0, 0.25, 1], "modulus", method="limit").round(4)
     array([0.2883, 0.7017])
     """
-    return np.diff(modulus_distribution(order, _ascending(edges), part, method))
+    points = _points("edges", edges)
+    if points.ndim != 1 or len(points) < 2 or not (points[:-1] < points[1:]).all():
+        raise InputError(f"edges must be two or more ascending numbers in a row, but it is {shown(edges)}.")
+    return np.diff(modulus_distribution(order, points, part, method))
 
 
 def modulus_distribution(order: int, x: ArrayLike, part: str = "real", method: str = "auto") -> np.ndarray:
@@ -235,17 +199,7 @@ def _finite(order: int, x: np.ndarray, part: str, corrected: bool) -> np.ndarray
 
 def _points(name: str, value: Any) -> np.ndarray:
     """Numbers, infinite ones too."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        array = np.asarray(None)
+    array = plain_array(name, value)
     if array.dtype.kind not in "iuf" or np.isnan(array).any():
         raise InputError(f"{name} must be numbers, infinite ones too, but it is {shown(value)}.")
     return array.astype(float)
-
-
-def _ascending(edges: Any) -> np.ndarray:
-    array = _points("edges", edges)
-    if array.ndim != 1 or len(array) < 2 or not (np.diff(array) > 0).all():
-        raise InputError(f"edges must be two or more ascending numbers in a row, but it is {shown(edges)}.")
-    return array

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy import linalg
 
-from mme.arguments import choice, real_array, shown
+from mme.arguments import choice, listed, real_array
 from mme.errors import InputError
 from mme.result import Result
 
-__all__ = ["PARTS", "MatricesOnDemand", "MatrixSpectrum", "MixedMatrixEnsemble", "Part", "eigenvalues"]
+__all__ = ["DTYPES", "PARTS", "MatricesOnDemand", "MatrixSpectrum", "MixedMatrixEnsemble", "eigenvalues"]
 
-Part = Literal["real", "modulus", "symmetric"]
-PARTS: tuple[Part, ...] = ("real", "modulus", "symmetric")
+PARTS = ("real", "modulus", "symmetric")
+DTYPES = ("float64", "float32")  # in which spectra are computed
 
 
 def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
@@ -43,15 +43,7 @@ def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class MatrixSpectrum(Result):
-    """The spectrum of one matrix of an ensemble.
-
-    Attributes
-    ----------
-    eigenvalues : ndarray, shape (N,) or (draws, N)
-        Ascending; all N of them.
-    structural_zeros : int
-        How many of them are zero because of the matrix's shape, not of its values.
-    """
+    """All eigenvalues of a matrix, ascending, (N,) or (draws, N), and how many its shape alone makes zero."""
 
     eigenvalues: np.ndarray
     structural_zeros: int = 0
@@ -81,15 +73,8 @@ class MixedMatrixEnsemble(Result):
     matrices: Sequence[np.ndarray]
 
     def __post_init__(self) -> None:
-        try:
-            listed = list(self.matrices)
-        except TypeError:
-            raise InputError(
-                f"matrices must be a list of matrices, but it is {shown(self.matrices)}."
-            ) from None
-        checked = tuple(_square(index, matrix) for index, matrix in enumerate(listed))
-        if not checked:
-            raise InputError("matrices must hold at least one square matrix, but it is empty.")
+        given = listed("matrices", self.matrices, "square matrices")
+        checked = tuple(_square(f"matrices[{index}]", matrix) for index, matrix in enumerate(given))
         if len({matrix.shape[:-2] for matrix in checked}) > 1:
             raise InputError("matrices must all have the same number of draws along their leading axis.")
         object.__setattr__(self, "matrices", checked)
@@ -146,17 +131,12 @@ class MatricesOnDemand(Sequence[np.ndarray]):
         return self.sources[index].matrix
 
 
-def _square(index: int, matrix: Any) -> np.ndarray:
-    where = f"matrices[{index}]"
-    array = real_array(where, matrix)
-    if (
-        array.ndim not in (2, 3)
-        or array.shape[-1] != array.shape[-2]
-        or array.shape[-1] < 2
-        or 0 in array.shape
-    ):
+def _square(name: str, matrix: Any) -> np.ndarray:
+    array = real_array(name, matrix)
+    shape = array.shape
+    if not (len(shape) in (2, 3) and shape[-1] == shape[-2] >= 2 and 0 not in shape):
         raise InputError(
-            f"{where} must be a square matrix of order 2 or more, with at most one leading axis of draws, "
-            f"but its shape is {array.shape}."
+            f"{name} must be a square matrix of order 2 or more, with at most one leading axis of draws, "
+            f"but its shape is {shape}."
         )
     return array.astype(np.float64, copy=False)

@@ -13,14 +13,9 @@ from mme.arguments import choice
 from mme.ensembles.mixed import PARTS
 
 __all__ = [
-    "bulk_deviation",
-    "bulk_radius",
-    "entry_mean",
-    "entry_pair_moment",
-    "perron_deviation",
-    "perron_mean",
-    "trace_excess",
-]
+    "bulk_deviation", "bulk_radius", "entry_mean", "entry_pair_moment", "perron_deviation",
+    "perron_mean", "trace_excess",
+]  # fmt: skip
 
 # Γ(N)/Γ(N + 1/2) = N^(-1/2) (1 + 1/8N + 1/128N² - ...); from this order on its terms beyond N^-6 are below
 # 1e-14.

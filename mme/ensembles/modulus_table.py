@@ -35,11 +35,8 @@ def modulus_quantiles(order: int, part: str = "real") -> np.ndarray:
 @lru_cache(maxsize=512)
 def _table(order: int, folder: Path) -> np.ndarray:
     store, key = Store("modulus", folder=folder), key_of(f"{VERSION} {SEED} {EIGENVALUES}", str(order))
-    table = store.get(key)
-    if table is None:
-        table = _sample(order)
-        store.put(key, table)  # where nothing can be kept, the table lives as long as the process
-        store.tidy()
+    table = store.kept(key, lambda: _sample(order))  # where nothing can be kept, as long as the process lives
+    store.tidy()
     table.setflags(write=False)
     return table
 

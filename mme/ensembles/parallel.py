@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from mme.arguments import integer, shown
-from mme.errors import InputError
+from mme.arguments import flag, integer, of_type
 from mme.store import Store
 
-__all__ = ["in_threads", "validate_jobs", "validate_store"]
+__all__ = ["in_threads", "validate_jobs", "validate_work"]
 
 Found = TypeVar("Found")
 Task = tuple[int, Callable[[], Callable[[], Found]]]
@@ -26,11 +25,12 @@ def validate_jobs(jobs: Any) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def validate_store(store: Any) -> Store:
-    """Return the store on disk; one that keeps nothing for None."""
-    if not isinstance(store, Store | None):
-        raise InputError(f"store must be None or an mme.store.Store, but it is {shown(store)}.")
-    return Store("spectra-2", enabled=False) if store is None else store
+def validate_work(jobs: Any, store: Any, progress: Any) -> tuple[int, Store, bool]:
+    """Return how many tasks to work on at a time, the store (for None one that is off), and the flag."""
+    if store is None:
+        store = Store("spectra-2", enabled=False)
+    of_type("store", store, Store, "None or an mme.store.Store")
+    return validate_jobs(jobs), store, flag("progress", progress)
 
 
 def in_threads(tasks: Iterable[Task[Found]], jobs: int, memory: int) -> Iterator[tuple[int, Found]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mme.arguments import finite_array
+from mme.arguments import sequence
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.errors import InputError
 from mme.result import Result
@@ -89,19 +89,17 @@ def power_law(values: ArrayLike) -> PowerLaw:
     >>> power_law(uniform ** (-1 / 1.5))  # quantiles of the law with α = 2.5
     PowerLaw(α = 2.5 from 1 on: 2000 values)
     """
-    array = finite_array("values", values)
-    if array.ndim != 1 or np.iscomplexobj(array):
-        raise InputError(
-            f"values must be a sequence of real numbers, but their shape is {array.shape} and their type "
-            f"{array.dtype}."
-        )
-    if (array < 0).any():
-        raise InputError(f"values must not be negative, but one is {array.min():g}.")
-    logs = np.log(np.sort(array[array > 0]))
+    return _fitted("values", sequence("values", values, LEAST, negative=False))
+
+
+def _fitted(name: str, values: np.ndarray) -> PowerLaw:
+    """Try each value as x_min, and take the fit of the smallest distance."""
+    logs = np.log(np.sort(values[values > 0]))
     starts = np.unique(logs, return_index=True)[1]
     if len(starts) < LEAST:
-        raise InputError(f"values must hold at least {LEAST} different ones above 0, but hold {len(starts)}.")
-    best = PowerLaw(np.inf, np.inf, np.inf, 0)
+        held = len(starts)
+        raise InputError(f"{name} must hold at least {LEAST} different numbers above 0, but hold {held}.")
+    fits = []
     for start in starts[:-1]:
         above = logs[start:] - logs[start]
         count = len(above)
@@ -109,9 +107,8 @@ def power_law(values: ArrayLike) -> PowerLaw:
         law = -np.expm1(-slope * above)
         steps = np.arange(count + 1) / count
         distance = float(max((steps[1:] - law).max(), (law - steps[:-1]).max()))
-        if distance < best.distance:
-            best = PowerLaw(float(1 + slope), float(np.exp(logs[start])), distance, count)
-    return best
+        fits.append(PowerLaw(float(1 + slope), float(np.exp(logs[start])), distance, count))
+    return min(fits, key=lambda fit: fit.distance)
 
 
 def power_law_exponent(source: Any) -> float:
@@ -144,15 +141,9 @@ def power_law_exponent(source: Any) -> float:
     >>> bool(np.isclose(power_law_exponent(network), power_law_exponent(larger)))
     True
     """
-    exponents = []
-    for name, values in _positive_spectra(source):
-        if len(np.unique(values)) < LEAST:
-            raise InputError(
-                f"layer {name!r} must have at least {LEAST} different eigenvalues above 0 for a power law, "
-                f"but has {len(np.unique(values))}."
-            )
-        exponents.append(power_law(values).exponent)
-    return float(np.mean(exponents))
+    spectra = _positive_spectra(source)
+    fits = [_fitted(f"eigenvalues of layer {name!r}", values) for name, values in spectra]
+    return float(np.mean([fit.exponent for fit in fits]))
 
 
 def log_spectral_norm(source: Any) -> float:

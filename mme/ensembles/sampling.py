@@ -21,8 +21,8 @@ from mme.ensembles.circular import (
     unitary_order,
     validate_orders,
 )
-from mme.ensembles.mixed import PARTS, MatrixSpectrum, eigenvalues
-from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_store
+from mme.ensembles.mixed import DTYPES, PARTS, MatrixSpectrum, eigenvalues
+from mme.ensembles.parallel import in_threads, validate_work
 from mme.progress import tracked
 from mme.result import Result
 from mme.store import Store, key_of
@@ -75,54 +75,44 @@ class SampledCircularEnsemble:
         progress: bool = False,
     ) -> None:
         generator(rng)
-        self.dtype = choice("dtype", dtype, ("float64", "float32"))
+        self.dtype = choice("dtype", dtype, DTYPES)
         self.circular = choice("circular", circular, ENSEMBLES)
         self.construction = choice("construction", construction, CONSTRUCTIONS)
         self.draws = integer("draws", draws, 1, MOST_DRAWS)
         self.orders = validate_orders(orders)
         self.rng = rng
-        self.jobs = validate_jobs(jobs)
-        self.is_repeatable = not (rng is None or isinstance(rng, np.random.Generator))
-        self.store = validate_store(store)
-        self.progress = progress
+        self.jobs, self.store, self.progress = validate_work(jobs, store, progress)
         cost = sampling_cost(self.orders, self.draws, circular=circular, construction=construction)
         refuse_beyond_memory(cost.bytes)
 
     def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
         choice("part", part, PARTS)
-        kind = (self.circular, self.construction, self.dtype, part)
-        key = key_of("circular", *kind, *map(str, (self.rng, self.draws, *self.orders)))
-        found = self.store.get(key) if self.is_repeatable else None
-        if found is None:
+        if self.rng is None or isinstance(self.rng, np.random.Generator):
             found = self._diagonalised(part)
-            if self.is_repeatable:
-                self.store.put(key, found)
+        else:  # a seed makes the same again
+            kind = (self.circular, self.construction, self.dtype, part)
+            key = key_of("circular", *kind, *map(str, (self.rng, self.draws, *self.orders)))
+            found = self.store.kept(key, lambda: self._diagonalised(part))
         for spectrum in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
             yield MatrixSpectrum(spectrum)
 
     def _diagonalised(self, part: str) -> np.ndarray:
         """All eigenvalues, shape (draws, Σ N_l): drawn one after the other, diagonalised in threads."""
         found = np.empty((self.draws, sum(self.orders)), self.dtype)
-        places: list[np.ndarray] = []  # views of `found`, one for each batch
-        for start, order in zip(np.cumsum([0, *self.orders]), self.orders, strict=False):
-            stops = np.cumsum(batch_sizes(order, self.draws))
-            places += np.split(found[:, start : start + order], stops[:-1])
-        steps = in_threads(self._tasks(part), self.jobs, IN_FLIGHT_BYTES)
-        steps = tracked(steps, "circular ensemble", total=len(places), show=self.progress is True)
-        for number, spectra in steps:
+        places = [  # views of `found`, one for each batch, shape (size, N)
+            batch
+            for columns in np.split(found, np.cumsum(self.orders)[:-1], axis=1)
+            for batch in np.split(columns, np.cumsum(batch_sizes(columns.shape[1], self.draws))[:-1])
+        ]
+        rng, shapes = generator(self.rng), [batch.shape for batch in places]
+        tasks = ((8 * size * n**2, partial(self._drawn, size, n, rng, part)) for size, n in shapes)
+        steps = in_threads(tasks, self.jobs, IN_FLIGHT_BYTES)
+        for number, spectra in tracked(steps, "circular ensemble", total=len(places), show=self.progress):
             places[number][:] = spectra
         return found
 
-    def _tasks(self, part: str) -> Iterator[Task[np.ndarray]]:
-        rng = generator(self.rng)
-        for order in self.orders:
-            for size in batch_sizes(order, self.draws):
-                yield 8 * size * order**2, partial(self._drawn, order, size, rng, part)
-
-    def _drawn(
-        self, order: int, size: int, rng: np.random.Generator, part: str
-    ) -> Callable[[], np.ndarray]:
+    def _drawn(self, size: int, order: int, rng: np.random.Generator, part: str) -> Callable[[], np.ndarray]:
         unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
         modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
         return partial(eigenvalues, modulus, part)
@@ -130,15 +120,7 @@ class SampledCircularEnsemble:
 
 @dataclass(frozen=True)
 class SamplingCost(Result):
-    """What drawing a circular ensemble takes, roughly.
-
-    Attributes
-    ----------
-    seconds : float
-        Of one core, on a server of 2024 with OpenBLAS.
-    bytes : int
-        Memory for the largest matrix and for all eigenvalues.
-    """
+    """Seconds of one core of a server of 2024 with OpenBLAS, and bytes of memory, roughly."""
 
     seconds: float
     bytes: int

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice
+from mme.arguments import choice, several
 from mme.errors import InputError
 from mme.weights.effective import effective_weights
 from mme.weights.stored import StoredTensor, as_numpy
 
-__all__ = ["no_layers", "real_weights", "selected_weights"]
+__all__ = ["no_layers", "real_weights", "selected_weights", "validate_selection"]
 
 # What a bare tensor's number of axes says about the layer that it came from.
 TYPES_BY_AXES = {2: "Linear", 3: "Conv1d", 4: "Conv2d", 5: "Conv3d"}
@@ -35,14 +35,12 @@ def selected_weights(
     >>> [(name, reason) for name, _, reason in selected_weights(weights)]
     [('fc.weight', ''), ('fc.bias', 'one axis')]
     """
-    pattern = "a pattern of names or a list of them"
-    included, excluded = _listed("include", include, pattern, str), _listed("exclude", exclude, pattern, str)
-    kinds = _listed("types", types, "names or classes of layers", str | type)
+    included, excluded, kinds = validate_selection(include, exclude, types)
     network = effective_weights(source)
     wanted = {kind if isinstance(kind, str) else kind.__name__ for kind in kinds or ()}
     if not any(tensor.types for tensor in network.values()):
         for kind in sorted(wanted):
-            choice("types (where source is not a module)", kind, TYPES_BY_AXES.values())
+            choice("types (where the network is no module)", kind, TYPES_BY_AXES.values())
     seen: dict[Any, str] = {}
     for name, tensor in network.items():
         is_of = tensor.types or {TYPES_BY_AXES.get(len(tensor.shape), "")}
@@ -58,14 +56,15 @@ def selected_weights(
         yield name, tensor, reason
 
 
-def _listed(argument: str, given: Any, what: str, kind: Any) -> list[Any] | None:
-    """Return an option of one or several entries as a list, which can be read once for each parameter."""
-    if given is None:
-        return None
-    listed = [given] if isinstance(given, str | type) or not isinstance(given, Iterable) else list(given)
-    if not all(isinstance(entry, kind) for entry in listed):
-        raise InputError(f"{argument} must be {what}, but it is {given!r}.")
-    return listed
+def validate_selection(include: Any, exclude: Any, types: Any) -> list[list[Any] | None]:
+    """Return the options as lists, which can be read once for each parameter; None stands for all."""
+    pattern = "a pattern of names or a list of them"
+    options: tuple[tuple[str, Any, Any, str], ...] = (
+        ("include", include, str, pattern),
+        ("exclude", exclude, str, pattern),
+        ("types", types, str | type, "names or classes of layers"),
+    )
+    return [None if option[1] is None else several(*option) for option in options]
 
 
 def _no_matrix(tensor: StoredTensor) -> str:
@@ -86,13 +85,13 @@ def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
     --------
     >>> raise no_layers([("bias", "one axis")])
     Traceback (most recent call last):
-    mme.errors.InputError: source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square
+    mme.errors.InputError: network has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square
     (bias: one axis).
     """
     reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds no parameters"
     more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
     return InputError(
-        f"source has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square ({reasons}{more})."
+        f"network has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square ({reasons}{more})."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import shown
+from mme.arguments import of_type
 from mme.errors import InputError
 from mme.extras import required
 
@@ -67,21 +67,8 @@ def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver
 
 
 def gram_solver(device: Any, dtype: str = "float64") -> Solver:
-    """Return `smaller_gram_eigenvalues`, or for a torch device such as ``"cuda"`` its counterpart there.
-
-    Raises
-    ------
-    InputError
-        If torch is missing or cannot compute there in this precision.
-
-    Examples
-    --------
-    >>> gram_solver("cpu:0")(np.array([[3.0], [4.0]]), "float64")
-    array([25.])
-    """
-    if not isinstance(device, str):
-        raise InputError(f"device must be a name such as 'cpu' or 'cuda', but it is {shown(device)}.")
-    if device == "cpu":
+    """Return `smaller_gram_eigenvalues`, or for a torch device such as ``"cuda"`` its counterpart there."""
+    if of_type("device", device, str, "a name such as 'cpu' or 'cuda'") == "cpu":
         return smaller_gram_eigenvalues
     torch = required("torch", "torch", f"device {device!r}")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from mme.arguments import choice, integer, real_array
+from mme.arguments import choice, integer, of_type, real_array
 from mme.ensembles.mixed import PARTS, MatrixSpectrum
 from mme.errors import InputError
 from mme.result import Result
@@ -18,6 +18,7 @@ __all__ = ["POOLINGS", "Ensemble", "PooledSpectrum", "pooled_spectrum"]
 POOLINGS = ("plain", "periodic")
 
 
+@runtime_checkable
 class Ensemble(Protocol):
     """Anything that can be pooled: matrices with their orders and spectra."""
 
@@ -144,11 +145,7 @@ def pooled_spectrum(
     """
     choice("part", part, PARTS)
     choice("pooling", pooling, POOLINGS)
-    if not (hasattr(ensemble, "spectra") and hasattr(ensemble, "orders")):
-        raise InputError(
-            f"ensemble must be an ensemble of matrices, but it is a {type(ensemble).__name__}; make one with "
-            "layer_matrix_ensemble, circular_mixed_ensemble or MixedMatrixEnsemble."
-        )
+    of_type("ensemble", ensemble, Ensemble, "an ensemble of matrices, such as layer_matrix_ensemble makes")
     spectra = list(ensemble.spectra(part))
     if pooling == "periodic":
         longest = max(ensemble.orders)

@@ -8,17 +8,14 @@ stays near the largest layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_store
+from mme.ensembles.layer_matrix import Layer
+from mme.ensembles.parallel import Task, in_threads
 from mme.ensembles.solvers import Solver, gram_solver, spectrum_of_weights
 from mme.progress import tracked
 from mme.store import Store, key_of
-
-if TYPE_CHECKING:
-    from mme.ensembles.layers import Layer
 
 __all__ = ["compute_eigenvalues", "seconds_for"]
 
@@ -30,23 +27,17 @@ IN_FLIGHT_BYTES = 2**29  # weights in memory at a time, one layer at least
 # eigenvalues, n being the smaller side.
 GRAM_COST, EIGENVALUE_COST = 1.6e-11, 9.5e-11
 
-Group = list["Layer"]
-Spectra = list[np.ndarray]
+Group = list[Layer]
 
 
 def compute_eigenvalues(
-    layers: Sequence[Layer],
-    *,
-    jobs: int | None = None,
-    device: str = "cpu",
-    store: Store | None = None,
-    title: str = "",
-) -> Iterator[tuple[Group, Spectra]]:
-    """Yield groups of layers with their eigenvalues, read-only, as they are finished; `title` shows a bar."""
-    jobs = validate_jobs(jobs)
-    solvers = {dtype: gram_solver(device, dtype) for dtype in sorted({layer.dtype for layer in layers})}
-    store = validate_store(store)
-    groups = list(_groups(layers))
+    layers: Sequence[Layer], jobs: int, device: str, store: Store, title: str = ""
+) -> Iterator[tuple[Group, list[np.ndarray]]]:
+    """Yield groups of the layers that lack eigenvalues, and these, read-only, as they are finished."""
+    solvers = {dtype: gram_solver(device, dtype) for dtype in {layer.dtype for layer in layers}}
+    groups = list(_groups([layer for layer in layers if "eigenvalues" not in vars(layer)]))
+    if not groups:
+        return
     tasks = (_task(group, device, solvers[group[0].dtype], store) for group in groups)
     steps = in_threads(tasks, jobs, IN_FLIGHT_BYTES)
     for number, found in tracked(steps, title, total=len(groups), show=bool(title)):
@@ -83,30 +74,25 @@ def _size(group: Group) -> int:
 
 def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.ndarray]:
     dtype = group[0].dtype
+    recipes = [getattr(layer.given, "fingerprint", None) for layer in group]
 
     def prepare() -> Callable[[], np.ndarray]:
         # What follows from recipes, such as a seed, is found without drawing it.
-        recipes = [getattr(layer.given, "fingerprint", None) for layer in group]
         recipe = None if None in recipes else key_of(dtype, device, "recipe", *map(str, recipes))
-        kept = None if recipe is None else store.get(recipe)
-        if kept is not None:
-            return lambda: kept
+        found = None if recipe is None else store.get(recipe)
+        if found is not None:
+            return lambda: found
         tensors = [layer.tensor for layer in group]
         return lambda: spectra_of(tensors, recipe)
 
     def spectra_of(tensors: list[np.ndarray], recipe: str | None) -> np.ndarray:
-        key = _content_key(tensors, dtype, device) if recipe is None and store.enabled else recipe
-        kept = None if key is None or key == recipe else store.get(key)
-        if kept is not None:
-            return kept
-        spectra = [
-            spectrum_of_weights(layer.name, tensor, dtype, solve)
-            for layer, tensor in zip(group, tensors, strict=True)
-        ]
-        found = np.concatenate(spectra)
-        if key is not None:
-            store.put(key, found)
-        return found
+        def solved() -> np.ndarray:
+            pairs = zip(group, tensors, strict=True)
+            return np.concatenate([spectrum_of_weights(one.name, each, dtype, solve) for one, each in pairs])
+
+        if not store.enabled:
+            return solved()
+        return store.kept(recipe or _content_key(tensors, dtype, device), solved)
 
     return _size(group), prepare
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -64,12 +63,10 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
     if isinstance(value, list | tuple):
         for entry in value:
             yield from _balls(entry, name)
-    elif isinstance(value, Fraction):
-        yield flint.acb(flint.arb(flint.fmpq(value.numerator, value.denominator)))
-    elif isinstance(value, flint.fmpq):
-        yield flint.acb(flint.arb(value))
-    elif isinstance(value, Integral | flint.fmpz | flint.arb | flint.acb) and not isinstance(value, bool):
-        yield flint.acb(int(value) if isinstance(value, np.integer) else value)
+    elif isinstance(value, int | np.integer | Fraction) and not isinstance(value, bool):
+        yield flint.acb(flint.fmpq(int(value.numerator), int(value.denominator)))
+    elif isinstance(value, flint.fmpz | flint.fmpq | flint.arb | flint.acb):
+        yield flint.acb(value)
     else:
         raise InputError(
             f"{name} must hold balls of python-flint (arb, acb) or exact integers and fractions, "

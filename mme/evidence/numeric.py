@@ -35,10 +35,9 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None)
     allowed = atol + rtol * size if rtol else np.full(error.shape, atol)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(error == 0, 0.0, error / allowed)
-        relative = np.where(error == 0, 0.0, error / size)
     worst = np.unravel_index(np.argmax(share), share.shape)
     is_relative = rtol > 0 and atol == 0
-    largest, tolerance = (relative[worst], rtol) if is_relative else (error[worst], allowed[worst])
+    largest, tolerance = (rtol * share[worst], rtol) if is_relative else (error[worst], allowed[worst])
     passed = bool(np.all(error <= allowed))
     details = {
         "largest_error": float(largest),
@@ -53,15 +52,14 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None)
 
 
 def _summary(passed: bool, details: dict[str, Any], worst: tuple[int, ...]) -> str:
-    measure = "relative error" if details["measure"] == "relative" else "error"
+    measure, count = "relative error" if details["measure"] == "relative" else "error", details["compared"]
     largest, tolerance = short(details["largest_error"]), short(details["tolerance"])
     if not passed:
         place = f" at entry {worst}" if worst else ""
         return f"the {measure}{place} is {largest}, above the tolerance {tolerance}"
     if details["tolerance"] == 0:
-        count = details["compared"]
         return f"exactly equal{f' in all {count} entries' if count > 1 else ''}"
-    return f"{'largest ' if details['compared'] > 1 else ''}{measure} {largest} (tolerance {tolerance})"
+    return f"{'largest ' if count > 1 else ''}{measure} {largest} (tolerance {tolerance})"
 
 
 def array_of_numbers(value: Any, name: str) -> NDArray[Any]:

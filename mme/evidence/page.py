@@ -8,7 +8,7 @@ from collections import Counter
 from html import escape
 from typing import Any
 
-from mme.evidence.record import FIELDS, MIME_TYPE, Evidence, spoken
+from mme.evidence.record import MIME_TYPE, Evidence, spoken
 
 __all__ = ["ShownEvidence", "html", "show"]
 
@@ -49,8 +49,7 @@ def show(record: Evidence) -> Evidence:
         return record
     _shown[record.statement] += 1
     anchor = f"check-{record.statement}-{_shown[record.statement]}".replace(".", "-")
-    fields = {name: getattr(record, name) for name in FIELDS} | {"anchor": anchor}
-    shown = ShownEvidence(**fields, cell=shell.execution_count)
+    shown = ShownEvidence(**vars(record) | {"anchor": anchor}, cell=shell.execution_count)
     line = {"text/plain": str(shown), "text/html": html(shown)}
     shell.display_pub.publish(line | {MIME_TYPE: shown.to_dict()})
     return shown

@@ -101,26 +101,19 @@ def _reduce(entry: Any) -> tuple[str, Any]:
 
 
 def _why(rest: Any) -> str:
-    point, value = _counterexample(rest)
+    """Say what is left, and where it is plainly not zero, to tell a false claim from an unproved one."""
     shown = str(rest)
     shown = shown if len(shown) <= 120 else f"{shown[:117]}…"
-    if value is None:
-        return f"could not be reduced to 0, so it is not proved; SymPy is left with {shown}"
-    at = f", which is {value:.4g} at {point}" if point else ""
-    return f"is {shown}{at}"
-
-
-def _counterexample(rest: Any) -> tuple[str, complex | None]:
-    """Look for a point where the rest is plainly not zero, to tell a false claim from an unproved one."""
-    values: dict[Any, Any] = {}
+    point: dict[Any, Any] = {}
     for place, symbol in enumerate(sorted(rest.free_symbols, key=str)):
         guess = sympy.Integer(place + 2) if symbol.is_integer else sympy.Rational(2 * place + 3, 7)
-        values[symbol] = -guess if symbol.is_positive is False else guess
+        point[symbol] = -guess if symbol.is_positive is False else guess
     try:
-        value = complex(rest.subs(values).doit().evalf(30))
+        value = complex(rest.subs(point).doit().evalf(30))
     except (AttributeError, NotImplementedError, TypeError, ValueError):
-        return "", None
+        value = complex("nan")
     if not abs(value) > 1e-15:
-        return "", None
-    point = ", ".join(f"{symbol} = {guess}" for symbol, guess in values.items())
-    return point, value if value.imag else value.real
+        return f"could not be reduced to 0, so it is not proved; SymPy is left with {shown}"
+    number = value if value.imag else value.real
+    at = ", ".join(f"{symbol} = {guess}" for symbol, guess in point.items())
+    return f"is {shown}" + (f", which is {number:.4g} at {at}" if at else "")

@@ -20,22 +20,16 @@ ROUNDING = 1e-12  # samples that spread less than this, relative to their mean, 
 
 
 def compare(
-    samples: Any,
-    expected: Any,
-    standard_error: Any,
-    tolerance: float,
-    seed: int | None,
-    sample_size: int | None,
+    samples: Any, expected: Any, given_error: Any, tolerance: float, seed: int | None, sample_size: int | None
 ) -> Verdict:
     """Judge whether the estimate lies within ``tolerance`` standard errors of what is expected."""
     tolerance = number("tolerance", tolerance, above=0)
     seed = None if seed is None else integer("seed", seed, 0)
-    if sample_size is not None:
-        sample_size = integer("sample_size", sample_size, FEWEST_SAMPLES)
+    sample_size = None if sample_size is None else integer("sample_size", sample_size, FEWEST_SAMPLES)
     values, target = array_of_numbers(samples, "samples"), array_of_numbers(expected, "expected")
     if wrong := not_finite(samples=values, expected=target):
         return Verdict(False, wrong)
-    shape = values.shape[1:] if standard_error is None else values.shape
+    shape = values.shape[1:] if given_error is None else values.shape
     if target.ndim and target.shape != shape:
         return Verdict(False, f"the estimate has the shape {shape} and expected has the shape {target.shape}")
     if math.prod(shape) == 0:
@@ -43,24 +37,17 @@ def compare(
 
     is_complex = "c" in (values.dtype.kind, target.dtype.kind)
     values, target = _real(values, is_complex), _real(np.broadcast_to(target, shape), is_complex)
-    if standard_error is None:
+    if given_error is None:
         estimate, error, sample_size = _mean(values)
     else:
-        estimate, error = values, _given(standard_error, shape, is_complex)
+        estimate, error = values, _given(given_error, shape, is_complex)
 
     z = (estimate - target) / error
     worst = np.unravel_index(np.argmax(np.abs(z)), z.shape)
     passed = bool(abs(z[worst]) <= tolerance)
-    details: dict[str, Any] = {
-        "estimate": float(estimate[worst]),
-        "expected": float(target[worst]),
-        "standard_error": float(error[worst]),
-        "z": float(z[worst]),
-        "tolerance": tolerance,
-        "compared": z.size,
-        "sample_size": sample_size,
-        "seed": seed,
-    }
+    entries = {"estimate": estimate, "expected": target, "standard_error": error, "z": z}
+    details: dict[str, Any] = {name: float(array[worst]) for name, array in entries.items()}
+    details |= {"tolerance": tolerance, "compared": z.size, "sample_size": sample_size, "seed": seed}
     return Verdict(passed, _summary(passed, details), details)
 
 

@@ -25,10 +25,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for home in ("training", "architectures", "digits", "efficientnet", "_torch"):
-            module = import_module(f"{__name__}.{home}")
-            if name in module.__all__:
-                return getattr(module, name)
+        homes = ("training", "architectures", "digits", "efficientnet", "_torch")
+        modules = (import_module(f"{__name__}.{home}") for home in homes)
+        return next(getattr(module, name) for module in modules if name in module.__all__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -45,12 +45,12 @@ def load_or_make(
     lock = FileLock(store.folder / f"{name}.lock", timeout=-1 if wait else 0)
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        held = lock.acquire()
     except Timeout:
         return None
     except OSError:  # a folder that nobody can write to
         return make()
-    try:
+    with held:
         kept = _read(store, key)  # another process may have made it while this one waited
         if kept is None:
             kept = make()
@@ -59,13 +59,8 @@ def load_or_make(
             store.put_bytes(key, buffer.getvalue())
             store.tidy()
         return kept
-    finally:
-        lock.release()
 
 
 def _read(store: Store, key: str) -> dict[str, Any] | None:
     data = store.get_bytes(key)
-    if data is None:
-        return None
-    content: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    return content
+    return None if data is None else torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

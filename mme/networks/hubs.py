@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from mme import networks
 from mme.checkpoints.opening import open_checkpoint
 from mme.errors import InputError
 from mme.extras import required
@@ -49,9 +50,7 @@ def open_hub(name: str, *, seed: int = 0, which: str | None = None) -> Checkpoin
 
 
 def _timm(network: str, weights: str, seed: int) -> Checkpoint:
-    from mme.networks import import_torchvision
-
-    import_torchvision()  # timm builds on it, and it may need a repair
+    networks.import_torchvision()  # timm builds on it, and it may need a repair
     timm = required("timm", "hubs", "the hub timm")
     known("timm", network.partition(".")[0], timm.list_models())
     if weights == "untrained":
@@ -88,21 +87,17 @@ def _fetching(name: str, instead: str) -> Iterator[None]:
 
 
 def _digits(network: str, weights: str, seed: int) -> Checkpoint:
-    from mme.networks import train
-
     known(f"digits:{network}", weights or "untrained", ["untrained"], "weights")
-    trained = train(network, seed=seed)
+    trained = networks.train(network, seed=seed)
     tensors = effective_weights(trained.model(trained=not weights)).values()
     return Checkpoint(network, "digits", tensors, trained.architecture.rule)
 
 
 def _efficientnet(network: str, weights: str, seed: int) -> Checkpoint:
-    from mme.networks import efficientnet_lite
-
     hub = "efficientnet-lite"
     known(hub, network, ["0", "1", "2"])
     known(f"{hub}:{network}", weights or "untrained", ["untrained"], "weights")
-    tensors = effective_weights(efficientnet_lite(int(network))).values()
+    tensors = effective_weights(networks.efficientnet_lite(int(network))).values()
     opened = Checkpoint(network, hub, tensors, "efficientnet")
     return untrained_control(opened, rng=seed) if weights else opened
 

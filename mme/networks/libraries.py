@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ from mme.errors import InputError
 from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 
-__all__ = ["fetching", "initialised", "known"]
+__all__ = ["fetching", "initialised", "known", "verified"]
 
 SHOWN = 4  # names that are offered for a mistyped one
 PATIENCE = 3.0  # seconds
@@ -48,10 +50,17 @@ def fetching(name: str, url: str, instead: str) -> Iterator[bool]:
     except Exception as error:  # of any library that fetches
         lines = str(getattr(error, "reason", None) or error).splitlines() or [type(error).__name__]
         reason = lines[0].rstrip(".:") if is_reached else "no connection"
-        raise InputError(
-            f"{name} is not here and cannot be fetched ({reason}): check its name and the connection, or "
-            f"{instead}."
-        ) from error
+        found = f"{name} is not here and cannot be fetched ({reason})"
+        raise InputError(f"{found}: check its name and the connection, or {instead}.") from error
+
+
+def verified(path: Path, otherwise: str) -> Path:
+    """Return a file whose SHA-256 begins with the digits in its name, which is torch's convention."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(path.stem.rpartition("-")[2]):
+        raise InputError(otherwise)
+    return path
 
 
 def is_reachable(url: str) -> bool:
@@ -60,11 +69,9 @@ def is_reachable(url: str) -> bool:
     answers: list[bool] = []
 
     def ask() -> None:
-        try:
+        with suppress(OSError):
             socket.create_connection((parts.hostname or "", parts.port or 443), PATIENCE).close()
-        except OSError:
-            return
-        answers.append(True)
+            answers.append(True)
 
     thread = Thread(target=ask, daemon=True)  # to look up a name heeds no timeout
     thread.start()

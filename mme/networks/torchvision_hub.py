@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import partial
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
+from mme import networks
 from mme.checkpoints.opening import open_checkpoint
-from mme.errors import InputError
-from mme.networks.libraries import fetching, initialised, known
+from mme.networks.libraries import fetching, initialised, known, verified
 from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 from mme.weights.untrained import untrained_control
@@ -47,9 +46,7 @@ def has_weights(network: str, weights: str = "") -> bool:
 
 def _models(network: str) -> Any:
     """The models of torchvision, among which this network is."""
-    from mme.networks import import_torchvision
-
-    models = import_torchvision().models
+    models = networks.import_torchvision().models
     known("torchvision", network, models.list_models())
     return models
 
@@ -76,7 +73,4 @@ def _fetched(network: str, weights: str) -> Path:
                 raise ConnectionError
             path.parent.mkdir(parents=True, exist_ok=True)
             download_url_to_file(url, str(path), expected, Console(stderr=True).is_terminal)
-    with path.open("rb") as file:
-        if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
-            raise InputError(f"{path} is damaged: its hash is not {expected}…; delete it and run this again.")
-    return path
+    return verified(path, f"{path} is damaged: its hash is not {expected}…; delete it and run this again.")

@@ -39,10 +39,8 @@ def comparison(found: Any) -> Axes:
     >>> networks = {name: {"fc": scale * np.eye(8)} for name, scale in (("a", 1), ("b", 1.1), ("c", 2))}
     >>> drawn = comparison(compare(networks, Options(draws=3)))
     """
-    measured = _measured(found)
-    variances = np.array([each.csd.variance for each in measured])
-    order = np.argsort(variances, kind="stable")
-    variances, shown, rows = variances[order], [measured[i] for i in order], np.arange(len(order))
+    shown = sorted(_measured(found), key=lambda each: each.csd.variance)
+    variances, rows = np.array([each.csd.variance for each in shown]), np.arange(len(shown))
     size = (10.0, 2.2 + 0.24 * len(shown))
     axes: list[Axes] = list(figure(size=size, panels=(1, 3), width_ratios=(1, 2, 2)))
     tree, dots, heat = axes
@@ -138,10 +136,8 @@ def _dendrogram(ax: Axes, variances: np.ndarray, found: Any) -> None:
     ax.spines["left"].set_visible(False)
     ax.invert_xaxis()
     merges = hierarchy.linkage(variances[:, None], found.classes.linkage) if len(variances) > 1 else []
-    centres, heights = [float(row) for row in range(len(variances))], [0.0] * len(variances)
+    nodes = [(0.0, float(row)) for row in range(len(variances))]  # distance and row
     for first, second, distance, _ in merges:
-        a, b = int(first), int(second)
-        across, along = [heights[a], distance, distance, heights[b]], 2 * [centres[a]] + 2 * [centres[b]]
-        ax.plot(across, along, color=GREY)
-        centres.append((centres[a] + centres[b]) / 2)
-        heights.append(float(distance))
+        (x, low), (y, high) = nodes[int(first)], nodes[int(second)]
+        ax.plot([x, distance, distance, y], [low, low, high, high], color=GREY)
+        nodes.append((float(distance), (low + high) / 2))

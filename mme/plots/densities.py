@@ -50,11 +50,10 @@ def densities(
     log = flag("log", log)
     for name, rho in densities.items():
         binned(f"densities[{name!r}]", rho, SpectralDensity, "density", (1, 2))
-    ends = None
     if zoom is not None:
-        low, high = pair("zoom", zoom)
-        ends = number("zoom[0]", low), number("zoom[1]", high, above=number("zoom[0]", low))
-    ratios = [1.0] if ends is None or ax is not None else [2.2, 1.0]
+        zoom = pair("zoom", zoom, number)
+        number("zoom[1]", zoom[1], above=zoom[0])
+    ratios = [1.0] if zoom is None or ax is not None else [2.2, 1.0]
     opened = figure(ax, size=(7.2, 3.3), panels=(1, len(ratios)), sharey=True, width_ratios=ratios)
     panels: list[Axes] = list(np.ravel(opened))
     for panel in panels:
@@ -65,7 +64,7 @@ def densities(
     panels[0].set(ylabel="density ρ(ε)")
     panels[0].legend()
     if len(panels) > 1:
-        panels[1].set(xlim=ends)
+        panels[1].set(xlim=zoom)
     return panels[0]
 
 
@@ -96,9 +95,8 @@ def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, nam
     ax: Axes = figure(size=(7.0, 3.6))
     ax.stairs(_heights(conjugate), conjugate.edges, color=GREY, linewidth=1, label="circular ensemble")
     ax.stairs(_heights(density), density.edges, color=BLUE, label=label(name, LONGEST))
-    ax.set(xlabel="ε", ylabel="ρ(ε)")
     ax.set_yscale("symlog", linthresh=0.1)
-    ax.set_ylim(bottom=0)
+    ax.set(xlabel="ε", ylabel="ρ(ε)", ylim=(0, None))
     ax.legend()
     return ax
 

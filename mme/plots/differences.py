@@ -66,8 +66,7 @@ def cumulative_differences(
     Parameters
     ----------
     rows : iterable of VisionRow, or of other records with `name`, `untrained` and `trained`
-        For instance one family. Trained networks are drawn where they were measured, untrained ones
-        elsewhere; the legend says which.
+        For instance one family: trained where that was measured, untrained elsewhere, as the legend says.
     controls : bool
         Draw the untrained control of a trained network too, dotted.
     until : float, optional
@@ -90,18 +89,16 @@ def cumulative_differences(
     end = None if until is None else number("until", until, above=0)
     ax = figure(ax, size=(7.0, 3.4))
     ax.axhline(0, color=GREY, linewidth=0.6)
-    shown = [_shown(row) for row in networks]
-    states = list(dict.fromkeys(state for _, state in shown))
-    for row, (csd, state), (colour, dashes) in zip(networks, shown, _looks(networks), strict=True):
+    states = list(dict.fromkeys(state for *_, state in networks))
+    for (row, csd, state), (colour, dashes) in zip(networks, _looks(networks), strict=True):
         name = label(row.name if len(states) == 1 else f"{row.name}, {state}")
         ax.plot(csd.edges[1:], csd.cumulative, dashes, color=colour, linewidth=1.3, label=name)
         if controls and state == "trained":
             before = row.untrained[0]
             ax.plot(before.edges[1:], before.cumulative, ":", color=colour, linewidth=1.0)
     ax.set(xlabel="ε", ylabel="Σ Δ", xlim=(0, end))
-    title = states if len(states) == 1 else []
-    if controls and "trained" in states:
-        title = [*title, "dotted: before training"]
+    dotted = ["dotted: before training"] if controls and "trained" in states else []
+    title = (states if len(states) == 1 else []) + dotted
     ax.legend(title="\n".join(title) or None, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
@@ -135,8 +132,7 @@ def fluctuations(rows: Iterable[Any], *, linear: float = 0.01, until: float | No
     linear = number("linear", linear, above=0)
     size, panels = (7.0, 0.7 + 1.5 * len(networks)), (len(networks), 1)
     axes: list[Axes] = list(figure(size=size, panels=panels, sharex=True, sharey=True, squeeze=False)[:, 0])
-    for ax, row, (colour, _) in zip(axes, networks, _looks(networks), strict=True):
-        csd, state = _shown(row)
+    for ax, (row, csd, state), (colour, _) in zip(axes, networks, _looks(networks), strict=True):
         ax.axhline(0, color=GREY, linewidth=0.6)
         ax.stairs(csd.difference, csd.edges, baseline=None, color=colour, linewidth=0.8)
         ax.set_title(label(f"{row.name}, {state}"), loc="right", y=0.78)
@@ -146,26 +142,23 @@ def fluctuations(rows: Iterable[Any], *, linear: float = 0.01, until: float | No
     return axes[0]
 
 
-def _networks(rows: Iterable[Any]) -> list[Any]:
-    """The rows, with all that is drawn of them."""
-    networks = several("rows", rows)
-    for place, row in enumerate(networks):
+def _networks(rows: Iterable[Any]) -> list[tuple[Any, CircularSpectralDifference, str]]:
+    """Each row with its trained difference, or else the first untrained one, and which it is."""
+    networks = []
+    for place, row in enumerate(several("rows", rows)):
         where = f"rows[{place}]"
         record(where, row, "name", "untrained", "trained")
         of_type(f"{where}.name", row.name, str, "a string")
         of_type(f"{where}.untrained", row.untrained, (tuple, list), "a list of differences")
         differences(where, *several(f"{where}.untrained", row.untrained), optional=row.trained)
+        shown = (row.untrained[0], "untrained") if row.trained is None else (row.trained, "trained")
+        networks.append((row, *shown))
     return networks
 
 
-def _shown(row: Any) -> tuple[CircularSpectralDifference, str]:
-    """The trained difference, or else the first untrained one, and which it is."""
-    return (row.untrained[0], "untrained") if row.trained is None else (row.trained, "trained")
-
-
-def _looks(rows: list[Any]) -> list[tuple[str, str]]:
+def _looks(networks: list[tuple[Any, CircularSpectralDifference, str]]) -> list[tuple[str, str]]:
     """A colour for each depth, which is the number in the name, and dashes for those of equal depth."""
-    depths = [re.sub(r"\D", "", row.name) or row.name for row in rows]
+    depths = [re.sub(r"\D", "", row.name) or row.name for row, *_ in networks]
     unlike = list(dict.fromkeys(depths))
     return [
         (COLOURS[unlike.index(depth) % len(COLOURS)], DASHES[depths[:place].count(depth) % len(DASHES)])

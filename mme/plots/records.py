@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,11 @@ def several(name: str, values: Iterable[Any]) -> list[Any]:
     return listed
 
 
-def pair(name: str, value: Any) -> tuple[Any, Any]:
-    """Return the two members of a pair."""
+def pair(name: str, value: Any, check: Callable[..., Any], *limits: float) -> tuple[Any, Any]:
+    """Return two numbers, each as a check of `mme.arguments` returns it."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise InputError(f"{name} must be two numbers, but it is {shown(value)}.")
-    return value[0], value[1]
+    return check(f"{name}[0]", value[0], *limits), check(f"{name}[1]", value[1], *limits)
 
 
 def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...]) -> None:

@@ -52,8 +52,7 @@ STYLE: Any = dict.fromkeys(DRAWN, GREY) | dict.fromkeys(CLEAR, "none") | {
 def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
     """Run a drawing function in the house style and hand its figure to the reader.
 
-    The figure is closed in pyplot, so a notebook shows it once, as the value of the cell, and the
-    user's own matplotlib settings stay as they were.
+    The figure is closed in pyplot, so a notebook shows it once, and the user's own settings stay.
 
     Examples
     --------
@@ -115,19 +114,14 @@ def figure(
     2
     """
     if ax is not None:
-        of_type("ax", ax, Axes, "matplotlib Axes")
-        return ax
-    if size is not None:
-        width, height = pair("size", size)
-        size = number("size[0]", width, 0.1, LARGEST), number("size[1]", height, 0.1, LARGEST)
-    rows, columns = pair("panels", panels)
-    rows, columns = integer("panels[0]", rows, 1, MOST_PANELS), integer("panels[1]", columns, 1, MOST_PANELS)
+        return of_type("ax", ax, Axes, "matplotlib Axes")
+    size = None if size is None else pair("size", size, number, 0.1, LARGEST)
+    rows, columns = pair("panels", panels, integer, 1, MOST_PANELS)
     try:
-        _, axes = plt.subplots(rows, columns, figsize=size, **subplots)
+        return plt.subplots(rows, columns, figsize=size, **subplots)[1]
     except (AttributeError, RuntimeError, TypeError, ValueError) as problem:
         names = ", ".join(subplots)
         raise InputError(f"subplots must be options of matplotlib, but not all of {names} are.") from problem
-    return axes
 
 
 def label(name: object, longest: int | None = None) -> str:

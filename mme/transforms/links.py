@@ -100,10 +100,8 @@ def hidden_links(model: nn.Module) -> list[Link]:
             else:
                 first = None  # something that we do not know: the chain ends here
     if not links:
-        raise InputError(
-            "model must have an nn.Sequential in which one convolution or linear layer follows another, "
-            "but has none."
-        )
+        what = "an nn.Sequential in which one convolution or linear layer follows another"
+        raise InputError(f"model must have {what}, but has none.")
     return links
 
 
@@ -117,10 +115,8 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
         if isinstance(layer, WeightLayer) and isinstance(norm, Norm) and uses[layer] == uses[norm] == 1
     ]
     if not pairs:
-        raise InputError(
-            "model must have an nn.Sequential in which batch normalisation follows a convolution or linear "
-            "layer, but has none."
-        )
+        what = "an nn.Sequential in which batch normalisation follows a convolution or linear layer"
+        raise InputError(f"model must have {what}, but has none.")
     if any(norm.running_mean is None or norm.running_var is None for _, norm in pairs):
         raise InputError("model must keep running statistics in its batch normalisations.")
     return pairs

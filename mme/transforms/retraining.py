@@ -95,8 +95,5 @@ class Product(nn.Module):
         return left[:, :rank] * root, root[:, None] * right[:rank]
 
 
-HOLD: dict[str, Callable[[torch.Tensor], nn.Module]] = {
-    "shapes": nn.Identity,
-    "zeros": Masked,
-    "rank": Product,
-}
+Held = Callable[[torch.Tensor], nn.Module]
+HOLD: dict[str, Held] = {"shapes": nn.Identity, "zeros": Masked, "rank": Product}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import finite_array, integer, number, shown
+from mme.arguments import finite_array, integer, number, of_type, shown
 from mme.errors import InputError
 from mme.weights.parts import refuse_parts
 from mme.weights.stored import as_numpy
@@ -147,16 +147,15 @@ def stored_numbers(parameters: Mapping[str, Any]) -> int:
 
 def _changed(source: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     """A new network whose floating-point tensors with two or more axes are those that `change` makes."""
-    entries = _entries(source)
-    new = {
+    new: dict[str, Any] = {
         name: value.detach().clone() if hasattr(value, "detach") else np.array(value)
-        for name, value in entries.items()
+        for name, value in _entries(source).items()
     }
     weights = [name for name, value in new.items() if value.ndim >= 2 and "float" in str(value.dtype)]
     if not weights:
         raise InputError("source must hold a floating-point tensor with two or more axes, but has none.")
     for name in weights:
-        old: Any = new[name]
+        old = new[name]
         values = finite_array(f"source[{name!r}]", as_numpy(name, old))
         if values.size:  # the new numbers in the kind, precision and place of the old ones
             made = change(np.array(values, np.float64))
@@ -171,14 +170,9 @@ def _changed(source: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
 
 def _entries(source: Any) -> dict[str, Any]:
     """The arrays or tensors of a network, by name."""
-    if isinstance(source, Mapping):
-        entries = dict(source)
-    elif hasattr(source, "state_dict") and not isinstance(source, type):
-        entries = dict(source.state_dict())
-    else:
-        raise InputError(
-            f"source must be a torch.nn.Module or a mapping of names to arrays, but it is {shown(source)}."
-        )
+    if hasattr(source, "state_dict") and not isinstance(source, type):
+        source = source.state_dict()
+    entries = dict(of_type("source", source, Mapping, "a torch.nn.Module or a mapping of names to arrays"))
     for name, value in entries.items():
         if not (isinstance(name, str) and hasattr(value, "shape") and hasattr(value, "dtype")):
             raise InputError(f"source[{name!r}] must be an array or a tensor, but it is {shown(value)}.")

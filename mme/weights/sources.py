@@ -37,12 +37,16 @@ def listed(source: Any) -> tuple[Checkpoint, Facts]:
         kind = f"an array of shape {tuple(source.shape)}" if hasattr(source, "shape") else kind
         kind = f"the class {source.__name__} and no instance of it" if isinstance(source, type) else kind
         raise InputError(
-            "source must be a torch module, a mapping of names to arrays or pairs (name, array), "
+            "network must be a torch module, a mapping of names to arrays or pairs (name, array), "
             f"but it is {kind}."
         ) from None
     if len(dict(pairs)) < len(pairs):
-        raise InputError("source must give every tensor its own name, but it gives two of them one name.")
-    return Checkpoint("network", "arrays", [_stored(name, value) for name, value in pairs]), {}
+        raise InputError("network must give every tensor its own name, but it gives two of them one name.")
+    tensors = [_stored(name, value) for name, value in pairs]
+    if all(tensor.skip.startswith("not an array") for tensor in tensors):
+        held = ", ".join(f"{tensor.name}: {tensor.skip}" for tensor in tensors[:3]) or "it is empty"
+        raise InputError(f"network must hold arrays by their names, but it holds none ({held}).")
+    return Checkpoint("network", "arrays", tensors), {}
 
 
 def _stored(name: str, value: Any) -> StoredTensor:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import plain_array
+from mme.arguments import batch_shape, flag, number, of_type, plain_array, several, text
 from mme.errors import InputError
 
 __all__ = ["Checkpoint", "Shape", "StoredTensor", "as_numpy"]
 
 Shape = tuple[int, ...]
+CALLABLE: Any = Callable  # as a type to test for
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,14 @@ class StoredTensor:
     note: str = ""
     effective: bool = False
 
+    def __post_init__(self) -> None:
+        for field in ("name", "dtype", "skip", "note"):
+            text(field, getattr(self, field))
+        batch_shape(of_type("shape", self.shape, tuple, "a tuple of integers"), "shape")
+        of_type("read", self.read, CALLABLE, "a function that returns the numbers")
+        of_type("types", self.types, frozenset, "a frozenset of names")
+        flag("effective", self.effective)
+
     @property
     def size(self) -> int:
         """How many numbers it holds."""
@@ -108,7 +117,13 @@ class Checkpoint(Mapping[str, StoredTensor]):
     lora_scale: float | Mapping[str, float] | None = None
 
     def __post_init__(self, tensors: Iterable[StoredTensor]) -> None:
-        self._tensors = {tensor.name: tensor for tensor in tensors}
+        for field in ("name", "format", *(() if self.rule is None else ("rule",))):
+            text(field, getattr(self, field))
+        scales: Any = {} if self.lora_scale is None else self.lora_scale
+        for pattern, scale in (scales if isinstance(scales, Mapping) else {"": scales}).items():
+            number(f"lora_scale[{text('lora_scale', pattern)!r}]", scale)
+        given: list[StoredTensor] = several("tensors", tensors, StoredTensor, "StoredTensors")
+        self._tensors = {tensor.name: tensor for tensor in given}
 
     def __getitem__(self, name: str) -> StoredTensor:
         return self._tensors[name]
@@ -126,7 +141,7 @@ class Checkpoint(Mapping[str, StoredTensor]):
 def as_numpy(name: str, value: Any) -> np.ndarray:
     """Return a NumPy array, from torch tensors of any device, layout and precision too."""
     if not hasattr(value, "detach"):
-        return np.asarray(value)
+        return plain_array(f"layer {name!r}", value)
     tensor = value.detach()
     if tensor.is_meta:
         raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")

@@ -164,6 +164,8 @@ def _groups_of(shape: Shape) -> int:
 def _mapping_control(
     source: Mapping[str, Any], rule: Initialisation, rng: np.random.Generator, groups: Groups
 ) -> dict[str, np.ndarray]:
+    if not source:
+        raise InputError("source must hold the arrays of a network, but it is empty.")
     for name, values in source.items():
         is_array = hasattr(values, "shape") and hasattr(values, "dtype")
         if not isinstance(name, str) or not is_array or "complex" in str(values.dtype):

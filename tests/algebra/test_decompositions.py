@@ -37,6 +37,7 @@ def assert_svd(F: Field, a: np.ndarray, tolerance: float = 1e-13) -> np.ndarray:
 
 
 @sometimes(data=st.data(), n=orders, m=orders)
+@pytest.mark.slow
 def test_svd(F: Field, data: st.DataObject, n: int, m: int) -> None:
     """Entries are eighths of small integers, so rank-deficient and repeated spectra are common."""
     a = data.draw(matrices(F, (n, m)))

@@ -42,6 +42,7 @@ def test_traces_of_powers_over_the_complex_numbers(n: int) -> None:
 @pytest.mark.parametrize("F", [R, H], ids=lambda field: field.name)
 @pytest.mark.parametrize("k", [1, 2, 3])
 @pytest.mark.parametrize("n", [6, LARGE])
+@pytest.mark.slow
 def test_traces_of_powers_over_the_reals_and_the_quaternions(F: Field, n: int, k: int) -> None:
     """For even k, tr Q^k has mean 1 over R and -1 over H, else 0; the variance is k (the same paper)."""
     n = fitting(F, n)
@@ -66,6 +67,7 @@ def test_traces_in_small_groups() -> None:
 
 @pytest.mark.parametrize("n", ORDERS[1:])
 @pytest.mark.parametrize("column", [0, -1])
+@pytest.mark.slow
 def test_columns_are_uniform_on_the_sphere(F: Field, n: int, column: int) -> None:
     """|<1, u>|^2 / n follows the law Beta(beta / 2, beta (n - 1) / 2), for a row as for a column."""
     n = fitting(F, n)
@@ -77,6 +79,7 @@ def test_columns_are_uniform_on_the_sphere(F: Field, n: int, column: int) -> Non
 
 
 @pytest.mark.parametrize("n", [2, 6, LARGE])
+@pytest.mark.slow
 def test_products_with_a_fixed_matrix_have_the_same_law(F: Field, n: int) -> None:
     """A functional of both corners, drawn afresh for Q, gQ and Qg."""
     n = fitting(F, n)

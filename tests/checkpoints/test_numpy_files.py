@@ -118,6 +118,7 @@ def test_a_header_cannot_claim_more_than_the_file(
         read_npy(tmp_path / "net.npy")
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.npz"
     size = 2**27
@@ -188,6 +189,7 @@ def test_other_compressions_and_contents_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
+@pytest.mark.slow
 def test_a_truncated_or_altered_file_is_refused_or_read(tmp_path: Path, suffix: str) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / f"net.{suffix}"

@@ -124,6 +124,7 @@ def kinds_of_tensors() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.slow
 def test_every_kind_of_tensor_gives_what_it_gives_in_memory(tmp_path: Path, is_zip: bool) -> None:
     for kind, value in kinds_of_tensors().items():
         if kind == "float8" and not is_zip:

@@ -32,6 +32,7 @@ def odd(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_is_worked_out_and_left_out_is_named(call: Call, odd: Path) -> None:
     for command in ("compare", "spectrum"):
         told = words(call(command, odd).stdout)
@@ -53,6 +54,7 @@ def test_which_takes_the_second_set(call: Call, odd: Path, complaint: Callable[.
     assert "which must be one of 'ema'" in complaint("compare", odd, "--which", "swa")
 
 
+@pytest.mark.slow
 def test_the_control_is_named_given_or_missing(call: Call, nets: Path, complaint: Callable[..., str]) -> None:
     rng = np.random.default_rng(0)
     np.savez(nets / "d.npz", **{"layer1.0.conv1.weight": rng.normal(size=(8, 4, 3, 3)) / 6})

@@ -30,6 +30,7 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
         return dict(kept)
 
 
+@pytest.mark.slow
 def test_a_folder_gives_an_answer_and_a_picture(call: Call, nets: Path, tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     result = call("compare", nets, "--plot", picture)
@@ -49,6 +50,7 @@ def test_a_folder_gives_an_answer_and_a_picture(call: Call, nets: Path, tmp_path
     assert all(len(line) < 100 for line in result.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_delta_names_the_network_that_sets_it(call: Call, nets: Path) -> None:
     np.savez(nets / "tiny.npz", w=np.random.default_rng(5).normal(size=(6, 9)) / 3)
     words = " ".join(call("compare", nets).stdout.split())
@@ -98,6 +100,7 @@ def test_the_sampled_value_is_near_an_independent_one(call: Call, nets: Path) ->
         ("--dtype", "float32", "--bandwidth", 0.1, "--jobs", 1, "--include", "conv*"),
     ],
 )
+@pytest.mark.slow
 def test_options_reach_the_measurement(call: Call, nets: Path, options: tuple[object, ...]) -> None:
     result = call("compare", nets / "a.npz", "--json", *options)
     assert result.exit_code == 0, result.output
@@ -122,6 +125,7 @@ def test_options_reach_the_measurement(call: Call, nets: Path, options: tuple[ob
     assert one["variance"] != pytest.approx(usual.csd.variance, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_second_run_computes_nothing(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = call("compare", nets, "--json").stdout
     monkeypatch.setattr(np.linalg, "eigvals", None)
@@ -187,6 +191,7 @@ def test_controls_follow_the_rule_that_is_given(call: Call, nets: Path) -> None:
     assert controls(*law, "--seed", 4) != controls(*law, "--seed", 5)
 
 
+@pytest.mark.slow
 def test_pictures_hold_many_networks_with_long_names(call: Call, nets: Path, tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
@@ -242,6 +247,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
     assert json.loads(out) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_the_table_and_nothing_else(nets: Path) -> None:
     command = [sys.executable, "-c", "from mme.cli import main; main()", "compare", str(nets)]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)

@@ -89,6 +89,7 @@ def test_infinities_are_strings_in_json() -> None:
 
 
 @pytest.mark.parametrize("name", ["R", "C", "H"])
+@pytest.mark.slow
 def test_monte_carlo(name: str) -> None:
     case = (2, 1, "--depth", 3, "--field", name, "--monte-carlo", "--samples", 1000)
     record = answer(*case)
@@ -265,6 +266,7 @@ def test_debug_shows_the_error() -> None:
     assert isinstance(result.exception, InputError)
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from mme.cli import main; main()", "entropy"]
 

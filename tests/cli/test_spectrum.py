@@ -68,6 +68,7 @@ def test_out_holds_what_can_be_used_on(call: Call, nets: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+@pytest.mark.slow
 def test_plot_is_a_picture(call: Call, nets: Path, tmp_path: Path, suffix: str, start: bytes) -> None:
     picture = tmp_path / f"picture.{suffix}"
     assert call("spectrum", nets / "a.npz", "--plot", picture).exit_code == 0
@@ -102,7 +103,7 @@ def test_bad_input_is_refused_before_the_work(
     assert "zeros must be one of" in complaint("spectrum", nets / "a.npz", "--zeros", "some")
     assert "jobs must be" in complaint("spectrum", nets / "a.npz", "--jobs", 0)
     assert "holds no eigenvalue" in complaint("spectrum", nets / "a.npz", "--window", 900, 901)
-    assert "a.npz: source has no weight tensor" in complaint("spectrum", nets / "a.npz", "--include", "none")
+    assert "a.npz: network has no weight tensor" in complaint("spectrum", nets / "a.npz", "--include", "none")
 
 
 def make(folder: Path) -> Path:
@@ -136,6 +137,7 @@ def test_a_full_disk_does_not_cost_the_result(
     assert not (tmp_path / "o.npz").exists()
 
 
+@pytest.mark.slow
 def test_names_are_shown_and_not_obeyed(call: Call, tmp_path: Path) -> None:
     np.savez(tmp_path / "odd[lr=0.1].npz", **{"\x1b[31m red[b]": np.eye(3), "two\nlines $x$": np.eye(2)})
     result = call("spectrum", tmp_path / "odd[lr=0.1].npz", "--plot", tmp_path / "odd.svg")
@@ -168,6 +170,7 @@ def test_two_forms_at_once(complaint: Callable[..., str], nets: Path) -> None:
     assert "NET is empty" in complaint("spectrum", "")
 
 
+@pytest.mark.slow
 def test_a_full_device_is_a_sentence(nets: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no such device")
@@ -178,6 +181,7 @@ def test_a_full_device_is_a_sentence(nets: Path) -> None:
     assert done.stderr.decode().splitlines()[0].startswith("mme: the output cannot be written")
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_and_a_plain_terminal(nets: Path) -> None:
     command = f"{sys.executable} -c 'from mme.start import main; main()' spectrum {nets / 'a.npz'}"
     done = subprocess.run(f"{command} | head -1", shell=True, capture_output=True, timeout=60, check=False)
@@ -208,6 +212,7 @@ def test_faults_of_the_program_are_one_sentence_too(
     assert "fault of the program, ZeroDivisionError: by nothing" in result.stderr
 
 
+@pytest.mark.slow
 def test_interruption_has_its_own_exit_code(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt

@@ -27,6 +27,7 @@ QUICK = (
 )
 
 
+@pytest.mark.slow
 def test_paper_and_untrained_stand_beside_each_other(call: Call) -> None:
     result = call(*QUICK)
     assert result.exit_code == 0, result.output
@@ -37,6 +38,7 @@ def test_paper_and_untrained_stand_beside_each_other(call: Call) -> None:
     assert "16.1%" in line  # structural zeros
 
 
+@pytest.mark.slow
 def test_json_and_csv(call: Call) -> None:
     record = json.loads(call(*QUICK, "--json").stdout)
     assert [row["name"] for row in record["rows"]] == ["resnet18", "densenet121"]
@@ -50,6 +52,7 @@ def test_json_and_csv(call: Call) -> None:
     assert float(rows[0]["untrained_variance"]) == row["untrained_variance"]
 
 
+@pytest.mark.slow
 def test_seeds_give_an_error(call: Call) -> None:
     (row, _) = json.loads(call(*QUICK, "--json", "--seeds", 3).stdout)["rows"]
     assert 0 < row["untrained_standard_error"] < 0.05 * row["untrained_variance"]

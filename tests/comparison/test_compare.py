@@ -45,6 +45,7 @@ def checkpoint(name: str, seed: int, scale: float = 1.0) -> Checkpoint:
         Options(include=("*conv*", "fc*"), exclude=("fc*",), part="modulus"),
     ],
 )
+@pytest.mark.slow
 def test_a_measurement_is_that_of_part_one(options: Options) -> None:
     measured = measure(checkpoint("one", 0), options)
     ensemble = layer_matrix_ensemble(weights(0), include=options.include, exclude=options.exclude)
@@ -204,9 +205,8 @@ def test_how_much_was_looked_at() -> None:
     layers = {"wide": np.diag([0.5, 1.0, 2.0, 3.0]), "tall": np.ones((4, 2)) * np.array([1.0, 0.0])}
     one = measure(layers, control=None)  # eigenvalues 1/4, 1, 4, 9 and 0, 0, 0, 4
     record = one.to_dict()
-    assert record["inside_window"] == one.inside == 7 / 8
-    assert record["inside_window_nonzero"] == one.inside_nonzero == 5 / 6
-    assert one.csd.inside == 7 / 8
+    assert record["inside_window"] == one.csd.inside == 7 / 8
+    assert record["inside_window_nonzero"] == one.csd.inside_nonzero == 5 / 6
 
 
 def test_the_large_embedding_takes_no_time() -> None:
@@ -221,7 +221,7 @@ def test_the_large_embedding_takes_no_time() -> None:
 
 @pytest.mark.parametrize("networks", [[np.eye(3)], np.eye(3), {}, "net.pt", None])
 def test_networks_are_a_mapping(networks: object) -> None:
-    with pytest.raises(InputError, match="networks must be a mapping of names to networks"):
+    with pytest.raises(InputError, match=r"networks must (be a mapping|hold at least one)"):
         compare(networks)  # type: ignore[arg-type]
 
 

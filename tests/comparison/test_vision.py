@@ -61,6 +61,7 @@ def test_draws_and_seeds_both_count_in_the_error() -> None:
     assert two.untrained_standard_error > np.mean([csd.standard_error for csd in two.untrained])
 
 
+@pytest.mark.slow
 def test_trained_weights_stand_beside_the_control(monkeypatch: pytest.MonkeyPatch) -> None:
     original = vision.open_torchvision
 

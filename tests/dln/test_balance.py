@@ -94,6 +94,7 @@ def test_endpoint_action(F, d, N) -> None:
 
 
 @fields
+@pytest.mark.slow
 def test_lift_draws_haar_frames(F) -> None:
     d, draws = 2, 4000
     X = np.broadcast_to(F.diagonal([2.0, 1.0]), (draws, F.size(d), F.size(d)))

@@ -7,6 +7,7 @@ from mme.errors import InputError
 
 
 @pytest.mark.parametrize("F", [R, C, H], ids="RCH")
+@pytest.mark.slow
 def test_moments_are_those_of_dense_matrices(F: Field) -> None:
     """E Σ x² = n + β n (n − 1)/2, and the largest eigenvalue has the mean of the dense ensemble's."""
     n, draws = 4, 20_000

@@ -25,6 +25,7 @@ CLOSED = [
 
 @pytest.mark.parametrize(("name", "sigma", "depth"), CLOSED)
 @pytest.mark.parametrize("factor", [0.7, 3.0])
+@pytest.mark.slow
 def test_against_haar_averages(name: str, sigma: list[float], depth: int, factor: float) -> None:
     """Z(t) by its definition: the mean over Haar frames, with distances from the layers themselves."""
     field = {"R": R, "C": C, "H": H}[name]
@@ -42,6 +43,7 @@ def test_against_haar_averages(name: str, sigma: list[float], depth: int, factor
 
 
 @pytest.mark.parametrize(("name", "sigma", "depth"), CLOSED)
+@pytest.mark.slow
 def test_volume_is_the_entropy(name: str, sigma: list[float], depth: int) -> None:
     found = orbit_volume_from_kernel(sigma, depth=depth, field=name)
     exact = entropy(sigma, depth=depth, field=name)
@@ -53,6 +55,7 @@ def test_volume_is_the_entropy(name: str, sigma: list[float], depth: int) -> Non
 @pytest.mark.parametrize(
     ("name", "sigma", "depth"), [("H", [1.4], 4), ("R", [2.0, 1.0], 3), ("C", [2.0, 1.0], 2)]
 )
+@pytest.mark.slow
 def test_scales(scale: float, name: str, sigma: list[float], depth: int) -> None:
     """|Ψ|² goes as σ^{2/N}, so Z at t becomes Z at t·scale^{2/N}."""
     t = 0.3

@@ -33,6 +33,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "sigma", "depth", "largest"), CASES)
+@pytest.mark.slow
 def test_orbit_volumes(name: str, sigma: list[float], depth: int, largest: float) -> None:
     found = orbit_volume_mc(sigma, depth=depth, field=name, rng=7)
     exact = float(sum(reference.terms(sigma, depth, FIELDS[name].beta).values()))
@@ -49,6 +50,7 @@ def test_orbit_volumes(name: str, sigma: list[float], depth: int, largest: float
     ("name", "sigma", "depth"),
     [("R", [2.0, 1.0], 3), ("R", [9.0, 1.0, 1.0], 3), ("C", [2.0, 1.0], 2), ("H", [30.0, 1.0], 2)],
 )
+@pytest.mark.slow
 def test_standard_errors_are_honest(name: str, sigma: list[float], depth: int) -> None:
     """Σ (estimate − exact)²/error² over seeds is near chi² of as many degrees: neither bold nor shy.
 
@@ -82,6 +84,7 @@ def test_extreme_scales(name: str, sigma: list[float], depth: int) -> None:
     assert found.standard_error < 0.02
 
 
+@pytest.mark.slow
 def test_deep_orbits() -> None:
     """A chain of many frames, strongly correlated: the covariance has to be learnt in rounds."""
     found = orbit_volume_mc([2.0, 1.0], depth=25, rng=0, samples=4096)
@@ -127,6 +130,7 @@ def test_progress_is_silent_off_terminals(capsys: pytest.CaptureFixture[str]) ->
         ("R", [2.0, 1.0], 3, 0.4),
     ],
 )
+@pytest.mark.slow
 def test_ball_counting(name: str, sigma: list[float], depth: int, radius: float) -> None:
     """The curvature's bias is of order r², so half the radius leaves a quarter of it."""
     exact = entropy(sigma, depth=depth, field=name)
@@ -144,6 +148,7 @@ def test_ball_counting(name: str, sigma: list[float], depth: int, radius: float)
 
 @over_fields
 @pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.slow
 def test_group_volumes(field: Field, d: int) -> None:
     exact = float(reference.log_group_volume(d, field.beta))
     for concentration in (None, 0.3 * field.beta):
@@ -153,6 +158,7 @@ def test_group_volumes(field: Field, d: int) -> None:
 
 
 @over_fields
+@pytest.mark.slow
 def test_group_volume_errors_are_honest(field: Field) -> None:
     exact = float(reference.log_group_volume(2, field.beta))
     found = [group_volume_mc(2, field=field, rng=seed, samples=2000) for seed in range(30)]

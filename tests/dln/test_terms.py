@@ -12,6 +12,7 @@ over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: fiel
 
 @over_fields
 @pytest.mark.parametrize("depth", [1, 2, 5, 10**12])
+@pytest.mark.slow
 def test_terms_are_those_of_the_formula(field: Field, depth: int) -> None:
     for d in (1, 2, 4):
         for name, sigma in reference.spectra(d).items():

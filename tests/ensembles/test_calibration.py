@@ -26,6 +26,7 @@ def test_pairs_share_no_network() -> None:
     st.lists(st.floats(0, 1e6), min_size=9, max_size=60, unique=True),
     st.sampled_from([0.1, 0.2, 0.25, 0.5]),
 )
+@pytest.mark.slow
 def test_delta_is_exceeded_by_its_share_of_the_others(differences: list[float], rate: float) -> None:
     # Leave one out: exactly n + 1 − k of n + 1 exceed the δ that the others give.
     judged = [
@@ -49,6 +50,7 @@ def test_ranks(pairs: int, rate: float, rank: int) -> None:
     assert found.expected_rate == pytest.approx((pairs + 1 - rank) / (pairs + 1))
 
 
+@pytest.mark.slow
 def test_the_error_rate_of_a_new_pair_and_of_the_delta_itself() -> None:
     # Differences of two Cauchy variables; their law has the tail 1 − (2/π) arctan(δ/2).
     rng = np.random.default_rng(1)

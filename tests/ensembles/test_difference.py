@@ -245,6 +245,7 @@ def test_noise_free_variance_is_unbiased() -> None:
     assert np.sqrt((errors**2).mean()) == pytest.approx(free.std(), rel=0.2)
 
 
+@pytest.mark.slow
 def test_standard_error_is_that_of_repetitions() -> None:
     drawn: dict[str, Any] = {"conjugate": "sampled", "draws": 8, "bins": 60}
     repeated = [circular_spectral_difference(NETWORK, rng=seed, **drawn) for seed in range(60)]
@@ -278,6 +279,7 @@ def test_sampled_agrees_with_deterministic(part: str) -> None:
 
 @pytest.mark.parametrize("bins", [10, 100, 1000])
 @pytest.mark.parametrize(("n1", "n2"), [(400, 900), (2000, 100)])
+@pytest.mark.slow
 def test_noise_floor_of_independent_points(n1: int, n2: int, bins: int) -> None:
     rng = np.random.default_rng(1)
     edges = np.linspace(0, 6, bins + 1)
@@ -302,6 +304,7 @@ def test_noise_floor_in_numbers() -> None:
     assert noise_floor(np.inf, np.inf) == 0
 
 
+@pytest.mark.slow
 def test_noise_floor_counts_pairs_once() -> None:
     # the same law on both sides; eigenvalues repel, so they show a little less than independent ones would
     circular = SampledCircularEnsemble((60,) * 6, 100, rng=0)
@@ -527,7 +530,7 @@ def test_mixed_ensembles_are_compared_as_they_are() -> None:
 
 def test_a_difference_needs_two_densities() -> None:
     density = spectral_density(PooledSpectrum([1.0, 2.0]))
-    with pytest.raises(InputError, match=r"second must be a SpectralDensity .*, but it is a ndarray\.$"):
+    with pytest.raises(InputError, match=r"second must be a SpectralDensity .*, but it is of type "):
         spectral_difference(density, np.ones(1000))
-    with pytest.raises(InputError, match=r"first must be a SpectralDensity .*, but it is a NoneType\.$"):
+    with pytest.raises(InputError, match=r"first must be a SpectralDensity .*, but it is None\.$"):
         spectral_difference(None, density)

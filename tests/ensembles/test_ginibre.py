@@ -22,6 +22,7 @@ def sampled_counts(matrices: np.ndarray, points: np.ndarray, part: str) -> np.nd
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 7, 16])
+@pytest.mark.slow
 def test_agrees_with_sampled_matrices(order: int, part: str) -> None:
     rng = np.random.default_rng(order)
     points = np.sqrt(order) * np.array([-1.1, -0.6, 0.05, 0.3, 0.7, 1.0, 1.3])
@@ -103,6 +104,7 @@ def test_excess_agrees_with_direct_quadrature(order: int) -> None:
         assert shift == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_excess_kurtosis_of_the_entries_shifts_the_law() -> None:
     order, rng = 20, np.random.default_rng(1)
     uniform = rng.uniform(-(3**0.5), 3**0.5, (20_000, order, order))  # variance 1, excess kurtosis -6/5

@@ -34,6 +34,7 @@ def assert_mean(samples: np.ndarray, expected: float) -> None:
 
 
 @pytest.mark.parametrize("order", DRAWS)
+@pytest.mark.slow
 def test_moments_of_entries(order: int) -> None:
     sample = moduli(order)
     assert_mean(sample[:, 0, 0], entry_mean(order))
@@ -48,6 +49,7 @@ def test_mean_sum_has_the_perron_moments(order: int) -> None:
 
 
 @pytest.mark.parametrize("order", [2, 12, 32])
+@pytest.mark.slow
 def test_perron_eigenvalue_has_the_perron_moments(order: int) -> None:
     largest = np.linalg.eigvals(moduli(order)).real.max(axis=1)
     assert_mean(largest, perron_mean(order))
@@ -55,6 +57,7 @@ def test_perron_eigenvalue_has_the_perron_moments(order: int) -> None:
 
 
 @pytest.mark.parametrize("order", [12, 32])
+@pytest.mark.slow
 def test_largest_square_has_the_symmetric_perron_moments(order: int) -> None:
     largest = np.linalg.svd(moduli(order), compute_uv=False)[:, 0] ** 2
     assert_mean(largest, perron_mean(order, "symmetric"))

@@ -85,7 +85,7 @@ def test_what_does_not_fit_in_memory_is_not_begun(draw: Any) -> None:
         ({"store": "here"}, "store must be None or an"),
         ({"rng": -1}, "rng must be None, a non-negative integer"),
         ({"dtype": "float16"}, "dtype must be one of"),
-        ({"orders": range(2, 10**9)}, "orders must hold 1 to 1000000 integers"),
+        ({"orders": range(2, 10**9)}, "orders must be a list of 1 to 1000000 integers"),
     ],
 )
 def test_refuses(settings: dict[str, Any], complaint: str) -> None:

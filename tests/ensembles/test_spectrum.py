@@ -52,6 +52,7 @@ def assert_same(computed: np.ndarray, expected: np.ndarray) -> None:
 
 class TestPlainPooling:
     @given(shapes, seeds)
+    @pytest.mark.slow
     def test_is_the_spectrum_of_the_block_diagonal_matrix(
         self, shapes: list[tuple[int, int]], seed: int
     ) -> None:
@@ -60,6 +61,7 @@ class TestPlainPooling:
         assert_same(pool(layers), np.linalg.eigvalsh(blocks))
 
     @given(shapes, seeds)
+    @pytest.mark.slow
     def test_counts_every_eigenvalue_once(self, shapes: list[tuple[int, int]], seed: int) -> None:
         spectrum = pooled_spectrum(layer_matrix_ensemble(network(shapes, seed)))
         assert len(spectrum) == sum(rows for rows, _ in shapes)
@@ -87,6 +89,7 @@ class TestPlainPooling:
 
 class TestInvariance:
     @given(shapes, seeds, st.randoms(use_true_random=False))
+    @pytest.mark.slow
     def test_order_of_the_layers(self, shapes: list[tuple[int, int]], seed: int, shuffler: Any) -> None:
         layers = list(network(shapes, seed).items())
         expected = pool(dict(layers))
@@ -94,6 +97,7 @@ class TestInvariance:
         np.testing.assert_array_equal(pool(dict(layers)), expected)
 
     @given(shapes, seeds)
+    @pytest.mark.slow
     def test_orthogonal_maps_of_each_layer(self, shapes: list[tuple[int, int]], seed: int) -> None:
         layers = network(shapes, seed)
         turned = {
@@ -103,6 +107,7 @@ class TestInvariance:
         assert_same(pool(turned), pool(layers))
 
     @given(shapes, seeds)
+    @pytest.mark.slow
     def test_transposes_up_to_zeros(self, shapes: list[tuple[int, int]], seed: int) -> None:
         layers = network(shapes, seed)
         both = [
@@ -113,6 +118,7 @@ class TestInvariance:
         assert_same(turned, plain)
 
     @given(orders, seeds)
+    @pytest.mark.slow
     def test_similarity_of_each_matrix(self, orders: list[int], seed: int) -> None:
         parts = matrices(orders, seed)
         turned = [(q := rotation(len(part), seed + index)) @ part @ q.T for index, part in enumerate(parts)]
@@ -128,6 +134,7 @@ class TestPeriodicPooling:
         assert values.tolist() == [1, 2, 3, 4, 5, 6, 7, 10, 10, 20, 20, 30, 40, 50]
 
     @given(shapes, seeds)
+    @pytest.mark.slow
     def test_counts_m_times_the_largest_order(self, shapes: list[tuple[int, int]], seed: int) -> None:
         spectrum = pooled_spectrum(layer_matrix_ensemble(network(shapes, seed)), pooling="periodic")
         assert len(spectrum) == len(shapes) * max(rows for rows, _ in shapes)
@@ -224,8 +231,7 @@ class TestPooledSpectrum:
 class TestBadInput:
     @pytest.mark.parametrize("source", [{"fc": np.eye(3)}, np.eye(3), 4])
     def test_what_is_no_ensemble(self, source: Any) -> None:
-        kind = type(source).__name__
-        with pytest.raises(InputError, match=f"ensemble must be an ensemble .* but it is a {kind}; make one"):
+        with pytest.raises(InputError, match="ensemble must be an ensemble of matrices, such as"):
             pooled_spectrum(source)
 
     def test_unknown_names_say_which_exist(self) -> None:

@@ -231,6 +231,7 @@ def test_a_device_of_torch_gives_the_same(network: dict[str, np.ndarray]) -> Non
         measured(network, device="nowhere")
 
 
+@pytest.mark.slow
 def test_thousands_of_tiny_layers_in_moderate_time() -> None:
     tiny = np.random.default_rng(0).normal(size=(5000, 3, 2))
     found = measured({f"l{number}": each for number, each in enumerate(tiny)})

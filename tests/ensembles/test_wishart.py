@@ -18,6 +18,7 @@ def moment(order: int, power: int, excess: float = 0.0) -> float:
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5, 8, 9])
+@pytest.mark.slow
 def test_agrees_with_sampled_matrices(order: int) -> None:
     rng = np.random.default_rng(order)
     squares = np.linalg.svd(rng.standard_normal((20_000, order, order)), compute_uv=False) ** 2

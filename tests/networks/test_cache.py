@@ -117,6 +117,7 @@ def test_the_key_follows_what_decides_the_weights_and_nothing_else(
     assert len(keys | {cache.source_key("recipe")}) == len(cache.DECISIVE) + 2
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_makes_and_the_other_reads(folder: Path) -> None:
     script = (
         "import os, time\n"

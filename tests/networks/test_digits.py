@@ -44,6 +44,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return list(a) == list(b) and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_untrained_weights_are_the_very_first_ones(network: TrainedNetwork) -> None:
     torch.manual_seed(4)
     assert same(network.untrained, ARCHITECTURES["vgg8_bn"].build().state_dict())
@@ -85,6 +86,7 @@ def test_record_tells_what_a_table_needs(network: TrainedNetwork) -> None:
     assert "vgg8_bn, seed 4: 435882 parameters" in repr(network)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_and_a_kept_network_is_the_same(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,12 +104,14 @@ def test_the_seed_decides_and_a_kept_network_is_the_same(
     assert len(list(cache.glob("*/*.kept"))) == 2
 
 
+@pytest.mark.slow
 def test_another_recipe_is_another_network(cache: Path) -> None:
     train("vgg5", recipe=Recipe(epochs=1))
     train("vgg5", recipe=Recipe(epochs=1, learning_rate=0.05))
     assert len(list(cache.glob("*/*.kept"))) == 2
 
 
+@pytest.mark.slow
 def test_family_keeps_the_order_of_its_names_and_is_quiet(
     cache: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,7 @@ from mme.networks.hubs import is_hub_name, open_hub  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "resnext50_32x4d"])
+@pytest.mark.slow
 def test_untrained_networks_have_torchvisions_shapes_and_laws(name: str) -> None:
     models = import_torchvision().models
     torch.manual_seed(0)
@@ -150,6 +151,7 @@ def test_networks_of_this_package() -> None:
     assert lite.rule == "efficientnet"
 
 
+@pytest.mark.slow
 def test_timm_initialises_its_networks() -> None:
     timm = pytest.importorskip("timm")
     torch.manual_seed(2)
@@ -169,6 +171,7 @@ def test_timm_initialises_its_networks() -> None:
 def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A local copy of the hub, as its own library keeps it, and no way out."""
     hub = pytest.importorskip("huggingface_hub")
+    pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: False)
     return tmp_path

@@ -42,6 +42,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_models_state_dicts_and_transforms_work_here() -> None:
     pytest.importorskip("PIL")
     ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=200)

@@ -49,6 +49,7 @@ def drawn_in(ax: Axes) -> int:
 
 
 @every_function
+@pytest.mark.slow
 def test_the_example_draws(name: str) -> None:
     _, namespace = example(name)
     (made,) = figures(namespace)
@@ -96,6 +97,7 @@ def test_it_says_what_it_takes(name: str) -> None:
         assert parameter in text
 
 
+@pytest.mark.slow
 def test_no_model_is_known_here() -> None:
     """Figures know arrays and records: nothing of the floors above them is imported."""
     program = "import sys, mme.plots; print(*(name for name in sys.modules if name.startswith('mme.')))"

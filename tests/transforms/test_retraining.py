@@ -34,6 +34,7 @@ def ranks(network: nn.Module) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_zeros_stay_and_the_rest_learns(model: nn.Module) -> None:
     pruned = prune(model, 0.6)
     before = {name: value.clone() for name, value in pruned.state_dict().items()}
@@ -73,6 +74,7 @@ def test_without_holding_both_are_given_back(model: nn.Module) -> None:
     assert bool((again.features[0].weight != 0).all())
 
 
+@pytest.mark.slow
 def test_narrow_networks_learn_again(model: nn.Module) -> None:
     narrow = remove_units(model, 0.5)
     assert accuracy(retrain(narrow, recipe=ONCE)) > accuracy(narrow)

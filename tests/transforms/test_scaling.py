@@ -27,6 +27,7 @@ CHANGES: dict[str, Callable[[nn.Module], nn.Module]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.slow
 def test_the_function_stays_the_weights_do_not_and_neither_is_the_given_network_touched(
     name: str, change: str
 ) -> None:

@@ -212,6 +212,7 @@ def test_int8_of_bitsandbytes(name: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["float8_e4m3fn", "int8"])
 @pytest.mark.parametrize("name", ["weight_scale_inv", "weight_scale"])
+@pytest.mark.slow
 def test_scales_of_blocks(shape: Any, blocks: Any, kind: str, name: str) -> None:
     values = torch.tensor(integers(-15, 16, *shape)).to(getattr(torch, kind))
     counts = [-(-length // block) for length, block in zip(shape, blocks, strict=True)]

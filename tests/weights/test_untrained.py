@@ -97,6 +97,7 @@ def test_agrees_with_the_initial_weights_of_the_family(name: str) -> None:
         assert same_spread(control[layer], values), layer
 
 
+@pytest.mark.slow
 def test_agrees_with_torchvisions_initial_weights() -> None:
     torch = pytest.importorskip("torch")
     from mme.networks import import_torchvision
