@@ -12,5 +12,6 @@ def main() -> None:
     try:
         from mme.cli import main as run
     except KeyboardInterrupt:
+        print("mme: interrupted before it began.", file=sys.stderr)
         sys.exit(130)
     run()

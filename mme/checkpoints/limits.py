@@ -16,12 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from mme.errors import InputError
 
 __all__ = ["ALWAYS_ALLOWED", "RATIO", "NoNetwork", "refuse_damage", "require_stored"]
 
 RATIO = 200
 ALWAYS_ALLOWED = 64 * 2**20
+MOST_TOLD = 10**27
 
 
 class NoNetwork(InputError):
@@ -34,19 +37,10 @@ def require_stored(
     """Refuse a tensor that claims more bytes than the file can hold for it, or less than none."""
     allowed = max(RATIO * stored_bytes, ALWAYS_ALLOWED) if compressed else stored_bytes
     if not 0 <= claimed_bytes <= allowed:
+        claimed, stored = decimal(min(claimed_bytes, MOST_TOLD)), decimal(stored_bytes)
         raise InputError(
-            f"{path} is damaged or hostile: {name!r} claims {_in_words(claimed_bytes)}, but the file has "
-            f"{_in_words(stored_bytes)} for it."
+            f"{path} is damaged or hostile: {name!r} claims {claimed}, but the file has {stored} for it."
         )
-
-
-def _in_words(size: int) -> str:
-    if size < 1000:
-        return f"{size} bytes"
-    if size >= 10**15:
-        return "more than 1000 TB"
-    power = (len(str(size)) - 1) // 3
-    return f"{size / 1000**power:.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
 
 
 @contextmanager

@@ -95,13 +95,7 @@ def checkpoints_in(folder: Path | str) -> list[Path]:
     ['net9.npz', 'net10.pt']
     """
     of_type("folder", folder, (str, os.PathLike), "a path")
-    found = search(Path(folder))
-    if not found.networks:
-        raise InputError(
-            f"{folder} holds no checkpoint, and {len(found.passed_over)} other files; the formats that are "
-            f"read are {', '.join(FORMATS)}."
-        )
-    return found.networks
+    return search(Path(folder)).networks
 
 
 @dataclass(frozen=True)
@@ -113,12 +107,17 @@ class Found:
 
 
 def search(folder: Path) -> Found:
-    """Look at the first bytes of every file of a folder, at any depth."""
+    """Look at the first bytes of every file of a folder, at any depth; InputError if there is no network."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}.")
     with refuse_damage(folder, "folder"):
         found = dict(_looked_at(folder, set()))
     passed_over = {path: reason for path, reason in found.items() if reason}
+    if len(passed_over) == len(found):
+        raise InputError(
+            f"{folder} holds no checkpoint, and {len(found)} other files; the formats that are read are "
+            f"{', '.join(FORMATS)}."
+        )
     return Found([path for path in found if path not in passed_over], passed_over)
 
 

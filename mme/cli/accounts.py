@@ -63,11 +63,9 @@ def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
     """Yield where the untrained columns come from."""
     reasons = (((each.control is None, each.reason), each.name) for each in measurements)
     for (missing, reason), names in gathered(reasons).items():
-        if missing:
-            help = "" if reason == "not asked for" else "; --control gives a rule, or a file of before"
-            yield f"untrained –: {reason}{help} ({_listed(names)})."
-        else:
-            yield f"untrained: {reason} ({_listed(names)})."
+        is_open = missing and reason != "not asked for"
+        help = "; --control gives a rule, or a file of before" if is_open else ""
+        yield f"untrained{' –' if missing else ''}: {reason}{help} ({_listed(names)})."
 
 
 def announce_cost(

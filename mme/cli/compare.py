@@ -96,7 +96,7 @@ def compare(
     classes = {name: place for place, names in enumerate(found.classes.classes, 1) for name in names}
     rows = [each.to_dict() | {"class": classes[each.name]} for each in measured]
     for row in rows:
-        del row["left_out"]  # no plain value
+        row["left_out"] = "; ".join(f"{name}: {why}" for name, why in row["left_out"].items())
     run.tell(found.to_dict(), rows, lambda: _show(found, run.options.window))
     if plot is not None:
         from mme import plots

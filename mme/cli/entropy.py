@@ -102,11 +102,8 @@ def read_matrix(path: Path) -> np.ndarray:
 
 
 def _text(path: Path) -> np.ndarray:
-    delimiter = "," if path.suffix == ".csv" else None
-    try:
-        return np.loadtxt(path, ndmin=2, delimiter=delimiter)
-    except ValueError:
-        return np.loadtxt(path, dtype=complex, ndmin=2, delimiter=delimiter)
+    array = np.loadtxt(path, complex, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
+    return array if array.imag.any() else array.real
 
 
 def _singular_values(values: list[str], scalars: Field) -> np.ndarray:

@@ -11,7 +11,7 @@ import typer
 
 from mme.checkpoints.formats import ENDINGS
 from mme.checkpoints.limits import NoNetwork
-from mme.checkpoints.opening import checkpoints_in, open_checkpoint, search
+from mme.checkpoints.opening import open_checkpoint, search
 from mme.cli.accounts import gathered
 from mme.cli.app import complain
 from mme.errors import InputError
@@ -60,8 +60,6 @@ def open_nets(
             found.append((name, open_net(name, seed=seed, which=which)))
             continue
         inside = search(Path(name))
-        if not inside.networks:
-            checkpoints_in(name)  # says what is there instead
         for each in inside.networks:
             try:
                 found.append((str(each), open_checkpoint(each, which)))

@@ -147,8 +147,7 @@ def save_figure(path: Path, figure: Figure) -> None:
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays whole, as an .npz file."""
     buffer = io.BytesIO()
-    ready: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
-    np.savez_compressed(buffer, **ready)
+    np.savez_compressed(buffer, **arrays)
     _write(path, buffer)
 
 

@@ -95,8 +95,6 @@ def _draw(rows: list[VisionRow], folder: Path) -> None:
 
     for number, names in FIGURES.items():
         shown = [row for row in rows if row.name in names]
-        if not shown:
-            continue
         draw = plots.fluctuations if number == 4 else plots.cumulative_differences
-        for suffix in (".png", ".svg"):
+        for suffix in (".png", ".svg") if shown else ():
             output.save_figure(folder / f"figure-{number}{suffix}", draw(shown))

@@ -36,12 +36,10 @@ def _scaled(unit: int, codes: StoredTensor, scale: StoredTensor, **rest: StoredT
     blocks = list(map(_block, codes.shape, counts))
     if 0 in blocks or "float" not in scale.dtype or (zero is not None and zero.shape != scale.shape):
         return None
-    # One place along an axis stands for all that share a scale.
-    sides = [side if count > 1 else 1 for side, count in zip(codes.shape, counts, strict=True)]
-    places = np.ix_(*(np.arange(side) // block for side, block in zip(sides, blocks, strict=True)))
 
     def spread(part: StoredTensor) -> np.ndarray:
-        return np.asarray(part.read().astype(np.float32).reshape(counts)[places])
+        places = (np.arange(side) // block for side, block in zip(codes.shape, blocks, strict=True))
+        return np.asarray(part.read().astype(np.float32).reshape(counts)[np.ix_(*places)])
 
     def weight() -> np.ndarray:
         if form is not None and form.read().any():  # 0 stands for rows

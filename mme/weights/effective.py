@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -13,7 +14,7 @@ from mme.arguments import choice, shown
 from mme.errors import InputError
 from mme.weights.codes import CODES
 from mme.weights.layouts import LAYOUTS, experts
-from mme.weights.parts import ADAPTERS, FACTOR, PARAMETRISATIONS, PARAMETRISED
+from mme.weights.parts import ADAPTERS, FACTOR, PARAMETRISATIONS, PARAMETRISED, is_part
 from mme.weights.sources import listed
 from mme.weights.stored import Checkpoint, StoredTensor
 
@@ -63,13 +64,12 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     given, facts = listed(source)
     places = {name: place for place, name in enumerate(given)}
     # What a reader left out is no part of a weight; a buffer, such as a mask, may be one.
-    is_open = {name: not each.effective and each.skip in ("", "a buffer") for name, each in given.items()}
-    tensors = {name: tensor for name, tensor in given.items() if is_open[name]}
+    done = {name: each for name, each in given.items() if each.effective or each.skip not in ("", "a buffer")}
+    tensors = {name: tensor for name, tensor in given.items() if name not in done}
     has_scales = any("scale" in name for name in tensors)
     for rule in TABLE:
         rule.apply(tensors, facts, places)
-    made = _with_reasons(tensors, has_scales)
-    made |= {name: tensor for name, tensor in given.items() if not is_open[name]}
+    made = _with_reasons(tensors, has_scales) | done
     ordered = sorted(made.values(), key=lambda tensor: places[tensor.name])
     layers = [replace(layer, effective=True) for tensor in ordered for layer in experts(tensor, made)]
     if tensors or which is not None:  # else the set was chosen before
@@ -80,8 +80,8 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
 SCALE = re.compile(r"(?:.*\.)?(?:\w*_)?(?:scales?|scale_\w+|zeros?|zero_point|qzeros|shift|s)")
 ORIGINAL = re.compile(r"((?:.*\.)?)original_module\..+")  # PEFT keeps what it trained a copy of
 BIAS = re.compile(r"(?:.*[./_])?bias(?:es)?(?::\d+)?")
+CODED = re.compile("u?int(?:8|32)|float8")
 PACKED = re.compile(r"(?:.*\.)?(?:qweight|\w+_packed)")
-PART = re.compile(r"(.*weight\w*_)(?:orig|mask|bar|g|(v))")
 
 
 def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[str, StoredTensor]:
@@ -92,19 +92,12 @@ def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict
     """
     adapted = {match["p"] for match in map(FACTOR.fullmatch, tensors) if match}
     parametrised = {match[1] + match[2] for match in map(PARAMETRISED.fullmatch, tensors) if match}
-    whole = {name: each.dtype for name, each in tensors.items() if "int" in each.dtype}
-    scaled = {_path(name) for name in tensors if name not in whole and SCALE.fullmatch(name)}
-    packed = {
-        name for name, dtype in whole.items()
-        if PACKED.fullmatch(name) or (dtype.endswith("int32") and _path(name) in scaled)
-    }  # fmt: skip
-    short = {name for name, each in tensors.items() if re.match("u?int8|float8", each.dtype)}
-    coded = set(map(_path, packed | short))
+    scaled = set(map(_path, filter(SCALE.fullmatch, tensors)))
+    codes = [name for name, each in tensors.items() if CODED.match(each.dtype) or PACKED.fullmatch(name)]
+    coded = set(map(_path, codes))
 
     def reason(name: str, dtype: str) -> str:
-        part = PART.fullmatch(name)  # one of attention may be called weight_v, too
-        is_part = part and (not part[2] or {f"{part[1]}g", f"{part[1]}u"} & tensors.keys())
-        if PARAMETRISED.fullmatch(name) or name in parametrised or is_part:
+        if name in parametrised or is_part(name, tensors):
             return "part of a parametrisation that no rule resolves; give the live network"
         if FACTOR.fullmatch(name) or name.removesuffix("weight").removesuffix("base_layer.") in adapted:
             return "LoRA without a known scale, which adapter_config.json tells, or DoRA"
@@ -113,7 +106,7 @@ def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict
             return "replaced by modules_to_save"
         if SCALE.fullmatch(name) and _path(name) in coded:
             return "a scale of codes that no rule resolves"
-        if name in packed:
+        if "int" in dtype and (PACKED.fullmatch(name) or ("32" in dtype and _path(name) in scaled)):
             return f"packed codes ({dtype}) that no rule resolves"
         if BIAS.fullmatch(name):  # one for each expert, or each head of an attention
             return "a bias"
@@ -134,6 +127,7 @@ SECOND = re.compile(
     r"((?:.*?\.)??(?:[^.]*_)?(?:ema|swa|teacher|momentum|averag\w*)(?:_(?:0\.\d+|[^.]*))?)\..+|(ema)_[^.]+",
     re.IGNORECASE,
 )
+letters = partial(re.sub, "[._]", "")  # of a name, without what the copies of a network change in it
 REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
 
 
@@ -179,18 +173,13 @@ def _sets(sizes: Mapping[str, int]) -> dict[str, set[str]]:
     for name, size in sizes.items():
         prefix, rest = _within_set(name)
         if prefix:
-            sets[prefix].add((_letters(rest), size))
+            sets[prefix].add((letters(rest), size))
         else:
             for start in ("", *accumulate(f"{part}." for part in name.split(".")[:-1])):
-                below[start][_letters(name.removeprefix(start)), size] = name
+                below[start][letters(name.removeprefix(start)), size] = name
     return {
         prefix: {plain[weight] for weight in own}
         for prefix, own in sets.items()
         for plain in below.values()
         if own <= plain.keys()
     }
-
-
-def _letters(name: str) -> str:
-    """A name without what the copies of a network change in it."""
-    return re.sub("[._]", "", name)

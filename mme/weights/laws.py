@@ -31,9 +31,7 @@ class Law:
         if self.distribution == "normal":
             weights = rng.standard_normal(shape, dtype)
         else:
-            weights = rng.random(shape, dtype)
-            weights *= 2
-            weights -= 1
+            weights = 2 * rng.random(shape, dtype) - 1
         if weights.size:
             weights *= np.asarray(self.spread(shape, groups), dtype)
         return weights
@@ -112,8 +110,6 @@ SIGNS = {
     "transformer": r"(h|layers?)\.\d+\.(attn|self_attn|(self_)?attention)\."
     r"((self|attention)\.)?(c_attn|query|query_key_value|q_proj|q_lin)\..*",  # of GPT-2, BERT, Llama, …
 }
-VGG_CLASSIFIER = r"classifier\.\d+\.weight"
-RESNET_STEM = r"conv1\.weight"
 
 
 def recognised_rule(checkpoint: Checkpoint) -> RecognisedRule | None:
@@ -137,7 +133,7 @@ def recognised_rule(checkpoint: Checkpoint) -> RecognisedRule | None:
         if not found or (rule == "vgg" and not _is_vgg(checkpoint, found)):
             continue
         # Networks for small images share torchvision's names, and often not its rule; a wide stem tells.
-        stems = [checkpoint[name].shape[2:] for name in _named(checkpoint, RESNET_STEM)]
+        stems = [checkpoint[name].shape[2:] for name in _named(checkpoint, r"conv1\.weight")]
         is_sure = rule != "transformer" and (rule != "resnet" or (7, 7) in stems)
         return _recognised(rule, f"{'because of' if is_sure else 'guessed from the name'} {found[0]}")
     return None
@@ -155,4 +151,5 @@ def _is_vgg(checkpoint: Checkpoint, found: list[str]) -> bool:
     """Whether it is a plain chain of 3 × 3 convolutions before a classifier of linear layers."""
     kernels = [tensor.shape[2:] for tensor in checkpoint.values() if len(tensor.shape) == 4]
     chain = [checkpoint[name].shape[2:] for name in found if len(checkpoint[name].shape) == 4]
-    return bool(_named(checkpoint, VGG_CLASSIFIER)) and kernels == chain and set(kernels) == {(3, 3)}
+    has_classifier = bool(_named(checkpoint, r"classifier\.\d+\.weight"))
+    return has_classifier and kernels == chain and set(kernels) == {(3, 3)}

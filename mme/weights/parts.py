@@ -7,7 +7,7 @@ by itself or added to the weight that it adapts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 import numpy as np
@@ -16,19 +16,28 @@ from mme.errors import InputError
 from mme.weights.rules import Made, Rule
 from mme.weights.stored import StoredTensor
 
-__all__ = ["ADAPTERS", "FACTOR", "PARAMETRISATIONS", "PARAMETRISED", "refuse_parts", "scale_facts"]
+__all__ = [
+    "ADAPTERS", "FACTOR", "PARAMETRISATIONS", "PARAMETRISED", "is_part", "refuse_parts", "scale_facts",
+]  # fmt: skip
 
 PARAMETRISED = re.compile(r"((?:.*?\.)??)parametrizations\.([^.]+)\..+")  # with path and name of the whole
-PARTS = re.compile(rf"{PARAMETRISED.pattern}|(?:.*\.)?weight_(?:orig|mask|g|v)")
+PART = re.compile(r"(.*weight\w*_)(?:orig|mask|bar|g|(v))")
 FACTOR = re.compile(  # of LoRA, as PEFT, loralib, kohya and diffusers store it, and of its relatives in PEFT
     r"(?P<p>(?:.*\.)?)(?:(?:\w+_)?lora[_.]\w+|(?:hada|lokr|vera|oft)_\w+)"
     r"(?P<adapter>\.(?!weight$)[^.]+)?(?:\.weight)?"
 )
 
 
-def refuse_parts(argument: str, names: Iterable[str]) -> None:
-    """Refuse a network of which some weights are stored in parts, by the names that torch gives to these."""
-    for name in filter(PARTS.fullmatch, names):
+def is_part(name: str, names: Collection[str]) -> bool:
+    """Tell by torch's names whether a tensor is a part of a weight; one of attention may be weight_v, too."""
+    part = PART.fullmatch(name)
+    is_old = part and (not part[2] or f"{part[1]}g" in names or f"{part[1]}u" in names)
+    return bool(is_old or PARAMETRISED.fullmatch(name))
+
+
+def refuse_parts(argument: str, names: Collection[str]) -> None:
+    """Refuse a network of which some weights are stored in parts."""
+    for name in (each for each in names if is_part(each, names)):
         raise InputError(
             f"{argument} must hold whole weights, but {name!r} is a part of one; remove the parametrisation "
             "first."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from mme.arguments import choice, generator, integer, shown
+from mme.arguments import choice, generator, integer, of_type
 from mme.errors import InputError
 from mme.weights.laws import RULES, TORCH, Initialisation, recognised_rule
 from mme.weights.parts import refuse_parts
@@ -110,21 +110,17 @@ def untrained_control(
     """
     if rule is not None:
         choice("rule", rule, RULES)
-    if not isinstance(groups, Mapping | None):
-        raise InputError(f"groups must be a mapping of names to integers, but it is {shown(groups)}.")
-    groups = {name: integer(f"groups[{name!r}]", count, 1) for name, count in (groups or {}).items()}
+    told = of_type("groups", {} if groups is None else groups, Mapping, "a mapping of names to integers")
+    groups = {name: integer(f"groups[{name!r}]", count, 1) for name, count in told.items()}
     draws = generator(rng)
     if isinstance(source, Checkpoint):
         seed = int(rng) if isinstance(rng, Integral) else int(draws.integers(2**63 - 1))
         return _checkpoint_control(source, rule, seed, groups)
     if isinstance(source, Mapping):
         return _mapping_control(source, RULES[rule or "torch"], draws, groups)
-    torch = sys.modules.get("torch")  # whoever has a module has imported it
-    if torch is None or not isinstance(source, torch.nn.Module):
-        raise InputError(
-            "source must be a Checkpoint, a mapping of names to arrays or a torch.nn.Module, "
-            f"but it is of type {type(source).__name__}."
-        )
+    torch: Any = sys.modules.get("torch")  # whoever has a module has imported it
+    kinds = (torch.nn.Module,) if torch else ()
+    of_type("source", source, kinds, "a Checkpoint, a mapping of names to arrays or a torch.nn.Module")
     refuse_parts("source", source.state_dict())
     if any(each.is_meta or torch.nn.parameter.is_lazy(each) for each in source.parameters()):
         raise InputError("source must hold weights, but some are on the meta device or have no shape yet.")

@@ -32,7 +32,7 @@ def test_impossible_sizes_are_refused(claimed: int) -> None:
 
 @pytest.mark.parametrize(
     ("claimed", "words"),
-    [(999, "999 bytes"), (10**6, "1.0 MB"), (10**14, "100.0 TB"), (10**99, "more than"), (-4, "-4 bytes")],
+    [(999, "999 bytes"), (10**6, "1.0 MB"), (10**14, "100.0 TB"), (10**400, "1,000.0 YB"), (-4, "-4 bytes")],
 )
 def test_sizes_are_told_in_words(claimed: int, words: str) -> None:
     with pytest.raises(InputError, match=f"claims {words}"):
