@@ -100,7 +100,7 @@ def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict
         if name in parametrised or is_part(name, tensors):
             return "part of a parametrisation that no rule resolves; give the live network"
         if FACTOR.fullmatch(name) or name.removesuffix("weight").removesuffix("base_layer.") in adapted:
-            return "LoRA without a known scale, which adapter_config.json tells, or DoRA"
+            return "part of an adapter that no rule resolves; of LoRA, adapter_config.json tells the scale"
         replaced = ORIGINAL.fullmatch(name)
         if replaced and any(other.startswith(f"{replaced[1]}modules_to_save.") for other in tensors):
             return "replaced by modules_to_save"

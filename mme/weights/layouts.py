@@ -86,8 +86,9 @@ def experts(tensor: StoredTensor, tensors: Mapping[str, StoredTensor]) -> Iterat
     count, *sides = tensor.shape
     stem = tensor.name.removesuffix(".weight")
     biases = (tensors[name].shape for name in (f"{stem}.bias", f"{stem}_bias") if name in tensors)
-    is_turned = sides[0] != sides[1] and next(biases, None) == (count, sides[1])
-    layout = "(inputs, outputs)" if is_turned else "(outputs, inputs)"
+    told = next(biases, None)
+    is_turned = sides[0] != sides[1] and told == (count, sides[1])
+    layout = f"{'stored' if told else 'taken'} as ({'inputs, outputs' if is_turned else 'outputs, inputs'})"
     for number in range(count):
         yield replace(
             tensor,
@@ -95,7 +96,7 @@ def experts(tensor: StoredTensor, tensors: Mapping[str, StoredTensor]) -> Iterat
             shape=tuple(reversed(sides) if is_turned else sides),
             read=partial(_expert, tensor, number, is_turned),
             location=None if tensor.location is None else (tensor.location, number),
-            note="; ".join(filter(None, [tensor.note, f"one of {count} experts, stored as {layout}"])),
+            note="; ".join(filter(None, [tensor.note, f"one of {count} experts, {layout}"])),
         )
 
 

@@ -360,7 +360,7 @@ def test_an_adapter_by_itself(scale: Any, middle: str) -> None:
     assert_layers(network, {"net.fc.weight": 2 * b @ a})
     note = effective_weights(network)["net.fc.weight"].note
     assert note == "LoRA: ΔW = 2·B A of rank 3, without the base weights"
-    words = "LoRA without a known scale, which adapter_config.json tells, or DoRA"
+    words = "part of an adapter that no rule resolves; of LoRA, adapter_config.json tells the scale"
     assert reasons(opened(stored, None)) == dict.fromkeys(stored, words)
     assert reasons(opened(stored, {"another": 2.0})) == dict.fromkeys(stored, words)
 
@@ -385,7 +385,7 @@ def test_an_adapter_beside_its_base() -> None:
     assert_layers(opened(stored, 2.0), {"net.fc.weight": merged})
     assert effective_weights(opened(stored, 2.0))["net.fc.weight"].note == "LoRA: W + 2·B A of rank 3"
     assert layers(stored) == {}  # the scale is not known, and so the weights are not
-    assert "LoRA without a known scale" in reasons(stored)["net.fc.base_layer.weight"]
+    assert "part of an adapter that no rule resolves" in reasons(stored)["net.fc.base_layer.weight"]
     turned = {"c.base_layer.weight": normal(8, 6), "c.base_layer.bias": normal(6)} | adapter(prefix="c.")
     assert_layers(opened(turned, 2.0), {"c.weight": normal(8, 6).T + 2 * b @ a})
     assert layers(turned) == {}
@@ -435,6 +435,8 @@ def test_stacks_of_experts() -> None:
     assert reasons(turned) == {"x.experts.up_proj_bias": "a bias"}
     note = effective_weights(turned)["x.experts.up_proj[2]"].note
     assert note == "one of 8 experts, stored as (inputs, outputs)"
+    guessed = effective_weights({"experts": stack})["experts[2]"].note
+    assert guessed == "one of 8 experts, taken as (outputs, inputs)"
     single = {"experts.3.conv.weight": normal(8, 4, 3), "conv.weight": normal(8, 4, 3)}
     assert_layers(single, single)
     codes = integers(-9, 9, 3, 4, 5).astype(np.int8)
