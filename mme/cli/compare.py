@@ -135,7 +135,7 @@ COLUMNS: dict[str, Callable[[Measurement], object]] = {
 
 def _show(found: Comparison, window: tuple[float, float]) -> None:
     output.print_columns(COLUMNS, found.measurements)
-    typer.echo()
+    output.say("")
     for words in about_controls(found.measurements):
         output.say(words)
     for each in found.measurements:
@@ -147,7 +147,7 @@ def _show(found: Comparison, window: tuple[float, float]) -> None:
     if 1 < len(found.measurements) <= PAIRS_SHOWN:
         typer.echo("\nDifferences of Var(CSD); = marks pairs within delta")
         _show_pairs(found)
-    typer.echo()
+    output.say("")
     output.say(_about_delta(found))
 
 

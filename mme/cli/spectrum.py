@@ -96,7 +96,7 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares, 
     if len(found) > LAYERS_SHOWN:
         output.say(f"… and {len(found) - LAYERS_SHOWN} layers more; --csv and --json print all.")
     total = len(found.eigenvalues)
-    typer.echo()
+    output.say("")
     output.say(
         f"{found.name} ({format}): {len(found)} layers, {total} eigenvalues, {found.structural_zeros} "
         f"structural zeros ({found.structural_zeros / total:.1%}), {len(found.skipped)} parameters left out "

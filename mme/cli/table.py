@@ -83,7 +83,7 @@ COLUMNS: dict[str, Callable[[VisionRow], object]] = {
 
 def _show(rows: list[VisionRow]) -> None:
     output.print_columns(COLUMNS, rows)
-    typer.echo()
+    output.say("")
     output.say(
         "Var(CSD): paper, Table I as printed; trained and untrained, measured here. Errors in per cent, as "
         "printed in the paper."
