@@ -125,14 +125,16 @@ def layer_matrix_ensemble(
 
     Every weight tensor of two or more axes with N ≥ 2 and M ≥ 2 takes part: convolutions (1×1 and
     downsampling ones too), linear layers, the classifier. Biases and the scales of normalisation layers have
-    one axis and do not. Nothing is normalised. What lies on disk is read when a spectrum is asked for.
+    one axis and do not. Nothing is normalised. The weights are those that the network computes with
+    (`mme.weights.effective_weights`): `Layer.note` says how one was worked out from what is stored, and
+    `skipped` why something was left out. What lies on disk is read when a spectrum is asked for.
 
     Parameters
     ----------
     source : torch.nn.Module, state dict, checkpoint, mapping of names to arrays, or pairs (name, array)
         A parameter that two layers of a network share counts once; in a mapping, torch tensors are shared
         when they lie in the same memory, and NumPy arrays always count by their names. A state dict also
-        holds a module's buffers; leave out one of two axes, such as an index table, by `exclude`.
+        holds a module's buffers; leave out one of two axes by `exclude`.
     name : str, optional
         What the network is called.
     include, exclude : str or iterable of str, optional
@@ -143,7 +145,8 @@ def layer_matrix_ensemble(
         `source` is a module. Without a module, the number of axes tells: 2 Linear, 3 Conv1d, 4 Conv2d,
         5 Conv3d.
     dtype : {"float64", "float32"}
-        Precision of the spectra. Integers and short floats are converted.
+        Precision of the spectra. Short floats are converted; integers are codes or indices, and left out,
+        but for NumPy's own in arrays that are given here.
 
     Returns
     -------

@@ -102,7 +102,7 @@ def test_no_model_is_known_here() -> None:
     """Figures know arrays and records: nothing of the floors above them is imported."""
     program = "import sys, mme.plots; print(*(name for name in sys.modules if name.startswith('mme.')))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    above = ("mme.comparison", "mme.networks", "mme.checkpoints", "mme.shrinking", "mme.cli")
+    above = ("mme.comparison", "mme.networks", "mme.checkpoints", "mme.transforms", "mme.cli")
     assert [name for name in loaded.stdout.split() if name.startswith(above)] == []
 
 
