@@ -122,6 +122,7 @@ def test_fingerprint_knows_the_versions(
     assert (keyed(made, cells) != before) is again
 
 
+@pytest.mark.slow
 def test_parts_do_not_execute_each_other() -> None:
     """A change in `mme.dln` leaves Part I alone, and one in `mme.ensembles` nearly all of Part II."""
     reached = {}
