@@ -155,6 +155,7 @@ def near(value: torch.Tensor, expected: object, tolerance: float = 1e-13) -> Non
     np.testing.assert_allclose(value.detach().numpy(), np.asarray(expected), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [1, 2, 3, 40, 10**6, 10**12])
 @pytest.mark.parametrize("sigma", TIED, ids=str)

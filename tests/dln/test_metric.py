@@ -63,6 +63,7 @@ def test_infinite_depth_operator_is_the_integral(field: Field) -> None:
     np.testing.assert_allclose(deep, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [2, 5, 10**9, None])
 def test_symmetric_positive_and_with_powers(field: Field, depth: int | None) -> None:

@@ -102,6 +102,7 @@ def test_points() -> None:
         assert orbit_volume_mc([2.0, 1.0], depth=1, field=field).log_volume == 0
 
 
+@pytest.mark.slow
 def test_seeds_and_samples() -> None:
     case = {"depth": 2, "field": "C"}
     first = orbit_volume_mc([2.0, 1.0], rng=5, samples=1000, **case)
