@@ -82,7 +82,7 @@ def test_numbers_of_equations_are_links(page: Path) -> None:
 
 
 def test_unlinked_numbers_are_found() -> None:
-    page = "By (1.2), {ref}`(1.3) <eq-1-3>`, $f(2.0)$, (4.7) of the\npaper.\n```{code-cell} x\n%s\nf(2.5)\n```\n"
+    page = "By (1.2), {ref}`(1.3) <a>`, $f(2.0)$, (4.7) of the\npaper.\n```{code-cell} x\n%s\nf(2.5)\n```\n"
     caption = '---\nmystnb:\n  figure:\n    name: fig\n    caption: "One\n      (1.4)"\n    alt: (9.9)\n---'
     assert UNLINKED.findall(prose(page % caption)) == ["(1.2)", "(1.4)"]
 
