@@ -31,6 +31,7 @@ from mme.dln.entropy import (
 )
 from mme.dln.gram import gram_matrix, log_jacobian, pushed_forward_basis
 from mme.dln.kernels import ExtrapolatedVolume, kernel, orbit_volume_from_kernel
+from mme.dln.matrices import matrix_entropy, network_entropy
 from mme.dln.metric import (
     dln_metric,
     entropy_from_metric,
