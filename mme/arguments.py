@@ -234,9 +234,8 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
 
 def _has_mask(value: Any, levels: int = 4) -> bool:
     """Whether an array has a mask, or one in a list, which NumPy would drop in silence."""
-    if isinstance(value, list | tuple) and levels:
-        return any(_has_mask(entry, levels - 1) for entry in value)
-    return isinstance(value, np.ma.MaskedArray)
+    entries = value if isinstance(value, list | tuple) and levels else ()
+    return isinstance(value, np.ma.MaskedArray) or any(_has_mask(entry, levels - 1) for entry in entries)
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:

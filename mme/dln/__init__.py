@@ -52,8 +52,8 @@ __all__ = [
     "entropy_gradient", "entropy_hessian", "entropy_terms", "frames", "gram_blocks", "gram_matrix",
     "group_volume_mc", "infinite_depth_entropy", "kernel", "log_block_determinant", "log_chebyshev",
     "log_gram_determinant", "log_jacobian", "log_metric_determinant", "log_metric_eigenvalues",
-    "log_vandermonde_ratio", "metric_operator", "nearest_balanced", "orbit_dimension", "orbit_map",
-    "orbit_map_differential", "orbit_volume", "orbit_volume_from_kernel", "orbit_volume_mc",
-    "path_adjacency", "pushed_forward_basis", "renormalised_entropy", "require_balanced", "stack_layers",
-    "tridiagonal_block", "tridiagonal_determinants",
+    "log_vandermonde_ratio", "matrix_entropy", "metric_operator", "nearest_balanced", "network_entropy",
+    "orbit_dimension", "orbit_map", "orbit_map_differential", "orbit_volume", "orbit_volume_from_kernel",
+    "orbit_volume_mc", "path_adjacency", "pushed_forward_basis", "renormalised_entropy",
+    "require_balanced", "stack_layers", "tridiagonal_block", "tridiagonal_determinants",
 ]  # fmt: skip

@@ -24,7 +24,8 @@ from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
 __all__ = [
-    "entropy", "entropy_of", "infinite_depth_entropy", "log_vandermonde_ratio", "orbit_volume", "renormalised_entropy", "scalar",
+    "entropy", "entropy_of", "infinite_depth_entropy", "log_vandermonde_ratio", "orbit_volume",
+    "renormalised_entropy", "scalar",
 ]  # fmt: skip
 
 

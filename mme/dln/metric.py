@@ -95,7 +95,7 @@ def metric_operator(
         factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
     if not (np.isfinite(factors) & (factors > 0)).all():
         raise InputError(
-            f"power must be nearer to 0 for such a matrix, whose eigenvalues leave floating point at {power:g}."
+            f"power must be nearer to 0 for such a matrix, whose eigenvalues are no floats at {power:g}."
         )
     factors = np.tile(factors, (scalars.side, scalars.side))
     inner = factors * (scalars.adjoint(U) @ Z @ V)

@@ -107,7 +107,7 @@ def factors(layers: Any, field: FieldLike = "R") -> list[Any]:
     if not any(are_tensors) or kept[0].ndim < 2:
         return list(np.moveaxis(stacked, -3, 0))
     if not all(are_tensors):
-        raise InputError("layers must be tensors all or none, so that no gradient is lost, but they are mixed.")
+        raise InputError("layers must be tensors all or none, to keep gradients, but they are mixed.")
     xp = array_namespace(*kept)
     return [xp.astype(layer, xp.result_type(*kept)) for layer in kept]
 

@@ -44,7 +44,8 @@ def validate_singular_values(
         raise InputError(f"singular_values must be real, but their dtype is {sigma.dtype}; {OF_A_MATRIX}.")
     sigma = any_array("singular_values", sigma, real=True)
     if single and len(shape) > 1:
-        raise InputError(f"singular_values must have shape (d,) here, but their shape is {shape}; {OF_A_MATRIX}.")
+        right = f"shape (d,) here, but their shape is {shape}; {OF_A_MATRIX}"
+        raise InputError(f"singular_values must have {right}.")
     affordable("singular_values", int(np.prod(shape, dtype=object)) * shape[-1])  # they go in pairs
     if not xp.isdtype(sigma.dtype, "real floating"):
         sigma = xp.astype(sigma, xp.float64)
@@ -73,7 +74,7 @@ def _refuse_doubled(sigma: Any, xp: Any) -> None:
     rounding = float(xp.finfo(s.dtype).eps) ** 0.75 * s[..., -1:]
     if not bool(xp.all(s[..., 1::2] - s[..., ::2] <= rounding)):
         return
-    said = "come in equal pairs over H, as NumPy has them of a complex image; H.singular_values(X) has each once"
+    said = "come in equal pairs over H, as NumPy's of a complex image do; H.singular_values(X) has each once"
     if bool(xp.any(s[..., -1:] - s[..., :1] > rounding)):
         raise InputError(f"singular_values {said}, and matrix_entropy takes X where they do coincide.")
     warnings.warn(f"singular_values {said}.", stacklevel=4)
