@@ -7,6 +7,7 @@ holds the package too, as a wheel, so that they run where nothing of the book is
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -31,17 +32,17 @@ BEFORE_CHANGES, AFTER_THE_THEME = 400, 600  # Sphinx calls at 500 those who do n
 ALL = "notebooks.zip"
 WHEEL = f"mme-{__version__}-py3-none-any.whl"
 EXTRA = "chapters"
-FIRST = f'''\
-# Install once what this notebook needs: unpack {ALL} of the book, put this notebook into that folder,
+FIRST = """\
+# Install once what this notebook needs: unpack ALL of the book, put this notebook into that folder,
 # take the sign # from the next line, run this cell, and restart the kernel.
-# %pip install "./{WHEEL}[{EXTRA}]"
+# %pip install "./WHEEL[EXTRA]"
 from importlib.metadata import distributions
 
-installed = {{found.name.lower().replace("_", "-") for found in distributions() if found.name}}
-missing = sorted({{{needed}}} - installed)
+installed = {found.name.lower().replace("_", "-") for found in distributions() if found.name}
+missing = sorted({NEEDED} - installed)
 if missing:
-    raise ModuleNotFoundError(f"This notebook needs {{', '.join(missing)}}: the lines above say how to install it.")
-print("All that this notebook needs is installed.")'''
+    raise ModuleNotFoundError(f"This notebook needs {', '.join(missing)}: the lines above say how to install it.")
+print("All that this notebook needs is installed.")"""
 
 
 def needed(extra: str = EXTRA) -> list[str]:
@@ -55,7 +56,8 @@ def needed(extra: str = EXTRA) -> list[str]:
 
 def first_cell() -> str:
     """Return the source of the cell that says what to install, and checks it."""
-    return FIRST.replace("{needed}", ", ".join(f'"{name}"' for name in ["mme", *needed()]))
+    words = {"NEEDED": json.dumps(["mme", *needed()])[1:-1], "ALL": ALL, "WHEEL": WHEEL, "EXTRA": EXTRA}
+    return re.sub("|".join(words), lambda found: words[found[0]], FIRST)
 
 
 def build_wheel(folder: Path) -> Path:
