@@ -1,7 +1,7 @@
-"""Offer each executed chapter as a notebook for Jupyter, its solutions as another, and all of them as one file.
+"""Offer each executed chapter as a notebook for Jupyter, its solutions as another, and all in one file.
 
 The theme has the button, but fills it only where a public repository is configured. The file of all notebooks
-holds the package too, as a wheel, so that they run where nothing of the book is.
+holds the package too, as a wheel, so that they run where nothing else of the book is.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import tomllib
 import zipfile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +41,26 @@ FIRST = """\
 from importlib.metadata import distributions
 
 installed = {found.name.lower().replace("_", "-") for found in distributions() if found.name}
-missing = sorted({NEEDED} - installed)
+missing = sorted({
+    NEEDED
+} - installed)
 if missing:
-    raise ModuleNotFoundError(f"This notebook needs {', '.join(missing)}: the lines above say how to install it.")
+    raise ModuleNotFoundError(f"Not installed: {', '.join(missing)}. The lines above say what to do.")
 print("All that this notebook needs is installed.")"""
 
 
 def needed(extra: str = EXTRA) -> list[str]:
     """Name the distributions that an extra of the package asks for, in the order of pyproject.toml."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    names: list[str] = []
-    for asked in map(Requirement, extras[extra]):
-        names += [name for inner in asked.extras for name in needed(inner)] if asked.extras else [asked.name]
-    return names
+    asked = map(Requirement, extras[extra])
+    return [name for each in asked for name in (chain(*map(needed, each.extras)) if each.extras else [each.name])]
 
 
 def first_cell() -> str:
     """Return the source of the cell that says what to install, and checks it."""
-    words = {"NEEDED": json.dumps(["mme", *needed()])[1:-1], "ALL": ALL, "WHEEL": WHEEL, "EXTRA": EXTRA}
-    return re.sub("|".join(words), lambda found: words[found[0]], FIRST)
+    names = ", ".join(f'"{name}"' for name in ["mme", *needed()])
+    words = {"NEEDED": textwrap.fill(names, 96, subsequent_indent=" " * 4), "WHEEL": WHEEL, "EXTRA": EXTRA}
+    return re.sub("NEEDED|WHEEL|EXTRA|ALL", lambda found: words.get(found[0], ALL), FIRST)
 
 
 def build_wheel(folder: Path) -> Path:
@@ -66,56 +69,56 @@ def build_wheel(folder: Path) -> Path:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, copy)
         shutil.copytree(ROOT / "mme", Path(copy, "mme"), ignore=shutil.ignore_patterns("__pycache__"))
-        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-        subprocess.run([*pip, "--wheel-dir", str(folder), copy], check=True)
+        options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder))
+        subprocess.run([sys.executable, "-m", "pip", "wheel", *options, copy], check=True)
     return folder / WHEEL
 
 
+def _files(app: Any, docname: str) -> list[Path]:
+    """Return where the notebook of a page and its solutions go; nothing for a page that is no notebook."""
+    if app.builder.format != "html" or executed_notebook(app, docname) is None:
+        return []
+    return [Path(app.outdir, "_sources", f"{docname}{which}.ipynb") for which in ("", "-solutions")]
+
+
 def _write(app: Any, page: nodes.document, docname: str) -> None:
-    source = executed_notebook(app, docname) if app.builder.format == "html" else None
-    if source is None:
+    if not (files := _files(app, docname)):
         return
-    writer = Writer(app, docname, page, nbformat.read(source, as_version=4), first_cell())  # type: ignore[no-untyped-call]
-    for target, notebook in zip(_files(app, docname), (writer.student(), writer.solutions()), strict=True):
-        target.unlink(missing_ok=True)
+    source = nbformat.read(executed_notebook(app, docname), as_version=4)  # type: ignore[no-untyped-call]
+    writer = Writer(app, docname, page, source, first_cell())
+    for file, notebook in zip(files, (writer.student(), writer.solutions()), strict=True):
+        file.unlink(missing_ok=True)
         if notebook is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-            target.write_text(text + "\n", encoding="utf-8")
-            # A page opened from the disk may run a script beside it, and may not read a file.
-            script = f"saveNotebook({json.dumps(target.name)}, {json.dumps(text)})\n"
-            target.with_suffix(".ipynb.js").write_text(script, encoding="utf-8")
-
-
-def _files(app: Any, docname: str) -> tuple[Path, Path]:
-    page = Path(app.outdir, "_sources", docname)
-    return page.with_suffix(".ipynb"), page.with_name(f"{page.name}-solutions.ipynb")
+            file.write_text(text + "\n", encoding="utf-8")
+            # A page opened from the disk may not read a file, but it may run a script beside it.
+            script = f"saveNotebook({json.dumps(file.name)}, {json.dumps(text)})\n"
+            file.with_suffix(".ipynb.js").write_text(script, encoding="utf-8")
 
 
 def _offer(app: Any, docname: str, template: str, context: dict[str, Any], page: Any) -> None:
-    if page is None or app.builder.format != "html" or executed_notebook(app, docname) is None:
-        return
-    (group,) = (each for each in context["header_buttons"] if each["label"] == "download-buttons")
-    offers = zip(_files(app, docname), (".ipynb", "solutions"), ("notebook", "solutions"), strict=True)
-    group["buttons"][:0] = [
+    buttons = [
         {
             "type": "link",
-            "url": f"{context['pathto']('_sources', 1)}/{file.relative_to(Path(app.outdir, '_sources')).as_posix()}",
-            "text": text,
-            "tooltip": f"Download the {what} for Jupyter",
+            "url": f"{context['pathto']('_sources', 1)}/{docname.rpartition('/')[0]}/{file.name}",
+            "text": "solutions" if "-solutions" in file.name else ".ipynb",
+            "tooltip": "Download for Jupyter",
             "icon": "fas fa-code",
             "label": "download-notebook-button",
         }
-        for file, text, what in offers
+        for file in (_files(app, docname) if page is not None else ())
         if file.is_file()
     ]
+    for group in context.get("header_buttons", ()):
+        if group["label"] == "download-buttons":
+            group["buttons"][:0] = buttons
 
 
 def _write_all(app: Any, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
-    chapters = [name for name in sorted(app.env.found_docs) if executed_notebook(app, name)]
-    files = [file for name in chapters for file in _files(app, name) if file.is_file()]
+    files = [file for name in sorted(app.env.found_docs) for file in _files(app, name) if file.is_file()]
     with zipfile.ZipFile(Path(app.outdir, ALL), "w", zipfile.ZIP_DEFLATED) as together:
         for file in [*files, build_wheel(Path(app.outdir))]:
             together.write(file, file.name)
