@@ -1,7 +1,7 @@
-r"""Write a resolved page as notebooks that plain Jupyter shows: Markdown, formulas without macros, no outputs.
+r"""Write a resolved page as notebooks for plain Jupyter: Markdown, formulas without macros, no outputs.
 
-Jupyter knows no directives and no roles, and in formulas only what MathJax or KaTeX define. So a box becomes a
-quotation with its number, a reference its words, and a macro what it stands for.
+Jupyter knows no directives and no roles, and in formulas only what MathJax or KaTeX define. So a box becomes
+a quotation with its number, a reference its words, and a macro what it stands for.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Piece(NamedTuple):
 class Writer:
     """Turns a page, as Sphinx resolved it, into the student's notebook and one with the solutions.
 
-    The page names its cells by their places in ``source``; ``first`` goes before them. A kind of node that has
-    no form in a notebook yet raises NotImplementedError.
+    The page names its cells by their places in ``source``; ``first`` goes before them. A kind of node that
+    has no form in a notebook yet raises NotImplementedError.
     """
 
     def __init__(self, app: Any, docname: str, page: Any, source: NotebookNode, first: str) -> None:
@@ -84,7 +84,8 @@ class Writer:
         return self._notebook([self.pieces[0], Piece(TOLD), *kept], student=False) if some else None
 
     def _notebook(self, pieces: list[Piece], *, student: bool = True) -> NotebookNode:
-        cells, waiting, part = [new_code_cell(self.first)], [], ""
+        cells, part = [new_code_cell(self.first)], ""
+        waiting: list[str] = []
         for piece in [*pieces, Piece("", heading=True)]:
             if waiting and (piece.heading or piece.part != part or isinstance(piece.what, int)):
                 cells.append(new_markdown_cell("\n\n".join(waiting)))
@@ -97,22 +98,23 @@ class Writer:
             cell = self.source.cells[piece.what]
             tags = list(cell.metadata.get("tags", []))
             hidden = HIDDEN & set(tags) or not (student or part)
-            metadata = {"tags": tags} if tags else {}
+            metadata: dict[str, Any] = {"tags": tags} if tags else {}
             metadata |= {"jupyter": {"source_hidden": True}} if hidden else {}
             cells.append(new_code_cell(cell.source, metadata=metadata))
         for number, cell in enumerate(cells):
             cell["id"] = f"cell-{number}"  # else a new one in every build
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+        told = {"kernelspec": kernel, "language_info": {"name": "python"}}
+        return NotebookNode(new_notebook(cells=cells, metadata=told))
 
     def _blocks(self, node: Any) -> Iterator[Piece]:
-        for child in node.children if isinstance(node, nodes.Element) else node:
+        for child in node:
             if isinstance(child, SILENT) or "toctree-wrapper" in child["classes"]:
                 continue
             if child.get("nb_element") == "cell_code":
                 yield Piece(child["cell_index"])
                 yield from (Piece(self._caption(figure)) for figure in child.findall(nodes.figure))
-            elif isinstance(child, nodes.section):  # what is in a box is a section without a title
+            elif type(child) is nodes.section:  # what is in a box is a section without a title
                 titled = isinstance(child[0], nodes.title)
                 self.depth += titled
                 if titled:
@@ -137,7 +139,8 @@ class Writer:
         if kind in ("bullet_list", "enumerated_list"):
             start = node.get("start", 1)
             marks = ("- " if kind == "bullet_list" else f"{start + place}. " for place in range(len(node)))
-            return "\n".join(_indented(self._joined(item), mark) for item, mark in zip(node, marks, strict=True))
+            items = zip(map(self._joined, node), marks, strict=True)
+            return "\n".join(_indented(item, mark) for item, mark in items)
         if kind == "table":
             rows = [[" ".join(map(self._text, entry)) for entry in row] for row in node.findall(nodes.row)]
             head = rows.pop(0) if any(node.findall(nodes.thead)) else [""] * len(rows[0])
@@ -152,7 +155,7 @@ class Writer:
         if kind == "proof_node":
             body = self._joined(node[0]).replace("Proof.", "*Proof.*", 1)
             return body + (" ∎" if isinstance(node[0][-1], nodes.paragraph) else "\n\n∎")
-        if isinstance(node, nodes.Admonition):
+        if nodes.Admonition in type(node).__mro__:
             name = self._name(node, node.get("realtype", "" if kind == "admonition" else kind))
             body = self._joined(node[isinstance(node[0], nodes.title) :])
             return _indented(f"**{name}**\n\n{body}", "> ", "> ")

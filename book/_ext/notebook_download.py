@@ -52,8 +52,8 @@ print("All that this notebook needs is installed.")"""
 def needed(extra: str = EXTRA) -> list[str]:
     """Name the distributions that an extra of the package asks for, in the order of pyproject.toml."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    asked = map(Requirement, extras[extra])
-    return [name for each in asked for name in (chain(*map(needed, each.extras)) if each.extras else [each.name])]
+    names = ([*map(needed, each.extras)] or [[each.name]] for each in map(Requirement, extras[extra]))
+    return [*chain(*chain(*names))]
 
 
 def first_cell() -> str:
@@ -84,13 +84,13 @@ def _files(app: Any, docname: str) -> list[Path]:
 def _write(app: Any, page: nodes.document, docname: str) -> None:
     if not (files := _files(app, docname)):
         return
-    source = nbformat.read(executed_notebook(app, docname), as_version=4)  # type: ignore[no-untyped-call]
+    source = nbformat.read(executed_notebook(app, docname), as_version=4)
     writer = Writer(app, docname, page, source, first_cell())
     for file, notebook in zip(files, (writer.student(), writer.solutions()), strict=True):
         file.unlink(missing_ok=True)
         if notebook is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+            text = nbformat.writes(notebook)
             file.write_text(text + "\n", encoding="utf-8")
             # A page opened from the disk may not read a file, but it may run a script beside it.
             script = f"saveNotebook({json.dumps(file.name)}, {json.dumps(text)})\n"
