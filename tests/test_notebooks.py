@@ -99,7 +99,9 @@ CONF = f"""
 extensions = ["myst_nb", "sphinx_proof", "sphinx_exercise", "notebook_download"]
 html_theme = "sphinx_book_theme"
 nb_execution_mode = "off"
+suppress_warnings = ["myst-nb.lexer"]  # the kernel would name it
 numfig = math_numfig = True
+exercise_style = "solution_follow_exercise"
 myst_enable_extensions = ["dollarmath"]
 mathjax3_config = {{"tex": {{"macros": {MACROS!r}}}}}
 """
@@ -141,7 +143,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_page_becomes_markdown(page: Path) -> None:
     notebook = nbformat.read(page / "_sources" / "index.ipynb", as_version=4)
-    setup, *cells, space = notebook.cells
+    setup, *cells, space, notes = notebook.cells
     assert setup.source == notebook_download.first_cell()
     assert (space.cell_type, space.source) == ("code", "")
     text, code, exercise = cells
@@ -152,14 +154,14 @@ def test_a_page_becomes_markdown(page: Path) -> None:
         "# A page",
         "See [elsewhere](https://example.org/a), [Lemma 1](https://book.test/b/index.html#box) and "
         r"[(1)](https://book.test/b/index.html#equation-one); \$5, *a* **b** `c|d`, "
-        r"<sup>[1](https://book.test/b/index.html#note)</sup> $\vert \operatorname{tr} X\vert $.",
+        r"<sup>1</sup> $\vert \operatorname{tr} X\vert $.",
         "3. three\n4. four",
         "| $\\left\\Vert x\\right\\Vert $ | b |\n| --- | --- |\n| 1 | x\\|y |",
         "> **Lemma 1 (Title $\\mathbb{R}$)**\n> \n> Then\n> \n"
         r"> $$\left\|\operatorname{tr}{X_{\mathbb{R}}}\right\| = 1 \tag{1}$$",
         "*Proof.* Clear. ∎",
-        "<sup>1</sup> Below.",
     ]
+    assert notes.source == "---\n\n<sup>1</sup> Below."
 
 
 def test_solutions_stand_after_the_collapsed_chapter(page: Path) -> None:

@@ -150,6 +150,8 @@ class Writer:
             return f"![{_escaped(node['alt'])}](data:{mimetypes.guess_type(node['uri'])[0]};base64,{data})"
         if kind == "figure":
             return "\n\n".join([*map(self._block, node.findall(nodes.image)), self._caption(node)])
+        if kind == "transition":
+            return "---"
         if kind == "footnote":
             return f"<sup>{node[0].astext()}</sup> {self._joined(node)}"
         if kind == "proof_node":

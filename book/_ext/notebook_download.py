@@ -101,7 +101,7 @@ def _offer(app: Any, docname: str, template: str, context: dict[str, Any], page:
     buttons = [
         {
             "type": "link",
-            "url": f"{context['pathto']('_sources', 1)}/{docname.rpartition('/')[0]}/{file.name}",
+            "url": context["pathto"](file.relative_to(app.outdir).as_posix(), 1),
             "text": "solutions" if "-solutions" in file.name else ".ipynb",
             "tooltip": "Download for Jupyter",
             "icon": "fas fa-code",
