@@ -49,9 +49,13 @@ kernelspec:
 
 # A page
 
-See [elsewhere](https://example.org/a), {prf:ref}`box` and {eq}`one`; \$5, *a* **b** `c|d`, [^note] $|\tr X|$.
+See [elsewhere](https://example.org/a), {ref}`part`, {prf:ref}`box` and {eq}`one`; \$5, *a* **b** `c|d`, [^note]
+$|\tr X|$.
 
 [^note]: Below.
+
+(part)=
+## A part
 
 3. three
 4. four
@@ -146,15 +150,17 @@ def test_a_page_becomes_markdown(page: Path) -> None:
     setup, *cells, space, notes = notebook.cells
     assert setup.source == notebook_download.first_cell()
     assert (space.cell_type, space.source) == ("code", "")
-    text, code, exercise = cells
+    first, text, code, exercise = cells
     assert code.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
     assert (code.source, code.outputs) == ("print(1)", [])
     assert exercise.source == "**Exercise 1**\n\nWhy?"
-    assert text.source.split("\n\n") == [
+    assert f"{first.source}\n\n{text.source}".split("\n\n") == [
         "# A page",
-        "See [elsewhere](https://example.org/a), [Lemma 1](https://book.test/b/index.html#box) and "
+        "See [elsewhere](https://example.org/a), [A part](https://book.test/b/index.html#part), "
+        "[Lemma 1](https://book.test/b/index.html#box) and "
         r"[(1)](https://book.test/b/index.html#equation-one); \$5, *a* **b** `c|d`, "
         r"<sup>1</sup> $\vert \operatorname{tr} X\vert $.",
+        "## A part",
         "3. three\n4. four",
         "| $\\left\\Vert x\\right\\Vert $ | b |\n| --- | --- |\n| 1 | x\\|y |",
         "> **Lemma 1 (Title $\\mathbb{R}$)**\n> \n> Then\n> \n"

@@ -33,7 +33,7 @@ TOLD = "The solutions use what the chapter's cells define. These stand collapsed
 
 
 def expand(tex: str, macros: Mapping[str, Any]) -> str:
-    r"""Replace macros, defined as for MathJax, by what they stand for.
+    r"""Replace macros, defined as for MathJax, by what they stand for, and write the formula on one line.
 
     >>> print(expand(r"\norm{x_\RR} \in \RR", {"RR": r"\mathbb{R}", "norm": [r"\|#1\|", 1]}))
     \|x_{\mathbb{R}}\| \in \mathbb{R}
@@ -47,7 +47,7 @@ def expand(tex: str, macros: Mapping[str, Any]) -> str:
                 text = text.replace(f"#{number}", argument[1:-1] if argument[0] == "{" else argument)
             text = f"{found[1]}{found[2]}{{{text}}}" if found[1] else found[2] + text
             tex = tex[: found.start()] + text + tex[found.end() :]
-    return tex
+    return " ".join(tex.split())
 
 
 class Piece(NamedTuple):
@@ -133,7 +133,8 @@ class Writer:
         if kind == "math_block":
             # On one line: the marks of a list or a quotation before further lines would enter the formula.
             number = self._number(node, "displaymath")
-            return f"$${self._tex(node)}" + (f" \\tag{{{number}}}" if number else "") + "$$"
+            tag = f" \\tag{{{number}}}" if number else ""
+            return f"$${expand(node.astext(), self.macros)}{tag}$$"
         if kind == "literal_block":
             return f"```{node.get('language', '').replace('default', '')}\n{node.astext()}\n```"
         if kind in ("bullet_list", "enumerated_list"):
@@ -184,14 +185,12 @@ class Writer:
         words = map(self._text, figure.findall(nodes.caption))
         return " ".join([*([f"**Figure {number}**"] if number else []), *words])
 
-    def _tex(self, node: Any) -> str:
-        return " ".join(expand(node.astext(), self.macros).split())
-
     def _text(self, node: Any) -> str:
         if isinstance(node, nodes.Text):
             return _escaped(node.astext())
         if isinstance(node, nodes.math):  # in which a bar would end the cell of a table
-            return "$" + self._tex(node).replace(r"\|", r"\Vert ").replace("|", r"\vert ") + "$"
+            tex = expand(node.astext(), self.macros).replace(r"\|", r"\Vert ")
+            return "$" + tex.replace("|", r"\vert ") + "$"
         plain = "xref" in node["classes"] and "py" not in node["classes"]
         if isinstance(node, nodes.literal) and not plain:
             fence = "``" if "`" in node.astext() else "`"
@@ -204,7 +203,10 @@ class Writer:
             return f"{mark}{inner.strip()}{mark}"
         if isinstance(node, nodes.reference):
             place = urljoin(self.address, node.get("refuri") or f"#{node.get('refid', '')}")
-            return f"[{inner}]({place})" if urlsplit(place).scheme else inner
+            if urlsplit(place).scheme:
+                return f"[{inner}]({place})"
+            title = any({"doc", "std-ref"} & set(child["classes"]) for child in node.findall(nodes.inline))
+            return f"*{inner}*" if title else inner
         if isinstance(node, nodes.footnote_reference):
             return f"<sup>{inner}</sup>"
         if plain or isinstance(node, nodes.paragraph | nodes.inline | nodes.title | nodes.caption):
