@@ -49,8 +49,8 @@ kernelspec:
 
 # A page
 
-See [elsewhere](https://example.org/a), {ref}`part`, {prf:ref}`box` and {eq}`one`; \$5, *a* **b** `c|d`, [^note]
-$|\tr X|$.
+See [elsewhere](https://example.org/a), {ref}`part`, {prf:ref}`box` and {eq}`one`; \$5, *a* **b**
+`c|d`, [^note] $|\tr X|$.
 
 [^note]: Below.
 
@@ -81,6 +81,11 @@ Clear.
 ```{code-cell} ipython3
 :tags: [hide-input]
 print(1)
+```
+
+```{code-cell} ipython3
+:tags: [skip]
+3
 ```
 
 ```{exercise}
@@ -150,7 +155,8 @@ def test_a_page_becomes_markdown(page: Path) -> None:
     setup, *cells, space, notes = notebook.cells
     assert setup.source == notebook_download.first_cell()
     assert (space.cell_type, space.source) == ("code", "")
-    first, text, code, exercise = cells
+    first, text, code, plain, exercise = cells
+    assert (plain.source, plain.metadata) == ("3", {"tags": ["skip"]})
     assert code.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
     assert (code.source, code.outputs) == ("print(1)", [])
     assert exercise.source == "**Exercise 1**\n\nWhy?"
@@ -175,11 +181,13 @@ def test_solutions_stand_after_the_collapsed_chapter(page: Path) -> None:
     assert [cell.source.split("\n")[0] for cell in cells] == [
         "# A page",
         "print(1)",
+        "3",
         "**Exercise 1**",
         "**Solution**",
         "2",
     ]
     assert [cell.metadata.get("jupyter") for cell in cells if cell.cell_type == "code"] == [
+        {"source_hidden": True},
         {"source_hidden": True},
         None,
     ]
