@@ -10,15 +10,13 @@ from typing import Any
 
 import jupytext
 import yaml
-from execute_once import ROOT, cache_path, limit_threads
+from execute_once import CELL, ROOT, cache_path, limit_threads
 from filelock import FileLock
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.main import JupyterCacheBase
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-
-CELL = "```{code-cell}"
 
 
 def pages() -> list[Path]:
@@ -48,8 +46,8 @@ def executed(chapter: Path) -> NotebookNode:
     `nbclient.exceptions.CellExecutionError`, and nothing is kept.
     """
     notebook = jupytext.read(chapter, fmt="md:myst")
-    with FileLock(cache_path() / f"{chapter.parent.name}-{chapter.stem}.lock"):
-        with opened_cache() as cache, suppress(KeyError):  # which says that it is not there yet
+    with FileLock(cache_path(chapter) / "executing.lock"):
+        with opened_cache(chapter) as cache, suppress(KeyError):  # which says that it is not there yet
             return NotebookNode(cache.merge_match_into_notebook(notebook)[1])
         limit_threads()
         start = time.perf_counter()
@@ -60,16 +58,16 @@ def executed(chapter: Path) -> NotebookNode:
             resources={"metadata": {"path": str(chapter.parent)}},
         ).execute()
         seconds = time.perf_counter() - start
-        with opened_cache() as cache:
+        with opened_cache(chapter) as cache:
             bundle = CacheBundleIn(notebook, str(chapter), data={"execution_seconds": seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     return notebook
 
 
 @contextmanager
-def opened_cache() -> Iterator[JupyterCacheBase]:
-    """Open the shared cache for this process alone, and close its database at the end."""
-    folder = cache_path()
+def opened_cache(chapter: Path) -> Iterator[JupyterCacheBase]:
+    """Open the chapter's cache for this process alone, and close its database at the end."""
+    folder = cache_path(chapter)
     with FileLock(folder / "database.lock"):
         cache = get_cache(folder)
         try:

@@ -5,9 +5,12 @@ from execute_once import limit_threads
 limit_threads()  # before anything imports numpy
 
 import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
-settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+SLOW = [HealthCheck.too_slow]  # a machine that is busy is no fault of a test
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, database=None, suppress_health_check=SLOW
+)
 settings.load_profile("repeatable")
 
 

@@ -4,7 +4,6 @@ import re
 import tomllib
 from importlib import metadata, util
 from itertools import chain
-from pathlib import Path
 from types import ModuleType
 
 import execute_once
@@ -64,7 +63,7 @@ def test_run_knows_the_extras(run: ModuleType) -> None:
     extras = PROJECT["optional-dependencies"]
     assert set(run.EXTRAS) <= set(extras)
     # what run.py leaves out comes with another extra
-    assert {name for name in extras if name not in run.EXTRAS} == {"torch"}
+    assert {name for name in extras if name not in run.EXTRAS} == {"torch", "chapters"}
     assert "mme[torch]" in extras["networks"]
 
 
@@ -94,24 +93,3 @@ def test_macros_are_the_same_in_html_and_latex() -> None:
     defined = command.findall(config["latex_elements"]["preamble"])
     latex = {name: [body, int(count)] if count else body for name, count, body in defined}
     assert latex == config["mathjax3_config"]["tex"]["macros"]
-
-
-@pytest.mark.slow
-def test_fingerprint_follows_the_sources(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("x = 1")
-    first = execute_once.fingerprint(tmp_path)
-    assert execute_once.fingerprint(tmp_path) == first
-    (tmp_path / "a.py").write_text("x = 2")
-    second = execute_once.fingerprint(tmp_path)
-    (tmp_path / "a.py").rename(tmp_path / "b.py")
-    third = execute_once.fingerprint(tmp_path)
-    assert len({first, second, third}) == 3
-
-
-def test_old_caches_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for age in range(5):
-        (tmp_path / f"old{age}").mkdir()
-    monkeypatch.setattr(execute_once, "CACHES", tmp_path)
-    present = execute_once.cache_path.__wrapped__()
-    assert present.is_dir()
-    assert len(list(tmp_path.iterdir())) == execute_once.KEPT

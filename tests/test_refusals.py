@@ -195,6 +195,7 @@ def faults(call: Callable[..., Any], arguments: Row, owner: Any, *, costly: bool
                 yield f"{name}={value!r:.60}: {wrong}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PUBLIC)
 def test_only_input_error_comes_out(path: str) -> None:
     arguments = row(path)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import get_lapack_funcs
 
 from mme.algebra import quaternion
 from mme.algebra.pairing import Pairing
@@ -196,7 +196,7 @@ def _multiply_by_lapack(x: Array, tau: Array, sign: Array) -> Array:
     the transpose behind, which is as much Haar as the matrix.
     """
     name = "ungqr" if np.iscomplexobj(x) else "orgqr"
-    (multiply,) = get_lapack_funcs((name,), (x,))
+    (multiply,) = scipy.linalg.get_lapack_funcs((name,), (x,))
     d = x.shape[-1]
     for index in np.ndindex(x.shape[:-2]):
         q, _, info = multiply(x[index].T, tau[index], lwork=64 * d, overwrite_a=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+import scipy
 
 from mme.algebra.structure import Structure
 from mme.arguments import integer
@@ -73,4 +73,4 @@ class Volume(Structure):
 
 def log_sphere_volume(n: Any) -> Any:
     """The logarithm of 2 pi^(n/2) / Gamma(n/2), the volume of the unit sphere in n real dimensions."""
-    return np.log(2) + n / 2 * np.log(np.pi) - gammaln(n / 2)
+    return np.log(2) + n / 2 * np.log(np.pi) - scipy.special.gammaln(n / 2)

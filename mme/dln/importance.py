@@ -7,8 +7,7 @@ vol(G), and the kernel's average over frames an integral over R^k, k = (N − 1)
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logsumexp, ndtri
-from scipy.stats import qmc
+import scipy
 
 from mme.algebra import Field
 from mme.algebra.lie import cayley_log_density
@@ -75,11 +74,12 @@ def log_weights(target: Target, spread: np.ndarray, times: np.ndarray, z: np.nda
 
 def normals(points: int, k: int, rng: np.random.Generator) -> np.ndarray:
     """Scrambled Sobol points as normals, each with its mirror image, shape (2 points, k)."""
-    uniform = qmc.Sobol(k, scramble=True, rng=rng).random(points)
-    half = ndtri(np.clip(uniform, 1e-15, 1 - 1e-15))
+    uniform = scipy.stats.qmc.Sobol(k, scramble=True, rng=rng).random(points)
+    half = scipy.special.ndtri(np.clip(uniform, 1e-15, 1 - 1e-15))
     return np.concatenate([half, -half])
 
 
 def effective_share(log_of_weights: np.ndarray) -> float:
     """(Σw)²/(n Σw²)."""
-    return float(np.exp(2 * logsumexp(log_of_weights) - logsumexp(2 * log_of_weights)) / len(log_of_weights))
+    whole, squares = (scipy.special.logsumexp(power * log_of_weights) for power in (1, 2))
+    return float(np.exp(2 * whole - squares) / len(log_of_weights))

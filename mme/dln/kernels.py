@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import mpmath as mp
 import numpy as np
-from scipy.special import ive, logsumexp
+import scipy
 
 from mme.algebra import FieldLike
 from mme.algebra import field as field_of
@@ -75,7 +74,7 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: FieldLike = "R"
     0.0
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = measured_singular_values(singular_values, positive=True, single=True)
+    sigma = measured_singular_values(singular_values, scalars, positive=True, single=True)
     t = number("t", t, above=0)
     d, beta = len(sigma), scalars.beta
     if depth == 1:
@@ -114,7 +113,7 @@ def orbit_volume_from_kernel(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = measured_singular_values(singular_values, positive=True, single=True)
+    sigma = measured_singular_values(singular_values, scalars, positive=True, single=True)
     levels = integer("levels", levels, 2, MOST_LEVELS)
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)
@@ -147,10 +146,10 @@ def _one_by_one(x: float, depth: int, beta: int) -> float:
         raise InputError("t must be larger for such a singular value and depth, but its series is too long.")
     orders = np.arange(1, int(12 * np.sqrt(x)) + 60)
     with np.errstate(divide="ignore"):  # e^{−x} I_n(x) may vanish
-        first, others = depth * np.log(ive(0, x)), depth * np.log(ive(orders, x))
+        first, others = depth * np.log(scipy.special.ive(0, x)), depth * np.log(scipy.special.ive(orders, x))
     if beta == 2:
-        return float(np.logaddexp(first, np.log(2) + logsumexp(others)))
-    return float(logsumexp(2 * np.log(orders) + depth * np.log(2 / x) + others))
+        return float(np.logaddexp(first, np.log(2) + scipy.special.logsumexp(others)))
+    return float(scipy.special.logsumexp(2 * np.log(orders) + depth * np.log(2 / x) + others))
 
 
 def _transfer_matrix(roots: np.ndarray, t: float, depth: int) -> float:
@@ -189,6 +188,8 @@ def _two_layers(sigma: np.ndarray, t: float) -> float:
         raise InputError(f"singular_values must be at most {LARGEST_DETERMINANT} for a determinant over C.")
     if len(np.unique(sigma)) < len(sigma):
         raise InputError("singular_values must be distinct for the closed form at depth 2 over C.")
+    import mpmath as mp  # late: it takes long to import
+
     with mp.workdps(DIGITS):
         s = [mp.mpf(float(value)) / mp.mpf(float(t)) for value in sigma]
         d = len(s)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+import scipy
 
-from mme.algebra import FieldLike
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.algebra.lie import cayley_log_density
 from mme.arguments import affordable, flag, generator, integer, number
@@ -102,7 +102,7 @@ def orbit_volume_mc(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    roots, rng, progress = _roots(singular_values, depth), generator(rng), flag("progress", progress)
+    roots, rng, progress = _roots(singular_values, depth, scalars), generator(rng), flag("progress", progress)
     samples, d = integer("samples", samples, 16 * REPLICATES), len(roots)
     k = orbit_dimension(d, depth=depth, field=scalars)
     if k == 0:  # points: one for each choice of signs over R, one alone at depth 1
@@ -123,7 +123,7 @@ def orbit_volume_mc(
     log_means, shares = np.empty((REPLICATES, 3)), np.empty(REPLICATES)
     for replicate in tracked(range(REPLICATES), "orbit volume", show=progress):
         weights = log_weights(target, spread, times, normals(points, k, rng))
-        log_means[replicate] = logsumexp(weights, axis=1) - np.log(weights.shape[1])
+        log_means[replicate] = scipy.special.logsumexp(weights, axis=1) - np.log(weights.shape[1])
         shares[replicate] = effective_share(weights[-1])
     share = float(shares.mean())
     if not share > SMALLEST_SHARE:
@@ -132,7 +132,7 @@ def orbit_volume_mc(
             f"only {share:.1%} of the samples count."
         )
     # Means over all replicates, and over all but one: the logarithm of a mean of few would be biased.
-    whole = logsumexp(log_means, axis=0) - np.log(REPLICATES)
+    whole = scipy.special.logsumexp(log_means, axis=0) - np.log(REPLICATES)
     but_one = np.log(np.maximum(REPLICATES - np.exp(log_means - whole), 1e-300) / (REPLICATES - 1)) + whole
     constant = (depth - 1) * scalars.log_group_volume(d) + k * np.log(unit) - np.linalg.slogdet(spread)[1]
     # Log volumes at t, t/2 and t/4, extrapolated to t = 0 without their terms in t and t².
@@ -193,7 +193,7 @@ def ball_count_volume(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    roots = _roots(singular_values, depth)
+    roots = _roots(singular_values, depth, scalars)
     samples, radius, rng = integer("samples", samples, 100), number("radius", radius, above=0), generator(rng)
     k = orbit_dimension(len(roots), depth=depth, field=scalars)
     if k == 0:
@@ -206,7 +206,7 @@ def ball_count_volume(
             f"radius and samples must be larger, but only {hits} of {samples} draws fell within {radius:g}."
         )
     share = hits / samples
-    log_ball = k / 2 * np.log(np.pi) - gammaln(k / 2 + 1) + k * np.log(radius)
+    log_ball = k / 2 * np.log(np.pi) - scipy.special.gammaln(k / 2 + 1) + k * np.log(radius)
     error = float(np.sqrt((1 - share) / hits))
     return VolumeEstimate(float(log_ball - np.log(share)), error, error, float("nan"), samples, share, "ball")
 
@@ -274,12 +274,13 @@ def group_volume_mc(
             f"only {share * samples:.0f} of {samples} count."
         )
     # Haar measure of O(d) gives half of its mass to SO(d), so the same quotient counts both components.
-    value = D / 2 * np.log(2 * np.pi / c) + logsumexp(log_densities) - logsumexp(log_kernels)
+    above, below = (scipy.special.logsumexp(each) for each in (log_densities, log_kernels))
+    value = D / 2 * np.log(2 * np.pi / c) + above - below
     # The relative variance of weights is 1/share − 1.
     error = float(np.sqrt(sum(1 / each - 1 for each in shares) / (samples - 1)))
     return VolumeEstimate(float(value), error, error, 0.0, 2 * samples, share, "cayley")
 
 
-def _roots(singular_values: Any, depth: int) -> np.ndarray:
-    sigma = measured_singular_values(singular_values, positive=True, single=True)
+def _roots(singular_values: Any, depth: int, scalars: Field) -> np.ndarray:
+    sigma = measured_singular_values(singular_values, scalars, positive=True, single=True)
     return np.asarray(np.sort(sigma)[::-1] ** (1 / depth))

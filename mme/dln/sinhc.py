@@ -6,27 +6,32 @@ array API standard, NumPy and torch among them, and the first is differentiable 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+import scipy
 from array_api_compat import array_namespace
 from numpy.polynomial import Polynomial
-from scipy.special import zeta
 
 __all__ = ["log_sinhc", "log_sinhc_first", "log_sinhc_second"]
 
 SMALL = 0.25
-# Taylor coefficients in u², n = 1, …, 8: log(sinh u / u) = Σ_k log(1 + u²/(kπ)²) = −Σ_n ζ(2n)/n (−u²/π²)^n
-N = np.arange(1, 9)
-SERIES = (-zeta(2 * N) / N * (-1 / np.pi**2) ** N).tolist()
-TAYLOR = Polynomial(np.kron([0, *SERIES], [1, 0]))  # in u, with every second coefficient 0
+
+
+@cache  # and late: scipy takes long to import
+def taylor() -> Polynomial:
+    """Return eight terms of log(sinh u / u) = Σ_k log(1 + u²/(kπ)²) = −Σ_n ζ(2n)/n (−u²/π²)^n, in u."""
+    n = np.arange(1, 9)
+    even = -scipy.special.zeta(2 * n) / n * (-1 / np.pi**2) ** n
+    return Polynomial(np.kron([0, *even], [1, 0]))
 
 
 def log_sinhc(u: Any) -> Any:
     """Return h(u) = log(sinh u / u), even in u, with h(0) = 0."""
     xp = array_namespace(u)
     small, near, far = _branches(u, xp)
-    series = sum(c * near ** (2 * n) for n, c in enumerate(SERIES, 1))
+    series = sum(c * near ** (2 * n) for n, c in enumerate(taylor().coef[2::2].tolist(), 1))
     far = xp.abs(far)
     return xp.where(small, series, far + xp.log1p(-xp.exp(-2 * far)) - xp.log(2 * far))
 
@@ -34,7 +39,7 @@ def log_sinhc(u: Any) -> Any:
 def log_sinhc_first(u: Any) -> np.ndarray:
     """Return h'(u) = coth u − 1/u, the Langevin function."""
     small, near, far = _branches(np.asarray(u, dtype=np.float64), np)
-    return np.asarray(np.where(small, TAYLOR.deriv()(near), 1 / np.tanh(far) - 1 / far))
+    return np.asarray(np.where(small, taylor().deriv()(near), 1 / np.tanh(far) - 1 / far))
 
 
 def log_sinhc_second(u: Any) -> np.ndarray:
@@ -42,7 +47,7 @@ def log_sinhc_second(u: Any) -> np.ndarray:
     small, near, far = _branches(np.asarray(u, dtype=np.float64), np)
     decay = np.exp(-2 * np.abs(far))
     closed = (1 / far) ** 2 - 4 * decay / (1 - decay) ** 2
-    return np.asarray(np.where(small, TAYLOR.deriv(2)(near), closed))
+    return np.asarray(np.where(small, taylor().deriv(2)(near), closed))
 
 
 def _branches(u: Any, xp: Any) -> tuple[Any, Any, Any]:

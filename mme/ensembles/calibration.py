@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.stats import beta, binom, binomtest
 
 from mme.arguments import number, sequence, share
 from mme.errors import InputError
@@ -146,10 +146,10 @@ def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float =
         )
     outside = (1 - level) / 2
     # The number of differences below the quantile is binomial; so the quantile lies between these ranks.
-    low = int(binom.ppf(outside, count, 1 - rate))
-    high = int(binom.ppf(1 - outside, count, 1 - rate)) + 1
+    low = int(scipy.stats.binom.ppf(outside, count, 1 - rate))
+    high = int(scipy.stats.binom.ppf(1 - outside, count, 1 - rate)) + 1
     ends = (float(values[low - 1]) if low > 0 else 0.0, float(values[high - 1]) if high <= count else inf)
-    law = beta(count + 1 - rank, rank)
+    law = scipy.stats.beta(count + 1 - rank, rank)
     sizes = (float(law.ppf(outside)), float(law.ppf(1 - outside)))
     return Calibration(float(values[rank - 1]), rate, count, rank, level, ends, sizes)
 
@@ -221,5 +221,5 @@ def rejection_rate(differences: ArrayLike, delta: float, *, level: float = 0.95)
     values = sequence("differences", differences, negative=False)
     delta, level = number("delta", delta, 0), share("level", level)
     rejected = int((values > delta).sum())
-    interval = binomtest(rejected, len(values)).proportion_ci(level, method="exact")
+    interval = scipy.stats.binomtest(rejected, len(values)).proportion_ci(level, method="exact")
     return RejectionRate(rejected, len(values), float(interval.low), float(interval.high), level)

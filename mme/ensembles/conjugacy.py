@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.stats import kstwobign
+import scipy
 
 from mme.arguments import number, share
 from mme.ensembles.conjugate import two_spectra
@@ -119,5 +119,5 @@ def conjugacy(
         # Every draw counts, and so does what lies beyond the window.
         totals = [float(rho.total.sum()) for rho in positive]
         numbers = [independent_positions(*each) for each in zip(spectra, totals, strict=True)]
-        tolerance = float(kstwobign.isf(level) * np.sqrt(sum(1 / number for number in numbers)))
+        tolerance = float(scipy.special.kolmogi(level) * np.sqrt(sum(1 / number for number in numbers)))
     return Conjugacy(end, abs(end) < ROUNDING, distance, tail, tolerance, distance <= tolerance)

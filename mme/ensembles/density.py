@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+import scipy
 
 from mme.arguments import choice, integer, number, of_type, real_array
 from mme.ensembles.spectrum import PooledSpectrum
@@ -187,7 +187,8 @@ def spectral_density(
         fine = edges[0] + width * np.arange(-first, len(edges) + first)
     counts = _counts(spectrum, fine, zeros)
     if bandwidth is not None:
-        counts = gaussian_filter1d(counts, bandwidth / width, axis=-1, mode="constant", truncate=KERNEL_REACH)
+        kernel = {"mode": "constant", "truncate": KERNEL_REACH}
+        counts = scipy.ndimage.gaussian_filter1d(counts, bandwidth / width, axis=-1, **kernel)
         counts = counts[..., first : first + len(edges) - 1]
     inside = counts.sum(axis=-1)
     if not np.all(inside > 0):

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.cluster import hierarchy
+import scipy
 
 from mme.arguments import choice, generator, number, of_type
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
@@ -258,7 +258,8 @@ def equivalence_classes(
     labels = np.ones(1, dtype=int)
     if len(names) > 1:
         points = np.array([[variances[name]] for name in names])
-        labels = hierarchy.fcluster(hierarchy.linkage(points, linkage), t=delta, criterion="distance")
+        tree = scipy.cluster.hierarchy.linkage(points, linkage)
+        labels = scipy.cluster.hierarchy.fcluster(tree, t=delta, criterion="distance")
     grouped: dict[int, list[str]] = {}
     for name, label in zip(names, labels, strict=True):
         grouped.setdefault(int(label), []).append(name)

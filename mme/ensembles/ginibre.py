@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.polynomial.chebyshev import Chebyshev
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import ArrayLike
-from scipy import fft, special
 
 from mme.arguments import choice
 
@@ -43,9 +43,9 @@ def real_eigenvalue_density(order: int, x: ArrayLike) -> np.ndarray:
     n, r = order, np.abs(np.asarray(x, dtype=float))
     if n == 1:
         return np.asarray(np.exp(-(r**2) / 2) / np.sqrt(2 * np.pi))
-    inside = special.gammaincc(n - 1, r**2) / np.sqrt(2 * np.pi)
-    power = special.xlogy(n - 1, r) - r**2 / 2 - special.gammaln(n / 2) - n / 2 * np.log(2)
-    return np.asarray(inside + np.exp(power) * special.gammainc((n - 1) / 2, r**2 / 2))
+    inside = scipy.special.gammaincc(n - 1, r**2) / np.sqrt(2 * np.pi)
+    power = scipy.special.xlogy(n - 1, r) - r**2 / 2 - scipy.special.gammaln(n / 2) - n / 2 * np.log(2)
+    return np.asarray(inside + np.exp(power) * scipy.special.gammainc((n - 1) / 2, r**2 / 2))
 
 
 def complex_eigenvalue_density(order: int, x: ArrayLike, y: ArrayLike) -> np.ndarray:
@@ -99,7 +99,7 @@ def integrate_from_zero(density: Function, reach: float, degree: int) -> Functio
     """
     angles = np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)
     values: np.ndarray = density(reach * (1 + np.cos(angles)) / 2)
-    coefficients = fft.dct(values, type=2) / (degree + 1)
+    coefficients = scipy.fft.dct(values, type=2) / (degree + 1)
     coefficients[0] /= 2
     antiderivative = Chebyshev(coefficients, domain=[0, reach]).integ(lbnd=0)
     return lambda x: np.asarray(antiderivative(np.clip(x, 0, reach)))
@@ -149,7 +149,7 @@ def _complex_column(order: int, x: np.ndarray) -> np.ndarray:
     """The density of complex eigenvalues with real part x: ∫ over y, in closed form where Q is 1."""
     low, high = _rim(order, x)
     # ∫_0^Y y erfcx(√2 y) dy = (erfcx(√2 Y) - 1)/4 + Y/√(2π)
-    flat = np.sqrt(2 / np.pi) * ((special.erfcx(np.sqrt(2) * low) - 1) / 4 + low / np.sqrt(2 * np.pi))
+    flat = np.sqrt(2 / np.pi) * ((scipy.special.erfcx(np.sqrt(2) * low) - 1) / 4 + low / np.sqrt(2 * np.pi))
     rim = _quadrature(lambda y: complex_eigenvalue_density(order, x, y), low, high)
     return np.asarray(2 * (flat + rim))
 
@@ -162,12 +162,12 @@ def _complex_circle(order: int, r: np.ndarray) -> np.ndarray:
 
 def _repulsion(y: np.ndarray) -> np.ndarray:
     """√(2/π) y erfcx(√2 y): 1/π far from the real axis, 0 on it, where a pair would meet."""
-    return np.asarray(np.sqrt(2 / np.pi) * y * special.erfcx(np.sqrt(2) * y))
+    return np.asarray(np.sqrt(2 / np.pi) * y * scipy.special.erfcx(np.sqrt(2) * y))
 
 
 def _inside(order: int, square: np.ndarray) -> np.ndarray:
     """Q(n - 1, r²): 1 inside the disc of radius √n, 0 outside."""
-    return np.asarray(special.gammaincc(order - 1, square)) if order > 1 else np.zeros_like(square)
+    return np.asarray(scipy.special.gammaincc(order - 1, square)) if order > 1 else np.zeros_like(square)
 
 
 def _rim(order: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

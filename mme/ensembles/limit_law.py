@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from mme.arguments import choice, plain_array, shown
 from mme.ensembles.circular import validate_order, validate_orders
@@ -168,7 +168,7 @@ def modulus_distribution(order: int, x: ArrayLike, part: str = "real", method: s
         bulk = (order - 1) * _limit(points, part)
     else:
         bulk = _finite(order, points, part, corrected=method == "corrected")
-    perron = special.ndtr((points - perron_mean(order, part)) / perron_deviation(order, part))
+    perron = scipy.special.ndtr((points - perron_mean(order, part)) / perron_deviation(order, part))
     return np.asarray((bulk + perron) / order)
 
 

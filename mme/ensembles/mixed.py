@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from mme.arguments import choice, listed, real_array
 from mme.errors import InputError
@@ -35,7 +35,7 @@ def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
     if np.array_equal(matrices, transposed):
         values = np.linalg.eigvalsh(matrices)
     elif matrices.dtype == np.float32:  # SciPy computes in single precision, twice as fast; NumPy does not
-        values = linalg.eigvals(matrices, check_finite=False)
+        values = scipy.linalg.eigvals(matrices, check_finite=False)
     else:
         values = np.linalg.eigvals(matrices)
     return np.sort(values.real if part == "real" else np.abs(values), axis=-1)

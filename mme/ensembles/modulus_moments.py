@@ -7,7 +7,7 @@ ratio of Gamma functions. The derivations are in the chapter "The law behind the
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mme.arguments import choice
 from mme.ensembles.mixed import PARTS
@@ -36,7 +36,7 @@ def entry_mean(order: int) -> float:
     True
     """
     if order < SERIES_FROM:
-        return float(special.beta(order, 0.5) / 2)
+        return float(scipy.special.beta(order, 0.5) / 2)
     return float(np.sqrt(np.pi / (4 * order)) * np.polynomial.polynomial.polyval(1 / order, SERIES))
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from mme.ensembles.ginibre import EDGE, Function, integrate_from_zero
 
@@ -62,7 +62,7 @@ def _squares(order: int) -> Function:
 
 def _log_central_binomial(even: int) -> float:
     """Log of 2^k / C(k, k/2), the inverse of the coefficient of z^k in 1/√(1 - z²)."""
-    return float(even * np.log(2) + 2 * special.gammaln(even / 2 + 1) - special.gammaln(even + 1))
+    return float(even * np.log(2) + 2 * scipy.special.gammaln(even / 2 + 1) - scipy.special.gammaln(even + 1))
 
 
 def _laguerre(index: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

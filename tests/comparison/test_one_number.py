@@ -36,6 +36,7 @@ def network() -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conjugate", [{}, {"conjugate": "sampled", "rng": 2, "draws": 3}])
 def test_every_road_gives_the_same_digits(
     network: dict[str, np.ndarray], conjugate: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

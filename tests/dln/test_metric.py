@@ -17,6 +17,8 @@ from mme.errors import InputError
 
 from . import reference
 
+# Equal ones over H are looked at here; that they are told is tested in test_singular_values.
+pytestmark = pytest.mark.filterwarnings("ignore:singular_values come in equal pairs:UserWarning")
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
 
 
@@ -63,6 +65,7 @@ def test_infinite_depth_operator_is_the_integral(field: Field) -> None:
     np.testing.assert_allclose(deep, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [2, 5, 10**9, None])
 def test_symmetric_positive_and_with_powers(field: Field, depth: int | None) -> None:

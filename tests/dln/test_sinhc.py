@@ -3,11 +3,13 @@ import numpy as np
 import pytest
 import torch
 
-from mme.dln.sinhc import SERIES, SMALL, log_sinhc, log_sinhc_first, log_sinhc_second
+from mme.dln.sinhc import SMALL, log_sinhc, log_sinhc_first, log_sinhc_second, taylor
 
 POINTS = np.concatenate(
     [[0.0, 1e-300, 1e-9, 0.249, 0.25, 0.251], np.linspace(0.01, 3, 40), [20, 700, 1e5, 1e300]]
 )
+
+SERIES = taylor().coef[2::2]
 
 
 def exact(u: float, order: int) -> mp.mpf:

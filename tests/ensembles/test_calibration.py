@@ -64,6 +64,7 @@ def test_the_error_rate_of_a_new_pair_and_of_the_delta_itself() -> None:
         assert abs(share - 0.025) < 4 * (0.025 * 0.975 / len(sizes)) ** 0.5
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_quantile_covers() -> None:
     rng = np.random.default_rng(2)
     quantile = 0.9
@@ -81,6 +82,7 @@ def test_few_pairs_leave_the_interval_open() -> None:
     assert calibrate_delta(np.arange(1, 3.0), 0.5).delta_interval == (0.0, inf)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 30), st.integers(0, 30))
 def test_clopper_and_pearson(pairs: int, rejected: int) -> None:
     rejected = min(rejected, pairs)

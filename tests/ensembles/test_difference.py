@@ -100,6 +100,7 @@ def test_shapes() -> None:
     assert circular_spectral_difference(NETWORK, "sampled", rng=0).differences.shape == (5, 1000)
 
 
+@pytest.mark.slow
 @given(
     first=st.lists(st.floats(0, 5), min_size=2, max_size=40),
     second=st.lists(st.floats(0, 5), min_size=2, max_size=40),
@@ -126,6 +127,7 @@ def test_antisymmetry_with_draws() -> None:
     assert forth.counts == back.counts[::-1]
 
 
+@pytest.mark.slow
 @given(
     first=st.lists(st.floats(-1, 9), min_size=2, max_size=40),
     second=st.lists(st.floats(-1, 9), min_size=2, max_size=40),
@@ -221,6 +223,7 @@ def test_noise_free_variance_is_the_covariance_of_different_draws() -> None:
     assert csd.standard_error_without_noise == pytest.approx(jackknife)
 
 
+@pytest.mark.slow
 def test_noise_free_variance_is_unbiased() -> None:
     # many repetitions of eight draws from a law that is known exactly
     edges, n, repetitions = np.linspace(0, 6, 61), 150, 300

@@ -261,6 +261,7 @@ def test_a_chain_under_both_linkages() -> None:
     assert complete.variances == chain
 
 
+@pytest.mark.slow
 @given(tables, thousandths)
 def test_complete_linkage_spreads_by_at_most_delta(variances: dict[str, float], delta: float) -> None:
     for members in equivalence_classes(variances, delta=delta).classes:
@@ -282,6 +283,7 @@ def test_single_linkage_is_the_transitive_closure(variances: dict[str, float], d
     assert {frozenset(members) for members in classes} == connected(variances, delta)
 
 
+@pytest.mark.slow
 @given(tables, thousandths, st.sampled_from(["complete", "single"]), st.randoms(use_true_random=False))
 def test_classes_do_not_depend_on_the_order(
     variances: dict[str, float], delta: float, linkage: str, random: Any
@@ -294,6 +296,7 @@ def test_classes_do_not_depend_on_the_order(
     assert first.classes == second.classes
 
 
+@pytest.mark.slow
 @given(tables, thousandths, st.sampled_from(["complete", "single"]))
 def test_classes_are_a_partition_in_ascending_order(
     variances: dict[str, float], delta: float, linkage: str

@@ -55,6 +55,7 @@ def test_auto_agrees_with_draws(order: int, part: str) -> None:
     assert found <= 0.004 + noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "gain"), [("real", 1.15), ("modulus", 1.6), ("symmetric", 4)])
 def test_each_method_is_better_than_the_one_before(part: str, gain: float) -> None:
     (limit, _), (ginibre, _), (corrected, _) = (distance(16, part, method) for method in ANALYTIC)
@@ -110,6 +111,7 @@ def test_two_by_two_real_parts_of_the_bulk() -> None:
     np.testing.assert_allclose(modulus_distribution(2, x), (1 + x * np.sqrt(2 - x**2)) / 4, atol=0.003)
 
 
+@pytest.mark.slow
 def test_auto_takes_the_table_below_and_the_corrected_law_above() -> None:
     x = np.linspace(-0.5, 0.5, 11)
     for order, method in ((TABLE_BELOW - 1, "table"), (TABLE_BELOW, "corrected")):

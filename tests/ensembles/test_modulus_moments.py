@@ -41,6 +41,7 @@ def test_moments_of_entries(order: int) -> None:
     assert_mean(sample[:, 0, 1] * sample[:, 1, 0], entry_pair_moment(order))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", DRAWS)
 def test_mean_sum_has_the_perron_moments(order: int) -> None:
     total = moduli(order).sum(axis=(1, 2)) / order

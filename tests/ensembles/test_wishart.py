@@ -44,6 +44,7 @@ def test_excess_is_what_it_adds_to_the_second_moment() -> None:
     np.testing.assert_allclose(expected_squares(order, [-1, 0, np.inf], kappa), [0, 0, order], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_excess_kurtosis_of_the_entries_shifts_the_law() -> None:
     order, rng = 40, np.random.default_rng(1)
     uniform = rng.uniform(-(3**0.5), 3**0.5, (3000, order, order))  # variance 1, excess kurtosis -6/5

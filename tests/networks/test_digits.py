@@ -50,6 +50,7 @@ def test_untrained_weights_are_the_very_first_ones(network: TrainedNetwork) -> N
     assert same(network.untrained, ARCHITECTURES["vgg8_bn"].build().state_dict())
 
 
+@pytest.mark.slow
 def test_trained_weights_have_moved_and_know_the_digits(network: TrainedNetwork) -> None:
     for name, start in network.untrained.items():
         if start.ndim > 2:
@@ -121,6 +122,7 @@ def test_family_keeps_the_order_of_its_names_and_is_quiet(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_family_trains_what_is_free_while_another_process_is_busy(cache: Path) -> None:
     cache.mkdir(parents=True)
     locked, seen = threading.Event(), []

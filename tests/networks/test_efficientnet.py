@@ -46,7 +46,7 @@ def test_an_unknown_version_is_refused(version: object) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(efficientnet, "package", lambda version: "package_that_nobody_has")
+    monkeypatch.setattr(efficientnet, "PACKAGES", ["package_that_nobody_has"] * 3)
     assert available_pretrained() == ()
     with pytest.raises(InputError) as refusal:
         efficientnet_lite(1)
@@ -64,7 +64,7 @@ def test_a_damaged_file_and_one_that_holds_code_are_not_read(
     data = b"not what it should be"
     path = tmp_path / "weights_of_a_test" / f"model-{hashlib.sha256(data).hexdigest()[:8]}.pth"
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(efficientnet, "package", lambda version: "weights_of_a_test")
+    monkeypatch.setattr(efficientnet, "PACKAGES", ["weights_of_a_test"] * 3)
     monkeypatch.setattr(efficientnet, "FILES", (path.name,))
 
     path.write_bytes(data + b"!")

@@ -66,6 +66,7 @@ def hub_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_trained_weights_are_read_from_torchs_folder(
     hub_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +214,7 @@ def test_one_of_two_sets_of_a_hub_is_chosen(snapshot: Path) -> None:
         open_hub("hf:someone/net", which="swa")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hf:someone/net", "hf:someone/absent", "timm:resnet18.a1_in1k"])
 def test_being_offline_is_said_at_once(
     name: str, hugging_face: Path, monkeypatch: pytest.MonkeyPatch

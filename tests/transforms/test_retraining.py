@@ -49,6 +49,7 @@ def test_zeros_stay_and_the_rest_learns(model: nn.Module) -> None:
     assert not again.training
 
 
+@pytest.mark.slow
 def test_rank_stays(model: nn.Module) -> None:
     small = truncate_rank(model, 0.6)
     again = retrain(small, hold="rank", recipe=ONCE)
@@ -68,6 +69,7 @@ def test_factors_are_no_larger_than_the_rank() -> None:
     assert torch.allclose(product(left, right), weights, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_holding_both_are_given_back(model: nn.Module) -> None:
     assert ranks(retrain(truncate_rank(model, 0.6), recipe=ONCE)) == ranks(model)
     again = retrain(prune(model, 0.6), recipe=ONCE)
@@ -87,6 +89,7 @@ def test_held_rank_starts_from_the_same_function(model: nn.Module) -> None:
         assert torch.allclose(value, small.get_parameter(name), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_same_seed_same_network(model: nn.Module) -> None:
     one, two, other = (retrain(model, recipe=ONCE, seed=seed).classifier.weight for seed in (1, 1, 2))
     assert torch.equal(one, two)

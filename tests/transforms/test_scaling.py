@@ -95,6 +95,7 @@ def both(first: nn.Module, second: nn.Module) -> list[tuple[np.ndarray, np.ndarr
     return list(zip(weights(first).values(), weights(second).values(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.001, 0.5, 1000.0])
 @pytest.mark.parametrize("name", SMALL)
 def test_rescaling_before_normalisation_keeps_the_function(name: str, factor: float) -> None:

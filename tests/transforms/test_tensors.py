@@ -93,6 +93,7 @@ def test_many_bits_change_nothing_that_single_precision_sees() -> None:
         assert len(torch.unique(coarse.state_dict()[name])) <= (15 if value.ndim >= 2 else value.numel())
 
 
+@pytest.mark.slow
 @given(share=st.floats(0, 1), seed=st.integers(0, 50))
 def test_largest_singular_values_stay(share: float, seed: int) -> None:
     before = network(seed)

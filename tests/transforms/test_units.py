@@ -96,6 +96,7 @@ def test_rows_removed_interlace() -> None:
     assert (new.eigenvalues <= old.eigenvalues[3:] + 1e-9).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vgg5", *SMALL])
 def test_permuting_keeps_every_singular_value_of_every_layer(name: str) -> None:
     model = network(name)

@@ -682,6 +682,7 @@ def test_two_tensors_of_one_name_are_refused() -> None:
         effective_weights([("a", np.eye(2)), ("a", np.eye(3))])
 
 
+@pytest.mark.slow
 def test_many_layers_take_time_in_proportion() -> None:
     stored = {f"{number}.weight": StoredTensor("", (4, 3), "float32", np.zeros) for number in range(20_000)}
     began = time.perf_counter()
