@@ -214,7 +214,7 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
 
 def plain_array(name: str, value: Any) -> NDArray[Any]:
     """Return a NumPy array of whatever type, from arrays, lists and torch tensors, without a mask."""
-    if isinstance(value, np.ma.MaskedArray):
+    if _has_mask(value):
         raise InputError(f"{name} must be an array without a mask; fill it first, by its method filled.")
     try:
         if hasattr(value, "detach"):
@@ -230,6 +230,12 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
         if isinstance(value, list | tuple) and not all(isinstance(entry, np.ndarray) for entry in value):
             return plain_array(name, [plain_array(name, entry) for entry in value])  # tensors one by one
         raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
+
+
+def _has_mask(value: Any, levels: int = 4) -> bool:
+    """Whether an array has a mask, or one in a list, which NumPy would drop in silence."""
+    entries = value if isinstance(value, list | tuple) and levels else ()
+    return isinstance(value, np.ma.MaskedArray) or any(_has_mask(entry, levels - 1) for entry in entries)
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:

@@ -40,6 +40,7 @@ NO_ARRAYS = (
     [None],
     np.array([object(), 1.0]),
     np.ma.array([[1.0, 0.0], [0.0, 1.0]], mask=[[True, False], [False, False]]),
+    [np.ma.array([1.0, 0.0], mask=[True, False])] * 2,
     scipy.sparse.eye_array(2, format="csr"),
     np.full((2, 2), np.nan),
     np.full(3, np.inf),
@@ -152,7 +153,7 @@ FIELD_ROWS = {
     "modulus": {"a": RECTANGLE},
     "is_unitary": {"a": SQUARE, "tolerance": real(1e-10)},
     "svd": {"a": RECTANGLE},
-    "singular_values": {"a": RECTANGLE},
+    "singular_values": {"a": array(RECTANGLE.valid, gradient=True)},
     "polar": {"a": SQUARE},
     "eigh": {"a": HERMITIAN},
     "eigvalsh": {"a": HERMITIAN},
@@ -188,9 +189,10 @@ DLN_ROWS: Rows = {
         "field": COMMUTATIVE,
     },
     **same(
-        "balance_defects balance_violation require_balanced end_to_end stack_layers",
+        "balance_defects balance_violation require_balanced stack_layers",
         {"layers": LAYERS, "field": COMMUTATIVE},
     ),
+    "end_to_end": {"layers": array(LAYERS.valid, gradient=True), "field": COMMUTATIVE},
     "balanced_lift": {"matrix": MATRIX, "depth": DEPTH, "field": COMMUTATIVE, "rng": SEED},
     "ball_count_volume": {**CASE, "radius": real(6.0), "rng": SEED, "samples": whole(200, 100)},
     "beta_hermite": {"n": ORDER, "beta": real(2.5), "size": whole(2, 0), "rng": SEED},
@@ -207,6 +209,17 @@ DLN_ROWS: Rows = {
     **same("orbit_volume renormalised_entropy", SMOOTH_CASE),
     **same("entropy_from_metric entropy_terms gram_blocks log_gram_determinant", CASE),
     "entropy": {**SMOOTH_CASE, "group_volume": FLAG},
+    "matrix_entropy": {
+        "matrix": array(MATRIX.valid, gradient=True),
+        "depth": DEPTH,
+        "field": COMMUTATIVE,
+        "group_volume": FLAG,
+    },
+    "network_entropy": {
+        "layers": array(LAYERS.valid, gradient=True),
+        "field": COMMUTATIVE,
+        "group_volume": FLAG,
+    },
     **same(
         "entropy_gradient entropy_hessian log_metric_determinant",
         {**CASE, "depth": optional(DEPTH)},
@@ -262,7 +275,7 @@ DLN_ROWS: Rows = {
     ),
 }
 
-NUMBERS = Argument(lambda _: np.ones(3), (), NO_ARRAYS[:9])  # NaN and infinity are what a check fails for
+NUMBERS = Argument(lambda _: np.ones(3), (), NO_ARRAYS[:10])  # NaN and infinity are what a check fails for
 EXACT = Argument(lambda _: sp.Integer(1), (1,), ("1", None, 0.5, True, {"a": 1}, [[1, 2], [1]], object()))
 BALL = Argument(lambda _: 1, (np.int64(1), Fraction(1), [1, 1]), ("1", None, 0.5, True, {"a": 1}, object()))
 DRAWS = np.random.default_rng(0).standard_normal(40)
@@ -282,8 +295,8 @@ EVIDENCE_ROWS: Rows = {
         "over": WORDS,
     },
     "Check.statistical": {
-        "samples": Argument(lambda _: DRAWS, (), NO_ARRAYS[:9]),
-        "expected": Argument(lambda _: 0.0, (), NO_ARRAYS[:9]),
+        "samples": Argument(lambda _: DRAWS, (), NO_ARRAYS[:10]),
+        "expected": Argument(lambda _: 0.0, (), NO_ARRAYS[:10]),
         "standard_error": optional(Argument(lambda _: None, (), NO_ARRAYS[:2] + NO_ARRAYS[3:])),
         "tolerance": real(4.0),
         "seed": optional(whole(0, 0)),

@@ -19,6 +19,10 @@ RICH = {"text/html", "text/markdown", "text/latex", "image/png", "image/svg+xml"
 RAW = re.compile(r"np\.(?:float|int|complex|bool|str)\w*\(|<Figure size|<Axes|<matplotlib|\barray\(\[")
 EXERCISE = re.compile(r"^[`:]{3,}\{exercise(?:-start)?\}.*\n(?::.*\n)*?:label: (\S+)", re.M)
 SOLUTION = re.compile(r"^[`:]{3,}\{solution(?:-start)?\} (\S+)", re.M)
+CODE = re.compile(r"^```\{code-cell\}.*\n(?:.*\n)*?```$", re.M)
+CAPTION = re.compile(r"^ +caption: .*(?:\n {6}.*)*", re.M)
+FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|(?<!`)`[^`]+`(?!`)", re.S)  # or a role, or code in a line
+UNLINKED = re.compile(r"\(\d\.\d+\)(?! of the\s+paper)")
 PLAIN_FENCE = re.compile(r"^`{3,} *(?:python|ipython3)\b", re.M)
 
 every_chapter = pytest.mark.parametrize(
@@ -70,6 +74,22 @@ def test_exercises_have_solutions(chapter: Path) -> None:
     exercises = EXERCISE.findall(text)
     assert sorted(exercises) == sorted(SOLUTION.findall(text))
     assert exercises or chapter.parent.name not in PARTS
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
+def test_numbers_of_equations_are_links(page: Path) -> None:
+    assert UNLINKED.findall(prose(page.read_text(encoding="utf-8"))) == []
+
+
+def test_unlinked_numbers_are_found() -> None:
+    page = "By (1.2), {ref}`(1.3) <a>`, $f(2.0)$, (4.7) of the\npaper.\n```{code-cell} x\n%s\nf(2.5)\n```\n"
+    caption = '---\nmystnb:\n  figure:\n    name: fig\n    caption: "One\n      (1.4)"\n    alt: (9.9)\n---'
+    assert UNLINKED.findall(prose(page % caption)) == ["(1.2)", "(1.4)"]
+
+
+def prose(text: str) -> str:
+    """Return the words of a page and the captions of its figures, without code, formulas and roles."""
+    return FORMULA.sub("", CODE.sub(lambda code: "\n".join(CAPTION.findall(code[0])), text))
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:

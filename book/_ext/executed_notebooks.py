@@ -30,7 +30,7 @@ def _complete(app: Any, doctree: Any) -> None:
     path = executed_notebook(app, app.env.docname)
     if path is None:
         return
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
     if any(cell.get("execution_count") for cell in notebook.cells):
         return
     try:
@@ -40,7 +40,7 @@ def _complete(app: Any, doctree: Any) -> None:
     except KeyError:
         return  # nothing was executed
     beside = path.with_suffix(".part")
-    nbformat.write(notebook, beside)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, beside)
     os.replace(beside, path)
 
 

@@ -1,31 +1,134 @@
-"""Offer each executed chapter as a notebook.
+"""Offer each executed chapter as a notebook for Jupyter, its solutions as another, and all in one file.
 
-The theme has the button, but fills it only where a public repository is configured.
+The theme has the button, but fills it only where a public repository is configured. The file of all notebooks
+holds the package too, as a wheel, so that they run where nothing else of the book is.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import tomllib
+import zipfile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import nbformat
+from docutils import nodes
+from execute_once import ROOT
 from executed_notebooks import executed_notebook
+from jupyter_edition import Writer
+from packaging.requirements import Requirement
 
-BEFORE_THE_THEME = 400  # Sphinx calls the theme's own handlers at 500
+from mme import __version__
+
+__all__ = ["build_wheel", "first_cell", "needed", "setup"]
+
+BEFORE_CHANGES, AFTER_THE_THEME = 400, 600  # Sphinx calls at 500 those who do not say
+ALL = "notebooks.zip"
+WHEEL = f"mme-{__version__}-py3-none-any.whl"
+EXTRA = "chapters"
+FIRST = """\
+# Install once what this notebook needs: unpack ALL of the book, put this notebook into that folder,
+# take the sign # from the next line, run this cell, and restart the kernel.
+# %pip install "./WHEEL[EXTRA]"
+from importlib.metadata import distributions
+
+installed = {found.name.lower().replace("_", "-") for found in distributions() if found.name}
+missing = sorted({
+    NEEDED
+} - installed)
+if missing:
+    raise ModuleNotFoundError(f"Not installed: {', '.join(missing)}. The lines above say what to do.")
+print("All that this notebook needs is installed.")"""
 
 
-def _publish(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    notebook = executed_notebook(app, page) if doctree is not None and app.builder.format == "html" else None
-    if notebook is None:
+def needed(extra: str = EXTRA) -> list[str]:
+    """Name the distributions that an extra of the package asks for, in the order of pyproject.toml."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    names = ([*map(needed, each.extras)] or [[each.name]] for each in map(Requirement, extras[extra]))
+    return [*chain(*chain(*names))]
+
+
+def first_cell() -> str:
+    """Return the source of the cell that says what to install, and checks it."""
+    names = ", ".join(f'"{name}"' for name in ["mme", *needed()])
+    words = {"NEEDED": textwrap.fill(names, 96, subsequent_indent=" " * 4), "WHEEL": WHEEL, "EXTRA": EXTRA}
+    return re.sub("NEEDED|WHEEL|EXTRA|ALL", lambda found: words.get(found[0], ALL), FIRST)
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the package's wheel into a folder, from a copy of the sources and without a network."""
+    with tempfile.TemporaryDirectory() as copy:
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, copy)
+        shutil.copytree(ROOT / "mme", Path(copy, "mme"), ignore=shutil.ignore_patterns("__pycache__"))
+        options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder))
+        subprocess.run([sys.executable, "-m", "pip", "wheel", *options, copy], check=True)
+    return folder / WHEEL
+
+
+def _files(app: Any, docname: str) -> list[Path]:
+    """Return where the notebook of a page and its solutions go; nothing for a page that is no notebook."""
+    if app.builder.format != "html" or executed_notebook(app, docname) is None:
+        return []
+    return [Path(app.outdir, "_sources", f"{docname}{which}.ipynb") for which in ("", "-solutions")]
+
+
+def _write(app: Any, page: nodes.document, docname: str) -> None:
+    if not (files := _files(app, docname)):
         return
-    target = Path(app.outdir, "_sources", f"{page}.ipynb")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(notebook, target)
-    context["ipynb_source"] = f"{page}.ipynb"
+    source = nbformat.read(executed_notebook(app, docname), as_version=4)
+    writer = Writer(app, docname, page, source, first_cell())
+    for file, notebook in zip(files, (writer.student(), writer.solutions()), strict=True):
+        file.unlink(missing_ok=True)
+        if notebook is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            text = nbformat.writes(notebook)
+            file.write_text(text + "\n", encoding="utf-8")
+            # A page opened from the disk may not read a file, but it may run a script beside it.
+            script = f"saveNotebook({json.dumps(file.name)}, {json.dumps(text)})\n"
+            file.with_suffix(".ipynb.js").write_text(script, encoding="utf-8")
+
+
+def _offer(app: Any, docname: str, template: str, context: dict[str, Any], page: Any) -> None:
+    buttons = [
+        {
+            "type": "link",
+            "url": context["pathto"](file.relative_to(app.outdir).as_posix(), 1),
+            "text": "solutions" if "-solutions" in file.name else ".ipynb",
+            "tooltip": "Download for Jupyter",
+            "icon": "fas fa-code",
+            "label": "download-notebook-button",
+        }
+        for file in (_files(app, docname) if page is not None else ())
+        if file.is_file()
+    ]
+    for group in context.get("header_buttons", ()):
+        if group["label"] == "download-buttons":
+            group["buttons"][:0] = buttons
+
+
+def _write_all(app: Any, exception: Exception | None) -> None:
+    if exception or app.builder.format != "html":
+        return
+    files = [file for name in sorted(app.env.found_docs) for file in _files(app, name) if file.is_file()]
+    with zipfile.ZipFile(Path(app.outdir, ALL), "w", zipfile.ZIP_DEFLATED) as together:
+        for file in [*files, build_wheel(Path(app.outdir))]:
+            together.write(file, file.name)
 
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     app.setup_extension("executed_notebooks")
-    app.connect("html-page-context", _publish, priority=BEFORE_THE_THEME)
+    app.add_js_file("notebooks.js")
+    app.connect("doctree-resolved", _write, priority=BEFORE_CHANGES)
+    app.connect("html-page-context", _offer, priority=AFTER_THE_THEME)
+    app.connect("build-finished", _write_all)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace, is_torch_array
 from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
@@ -76,16 +77,17 @@ class Decompositions(Pairing):
         u, sigma, right = np.linalg.svd(a, full_matrices=False)
         return SVD(u, sigma, self.adjoint(right))
 
-    def singular_values(self, a: ArrayLike) -> Array:
+    def singular_values(self, a: Any) -> Any:
         """The singular values in descending order, each once over H too.
 
         Parameters
         ----------
-        a : array_like, shape (..., n, m), or (..., 2n, 2m) over H
+        a : array_like or torch tensor, shape (..., n, m), or (..., 2n, 2m) over H
 
         Returns
         -------
         array of floats, shape (..., min(n, m))
+            A tensor, with its gradient, of a tensor.
 
         Raises
         ------
@@ -98,8 +100,16 @@ class Decompositions(Pairing):
         >>> R.singular_values([[0.0, -2.0], [1.0, 0.0]])
         array([2., 1.])
         """
-        a = self.validate(a, square=False)
-        return np.asarray(np.linalg.svd(a, compute_uv=False)[..., :: self.side])
+        checked = self.validate(a, square=False)
+        if not is_torch_array(a):
+            return np.asarray(np.linalg.svd(checked, compute_uv=False)[..., :: self.side])
+        xp = array_namespace(a)
+        is_floating = xp.isdtype(a.dtype, ("real floating", "complex floating"))
+        if not is_floating or a.element_size() < 4:  # LAPACK has no half precision
+            a = xp.astype(a, xp.float32 if is_floating else xp.float64)
+        doubled = xp.linalg.svdvals(a)
+        # The mean of each pair, because either alone has a gradient without the block symmetry.
+        return xp.mean(xp.reshape(doubled, (*doubled.shape[:-1], -1, self.side)), axis=-1)
 
     def polar(self, a: ArrayLike) -> Array:
         """The unitary polar factor Q of a = Q P with P = (a* a)^(1/2).

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import string
 import zipfile
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
-from mme.checkpoints.keras_files import read_keras
 from mme.checkpoints.limits import NoNetwork, refuse_damage
-from mme.checkpoints.numpy_files import read_npy, read_npz
-from mme.checkpoints.onnx_files import read_onnx
-from mme.checkpoints.safetensors_files import read_safetensors
-from mme.checkpoints.torch_files import read_torch
 from mme.errors import InputError
+from mme.extras import required
 from mme.weights.stored import Checkpoint
 
 __all__ = ["ENDINGS", "FORMATS", "content_of", "read_file"]
 
-FORMATS: dict[str, tuple[Callable[[Path], Checkpoint], str]] = {
-    "torch": (read_torch, ".pt .pth .ckpt .bin .th .pth.tar"),
-    "safetensors": (read_safetensors, ".safetensors"),
-    "ONNX": (read_onnx, ".onnx"),
-    "Keras": (read_keras, ".keras"),
-    "HDF5": (read_keras, ".h5 .hdf5"),
-    "npz": (read_npz, ".npz"),
-    "npy": (read_npy, ".npy"),
-}
-"""The formats that are read, their readers, and how such files usually end."""
 
-ENDINGS = tuple(ending for _, endings in FORMATS.values() for ending in endings.split())
+
+class Format(NamedTuple):
+    """A module of this folder and its reader, how such files usually end, and a library with its extra."""
+
+    module: str
+    reader: str
+    endings: str
+    library: tuple[str, str] | None = None
+
+
+FORMATS = {
+    "torch": Format("torch_files", "read_torch", ".pt .pth .ckpt .bin .th .pth.tar", ("torch", "torch")),
+    "safetensors": Format("safetensors_files", "read_safetensors", ".safetensors"),
+    "ONNX": Format("onnx_files", "read_onnx", ".onnx", ("onnx", "checkpoints")),
+    "Keras": Format("keras_files", "read_keras", ".keras", ("h5py", "checkpoints")),
+    "HDF5": Format("keras_files", "read_keras", ".h5 .hdf5", ("h5py", "checkpoints")),
+    "npz": Format("numpy_files", "read_npz", ".npz"),
+    "npy": Format("numpy_files", "read_npy", ".npy"),
+}
+ENDINGS = tuple(ending for each in FORMATS.values() for ending in each.endings.split())
 TORCH_BEFORE_1_6 = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # a pickle of torch's magic number
 # An ONNX model begins with its version and a further field; protobuf has no signature.
 ONNX_VERSIONS, ONNX_FIELDS = range(3, 64), b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
@@ -51,7 +57,11 @@ def read_file(path: Path) -> Checkpoint:
     found = content_of(path)
     if found not in FORMATS:
         raise NoNetwork(f"{path} {found}.")
-    return FORMATS[found][0](path)
+    told = FORMATS[found]
+    if told.library:
+        required(*told.library, f"reading {path}")
+    checkpoint: Checkpoint = getattr(import_module(f"mme.checkpoints.{told.module}"), told.reader)(path)
+    return checkpoint
 
 
 def content_of(path: Path) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import h5py
 import numpy as np
 
 from mme.checkpoints.limits import refuse_damage, require_stored
 from mme.errors import InputError
-from mme.extras import required
 from mme.weights.stored import StoredTensor
 
 __all__ = ["HDF5File", "is_within", "refuse_endless_texts", "text_attribute"]
@@ -33,15 +33,12 @@ class HDF5File:
     @contextmanager
     def opened(self) -> Iterator[Any]:
         """Open the file and yield its root group; InputError for what goes wrong on the way."""
-        h5py = required("h5py", "checkpoints", f"reading {self.path}")
         # Through Python's file, which needs no lock and does not mind who else has the file open.
         with refuse_damage(self.path, "HDF5 file"), self.source() as stream, h5py.File(stream, "r") as file:
             yield file
 
     def groups(self, *outer: Any, seen: set[int]) -> Iterator[tuple[list[Any], dict[str, StoredTensor]]]:
         """Yield what the last group and those within it hold, each after the groups that it lies in."""
-        import h5py
-
         group, held = outer[-1], {}
         address = h5py.h5o.get_info(group.id).addr
         if address in seen:  # a group may be linked into itself
@@ -62,8 +59,6 @@ class HDF5File:
 
     def _tensor(self, dataset: Any) -> StoredTensor:
         """Look at a dataset without reading its numbers."""
-        import h5py
-
         name, dtype, shape = dataset.name, dataset.dtype, tuple(map(int, dataset.shape or ()))
         is_number = dataset.shape is not None and (dtype.kind in "fiubc" or dtype == BFLOAT16)
         if is_number:
@@ -106,15 +101,11 @@ def refuse_endless_texts(path: Path, content: bytes) -> None:
 
 def is_within(group: Any, name: str) -> bool:
     """Tell whether a group has a hard link of this name; other links may leave the file."""
-    import h5py
-
     return isinstance(group.get(name, getlink=True), h5py.HardLink)
 
 
 def text_attribute(item: Any, name: str) -> str:
     """Return an attribute of a group as text; empty if it is missing or something else."""
-    import h5py
-
     if name not in item.attrs:
         return ""
     attribute = item.attrs.get_id(name)

@@ -66,22 +66,8 @@ Layer: TypeAlias = tuple[str, str]  # a key of KINDS, and the equation
 def read_keras(path: Path) -> Checkpoint:
     """List the weights of a Keras model, outputs first, under Keras's paths, such as ``block/conv2d/kernel``.
 
-    The content tells the form: a ``.keras`` archive, a ``.weights.h5`` of Keras 3, a ``.h5`` of Keras 2 or 3.
-    The class of a layer comes from the model's configuration, parsed as JSON and never run, or from the names
-    of its groups. A kernel of an unknown class is taken as Keras's own lie, outputs last, and a note says so;
-    unnamed variables of layers of one's own are left out. Memory holds the file while it is listed, and an
-    archive for as long as it is used.
-
-    Examples
-    --------
-    >>> import h5py, tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "net.weights.h5"
-    ...     with h5py.File(path, "w") as file:
-    ...         file["layers/dense/vars/0"] = np.ones((3, 2), np.float32)
-    ...     checkpoint = read_keras(path)
-    ...     checkpoint, checkpoint["dense/kernel"].shape, checkpoint["dense/kernel"].read().shape
-    (Checkpoint('net', keras: 1 tensors), (2, 3), (2, 3))
+    The class of a layer comes from the configuration, parsed as JSON and never run, or from the names of its
+    groups; of an unknown class, outputs are taken to be last, and a note says so.
     """
     with refuse_damage(path, "Keras file"):
         content, description = path.read_bytes(), ""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from mme.checkpoints.limits import ALWAYS_ALLOWED, refuse_damage, require_stored
 from mme.errors import InputError
@@ -58,9 +60,6 @@ class Evaluator:
 
     def output(self, node: Any, name: str, inputs: Sequence[Constant | None]) -> np.ndarray:
         """Return an output of a node; InputError says why it cannot be computed."""
-        from onnx import helper
-        from onnx.reference import ReferenceEvaluator
-
         given = {each: one.compute() for each, one in zip(node.input, inputs, strict=True) if one is not None}
         try:
             numbers = FOLDED[node.op_type](*given.values()) if given else 0
@@ -83,8 +82,6 @@ class Evaluator:
 
 def stored_constant(value: Any, name: str, path: Path) -> Constant:
     """Find the numbers of a tensor without converting them; InputError if it claims other than it has."""
-    from onnx import TensorProto, external_data_helper, helper, numpy_helper
-
     def read() -> np.ndarray:
         with refuse_damage(path, "ONNX model"):  # a copy, which some versions fill with data from beside
             return np.asarray(numpy_helper.to_array(deepcopy(value), str(path.parent)))

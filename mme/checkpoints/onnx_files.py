@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper
 
 from mme.checkpoints.limits import refuse_damage
 from mme.checkpoints.onnx_constants import FOLDED, GROWTH, Constant, Evaluator, stored_constant
 from mme.errors import InputError
-from mme.extras import required
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_onnx"]
@@ -44,28 +45,10 @@ TYPES = {  # as torch calls them, by the number of positions in a kernel; gates 
 def read_onnx(path: Path) -> Checkpoint:
     """List the weights of an ONNX model as its operators see them, outputs first.
 
-    What nodes make of constants alone, before any input arrives, is computed by ONNX's reference evaluator:
-    a kernel may lie behind Reshape, Concat, Mul, QuantizeLinear, DequantizeLinear, …, and in graphs within
-    nodes. `OPERANDS` says what is a weight; every other constant is listed with the reason why it is left
-    out. Names are those of the constants. A constant of several nodes counts once, as in the
-    first of them; of stacked matrices, such as the directions of an LSTM, each is a layer, ``name[0]``, ….
-    Memory holds the file, twice while it is parsed; data beside it are read layer by layer.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from onnx import helper, numpy_helper
-    >>> node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    >>> weights = numpy_helper.from_array(np.ones((3, 2), np.float32), "w")
-    >>> graph = helper.make_graph([node], "g", [], [], [weights])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "net.onnx"
-    ...     _ = path.write_bytes(helper.make_model(graph).SerializeToString())
-    ...     checkpoint = read_onnx(path)
-    ...     checkpoint, checkpoint["w"].shape, checkpoint["w"].read().shape
-    (Checkpoint('net', onnx: 1 tensors), (2, 3), (2, 3))
+    What nodes make of constants alone is computed by ONNX's reference evaluator. `OPERANDS` says what is a
+    weight; every other constant is listed with the reason why it is left out. A constant of several nodes
+    counts once; of stacked matrices, such as the directions of an LSTM, each is a layer, ``name[0]``, ….
     """
-    onnx = required("onnx", "checkpoints", f"reading {path}")
     with refuse_damage(path, "ONNX model"):
         model = onnx.load(path, format="protobuf", load_external_data=False)
         if not model.graph.node:
@@ -129,8 +112,6 @@ class _Network:
 
     def _constants(self, node: Any, scope: Scope) -> dict[str, Constant]:
         """Return what a node makes of constants alone, and find the weights among its inputs."""
-        from onnx import helper, numpy_helper
-
         is_known = node.domain in DOMAINS
         if is_known and node.op_type == "Constant":
             (attribute,), (name,) = node.attribute, node.output
@@ -159,8 +140,6 @@ class _Network:
 
     def _add_weight(self, node: Any, kind: str, constant: Constant) -> None:
         """List an input of a node as a layer's weight, if no node before took it."""
-        from onnx import helper
-
         if any(source.skip for source in constant.sources):
             return
         main = max(constant.sources, key=lambda source: source.size)

@@ -25,12 +25,12 @@ from pickle import UnpicklingError
 from typing import IO, Any
 
 import numpy as np
+import torch
 
 from mme.checkpoints.limits import refuse_damage, require_stored
 from mme.checkpoints.torch_shells import Call, StandIn
 from mme.checkpoints.torch_weights import FoundWeight, found_weights
 from mme.errors import InputError
-from mme.extras import required
 from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
 __all__ = ["read_torch"]
@@ -42,16 +42,15 @@ INSTEAD = "save the network's state dict: torch.save(net.state_dict(), …)"
 
 def read_torch(path: Path) -> Checkpoint:
     """Open what `torch.save` wrote: a state dict, a whole module, or a training checkpoint."""
-    torch = required("torch", "torch", f"{path} is a torch checkpoint, and reading it")
     mapped: set[int] = set()
     with refuse_damage(path, KIND):
-        content = _load(torch, path, mapped)
-        found = found_weights(content, torch.Tensor, path)
-        tensors = [_stored(torch, path, name, weight, mapped) for name, weight in found.items()]
+        content = _load(path, mapped)
+        found = found_weights(content, path)
+        tensors = [_stored(path, name, weight, mapped) for name, weight in found.items()]
     return Checkpoint(path.stem, "torch", tensors)
 
 
-def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
+def _load(path: Path, mapped: set[int]) -> Any:
     """Load a checkpoint, and note the addresses of the storages that are cut from the mapped file."""
     with path.open("rb") as file:
         is_mapped = False
@@ -60,7 +59,7 @@ def _load(torch: Any, path: Path, mapped: set[int]) -> Any:
             is_mapped, pickles = _records(path)
             is_mapped &= path.suffix != ".safetensors"  # torch would believe that ending
         file.seek(0)
-        known = [(Call, "<call>"), *((StandIn(name), name) for name in _named_by(pickles))]
+        known: list[Any] = [(Call, "<call>"), *((StandIn(name), name) for name in _named_by(pickles))]
 
     def keep(storage: Any, _: str) -> Any:
         if is_mapped:
@@ -101,7 +100,7 @@ def _named_by(pickles: Iterable[IO[bytes]]) -> Iterator[str]:
             yield ".".join(NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name)))
 
 
-def _stored(torch: Any, path: Path, name: str, weight: FoundWeight, mapped: set[int]) -> StoredTensor:
+def _stored(path: Path, name: str, weight: FoundWeight, mapped: set[int]) -> StoredTensor:
     value, types, skip = weight
     if isinstance(value, np.ndarray):
         return StoredTensor(name, value.shape, str(value.dtype), lambda: value, types, skip)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import torch
 
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.torch_shells import CLASS, array_of, fields
@@ -50,14 +51,14 @@ Weights: TypeAlias = dict[str, FoundWeight]
 Tree: TypeAlias = "dict[str, Tree | FoundWeight]"
 
 
-def found_weights(content: Any, tensor: type, path: Path) -> Weights:
-    """Return the tensors of the network in what torch's loader gave, whose tensors are of this class."""
+def found_weights(content: Any, path: Path) -> Weights:
+    """Return the tensors of the network in what torch's loader gave."""
     walked: set[int] = set()
 
     def tree(content: Any) -> Tree | FoundWeight:
         """What holds tensors, each container once; a module's are in one dictionary."""
         content = array_of(content)
-        if isinstance(content, tensor | np.ndarray):
+        if isinstance(content, torch.Tensor | np.ndarray):
             return FoundWeight(content)
         if id(content) in walked:
             return {}

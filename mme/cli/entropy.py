@@ -14,8 +14,9 @@ from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.cli import output
 from mme.cli.app import app, one_sentence
-from mme.dln import entropy_terms, orbit_volume_mc
-from mme.dln.singular_values import validate_depth
+from mme.dln import orbit_volume_mc
+from mme.dln.singular_values import measured_singular_values, of_square, validate_depth
+from mme.dln.terms import terms_of
 from mme.errors import InputError
 
 __all__ = ["entropy", "read_matrix"]
@@ -50,7 +51,7 @@ def entropy(
     scalars = field_of(int(field) if field.isdecimal() else field)
     depth = validate_depth(int(depth) if depth.is_integer() else depth)
     sigma = _singular_values(values, scalars)
-    terms = entropy_terms(sigma, depth=depth, field=scalars)
+    terms = terms_of(sigma, depth, scalars)
     work: dict[str, Any] = {"rng": seed, "samples": samples, "progress": True}
     estimate = orbit_volume_mc(sigma, depth=depth, field=scalars, **work) if monte_carlo else None
     if as_json:
@@ -108,9 +109,11 @@ def _text(path: Path) -> np.ndarray:
 
 def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
     try:
-        return np.array([float(value) for value in values])
+        numbers = [float(value) for value in values]
     except ValueError:
         pass
+    else:
+        return measured_singular_values(numbers, scalars)
     if len(values) > 1:
         raise InputError(
             f"singular values must be numbers, but they are {' '.join(values)}; a file comes alone."
@@ -120,7 +123,7 @@ def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
         raise InputError(f"{values[0]} is neither a number nor a file.")
     array = read_matrix(path)
     if array.ndim == 1 or (array.ndim == 2 and array.shape[0] == 1 and array.shape[1] > 1):
-        return np.asarray(array).reshape(-1)
+        return measured_singular_values(np.asarray(array).reshape(-1), scalars)
     if array.ndim > 2:
         raise InputError(f"the file must hold one matrix, but its array has shape {array.shape}.")
-    return scalars.singular_values(scalars.validate(array, name="the matrix"))
+    return np.asarray(of_square(array, scalars, "the matrix"))

@@ -39,7 +39,8 @@ def balance_defects(layers: Any, field: FieldLike = "R") -> np.ndarray:
     scalars, stacked = field_of(field), stack_layers(layers, field)
     later, earlier = stacked[..., 1:, :, :], stacked[..., :-1, :, :]
     with np.errstate(over="ignore", invalid="ignore"):
-        return in_range(scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier))
+        defects = scalars.adjoint(later) @ later - earlier @ scalars.adjoint(earlier)
+    return np.asarray(in_range(defects))
 
 
 def balance_violation(layers: Any, field: FieldLike = "R") -> Any:

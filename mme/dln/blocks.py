@@ -82,8 +82,9 @@ def gram_blocks(singular_values: Any, *, depth: int, field: FieldLike = "R") -> 
     >>> gram_blocks([4.0, 1.0], depth=2, field="C")[:, 0, 0]
     array([5., 5., 8., 2.])
     """
-    depth, sigma = validate_depth(depth), measured_singular_values(singular_values)
-    k, l = block_pairs(sigma.shape[-1], field).T
+    depth, scalars = validate_depth(depth), field_of(field)
+    sigma = measured_singular_values(singular_values, scalars)
+    k, l = block_pairs(sigma.shape[-1], scalars).T
     roots = np.sort(sigma)[..., ::-1] ** (1 / depth)
     affordable("depth", roots[..., 0].size * len(k) * (depth - 1) ** 2)
     return tridiagonal_block(roots[..., k], roots[..., l], depth - 1)
@@ -104,8 +105,8 @@ def log_gram_determinant(singular_values: Any, *, depth: int, field: FieldLike =
     >>> round(float(np.exp(log_gram_determinant([4.0, 1.0], depth=2, field="C"))), 9)  # 5 · 5 · 8 · 2
     400.0
     """
-    depth, sigma = validate_depth(depth), measured_singular_values(singular_values, positive=True)
-    logarithms = np.log(sigma) / depth
-    k, l = block_pairs(logarithms.shape[-1], field).T
+    depth, scalars = validate_depth(depth), field_of(field)
+    logarithms = np.log(measured_singular_values(singular_values, scalars, positive=True)) / depth
+    k, l = block_pairs(logarithms.shape[-1], scalars).T
     total = log_block_determinant(logarithms[..., k], logarithms[..., l], depth).sum(axis=-1)
     return total if total.ndim else float(total)

@@ -63,9 +63,9 @@ def _derivatives(
     singular_values: Any, depth: int | None, field: FieldLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return σ and the gradient and Hessian of S in x = log σ, shapes (..., d) and (..., d, d)."""
-    sigma = measured_singular_values(singular_values, positive=True)
-    inverse = 0.0 if depth is None else 1 / validate_depth(depth)
-    scalars, d = field_of(field), sigma.shape[-1]
+    scalars = field_of(field)
+    sigma = measured_singular_values(singular_values, scalars, positive=True)
+    inverse, d = 0.0 if depth is None else 1 / validate_depth(depth), sigma.shape[-1]
     x = np.log(sigma)
     delta = x[..., :, None] - x[..., None, :]
     slope = log_sinhc_first(delta) - inverse * log_sinhc_first(delta * inverse)

@@ -21,9 +21,11 @@ from mme.arguments import flag
 from mme.dln.chebyshev import log_block_determinant
 from mme.dln.singular_values import validate_depth, validate_singular_values
 from mme.dln.sinhc import log_sinhc
+from mme.errors import InputError
 
 __all__ = [
-    "entropy", "infinite_depth_entropy", "log_vandermonde_ratio", "orbit_volume", "renormalised_entropy",
+    "entropy", "entropy_of", "infinite_depth_entropy", "log_vandermonde_ratio", "orbit_volume",
+    "renormalised_entropy", "scalar",
 ]  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     sigma = validate_singular_values(singular_values)
     d = sigma.shape[-1]
     pairs = array_namespace(sigma).sum(_pair_logarithms(sigma, depth), axis=-1)
-    return _scalar(pairs + d * (d - 1) / 2 * float(np.log(depth)))
+    return scalar(pairs + _undefined_slope(sigma) + d * (d - 1) / 2 * float(np.log(depth)))
 
 
 def entropy(singular_values: Any, *, depth: int, field: FieldLike = "R", group_volume: bool = True) -> Any:
@@ -64,8 +66,9 @@ def entropy(singular_values: Any, *, depth: int, field: FieldLike = "R", group_v
     Parameters
     ----------
     singular_values : array_like or torch tensor, shape (..., d)
-        The singular values of X, in any order; equal ones are allowed. Differentiable where they are torch
-        tensors.
+        The singular values of X, in any order for one matrix, descending for several; equal ones are allowed.
+        Of a matrix itself `matrix_entropy` is the function. Differentiable where they are torch tensors,
+        with the gradient NaN where one is 0.
     depth : int
         N ≥ 1.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
@@ -81,7 +84,8 @@ def entropy(singular_values: Any, *, depth: int, field: FieldLike = "R", group_v
     Raises
     ------
     InputError
-        If a singular value is negative or not finite, the depth is not an integer ≥ 1, or the field unknown.
+        If a singular value is negative or not finite, several spectra do not descend, a spectrum over H comes
+        in equal pairs (a warning where all are equal), the depth is not an integer ≥ 1, or the field unknown.
 
     Examples
     --------
@@ -91,12 +95,17 @@ def entropy(singular_values: Any, *, depth: int, field: FieldLike = "R", group_v
     7.613132
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma, group_volume = validate_singular_values(singular_values), flag("group_volume", group_volume)
+    sigma = validate_singular_values(singular_values, scalars)
+    return scalar(entropy_of(sigma, depth, scalars, group_volume=flag("group_volume", group_volume)))
+
+
+def entropy_of(sigma: Any, depth: int, scalars: Field, *, group_volume: bool = True) -> Any:
+    """Return the entropy for singular values that are known to be such."""
     d = sigma.shape[-1]
     total = _renormalised(sigma, depth, scalars) + scalars.group_dimension(d) / 2 * float(np.log(depth))
     if group_volume:
         total = total + (depth - 1) * scalars.log_group_volume(d)
-    return _scalar(total)
+    return total
 
 
 def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
@@ -108,7 +117,11 @@ def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") ->
     Returns
     -------
     float or array, shape (...,)
-        Infinite where it exceeds the range of floating point; `entropy` does not.
+
+    Raises
+    ------
+    InputError
+        If the volume of an invertible X is no floating-point number; `entropy` is.
 
     Examples
     --------
@@ -118,7 +131,12 @@ def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") ->
     value = entropy(singular_values, depth=depth, field=field)
     xp = array_namespace(value) if hasattr(value, "shape") else np
     with np.errstate(over="ignore"):
-        return _scalar(xp.exp(value))
+        volume = xp.exp(value)
+    if bool(xp.any((volume == xp.inf) | ((volume == 0) & (value > -xp.inf)))):
+        raise InputError(
+            "singular_values and depth must give a volume within floating point, but e^S is not; use entropy."
+        )
+    return scalar(volume)
 
 
 def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
@@ -136,8 +154,8 @@ def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike =
     >>> round(renormalised_entropy([2.0, 1.0], depth=10**9) - infinite_depth_entropy([2.0, 1.0]), 6) + 0.0
     0.0
     """
-    sigma = validate_singular_values(singular_values)
-    return _scalar(_renormalised(sigma, validate_depth(depth), field_of(field)))
+    depth, scalars = validate_depth(depth), field_of(field)
+    return scalar(_renormalised(validate_singular_values(singular_values, scalars), depth, scalars))
 
 
 def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> Any:
@@ -158,14 +176,15 @@ def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> A
     >>> round(infinite_depth_entropy([np.e, 1.0]), 6)  # ½ log of the logarithmic mean of e² and 1
     0.58072
     """
-    return _scalar(_renormalised(validate_singular_values(singular_values), None, field_of(field)))
+    scalars = field_of(field)
+    return scalar(_renormalised(validate_singular_values(singular_values, scalars), None, scalars))
 
 
 def _renormalised(sigma: Any, depth: int | None, scalars: Field) -> Any:
     """(1 − 1/N)(β − 1) Σ x_k + (β/2) Σ_{k<l} [log of the pair's Vandermonde ratio − log N]; None is N = ∞."""
     xp = array_namespace(sigma)
     weight = (1 if depth is None else 1 - 1 / depth) * (scalars.beta - 1)
-    pairs = scalars.beta / 2 * xp.sum(_pair_logarithms(sigma, depth), axis=-1)
+    pairs = scalars.beta / 2 * xp.sum(_pair_logarithms(sigma, depth), axis=-1) + _undefined_slope(sigma)
     return pairs + weight * xp.sum(_log(sigma, xp), axis=-1) if weight else pairs
 
 
@@ -189,12 +208,19 @@ def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
     return xp.where(vanishing, alone, ratio)
 
 
+def _undefined_slope(sigma: Any) -> Any:
+    """0, whose gradient is NaN at a singular X, where `entropy_gradient` refuses and the formula has none."""
+    xp = array_namespace(sigma)
+    is_singular = xp.any(sigma == 0, axis=-1, keepdims=True)
+    return xp.sum(0 * xp.sqrt(xp.where(is_singular, 0 * sigma, xp.ones_like(sigma))), axis=-1)
+
+
 def _log(sigma: Any, xp: Any) -> Any:
     """The logarithm of σ, with log 0 = −∞ and no warning."""
     zero = sigma == 0
     return xp.where(zero, xp.full_like(sigma, -xp.inf), xp.log(xp.where(zero, xp.ones_like(sigma), sigma)))
 
 
-def _scalar(value: Any) -> Any:
+def scalar(value: Any) -> Any:
     """Return a plain float instead of an array without axes; leave torch tensors as they are."""
     return value if is_torch_array(value) or np.ndim(value) else float(value)

@@ -43,7 +43,7 @@ def pushed_forward_basis(
     (4, 2, 3, 2, 2)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = measured_singular_values(singular_values, positive=True, single=True)
+    sigma = measured_singular_values(singular_values, scalars, positive=True, single=True)
     basis = scalars.lie_basis(len(sigma))
     affordable("depth", (depth - 1) * depth * basis.size * basis.itemsize // 8)
     directions = np.einsum("aij,pq->apqij", basis, np.eye(depth - 1))

@@ -74,7 +74,7 @@ def kernel(singular_values: Any, t: float, *, depth: int, field: FieldLike = "R"
     0.0
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = measured_singular_values(singular_values, positive=True, single=True)
+    sigma = measured_singular_values(singular_values, scalars, positive=True, single=True)
     t = number("t", t, above=0)
     d, beta = len(sigma), scalars.beta
     if depth == 1:
@@ -113,7 +113,7 @@ def orbit_volume_from_kernel(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = measured_singular_values(singular_values, positive=True, single=True)
+    sigma = measured_singular_values(singular_values, scalars, positive=True, single=True)
     levels = integer("levels", levels, 2, MOST_LEVELS)
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)

@@ -93,8 +93,10 @@ def metric_operator(
     Z = _of_size(vector, "vector", U, scalars)
     with np.errstate(over="ignore"):
         factors = np.exp(power * log_metric_eigenvalues(sigma, depth=depth))
-    if not np.isfinite(factors).all():
-        raise InputError(f"power must be smaller for such a matrix, whose eigenvalues overflow at {power:g}.")
+    if not (np.isfinite(factors) & (factors > 0)).all():
+        raise InputError(
+            f"power must be nearer to 0 for such a matrix, whose eigenvalues are no floats at {power:g}."
+        )
     factors = np.tile(factors, (scalars.side, scalars.side))
     inner = factors * (scalars.adjoint(U) @ Z @ V)
     return np.asarray(U @ inner @ scalars.adjoint(V))
@@ -148,7 +150,9 @@ def log_metric_determinant(singular_values: Any, *, depth: int | None, field: Fi
     >>> round(float(np.exp(log_metric_determinant([4.0, 1.0], depth=2))), 6)  # 8 · 5 · 5 · 2
     400.0
     """
-    total = field_of(field).beta * log_metric_eigenvalues(singular_values, depth=depth).sum(axis=(-2, -1))
+    scalars = field_of(field)
+    sigma = measured_singular_values(singular_values, scalars, positive=True)
+    total = scalars.beta * log_metric_eigenvalues(sigma, depth=depth).sum(axis=(-2, -1))
     return total if total.ndim else float(total)
 
 
@@ -170,7 +174,7 @@ def entropy_from_metric(singular_values: Any, *, depth: int, field: FieldLike = 
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = measured_singular_values(singular_values, positive=True)
+    sigma = measured_singular_values(singular_values, scalars, positive=True)
     d, beta = sigma.shape[-1], scalars.beta
     total = (
         (depth - 1) * scalars.log_group_volume(d)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from mme.algebra import FieldLike
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.algebra.lie import cayley_log_density
 from mme.arguments import affordable, flag, generator, integer, number
@@ -102,7 +102,7 @@ def orbit_volume_mc(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    roots, rng, progress = _roots(singular_values, depth), generator(rng), flag("progress", progress)
+    roots, rng, progress = _roots(singular_values, depth, scalars), generator(rng), flag("progress", progress)
     samples, d = integer("samples", samples, 16 * REPLICATES), len(roots)
     k = orbit_dimension(d, depth=depth, field=scalars)
     if k == 0:  # points: one for each choice of signs over R, one alone at depth 1
@@ -193,7 +193,7 @@ def ball_count_volume(
     True
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    roots = _roots(singular_values, depth)
+    roots = _roots(singular_values, depth, scalars)
     samples, radius, rng = integer("samples", samples, 100), number("radius", radius, above=0), generator(rng)
     k = orbit_dimension(len(roots), depth=depth, field=scalars)
     if k == 0:
@@ -281,6 +281,6 @@ def group_volume_mc(
     return VolumeEstimate(float(value), error, error, 0.0, 2 * samples, share, "cayley")
 
 
-def _roots(singular_values: Any, depth: int) -> np.ndarray:
-    sigma = measured_singular_values(singular_values, positive=True, single=True)
+def _roots(singular_values: Any, depth: int, scalars: Field) -> np.ndarray:
+    sigma = measured_singular_values(singular_values, scalars, positive=True, single=True)
     return np.asarray(np.sort(sigma)[::-1] ** (1 / depth))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import reduce
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, is_torch_array
 
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
-from mme.arguments import common_batch, finite_array
+from mme.arguments import common_batch, finite_array, listed
 from mme.errors import InputError
 
-__all__ = ["end_to_end", "in_range", "of_size", "stack_layers"]
+__all__ = ["end_to_end", "factors", "in_range", "of_size", "stack_layers"]
+
+NO_LISTS = (str, bytes, Mapping, Set)
 
 
 def stack_layers(layers: Any, field: FieldLike = "R") -> np.ndarray:
@@ -38,8 +43,8 @@ def stack_layers(layers: Any, field: FieldLike = "R") -> np.ndarray:
     (2, 2, 2)
     """
     scalars = field_of(field)
-    if isinstance(layers, list | tuple) and layers:
-        layers = _one_array([finite_array("layers", layer) for layer in layers])
+    if not hasattr(layers, "shape") and isinstance(layers, Iterable) and not isinstance(layers, NO_LISTS):
+        layers = _one_array([finite_array("layers", layer) for layer in listed("layers", layers, "matrices")])
     stacked = scalars.validate(layers, name="layers")
     if stacked.ndim < 3 or stacked.shape[-3] < 1:
         raise InputError(
@@ -69,15 +74,15 @@ def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
     return np.stack(np.broadcast_arrays(*matrices), axis=-3)
 
 
-def end_to_end(layers: Any, field: FieldLike = "R") -> np.ndarray:
+def end_to_end(layers: Any, field: FieldLike = "R") -> Any:
     """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1.
 
-    The arguments are those of `stack_layers`.
+    The arguments are those of `stack_layers`; tensors, such as a network's parameters, keep their gradients.
     Source: entropy formula, Section 1.
 
     Returns
     -------
-    ndarray, shape (..., d, d)
+    ndarray or tensor, shape (..., d, d)
 
     Examples
     --------
@@ -85,16 +90,31 @@ def end_to_end(layers: Any, field: FieldLike = "R") -> np.ndarray:
     array([[2., 2.],
            [0., 3.]])
     """
-    stacked = stack_layers(layers, field)
-    product = stacked[..., 0, :, :]
+    first, *others = factors(layers, field)
     with np.errstate(over="ignore", invalid="ignore"):
-        for p in range(1, stacked.shape[-3]):
-            product = stacked[..., p, :, :] @ product
-    return in_range(product)
+        return in_range(reduce(lambda product, layer: layer @ product, others, first))
 
 
-def in_range(product: np.ndarray) -> np.ndarray:
+def factors(layers: Any, field: FieldLike = "R") -> list[Any]:
+    """Return W_1, …, W_N one by one: tensors as they are, in one precision, and anything else as NumPy."""
+    if not hasattr(layers, "shape") and isinstance(layers, Iterator):
+        layers = listed("layers", layers, "matrices")
+    stacked = stack_layers(layers, field)
+    if is_torch_array(layers):
+        return [layers[..., p, :, :] for p in range(layers.shape[-3])]
+    kept = [] if hasattr(layers, "shape") else list(layers)
+    are_tensors = [is_torch_array(layer) for layer in kept]
+    if not any(are_tensors) or kept[0].ndim < 2:
+        return list(np.moveaxis(stacked, -3, 0))
+    if not all(are_tensors):
+        raise InputError("layers must be tensors all or none, to keep gradients, but they are mixed.")
+    xp = array_namespace(*kept)
+    return [xp.astype(layer, xp.result_type(*kept)) for layer in kept]
+
+
+def in_range(product: Any) -> Any:
     """Return what was computed from layers, unless it has overflown."""
-    if not np.isfinite(product).all():
+    xp = array_namespace(product)
+    if not bool(xp.all(xp.isfinite(product))):
         raise InputError("layers must be smaller for floating point, which their products overflow.")
     return product

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from mme.algebra import FieldLike
+from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
-from mme.dln.entropy import entropy, log_vandermonde_ratio
+from mme.dln.entropy import entropy_of, log_vandermonde_ratio
 from mme.dln.orbit import orbit_dimension
 from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.result import Result
 
-__all__ = ["EntropyTerms", "entropy_terms"]
+__all__ = ["EntropyTerms", "entropy_terms", "terms_of"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class EntropyTerms(Result):
     dimension : int
         dim O_X: (N − 1) D, less N − 1 times the dimension of the group on the kernel of X.
     volume : float
-        e^S; infinite where that is beyond floating point.
+        e^S; infinite or 0 where that is beyond floating point, which S is not.
     """
 
     entropy: float
@@ -66,14 +66,18 @@ def entropy_terms(singular_values: Any, *, depth: int, field: FieldLike = "R") -
     (1.098612, 4)
     """
     depth, scalars = validate_depth(depth), field_of(field)
-    sigma = measured_singular_values(singular_values, single=True)
+    return terms_of(measured_singular_values(singular_values, scalars, single=True), depth, scalars)
+
+
+def terms_of(sigma: np.ndarray, depth: int, scalars: Field) -> EntropyTerms:
+    """Return the terms for singular values that are known to be such."""
     d, beta = len(sigma), scalars.beta
     weight = (depth - 1) * (beta - 1) / depth
     dimension = orbit_dimension(d, depth=depth, field=scalars)
     if nullity := int((sigma == 0).sum()):  # frames that turn only the kernel do not move the layers
         dimension -= orbit_dimension(nullity, depth=depth, field=scalars)
     with np.errstate(divide="ignore", over="ignore"):
-        total = entropy(sigma, depth=depth, field=scalars)
+        total = float(entropy_of(sigma, depth, scalars))
         return EntropyTerms(
             entropy=total,
             group_term=(depth - 1) * scalars.log_group_volume(d),

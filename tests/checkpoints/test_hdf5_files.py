@@ -5,6 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mme.checkpoints.formats import read_file
 from mme.checkpoints.keras_files import read_keras
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
@@ -126,7 +127,7 @@ def test_a_missing_file_and_a_missing_library_are_named(tmp_path, monkeypatch):
     path = nested(tmp_path / "net.weights.h5", {"layers/dense": ("fc", [normal(3, 4)])})
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(InputError, match=r"needs h5py, which is not installed: pip install 'mme\[check"):
-        read_keras(path)
+        read_file(path)
 
 
 @pytest.mark.parametrize("form", ["keras", "weights.h5", "h5"])

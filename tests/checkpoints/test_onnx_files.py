@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, inliner, numpy_helper
 from torch import from_numpy, nn
 from torch.nn.functional import conv_transpose2d
 
+from mme.checkpoints.formats import read_file
 from mme.checkpoints.onnx_files import read_onnx
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
@@ -500,8 +501,10 @@ def test_a_missing_file_and_a_missing_library_are_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"net\.onnx cannot be read: No such file"):
         read_onnx(tmp_path / "net.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model_of([node("MatMul", "x", "w")], {"w": normal(3, 4)}).SerializeToString())
     with pytest.raises(InputError, match=r"needs onnx, which is not installed: pip install 'mme\[check"):
-        read_onnx(tmp_path / "net.onnx")
+        read_file(path)
 
 
 def test_damaged_files_are_refused_or_read(tmp_path):

@@ -23,6 +23,8 @@ from . import reference
 
 DEPTHS = [1, 2, 3, 7, 50, 1000, 10**6, 10**12]
 FIELDS = [R, C, H]
+# Equal ones over H are looked at here; that they are told is tested in test_singular_values.
+pytestmark = pytest.mark.filterwarnings("ignore:singular_values come in equal pairs:UserWarning")
 over_fields = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 TIED = [[1.3, 1.3, 0.4], [1.3, 1.3 - 1e-9, 0.4], [0.8, 0.8, 0.8], [2.0, 1.0, 0.5]]
 
@@ -139,7 +141,7 @@ def test_order_of_the_singular_values_does_not_matter(field: Field) -> None:
 @over_fields
 def test_batches(field: Field) -> None:
     rng = np.random.default_rng(1)
-    sigma = rng.lognormal(size=(2, 3, 4))
+    sigma = -np.sort(-rng.lognormal(size=(2, 3, 4)))
     sigma[1, 2] = 0.6
     for function in (entropy, orbit_volume, renormalised_entropy, entropy_gradient, entropy_hessian):
         whole = function(sigma, depth=4, field=field)
@@ -177,7 +179,8 @@ def test_torch_values_gradients_and_hessians(field: Field, depth: int, sigma: li
 
 
 def test_torch_keeps_batches_and_types() -> None:
-    sigma = torch.rand(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.1
+    draws = torch.rand(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.1
+    sigma = draws.sort(descending=True).values
     value = entropy(sigma, depth=3, field="H")
     assert isinstance(value, torch.Tensor)
     near(value, entropy(sigma.numpy(), depth=3, field="H"))
@@ -224,9 +227,30 @@ def test_singular_limits(field: Field, depth: int) -> None:
     near(entropy(tensor, depth=depth, field=field), limit)
 
 
-def test_volumes_beyond_floating_point_are_infinite() -> None:
-    assert orbit_volume([1.0, 2.0], depth=10**6, field="H") == np.inf
-    assert np.isfinite(entropy([1.0, 2.0], depth=10**6, field="H"))
+@pytest.mark.parametrize(("sigma", "depth"), [([1.0, 2.0], 10**6), ([1e-300, 1e-301], 5)])
+def test_volumes_beyond_floating_point_are_refused(sigma: list[float], depth: int) -> None:
+    assert np.isfinite(entropy(sigma, depth=depth, field="H"))
+    for given in (sigma, torch.tensor(sigma, dtype=torch.float64)):
+        with pytest.raises(InputError, match=r"a volume within floating point, .* use entropy\.$"):
+            orbit_volume(given, depth=depth, field="H")
+
+
+@over_fields
+@pytest.mark.parametrize("function", [entropy, renormalised_entropy, orbit_volume, log_vandermonde_ratio])
+def test_no_gradient_at_singular_matrices(function: object, field: Field) -> None:
+    """NaN in every entry of a singular row, where `entropy_gradient` refuses, and none in the others."""
+    assert callable(function)
+    options = {} if function is log_vandermonde_ratio else {"field": field}
+    for singular in ([2.0, 1.0, 0.0], [2.0, 0.0, 0.0]):
+        sigma = torch.tensor([singular, [2.0, 1.0, 0.5]], dtype=torch.float64, requires_grad=True)
+        gradient = torch.autograd.grad(function(sigma, depth=3, **options).sum(), sigma)[0]
+        assert gradient[0].isnan().all()
+        alone = sigma[1].detach().requires_grad_()
+        near(gradient[1], torch.autograd.grad(function(alone, depth=3, **options), alone)[0])
+        with pytest.raises(InputError, match="must be positive here"):
+            entropy_gradient(singular, depth=3, field=field)
+    single = torch.tensor([1.0, 0.0], requires_grad=True)
+    assert torch.autograd.grad(infinite_depth_entropy(single, field=field), single)[0].isnan().all()
 
 
 @over_fields

@@ -17,6 +17,8 @@ from mme.errors import InputError
 
 from . import reference
 
+# Equal ones over H are looked at here; that they are told is tested in test_singular_values.
+pytestmark = pytest.mark.filterwarnings("ignore:singular_values come in equal pairs:UserWarning")
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
 
 

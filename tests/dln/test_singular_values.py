@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from mme import dln
+from mme.algebra import C, H, R
 from mme.dln.singular_values import measured_singular_values, validate_depth, validate_singular_values
 from mme.errors import InputError
 
@@ -59,6 +61,91 @@ def test_bad_singular_values(sigma: object, message: str) -> None:
 def test_ragged_singular_values() -> None:
     with pytest.raises(InputError, match=r"^singular_values must be an array .* rows differ in length\.$"):
         validate_singular_values([[1.0, 2.0], [1.0]])
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.eye(3),
+        [[1.0, 2.0], [3.0, 4.0]],
+        [[2.0, -1.0], [1.0, 0.0]],
+        1j * np.eye(2),
+        torch.eye(2),
+        torch.eye(2) * 1j,
+        np.ones((2, 2, 2)) * np.eye(2),
+        [[2.0, 1.0], [1.0, 2.0]],
+    ],
+)
+def test_a_matrix_is_no_batch_of_spectra(matrix: object) -> None:
+    for function in (validate_singular_values, measured_singular_values):
+        with pytest.raises(InputError, match=r"matrix_entropy takes a matrix\.$"):
+            function(matrix)
+    with pytest.raises(InputError, match=r"matrix_entropy takes a matrix\.$"):
+        measured_singular_values(np.ones((2, 2)), single=True)
+
+
+def test_descending_spectra_are_a_batch() -> None:
+    np.testing.assert_array_equal(validate_singular_values([[2, 1], [3, 3]]), [[2.0, 1.0], [3.0, 3.0]])
+
+
+def of_the_image(d: int) -> np.ndarray:
+    return np.linalg.svd(H.ginibre(d, rng=d), compute_uv=False)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("d", [2, 3, 10])
+def test_a_doubled_spectrum_over_the_quaternions_is_refused(d: int, rows: int) -> None:
+    doubled = of_the_image(d) if rows == 1 else np.stack([of_the_image(d)] * rows)
+    for given in (doubled, torch.tensor(doubled), doubled.astype(np.float32), np.sort(of_the_image(d))):
+        with pytest.raises(InputError, match=r"equal pairs over H, .* H\.singular_values\(X\) has each once"):
+            validate_singular_values(given, H)
+    for scalars in (None, R, C):
+        np.testing.assert_array_equal(validate_singular_values(doubled, scalars), doubled)
+
+
+@pytest.mark.parametrize("sigma", [of_the_image(1), [1.0, 1.0], [2.0] * 4])
+def test_one_value_over_the_quaternions_is_told(sigma: object) -> None:
+    with pytest.warns(UserWarning, match="H.singular_values"):
+        np.testing.assert_array_equal(validate_singular_values(sigma, H), sigma)
+
+
+@pytest.mark.parametrize("sigma", [[2.0, 2.0, 1.0], [2.0, 2.0, 1.0, 0.5], [2.0, 1.0], [3.0, 1.0, 1.0, 0.5]])
+def test_some_equal_ones_are_no_doubled_spectrum(sigma: list[float]) -> None:
+    np.testing.assert_array_equal(validate_singular_values(sigma, H), sigma)
+
+
+ASKED = {"depth": 2, "field": "H"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: dln.entropy(s, **ASKED),
+        lambda s: dln.orbit_volume(s, **ASKED),
+        lambda s: dln.renormalised_entropy(s, **ASKED),
+        lambda s: dln.infinite_depth_entropy(s, field="H"),
+        lambda s: dln.entropy_terms(s, **ASKED),
+        lambda s: dln.entropy_gradient(s, **ASKED),
+        lambda s: dln.entropy_hessian(s, **ASKED),
+        lambda s: dln.entropy_from_metric(s, **ASKED),
+        lambda s: dln.log_metric_determinant(s, **ASKED),
+        lambda s: dln.gram_blocks(s, **ASKED),
+        lambda s: dln.log_gram_determinant(s, **ASKED),
+        lambda s: dln.gram_matrix(s, **ASKED),
+        lambda s: dln.log_jacobian(s, **ASKED),
+        lambda s: dln.pushed_forward_basis(s, **ASKED),
+        lambda s: dln.kernel(s, 1.0, **ASKED),
+        lambda s: dln.orbit_volume_from_kernel(s, **ASKED),
+        lambda s: dln.orbit_volume_mc(s, **ASKED),
+        lambda s: dln.ball_count_volume(s, radius=1.0, **ASKED),
+    ],
+)
+def test_every_function_looks(call: object) -> None:
+    assert callable(call)
+    with pytest.raises(InputError, match="come in equal pairs over H"):
+        call(of_the_image(2))
+    with pytest.raises(InputError, match="matrix_entropy takes a matrix"):
+        call(np.eye(2))
 
 
 def test_a_gradient_is_kept_or_left_behind() -> None:
