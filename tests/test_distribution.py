@@ -18,8 +18,8 @@ import mme
 
 HOST = sorted((ROOT / ".github").rglob("*.yml"))
 BUILD = (
-    "import sys; from setuptools import build_meta; "
-    "build_meta.build_wheel(sys.argv[1]); build_meta.build_sdist(sys.argv[1])"
+    "import sys; from setuptools import build_meta; out = sys.argv[1]; "  # the first build changes sys.argv
+    "build_meta.build_wheel(out); build_meta.build_sdist(out)"
 )
 SKIPPED = {"_build", "build", "dist"}
 
