@@ -31,7 +31,7 @@ def sources() -> set[str]:
         kept = (name for name in inside if name not in SKIPPED and not name.endswith(".egg-info"))
         inside[:] = [name for name in kept if name == ".github" or (name[0] != "." and name != "__pycache__")]
         found |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in files}
-    return found
+    return found - {".git"}  # a file in a worktree
 
 
 @pytest.fixture(scope="module")
