@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib import import_module
 from math import isfinite
@@ -67,10 +67,12 @@ class Result:
         """
         name = cls.__name__
         if cls.to_dict is not Result.to_dict:
-            raise InputError(f"{name}.to_dict tells what a table shows, and no {name} can be made of it.")
+            raise InputError(
+                f"entry cannot become a {name}, whose to_dict is a line of a table; pickle keeps all of it."
+            )
         kinds = get_type_hints(cls)
         if not isinstance(entry, Mapping) or not set(_fields(cls)) <= set(entry):
-            raise InputError(f"entry must be a dictionary with {', '.join(_fields(cls))}, as to_dict makes it.")
+            raise InputError(f"entry must be a dictionary with {', '.join(_fields(cls))}, as of to_dict.")
         try:
             return cls(**{field: _restored(kinds[field], entry[field]) for field in _fields(cls)})
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -87,7 +89,7 @@ class Result:
         return hash((type(self), *(text for text in texts if isinstance(text, str))))
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={_shown(getattr(self, name))}" for name in _fields(self))
+        told = ", ".join(f"{name}={_shown(getattr(self, name), repr)}" for name in _fields(self))
         return f"{type(self).__name__}({told})"
 
     def _repr_html_(self) -> str:
@@ -153,7 +155,8 @@ def _restored(kind: Any, value: Any) -> Any:
 def _equal(one: Any, other: Any) -> bool:
     """Compare by value, NaN with NaN as equal; arrays and tensors by their numbers."""
     if hasattr(one, "shape") and hasattr(other, "shape"):
-        left, right = (np.asarray(each.detach() if hasattr(each, "detach") else each) for each in (one, other))
+        numbers = (each.detach() if hasattr(each, "detach") else each for each in (one, other))
+        left, right = map(np.asarray, numbers)
         return np.array_equal(left, right, equal_nan=left.dtype.kind in "fc")
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
@@ -162,14 +165,14 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other or (one != one and other != other))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, text: Callable[[str], str] = str) -> str:
     """A value in a few characters."""
     if isinstance(value, float | np.floating):
         return f"{value:.6g}"
     if isinstance(value, np.ndarray):
         return f"array of shape {value.shape}"
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+    told = text(value) if isinstance(value, str) else repr(value)
+    return told if len(told) <= LONGEST_CELL else f"{told[: LONGEST_CELL - 1]}…"
 
 
 def _html(caption: str, rows: list[dict[str, Any]]) -> str:

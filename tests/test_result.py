@@ -161,7 +161,7 @@ def test_json_is_strict_and_comes_back(name: str) -> None:
         with pytest.raises(InputError, match="entry must be a dictionary with"):
             type(result).from_dict({})
     else:
-        with pytest.raises(InputError, match=f"no {name} can be made of it"):
+        with pytest.raises(InputError, match=f"entry cannot become a {name}, "):
             type(result).from_dict(entry)
 
 

@@ -57,7 +57,8 @@ class Measurement(Result):
 
     def __repr__(self) -> str:
         control = f"; untrained {self.control.variance:.4g} ({self.rule})" if self.control else ""
-        return f"Measurement({self.name}: Var(CSD) {self.csd.variance:.4g}, {len(self.ensemble.orders)} layers{control})"
+        found = f"Var(CSD) {self.csd.variance:.4g}, {len(self.ensemble.orders)} layers"
+        return f"Measurement({self.name}: {found}{control})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of a table tells."""
