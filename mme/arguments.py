@@ -77,12 +77,12 @@ def flag(name: str, value: Any) -> bool:
     return bool(of_type(name, value, (bool, np.bool_), "True or False"))
 
 
-def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
+def choice(name: str, value: Any, allowed: Iterable[T]) -> T:
     """Return `value` if it is one of the allowed names."""
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
         raise InputError(f"{name} must be one of {', '.join(map(repr, names))}, but it is {shown(value)}.")
-    return str(value)
+    return next(each for each in names if each == value)
 
 
 def integer(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:

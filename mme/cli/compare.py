@@ -73,7 +73,7 @@ def compare(
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
     plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
-    choice("linkage", linkage, LINKAGES)
+    rule = choice("linkage", linkage, LINKAGES)
     if delta is not None:
         delta = number("delta", delta, 0)
     elif run.options.conjugate == "sampled" and run.options.draws < 2:
@@ -92,7 +92,7 @@ def compare(
             complete = False
     if not measured:
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
-    found = grouped(tuple(measured), delta=delta, linkage=linkage)
+    found = grouped(tuple(measured), delta=delta, linkage=rule)
     rows = found.rows()
     for row in rows:
         row["left_out"] = "; ".join(f"{name}: {why}" for name, why in row["left_out"].items())

@@ -12,7 +12,7 @@ import numpy as np
 from mme.arguments import choice, number, of_type
 from mme.comparison.measurement import Measurement, measure, validate_options
 from mme.comparison.options import Options
-from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, equivalence_classes
+from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, Linkage, equivalence_classes
 from mme.errors import InputError
 from mme.result import Plotted, Table
 
@@ -93,7 +93,7 @@ def compare(
     options: Options | None = None,
     *,
     delta: float | None = None,
-    linkage: str = "complete",
+    linkage: Linkage = "complete",
     **work: Any,
 ) -> Comparison:
     """Measure networks and sort them into classes.
@@ -142,7 +142,7 @@ def compare(
 
 
 def grouped(
-    measured: tuple[Measurement, ...], *, delta: float | None = None, linkage: str = "complete"
+    measured: tuple[Measurement, ...], *, delta: float | None = None, linkage: Linkage = "complete"
 ) -> Comparison:
     """Sort measured networks into classes; see `compare`."""
     csds = {each.name: each.csd for each in measured}

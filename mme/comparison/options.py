@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mme.arguments import choice, integer, number, text
-from mme.ensembles.conjugate import DRAWS, validate_drawing
-from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, bin_edges
+from mme.ensembles.circular import Circular, Construction
+from mme.ensembles.conjugate import DRAWS, Conjugate, validate_drawing
+from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, Normalisation, Zeros, bin_edges
+from mme.ensembles.mixed import Part, Precision
 from mme.ensembles.selection import validate_selection
+from mme.ensembles.spectrum import Pooling
 from mme.result import Result
 
 __all__ = ["Options"]
@@ -49,19 +52,19 @@ class Options(Result):
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] | None = None
     types: tuple[str, ...] | None = None
-    dtype: str = "float64"
+    dtype: Precision = "float64"
     device: str = "cpu"
-    conjugate: str = "deterministic"
+    conjugate: Conjugate = "deterministic"
     draws: int = DRAWS
     rng: int = 0
-    circular: str = "CUE"
-    construction: str = "haar"
-    part: str = "real"
-    pooling: str = "plain"
+    circular: Circular = "CUE"
+    construction: Construction = "haar"
+    part: Part = "real"
+    pooling: Pooling = "plain"
     window: tuple[float, float] = WINDOW
     bins: int = BINS
-    zeros: str = "keep"
-    normalise: str = "window"
+    zeros: Zeros = "keep"
+    normalise: Normalisation = "window"
     bandwidth: float | None = None
 
     def __post_init__(self) -> None:

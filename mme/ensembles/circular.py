@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -20,11 +20,13 @@ __all__ = [
     "validate_order", "validate_orders",
 ]  # fmt: skip
 
+Circular = Literal["CUE", "COE", "CSE", "O", "U", "Sp"]
 # Each ensemble by the field of its Haar unitaries and of its entries.
-ENSEMBLES: dict[str, tuple[Field, Field]] = {
+ENSEMBLES: dict[Circular, tuple[Field, Field]] = {
     "CUE": (C, C), "COE": (C, C), "CSE": (C, H), "O": (R, R), "U": (C, C), "Sp": (H, H)
 }  # fmt: skip
-CONSTRUCTIONS = ("eigenvectors", "haar")
+Construction = Literal["eigenvectors", "haar"]
+CONSTRUCTIONS = get_args(Construction)
 BATCH_ENTRIES = 2**22  # entries drawn at a time: 64 MB of complex numbers
 MOST_DRAWS = 10**6
 LARGEST_ORDER = 10**12
@@ -48,8 +50,8 @@ class CircularMixedEnsemble(MixedMatrixEnsemble):
     """
 
     unitaries: tuple[np.ndarray, ...] = ()
-    circular: str = "CUE"
-    construction: str = "eigenvectors"
+    circular: Circular = "CUE"
+    construction: Construction = "eigenvectors"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,8 +63,8 @@ def circular_mixed_ensemble(
     orders: Iterable[int],
     *,
     rng: int | np.random.Generator | None = None,
-    circular: str = "CUE",
-    construction: str = "eigenvectors",
+    circular: Circular = "CUE",
+    construction: Construction = "eigenvectors",
     draws: int | None = None,
 ) -> CircularMixedEnsemble:
     """Draw one circular matrix for each order, and take moduli.
@@ -177,7 +179,7 @@ def batch_sizes(order: int, draws: int) -> list[int]:
     return [min(batch, draws - start) for start in range(0, draws, batch)]
 
 
-def unitary_order(circular: str, order: int) -> int:
+def unitary_order(circular: Circular, order: int) -> int:
     """Return the order of the complex matrix behind |U| of a given order."""
     return 2 * order if circular in ("CSE", "Sp") else order
 
@@ -196,7 +198,7 @@ def refuse_beyond_memory(needed: float) -> None:
 
 
 def draw_unitaries(
-    circular: str, construction: str, order: int, size: int, rng: np.random.Generator
+    circular: Circular, construction: Construction, order: int, size: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw unitary matrices of a circular ensemble, shape (size, N, N), or (size, 2N, 2N) for CSE and Sp."""
     field = ENSEMBLES[circular][0]
@@ -210,7 +212,7 @@ def draw_unitaries(
     return np.asarray(_INVOLUTIONS[circular](unitary) @ unitary)
 
 
-def moduli_of(circular: str, unitary: np.ndarray) -> np.ndarray:
+def moduli_of(circular: Circular, unitary: np.ndarray) -> np.ndarray:
     """Return |U| entry by entry, shape (..., N, N)."""
     modulus = ENSEMBLES[circular][1].modulus(unitary)
     if circular not in _INVOLUTIONS:

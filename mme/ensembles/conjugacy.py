@@ -11,7 +11,7 @@ import scipy
 
 from mme.arguments import number, share
 from mme.ensembles.conjugate import two_spectra
-from mme.ensembles.density import BINS, WINDOW, SpectralDensity, bin_edges, spectral_density
+from mme.ensembles.density import BINS, WINDOW, SpectralDensity, Zeros, bin_edges, spectral_density
 from mme.ensembles.difference import spectral_difference
 from mme.ensembles.noise import independent_positions
 from mme.errors import InputError
@@ -65,7 +65,7 @@ def conjugacy(
     level: float = 0.01,
     window: Any = WINDOW,
     bins: int = BINS,
-    zeros: str = "keep",
+    zeros: Zeros = "keep",
     bandwidth: float | None = None,
     **options: Any,
 ) -> Conjugacy:

@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from mme.arguments import choice, generator, integer
-from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, MOST_DRAWS
+from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, MOST_DRAWS, Circular, Construction
 from mme.ensembles.density import ExpectedSpectrum, SpectralDensity
 from mme.ensembles.layers import layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum
-from mme.ensembles.mixed import DTYPES, PARTS
+from mme.ensembles.mixed import DTYPES, PARTS, Part, Precision
 from mme.ensembles.parallel import validate_work
 from mme.ensembles.sampling import SampledCircularEnsemble
-from mme.ensembles.spectrum import POOLINGS, Ensemble, PooledSpectrum, pooled_spectrum
+from mme.ensembles.spectrum import POOLINGS, Ensemble, PooledSpectrum, Pooling, pooled_spectrum
 from mme.errors import InputError
 from mme.store import Store
 
 __all__ = ["CONJUGATES", "conjugate_spectrum", "spectrum_of", "two_spectra", "validate_drawing"]
 
-CONJUGATES = ("deterministic", "sampled")
+Conjugate = Literal["deterministic", "sampled"]
+CONJUGATES = get_args(Conjugate)
 DRAWS = 5
 
 
 def conjugate_spectrum(
     orders: Iterable[int],
     *,
-    conjugate: str = "deterministic",
+    conjugate: Conjugate = "deterministic",
     draws: int = DRAWS,
     rng: int | np.random.Generator | None = None,
-    circular: str = "CUE",
-    construction: str = "haar",
-    part: str = "real",
-    pooling: str = "plain",
-    dtype: str = "float64",
+    circular: Circular = "CUE",
+    construction: Construction = "haar",
+    part: Part = "real",
+    pooling: Pooling = "plain",
+    dtype: Precision = "float64",
     jobs: int | None = None,
     store: Store | None = None,
     progress: bool = False,
@@ -104,7 +105,7 @@ def validate_drawing(
         )
 
 
-def spectrum_of(source: Any, part: str = "real", pooling: str = "plain") -> Any:
+def spectrum_of(source: Any, part: Part = "real", pooling: Pooling = "plain") -> Any:
     """Pool an ensemble or a network; leave spectra and densities as they are."""
     if isinstance(source, PooledSpectrum | SpectralDensity | ExpectedSpectrum):
         return source
@@ -113,7 +114,7 @@ def spectrum_of(source: Any, part: str = "real", pooling: str = "plain") -> Any:
 
 
 def two_spectra(
-    ensemble: Any, conjugate: Any, *, part: str = "real", pooling: str = "plain", **drawn: Any
+    ensemble: Any, conjugate: Any, *, part: Part = "real", pooling: Pooling = "plain", **drawn: Any
 ) -> tuple[Any, Any]:
     """Return the spectra of an ensemble and of what it is compared with.
 

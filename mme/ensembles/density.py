@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import scipy
@@ -22,8 +22,10 @@ WINDOW = (0.0, 6.0)  # the paper's "long positive tail part"
 BINS = 1000
 MOST_BINS = 10**7  # more take gigabytes, and so do more numbers in all draws together
 MOST_NUMBERS = 10**8
-ZERO_POLICIES = {"keep": 1.0, "drop": 0.0, "half": 0.5}  # the weight of one structural zero
-NORMALISATIONS = ("window", "positive", "all")
+Zeros = Literal["keep", "drop", "half"]
+Normalisation = Literal["window", "positive", "all"]
+ZERO_POLICIES: dict[Zeros, float] = {"keep": 1.0, "drop": 0.0, "half": 0.5}  # what a structural zero weighs
+NORMALISATIONS = get_args(Normalisation)
 KERNEL_REACH = 6.0  # in bandwidths; a Gaussian keeps 2e-9 of its mass beyond
 
 
@@ -75,8 +77,8 @@ class SpectralDensity(Binned, Plotted):
     edges: np.ndarray
     inside: np.ndarray
     total: np.ndarray
-    zeros: str = "keep"
-    normalise: str = "window"
+    zeros: Zeros = "keep"
+    normalise: Normalisation = "window"
 
     @property
     def mass_outside(self) -> np.ndarray:
@@ -132,8 +134,8 @@ def spectral_density(
     *,
     window: Any = WINDOW,
     bins: int = BINS,
-    zeros: str = "keep",
-    normalise: str = "window",
+    zeros: Zeros = "keep",
+    normalise: Normalisation = "window",
     bandwidth: float | None = None,
 ) -> SpectralDensity:
     """Return the histogram density of a pooled spectrum, without smoothing unless asked.
@@ -213,7 +215,7 @@ def spectral_density(
     )
 
 
-def _counts(spectrum: Any, edges: np.ndarray, zeros: str) -> np.ndarray:
+def _counts(spectrum: Any, edges: np.ndarray, zeros: Zeros) -> np.ndarray:
     """Count eigenvalues per bin, shape (bins,) or (draws, bins).
 
     Bins are [low, high), and the last one is closed.

@@ -9,10 +9,21 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import of_type
+from mme.ensembles.circular import Circular, Construction
 from mme.ensembles.conjugate import DRAWS, two_spectra
-from mme.ensembles.density import BINS, WINDOW, Binned, SpectralDensity, shares_inside, spectral_density
+from mme.ensembles.density import (
+    BINS,
+    WINDOW,
+    Binned,
+    Normalisation,
+    SpectralDensity,
+    Zeros,
+    shares_inside,
+    spectral_density,
+)
+from mme.ensembles.mixed import Part
 from mme.ensembles.noise import independent_positions, noise_floor
-from mme.ensembles.spectrum import PooledSpectrum
+from mme.ensembles.spectrum import PooledSpectrum, Pooling
 from mme.errors import InputError
 from mme.result import Plotted
 
@@ -192,14 +203,14 @@ def circular_spectral_difference(
     *,
     draws: int = DRAWS,
     rng: int | np.random.Generator | None = None,
-    circular: str = "CUE",
-    construction: str = "haar",
-    part: str = "real",
-    pooling: str = "plain",
+    circular: Circular = "CUE",
+    construction: Construction = "haar",
+    part: Part = "real",
+    pooling: Pooling = "plain",
     window: Any = WINDOW,
     bins: int = BINS,
-    zeros: str = "keep",
-    normalise: str = "window",
+    zeros: Zeros = "keep",
+    normalise: Normalisation = "window",
     bandwidth: float | None = None,
 ) -> CircularSpectralDifference:
     """Return the circular spectral difference of a network (or any ensemble) and a conjugate ensemble.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy
 
 from mme.arguments import choice, generator, number, of_type
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
-from mme.ensembles.conjugate import conjugate_spectrum, spectrum_of
+from mme.ensembles.conjugate import Conjugate, conjugate_spectrum, spectrum_of
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.errors import InputError
 from mme.result import Plotted, Result, Table
@@ -22,7 +22,8 @@ __all__ = [
     "equivalence_classes",
 ]  # fmt: skip
 
-LINKAGES = ("complete", "single")
+Linkage = Literal["complete", "single"]
+LINKAGES = get_args(Linkage)
 ERRORS_IN_DELTA = 3.0
 DRAWING = ("draws", "circular", "construction", "part", "pooling")  # what decides a common conjugate
 
@@ -118,7 +119,7 @@ def equivalence(
     *,
     delta: float | None = None,
     tolerance: float | None = None,
-    conjugate: str = "deterministic",
+    conjugate: Conjugate = "deterministic",
     rng: int | np.random.Generator | None = None,
     **options: Any,
 ) -> Equivalence:
@@ -190,7 +191,7 @@ class EquivalenceClasses(Table, Plotted):
     classes: tuple[tuple[str, ...], ...]
     variances: dict[str, float]
     delta: float
-    linkage: str
+    linkage: Linkage
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each network: its name, Var(CSD), and the number of its class, from 1 on."""
@@ -203,7 +204,7 @@ class EquivalenceClasses(Table, Plotted):
 
 
 def equivalence_classes(
-    networks: Mapping[str, Any], *, delta: float | None = None, linkage: str = "complete", **options: Any
+    networks: Mapping[str, Any], *, delta: float | None = None, linkage: Linkage = "complete", **options: Any
 ) -> EquivalenceClasses:
     """Sort networks into classes of equivalent ones.
 

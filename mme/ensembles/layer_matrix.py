@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mme.arguments import choice, real_array, text
-from mme.ensembles.mixed import DTYPES
+from mme.ensembles.mixed import DTYPES, Precision
 from mme.ensembles.selection import real_weights
 from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
 from mme.errors import InputError
@@ -46,7 +46,7 @@ class Layer(Result):
 
     name: str
     given: Any
-    dtype: str = "float64"
+    dtype: Precision = "float64"
 
     def __post_init__(self) -> None:
         text("name", self.name)

@@ -10,7 +10,15 @@ import numpy as np
 
 from mme.arguments import choice, text
 from mme.ensembles.layer_matrix import Layer
-from mme.ensembles.mixed import DTYPES, PARTS, MatricesOnDemand, MatrixSpectrum, MixedMatrixEnsemble
+from mme.ensembles.mixed import (
+    DTYPES,
+    PARTS,
+    MatricesOnDemand,
+    MatrixSpectrum,
+    MixedMatrixEnsemble,
+    Part,
+    Precision,
+)
 from mme.ensembles.parallel import validate_work
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.ensembles.streaming import compute_eigenvalues
@@ -101,7 +109,7 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble, Table):
         """The eigenvalues of all layers, shape (Σ N_l,): layer by layer, ascending in each."""
         return np.concatenate([layer.eigenvalues for layer in self.measured().layers])
 
-    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
+    def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield each layer's spectrum; `part` changes nothing, for its eigenvalues are not negative."""
         choice("part", part, PARTS)
         for layer in self.measured().layers:
@@ -125,7 +133,7 @@ def layer_matrix_ensemble(
     include: str | Iterable[str] | None = None,
     exclude: str | Iterable[str] | None = None,
     types: Any = None,
-    dtype: str = "float64",
+    dtype: Precision = "float64",
 ) -> LayerMatrixEnsemble:
     """Square the layers of a network into a layer matrix ensemble.
 

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 from mme.arguments import choice, plain_array, shown
 from mme.ensembles.circular import validate_order, validate_orders
 from mme.ensembles.ginibre import expected_eigenvalues
-from mme.ensembles.mixed import PARTS
+from mme.ensembles.mixed import PARTS, Part
 from mme.ensembles.modulus_moments import (
     bulk_deviation,
     bulk_radius,
@@ -70,7 +70,7 @@ class DeterministicSpectrum(Result):
     """
 
     orders: tuple[int, ...]
-    part: str = "real"
+    part: Part = "real"
     method: str = "auto"
 
     def expected_counts(self, edges: ArrayLike) -> np.ndarray:
@@ -81,7 +81,7 @@ class DeterministicSpectrum(Result):
 
 
 def deterministic_spectrum(
-    orders: Iterable[int], part: str = "real", method: str = "auto"
+    orders: Iterable[int], part: Part = "real", method: str = "auto"
 ) -> DeterministicSpectrum:
     """The circular unitary mixed ensemble of given orders, by its law instead of by draws.
 
@@ -110,7 +110,7 @@ def deterministic_spectrum(
     return DeterministicSpectrum(validate_orders(orders), part, method)
 
 
-def modulus_density(order: int, edges: ArrayLike, part: str = "real", method: str = "auto") -> np.ndarray:
+def modulus_density(order: int, edges: ArrayLike, part: Part = "real", method: str = "auto") -> np.ndarray:
     """The expected share of the N eigenvalues of |U| in each bin, for Haar unitary U of order N.
 
     Parameters
@@ -149,7 +149,7 @@ def modulus_density(order: int, edges: ArrayLike, part: str = "real", method: st
     return np.diff(modulus_distribution(order, points, part, method))
 
 
-def modulus_distribution(order: int, x: ArrayLike, part: str = "real", method: str = "auto") -> np.ndarray:
+def modulus_distribution(order: int, x: ArrayLike, part: Part = "real", method: str = "auto") -> np.ndarray:
     """The expected share of the N eigenvalues of |U| that are at most x.
 
     Examples
@@ -172,7 +172,7 @@ def modulus_distribution(order: int, x: ArrayLike, part: str = "real", method: s
     return np.asarray((bulk + perron) / order)
 
 
-def _limit(x: np.ndarray, part: str) -> np.ndarray:
+def _limit(x: np.ndarray, part: Part) -> np.ndarray:
     """The share of the bulk up to x as N → ∞."""
     scaled = x / bulk_radius()
     if part == "modulus":
@@ -184,7 +184,7 @@ def _limit(x: np.ndarray, part: str) -> np.ndarray:
     return np.asarray(2 / np.pi * (u * np.sqrt(1 - u**2) + np.arcsin(u)))
 
 
-def _finite(order: int, x: np.ndarray, part: str, corrected: bool) -> np.ndarray:
+def _finite(order: int, x: np.ndarray, part: Part, corrected: bool) -> np.ndarray:
     """The expected number of the N - 1 bulk eigenvalues up to x, as those of a Ginibre matrix."""
     n = order - 1
     if n > LARGEST_EXACT[part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy
@@ -15,11 +15,13 @@ from mme.result import Result
 
 __all__ = ["DTYPES", "PARTS", "MatricesOnDemand", "MatrixSpectrum", "MixedMatrixEnsemble", "eigenvalues"]
 
-PARTS = ("real", "modulus", "symmetric")
-DTYPES = ("float64", "float32")  # in which spectra are computed
+Part = Literal["real", "modulus", "symmetric"]
+PARTS = get_args(Part)
+Precision = Literal["float64", "float32"]  # in which spectra are computed
+DTYPES = get_args(Precision)
 
 
-def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
+def eigenvalues(matrices: np.ndarray, part: Part = "real") -> np.ndarray:
     """Return the real part or the modulus of each eigenvalue of A, or the eigenvalues of A Aᵀ, ascending.
 
     Examples
@@ -95,7 +97,7 @@ class MixedMatrixEnsemble(Result):
         """True if all orders are equal (a pure ensemble)."""
         return len(set(self.orders)) == 1
 
-    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
+    def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield the spectrum of each matrix, in the order of the matrices.
 
         Parameters

@@ -14,6 +14,8 @@ from mme.ensembles.circular import (
     CONSTRUCTIONS,
     ENSEMBLES,
     MOST_DRAWS,
+    Circular,
+    Construction,
     batch_sizes,
     draw_unitaries,
     moduli_of,
@@ -21,7 +23,7 @@ from mme.ensembles.circular import (
     unitary_order,
     validate_orders,
 )
-from mme.ensembles.mixed import DTYPES, PARTS, MatrixSpectrum, eigenvalues
+from mme.ensembles.mixed import DTYPES, PARTS, MatrixSpectrum, Part, Precision, eigenvalues
 from mme.ensembles.parallel import in_threads, validate_work
 from mme.progress import tracked
 from mme.result import Result
@@ -66,9 +68,9 @@ class SampledCircularEnsemble:
         orders: Iterable[int],
         draws: int = 1,
         rng: int | np.random.Generator | None = None,
-        circular: str = "CUE",
-        construction: str = "eigenvectors",
-        dtype: str = "float64",
+        circular: Circular = "CUE",
+        construction: Construction = "eigenvectors",
+        dtype: Precision = "float64",
         *,
         jobs: int | None = None,
         store: Store | None = None,
@@ -85,7 +87,7 @@ class SampledCircularEnsemble:
         cost = sampling_cost(self.orders, self.draws, circular=circular, construction=construction)
         refuse_beyond_memory(cost.bytes)
 
-    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
+    def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
         choice("part", part, PARTS)
         if self.rng is None or isinstance(self.rng, np.random.Generator):
@@ -97,7 +99,7 @@ class SampledCircularEnsemble:
         for spectrum in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
             yield MatrixSpectrum(spectrum)
 
-    def _diagonalised(self, part: str) -> np.ndarray:
+    def _diagonalised(self, part: Part) -> np.ndarray:
         """All eigenvalues, shape (draws, Σ N_l): drawn one after the other, diagonalised in threads."""
         found = np.empty((self.draws, sum(self.orders)), self.dtype)
         places = [  # views of `found`, one for each batch, shape (size, N)
@@ -112,7 +114,7 @@ class SampledCircularEnsemble:
             places[number][:] = spectra
         return found
 
-    def _drawn(self, size: int, order: int, rng: np.random.Generator, part: str) -> Callable[[], np.ndarray]:
+    def _drawn(self, size: int, order: int, rng: np.random.Generator, part: Part) -> Callable[[], np.ndarray]:
         unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
         modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
         return partial(eigenvalues, modulus, part)
@@ -127,7 +129,7 @@ class SamplingCost(Result):
 
 
 def sampling_cost(
-    orders: Iterable[int], draws: int = 5, *, circular: str = "CUE", construction: str = "haar"
+    orders: Iterable[int], draws: int = 5, *, circular: Circular = "CUE", construction: Construction = "haar"
 ) -> SamplingCost:
     """Estimate what it takes to draw the circular ensemble of given orders and to diagonalise it.
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from mme.arguments import choice, integer, of_type, real_array
-from mme.ensembles.mixed import PARTS, MatrixSpectrum
+from mme.ensembles.mixed import PARTS, MatrixSpectrum, Part
 from mme.errors import InputError
 from mme.result import Result
 
 __all__ = ["POOLINGS", "Ensemble", "PooledSpectrum", "pooled_spectrum"]
 
-POOLINGS = ("plain", "periodic")
+Pooling = Literal["plain", "periodic"]
+POOLINGS = get_args(Pooling)
 
 
 @runtime_checkable
@@ -27,7 +28,7 @@ class Ensemble(Protocol):
         """The orders N_1, …, N_m."""
         ...
 
-    def spectra(self, part: str = "real") -> Iterator[MatrixSpectrum]:
+    def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield the spectrum of each matrix."""
         ...
 
@@ -64,8 +65,8 @@ class PooledSpectrum(Result):
     eigenvalues: np.ndarray
     structural_zeros: int = 0
     orders: tuple[int, ...] = ()
-    part: str = "real"
-    pooling: str = "plain"
+    part: Part = "real"
+    pooling: Pooling = "plain"
 
     def __post_init__(self) -> None:
         values = real_array("eigenvalues", self.eigenvalues)
@@ -107,7 +108,7 @@ class PooledSpectrum(Result):
 
 
 def pooled_spectrum(
-    ensemble: Ensemble | Any, *, part: str = "real", pooling: str = "plain"
+    ensemble: Ensemble | Any, *, part: Part = "real", pooling: Pooling = "plain"
 ) -> PooledSpectrum:
     """Pool the eigenvalues of all matrices of an ensemble.
 
