@@ -132,32 +132,37 @@ def _variables(
         parts = groups[-1].name.removeprefix(start.name).strip("/").split("/")
         if not is_listed and (parts[-1] != "vars" or parts[0] in STATES):
             continue
-        names, telling = parts, parts[::-1]
+        names, telling = parts, [(part, True) for part in parts[::-1]]
         if is_listed and parts[0] in parts[1:]:
             names = parts[parts.index(parts[0], 1) :]
         elif not is_listed:
             names, telling = _nested(groups, layers)
-        told = (layers.get(name, (_kind(name), "")) for name in telling)
-        kind, equation = next((layer for layer in told if layer[0]), ("", ""))
+        told = (
+            (*layers.get(name, (_kind(name), "")), "" if is_class else f"its class by the name {name!r} alone")
+            for name, is_class in telling
+        )
+        kind, equation, note = next((layer for layer in told if layer[0]), ("", "", ""))
         if is_listed:
             variables = {_written_out(key): stored for key, stored in held.items()}
         else:
             known = KINDS[kind].variables.split()
             variables = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
         for variable in variables:
-            yield [*names, variable], _weight(variable, variables, kind, equation)
+            yield [*names, variable], _weight(variable, variables, kind, equation, note)
 
 
-def _nested(groups: list[Any], layers: dict[str, Layer]) -> tuple[list[str], list[str]]:
-    """Return a layer's names from outside in, in a ``.weights.h5``, and what may tell its class."""
-    names, telling = [], []
+def _nested(groups: list[Any], layers: dict[str, Layer]) -> tuple[list[str], list[tuple[str, bool]]]:
+    """Return a layer's names from outside in, in a ``.weights.h5``, and what tells its class, or may."""
+    names: list[str] = []
+    telling: list[tuple[str, bool]] = []
     for parent, group in pairwise(groups[:-1]):
         if "vars" in group:
             segment = re.split(r"[/\\]", group.name)[-1]
             names.append(text_attribute(group["vars"], "name") or segment)
-            # An attribute of a model is called anything, and its layer mostly after its class.
-            is_name_first = "vars" in parent or names[-1] in layers
-            telling = [names[-1], segment] if is_name_first else [segment, names[-1]]
+            # Lists of layers call them by class; an attribute is called anything, its layer mostly by class.
+            is_listed, is_described = "vars" not in parent, names[-1] in layers
+            telling = [(names[-1], is_described), (segment, is_listed)]
+            telling = telling[::-1] if is_listed and not is_described else telling
     return names, telling
 
 
@@ -168,9 +173,11 @@ def _written_out(key: str) -> str:
     return {"W": "kernel", "b": "bias"}[oldest[1]] if oldest else name
 
 
-def _weight(variable: str, variables: dict[str, StoredTensor], kind: str, equation: str) -> StoredTensor:
+def _weight(
+    variable: str, variables: dict[str, StoredTensor], kind: str, equation: str, note: str
+) -> StoredTensor:
     """Return a layer's variable outputs first, or with the reason why it is no weight."""
-    stored, note = variables[variable], ""
+    stored = variables[variable]
     shape, dimensions = stored.shape, len(stored.shape)
     if dimensions < 2 or stored.skip:
         return stored

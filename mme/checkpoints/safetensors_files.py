@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +52,15 @@ def read_safetensors(path: Path) -> Checkpoint:
 
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> StoredTensor:
     shape, code = tuple(entry["shape"]), entry["dtype"]
-    read = partial(_numbers, path, name, code, shape, start + entry["data_offsets"][0])
-    if code not in TYPES:
-        return StoredTensor(name, shape, code, read, skip=f"stored as {code}, which is not read")
-    return StoredTensor(name, shape, TYPES[code].name, read)
+    skip = "" if code in TYPES else f"stored as {code}, which is not read"
 
+    def read() -> np.ndarray:
+        with refuse_damage(path, KIND):
+            if skip:
+                raise TypeError(f"{name!r} is {skip}")
+            offset = start + entry["data_offsets"][0]
+            numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
+            # If the file has shrunk since it was opened, there are too few for the shape.
+            return (numbers.astype(np.float32) if code in SHORT_FLOATS else numbers).reshape(shape)
 
-def _numbers(path: Path, name: str, code: str, shape: tuple[int, ...], offset: int) -> np.ndarray:
-    with refuse_damage(path, KIND):
-        if code not in TYPES:
-            raise TypeError(f"{name!r} is stored as {code}, which is not read")
-        numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
-        if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
-            raise EOFError(f"{name!r} ends early")
-        return (numbers.astype(np.float32) if code in SHORT_FLOATS else numbers).reshape(shape)
+    return StoredTensor(name, shape, code if skip else TYPES[code].name, read, skip=skip)

@@ -12,7 +12,7 @@ import numpy as np
 from mme.weights.rules import Made, Rule
 from mme.weights.stored import StoredTensor
 
-__all__ = ["LAYOUTS", "experts"]
+__all__ = ["LAYOUTS", "by_groups", "experts"]
 
 DEPTHWISE = re.compile(r".*depthwise_kernel(?::\d+)?")
 PROJECTION = re.compile(r"(?:.*[./])?(?:query|key|value)[./]kernel(?::\d+)?")
@@ -59,12 +59,15 @@ def _inputs_first(
     if not is_told or inputs % count:
         return None
 
-    def turn(kernel: np.ndarray) -> np.ndarray:
-        """Turn each group by itself."""
-        grouped = kernel.reshape(count, inputs // count, outputs, *places).swapaxes(1, 2)
-        return grouped.reshape(count * outputs, inputs // count, *places)
+    note = f"{'a transposed convolution, ' if places else ''}stored inputs first"
+    return _turned(note, weight, partial(by_groups, count=count))
 
-    return _turned(f"{'a transposed convolution, ' if places else ''}stored inputs first", weight, turn)
+
+def by_groups(kernel: np.ndarray, count: int) -> np.ndarray:
+    """Turn each group of (in, out/groups, k…) by itself, to (out, in/groups, k…)."""
+    inputs, outputs, *places = kernel.shape
+    grouped = kernel.reshape(count, inputs // count, outputs, *places).swapaxes(1, 2)
+    return grouped.reshape(count * outputs, inputs // count, *places)
 
 
 FACTS = {"bias": "{p}bias", "groups": "{p}<groups>"}
