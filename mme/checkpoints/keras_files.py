@@ -24,7 +24,6 @@ from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_keras"]
 
-Axes: TypeAlias = tuple[int, ...]
 LAST, TRANSPOSED, BY_EQUATION = ((-1,), (-2,)), ((-2,), (-1,)), ((), ())
 
 
@@ -33,7 +32,7 @@ class Kind(NamedTuple):
 
     classes: str  # of Keras's own layers, in lower case and without underscores
     type: str
-    axes: tuple[Axes, Axes]  # of outputs and of inputs; all others are positions
+    axes: tuple[tuple[int, ...], tuple[int, ...]]  # of outputs and of inputs; all others are positions
     variables: str = "kernel bias"  # in the order in which a layer stores them by number
 
 
@@ -64,11 +63,7 @@ Layer: TypeAlias = tuple[str, str]  # a key of KINDS, and the equation
 
 
 def read_keras(path: Path) -> Checkpoint:
-    """List the weights of a Keras model, outputs first, under Keras's paths, such as ``block/conv2d/kernel``.
-
-    The class of a layer comes from the configuration, parsed as JSON and never run, or from the names of its
-    groups; of an unknown class, outputs are taken to be last, and a note says so.
-    """
+    """List the weights of a Keras model, outputs first, under paths such as ``block/conv2d/kernel``."""
     with refuse_damage(path, "Keras file"):
         content, description = path.read_bytes(), ""
         file = HDF5File(path, lambda: path.open("rb", buffering=0))
@@ -138,23 +133,22 @@ def _variables(
         elif not is_listed:
             names, telling = _nested(groups, layers)
         told = (
-            (*layers.get(name, (_kind(name), "")), "" if is_class else f"its class by the name {name!r} alone")
-            for name, is_class in telling
+            (*layers.get(name, (_kind(name), "")), "" if is_sure else f"its class by the name {name!r} alone")
+            for name, is_sure in telling
         )
-        kind, equation, note = next((layer for layer in told if layer[0]), ("", "", ""))
+        kind, *more = next((layer for layer in told if layer[0]), ("", "", ""))
         if is_listed:
             variables = {_written_out(key): stored for key, stored in held.items()}
         else:
             known = KINDS[kind].variables.split()
             variables = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
         for variable in variables:
-            yield [*names, variable], _weight(variable, variables, kind, equation, note)
+            yield [*names, variable], _weight(variable, variables, kind, *more)
 
 
 def _nested(groups: list[Any], layers: dict[str, Layer]) -> tuple[list[str], list[tuple[str, bool]]]:
     """Return a layer's names from outside in, in a ``.weights.h5``, and what tells its class, or may."""
-    names: list[str] = []
-    telling: list[tuple[str, bool]] = []
+    names, telling = [], []
     for parent, group in pairwise(groups[:-1]):
         if "vars" in group:
             segment = re.split(r"[/\\]", group.name)[-1]
@@ -203,8 +197,8 @@ def _weight(
             note = "taken with its inputs first, for the file does not name the equation"
         inputs = [axis for axis in axes if axis not in outputs]
     positions = [axis for axis in axes if axis not in outputs + inputs]
-    sizes = [prod(shape[axis] for axis in each) for each in (outputs, inputs)]
-    final = (*sizes, *(shape[axis] for axis in positions))
+    sides = ([shape[axis] for axis in each] for each in (outputs, inputs))
+    final = (*map(prod, sides), *(shape[axis] for axis in positions))
 
     def read() -> np.ndarray:
         return stored.read().transpose(outputs + inputs + positions).reshape(final)

@@ -73,45 +73,11 @@ class Constant:
     steps: tuple[str, ...] = ()
 
 
-@dataclass
-class Evaluator:
-    """ONNX's reference evaluator, which computes no more than the file lets expect."""
-
-    version: int  # of ONNX's own operators
-    room: float = ALWAYS_ALLOWED  # bytes that may still be computed
-
-    def output(self, node: Any, name: str, inputs: Sequence[Constant | None]) -> np.ndarray:
-        """Return an output of a node; InputError says why it cannot be computed."""
-        given = {each: one.compute() for each, one in zip(node.input, inputs, strict=True) if one is not None}
-        try:
-            numbers = FOLDED[node.op_type](*given.values()) if given else 0
-            repeats = sum(attribute.i for attribute in node.attribute if attribute.name == "block_size")
-            size = 8 * numbers * max(1, repeats)
-            if size > self.room:
-                raise ValueError("it would take more than the file lets expect")
-            self.room -= size
-            # The evaluator knows quantisation from version 19 on, which reads the older forms the same way.
-            version = max(self.version, 21) if "quantize" in node.op_type.lower() else self.version
-            graph = helper.make_graph([node], "node", [], [])
-            graph.node[0].domain = ""  # its runtime's operators compute as its own
-            with np.errstate(all="ignore"):
-                (array,) = ReferenceEvaluator(graph, opsets={"": version}).run([name], given)
-                return np.asarray(array)
-        except Exception as error:  # the evaluator raises anything; the reason is shown with the weight
-            said = str(error).partition("\n")[0][:120] or type(error).__name__
-            raise InputError(f"{node.op_type} cannot be computed: {said}") from error
-
-
 Scope: TypeAlias = ChainMap[str, Constant | None]  # None for what needs the network's input
 
 
 def read_onnx(path: Path) -> Checkpoint:
-    """List the weights of an ONNX model as its operators see them, outputs first.
-
-    What nodes make of constants alone is computed by ONNX's reference evaluator. `OPERANDS` says what is a
-    weight; every other constant is listed with the reason why it is left out. A constant of several nodes
-    counts once; of stacked matrices, such as the directions of an LSTM, each is a layer, ``name[0]``, ….
-    """
+    """List the constants of an ONNX model: weights as operators see them, once, others with the reason."""
     with refuse_damage(path, "ONNX model"):
         model = onnx.load(path, format="protobuf", load_external_data=False)
         if not model.graph.node:
@@ -121,18 +87,19 @@ def read_onnx(path: Path) -> Checkpoint:
                 f"{path} has functions of its own; save onnx.inliner.inline_local_functions(model) instead."
             )
         versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
-        network = _Network(path, Evaluator(max(versions, default=1)))
+        network = _Network(path, max(versions, default=1))
         network.add_graph(model.graph, ChainMap())
         checkpoint = Checkpoint(path.stem, "onnx", network.tensors())
-    network.evaluator.room = math.inf  # what the listing let pass may be computed again
+    network.room = math.inf  # what the listing let pass may be computed again
     return checkpoint
 
 
 class _Network:
     """The constants of a model, and the layers that they are weights of."""
 
-    def __init__(self, path: Path, evaluator: Evaluator) -> None:
-        self.path, self.evaluator = path, evaluator
+    def __init__(self, path: Path, version: int) -> None:
+        self.path, self.version = path, version  # of ONNX's own operators
+        self.room: float = ALWAYS_ALLOWED  # bytes that may still be computed
         self.stored: list[StoredTensor] = []
         self.names: set[str] = set()
         self.layers: dict[StoredTensor, dict[Constant | None, list[StoredTensor]]] = defaultdict(dict)
@@ -145,8 +112,9 @@ class _Network:
         scope.update({one.values.name: self._store(one, one.values.name) for one in graph.sparse_initializer})
         for node in graph.node:
             scope.update(dict.fromkeys(node.output, None) | self._constants(node, scope))
-            for inner in _graphs(node):
-                self.add_graph(inner, scope.new_child())
+            for attribute in node.attribute:  # graphs within it, such as the branches of an If
+                for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                    self.add_graph(inner, scope.new_child())
 
     def tensors(self) -> Iterator[StoredTensor]:
         """Yield every constant: layers outputs first, the others with the reason why they are none."""
@@ -170,7 +138,7 @@ class _Network:
     def _store(self, value: Any, name: str) -> Constant:
         constant = _stored_constant(value, self._unique(name), self.path)
         self.stored += constant.sources
-        self.evaluator.room += sum(GROWTH * stored.size for stored in constant.sources if not stored.skip)
+        self.room += sum(GROWTH * stored.size for stored in constant.sources if not stored.skip)
         return constant
 
     def _constants(self, node: Any, scope: Scope) -> dict[str, Constant]:
@@ -180,7 +148,7 @@ class _Network:
             (attribute,), (name,) = node.attribute, node.output
             value = helper.get_attribute_value(attribute)
             if attribute.name not in ("value", "sparse_value"):  # numbers, or a text
-                value = numpy_helper.from_array(self.evaluator.output(node, name, ()))
+                value = numpy_helper.from_array(self._computed(node, name, ()))
             return {name: self._store(value, name)}
         inputs = [scope.get(name) if name else None for name in node.input]
         known = [constant for constant in inputs if constant is not None]
@@ -197,9 +165,30 @@ class _Network:
             return {}
         steps = tuple(dict.fromkeys([step for constant in known for step in constant.steps] + [node.op_type]))
         return {
-            name: Constant(partial(self.evaluator.output, node, name, inputs), sources, steps)
+            name: Constant(partial(self._computed, node, name, inputs), sources, steps)
             for name in node.output
         }
+
+    def _computed(self, node: Any, name: str, inputs: Sequence[Constant | None]) -> np.ndarray:
+        """Return an output of a node; InputError says why it cannot be computed."""
+        given = {each: one.compute() for each, one in zip(node.input, inputs, strict=True) if one is not None}
+        try:
+            numbers = FOLDED[node.op_type](*given.values()) if given else 0
+            repeats = sum(attribute.i for attribute in node.attribute if attribute.name == "block_size")
+            size = 8 * numbers * max(1, repeats)
+            if size > self.room:
+                raise ValueError("it would take more than the file lets expect")
+            self.room -= size
+            # The evaluator knows quantisation from version 19 on, which reads the older forms the same way.
+            version = max(self.version, 21) if "quantize" in node.op_type.lower() else self.version
+            graph = helper.make_graph([node], "node", [], [])
+            graph.node[0].domain = ""  # its runtime's operators compute as its own
+            with np.errstate(all="ignore"):
+                (array,) = ReferenceEvaluator(graph, opsets={"": version}).run([name], given)
+                return np.asarray(array)
+        except Exception as error:  # the evaluator raises anything; the reason is shown with the weight
+            said = str(error).partition("\n")[0][:120] or type(error).__name__
+            raise InputError(f"{node.op_type} cannot be computed: {said}") from error
 
     def _add_weight(self, node: Any, kind: str, constant: Constant) -> None:
         """List an input of a node as a layer's weight, if no node before took it."""
@@ -253,12 +242,6 @@ def _outputs_first(kind: str, attributes: Mapping[str, Any], array: np.ndarray) 
     alpha = attributes.get("alpha", 1.0) if kind != "gates" else 1.0
     stack = array.reshape(-1, *array.shape[-2:])
     return stack if alpha == 1 else stack * np.float32(alpha)
-
-
-def _graphs(node: Any) -> Iterator[Any]:
-    """Yield the graphs within a node, such as the branches of an If."""
-    for attribute in node.attribute:
-        yield from [attribute.g] if attribute.HasField("g") else attribute.graphs
 
 
 def _stored_constant(value: Any, name: str, path: Path) -> Constant:

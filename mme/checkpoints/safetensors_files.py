@@ -1,8 +1,7 @@
 """Safetensors files: a header in JSON, then the numbers; torch is not needed to read them.
 
-The safetensors library checks the header (lengths, offsets, overlaps). It hands out neither bfloat16 nor
-8-bit floats without torch, so the numbers are read from the offsets in the header, one tensor at a time. The
-format: https://huggingface.co/docs/safetensors.
+The safetensors library checks the header, but hands out neither bfloat16 nor 8-bit floats without torch: they
+are read from the offsets in the header. The format: https://huggingface.co/docs/safetensors.
 """
 
 from __future__ import annotations
@@ -60,7 +59,8 @@ def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> StoredT
                 raise TypeError(f"{name!r} is {skip}")
             offset = start + entry["data_offsets"][0]
             numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
-            # If the file has shrunk since it was opened, there are too few for the shape.
+            if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
+                raise EOFError(f"{name!r} ends early")
             return (numbers.astype(np.float32) if code in SHORT_FLOATS else numbers).reshape(shape)
 
     return StoredTensor(name, shape, code if skip else TYPES[code].name, read, skip=skip)

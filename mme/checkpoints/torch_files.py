@@ -119,13 +119,9 @@ def _numbers(path: Path, name: str, tensor: Any, mapped: set[int]) -> np.ndarray
         if storage is not None and storage.data_ptr() in mapped:  # other memory is not in the file
             if array.ctypes.data == tensor.data_ptr():
                 array = array.copy()
-            _give_back(storage.data_ptr(), storage.nbytes())
+            if hasattr(mmap, "MADV_DONTNEED"):  # the system reads the pages again when they are needed
+                before = storage.data_ptr() % mmap.PAGESIZE
+                begin = ctypes.c_void_p(storage.data_ptr() - before)
+                size, advice = ctypes.c_size_t(storage.nbytes() + before), ctypes.c_int(mmap.MADV_DONTNEED)
+                ctypes.CDLL(None).madvise(begin, size, advice)
         return array
-
-
-def _give_back(begin: int, size: int) -> None:
-    """Give mapped pages back to the system; they are read from the file again when they are needed."""
-    if hasattr(mmap, "MADV_DONTNEED"):
-        before = begin % mmap.PAGESIZE
-        pages = ctypes.c_void_p(begin - before), ctypes.c_size_t(size + before)
-        ctypes.CDLL(None).madvise(*pages, ctypes.c_int(mmap.MADV_DONTNEED))

@@ -1,16 +1,9 @@
 """What a torch checkpoint holds: stand-ins for what it names, and where the weights lie among them.
 
-A pickle names classes and functions, and may ask to call them. Here every name is answered by a stand-in, so
-that a whole module is read where its classes are not, and nothing of what the file names is imported or run.
-
-Only tensors count, and the dictionaries, lists and modules that hold some; an optimiser's never do:
-
-1. A key of `NETWORKS` says where the network is.
-2. Otherwise a dictionary with tensors is a state dict, its inner dictionaries joined to it by dots.
-3. Otherwise the one entry that is no second set (`ema`, `swa`, …) is the network; several are refused.
-
-A second set stays beside the network if its weights have the same names; all names then begin with their key.
-Whatever else lies beside the network is named as left out.
+Every name in a pickle is answered by a stand-in, so nothing of what the file names is imported or run. A key
+of `NETWORKS` says where the network is; otherwise a dictionary with tensors is a state dict; otherwise the
+one entry that is no second set (`ema`, `swa`, …) is the network, and several are refused. A second set stays
+if its weights have the same names; whatever else lies beside the network is named as left out.
 """
 
 from __future__ import annotations
@@ -19,6 +12,7 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple, TypeAlias
@@ -52,12 +46,13 @@ FILLED = {"collections.defaultdict": OrderedDict, "collections.deque": list}  # 
 NUMBERS = re.compile(r"[biufc]\d{1,2}")
 
 
+@dataclass(eq=False)
 class Call:
     """A call that was not made: what it would have been given, and the state of its result."""
 
-    def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
-        self.name, self.arguments = name, arguments
-        self.state: Any = None
+    name: str
+    arguments: tuple[Any, ...]
+    state: Any = None
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -98,11 +93,6 @@ def array_of(value: Any) -> Any:
     return np.frombuffer(data, order + code).reshape(shape, order="F" if is_fortran else "C")
 
 
-def fields(record: Any) -> dict[str, Any]:
-    """The attributes that a record holds; none for anything else."""
-    return vars(record) if type(record) is OrderedDict else {}
-
-
 class FoundWeight(NamedTuple):
     """A tensor of a network, its layer's types, and why it is no weight, if it is none."""
 
@@ -127,7 +117,7 @@ def found_weights(content: Any, path: Path) -> Weights:
         if id(content) in walked:
             return {}
         walked.add(id(content))
-        own = fields(content)
+        own = vars(content) if type(content) is OrderedDict else {}
         if not {"_modules", "_parameters"} <= own.keys():
             return {key: part for key, value in _parts(content) if (part := tree(value))}
         types = frozenset({str(own.get(CLASS, ""))})

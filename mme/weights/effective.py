@@ -134,10 +134,8 @@ REPEATED, REPLACED = "a second set of the weights", "another set of the weights 
 def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]:
     """Return the tensors, those of all sets of weights but one with the reason that they are left out.
 
-    A second set, such as a moving average, lies below a part of a name with one of the words ema, swa,
-    teacher, momentum or averag… in it (`model_ema.`, `averaged_model.module.`) or after `ema_`, and all its
-    weights, by names and sizes, lie below another prefix, or none, too. Two equal branches of other names,
-    such as `encoder_q` and `encoder_k`, are one network.
+    A second set is called as `SECOND` says, and all its weights, by names and sizes, lie below another
+    prefix, or none, too; two equal branches such as `encoder_q` and `encoder_k` are one network.
     """
     whole = [
         replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor

@@ -45,10 +45,7 @@ def _kernel(weight: StoredTensor, bias: StoredTensor | None = None) -> Made | No
 def _inputs_first(
     weight: StoredTensor, bias: StoredTensor | None = None, groups: int | None = None
 ) -> Made | None:
-    """Conv1D of transformers (GPT-2), (in, out), and transposed convolutions, (in, out/groups, k…).
-
-    A type tells, or a bias as long as the outputs, where these are not as many as the inputs.
-    """
+    """Conv1D of GPT-2, (in, out), and transposed convolutions, told by a type, or a bias of other length."""
     if len(weight.shape) < 2 or 0 in weight.shape:
         return None
     inputs, outputs, *places = weight.shape
@@ -79,10 +76,7 @@ LAYOUTS = (
 
 
 def experts(tensor: StoredTensor, tensors: Mapping[str, StoredTensor]) -> Iterator[StoredTensor]:
-    """Yield the E layers of a stack (E, outputs, inputs), and any other tensor as it is.
-
-    A bias (E, outputs) tells which of the two axes are the outputs; without one, the first of them is.
-    """
+    """Yield the layers of a stack (E, outputs, inputs), in which a bias (E, outputs) may tell the axes."""
     if tensor.effective or tensor.skip or len(tensor.shape) != 3 or not STACK.fullmatch(tensor.name):
         yield tensor
         return

@@ -1,7 +1,6 @@
-"""Weights that are stored in parts: weight norm, spectral norm, pruning, and adapters.
+"""Weights in parts, as torch 2.13 writes weight norm, spectral norm, pruning, and PEFT 0.14 LoRA's B A.
 
-Parametrisations are as torch 2.13 writes them, LoRA (arXiv:2106.09685) as PEFT 0.14 does: ΔW = scale · B A,
-by itself or added to the weight that it adapts.
+LoRA: arXiv:2106.09685.
 """
 
 from __future__ import annotations
