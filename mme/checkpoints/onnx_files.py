@@ -24,6 +24,7 @@ from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_onnx"]
 
+Scope: TypeAlias = "ChainMap[str, Constant | None]"  # None for what needs the network's input
 DOMAINS = ("", "ai.onnx", "com.microsoft")  # of ONNX's own operators, and of those of its runtime
 KERNEL, MATRICES = {1: "kernel"}, {1: "right", 0: "left"}
 GATES = {1: "gates", 2: "gates"}  # their order permutes rows, and changes nothing
@@ -71,9 +72,6 @@ class Constant:
     compute: Callable[[], np.ndarray]
     sources: tuple[StoredTensor, ...]
     steps: tuple[str, ...] = ()
-
-
-Scope: TypeAlias = ChainMap[str, Constant | None]  # None for what needs the network's input
 
 
 def read_onnx(path: Path) -> Checkpoint:

@@ -21,16 +21,13 @@ from mme.weights.stored import Checkpoint, StoredTensor
 __all__ = ["read_safetensors"]
 
 KIND = "safetensors file"
-SHORT_FLOATS = {
-    "BF16": ml_dtypes.bfloat16,
-    "F8_E4M3": ml_dtypes.float8_e4m3fn,
-    "F8_E5M2": ml_dtypes.float8_e5m2,
-    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
-}
 TYPES: dict[str, np.dtype] = {
     **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
     **{f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}") for kind in "IU" for size in (1, 2, 4, 8)},
-    **{code: np.dtype(kind) for code, kind in SHORT_FLOATS.items()},
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
     "BOOL": np.dtype("?"),
     "C64": np.dtype("<c8"),
 }
@@ -61,6 +58,6 @@ def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> StoredT
             numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
             if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
                 raise EOFError(f"{name!r} ends early")
-            return (numbers.astype(np.float32) if code in SHORT_FLOATS else numbers).reshape(shape)
+            return np.asarray(numbers, None if numbers.dtype.isbuiltin == 1 else np.float32).reshape(shape)
 
     return StoredTensor(name, shape, code if skip else TYPES[code].name, read, skip=skip)

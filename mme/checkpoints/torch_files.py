@@ -1,8 +1,7 @@
 """Weights that torch saved, read by torch's own safe loader; code that a file asks for is never run.
 
-A file in torch's zip format stays on disk: it is mapped, each tensor is copied when it is read, and its pages
-are then given back to the system (638 MB in layers of 16 MB: 32 MB at the peak). A file in the format from
-before torch 1.6 is read whole.
+A file in torch's zip format is mapped, each tensor copied when it is read, and its pages given back (638 MB
+in layers of 16 MB: 32 MB at the peak). A file from before torch 1.6 is read whole.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Weights in parts, as torch 2.13 writes weight norm, spectral norm, pruning, and PEFT 0.14 LoRA's B A.
-
-LoRA: arXiv:2106.09685.
-"""
+"""Weights in parts, as torch 2.13 and PEFT 0.14 write them: norms, pruning, LoRA (arXiv:2106.09685)."""
 
 from __future__ import annotations
 
