@@ -33,6 +33,9 @@ class Closure:
         }
         for use in _uses(tree := ast.parse(code)):
             self._take(use)
+        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and not node.args)
+        if any(isinstance(call.func, ast.Attribute) and call.func.attr == "plot" for call in calls):
+            self._take(f"{package.name}.plots.*")  # a result that draws itself
         texts = set(_strings(tree))
         command = re.compile(rf"(?:^|[;&|\n]|-m)\s*{package.name}(?![\w./-])")
         if any(map(command.search, texts)):

@@ -132,18 +132,15 @@ def _variables(
             names = parts[parts.index(parts[0], 1) :]
         elif not is_listed:
             names, telling = _nested(groups, layers)
-        told = (
-            (*layers.get(name, (_kind(name), "")), "" if is_sure else f"its class by the name {name!r} alone")
-            for name, is_sure in telling
-        )
-        kind, *more = next((layer for layer in told if layer[0]), ("", "", ""))
+        told = ((*layers.get(name, (_kind(name), "")), is_sure) for name, is_sure in telling)
+        kind, equation, is_sure = next((layer for layer in told if layer[0]), ("", "", True))
         if is_listed:
             variables = {_written_out(key): stored for key, stored in held.items()}
         else:
             known = KINDS[kind].variables.split()
             variables = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
         for variable in variables:
-            yield [*names, variable], _weight(variable, variables, kind, *more)
+            yield [*names, variable], _weight(variable, variables, kind, equation, is_sure)
 
 
 def _nested(groups: list[Any], layers: dict[str, Layer]) -> tuple[list[str], list[tuple[str, bool]]]:
@@ -168,10 +165,10 @@ def _written_out(key: str) -> str:
 
 
 def _weight(
-    variable: str, variables: dict[str, StoredTensor], kind: str, equation: str, note: str
+    variable: str, variables: dict[str, StoredTensor], kind: str, equation: str, is_sure: bool
 ) -> StoredTensor:
     """Return a layer's variable outputs first, or with the reason why it is no weight."""
-    stored = variables[variable]
+    stored, note = variables[variable], "" if is_sure else f"taken as {kind} by a name alone"
     shape, dimensions = stored.shape, len(stored.shape)
     if dimensions < 2 or stored.skip:
         return stored

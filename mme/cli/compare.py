@@ -93,8 +93,7 @@ def compare(
     if not measured:
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
     found = grouped(tuple(measured), delta=delta, linkage=linkage)
-    classes = {name: place for place, names in enumerate(found.classes.classes, 1) for name in names}
-    rows = [each.to_dict() | {"class": classes[each.name]} for each in measured]
+    rows = found.rows()
     for row in rows:
         row["left_out"] = "; ".join(f"{name}: {why}" for name, why in row["left_out"].items())
     run.tell(found.to_dict(), rows, lambda: _show(found, run.options.window))

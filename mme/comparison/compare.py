@@ -14,13 +14,15 @@ from mme.comparison.measurement import Measurement, measure, validate_options
 from mme.comparison.options import Options
 from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, equivalence_classes
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Plotted, Table
 
 __all__ = ["Comparison", "compare", "grouped"]
 
+MOST_NAMED = 6  # networks in a line
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Result):
+class Comparison(Table, Plotted):
     """Several networks, and which of them are equivalent (Definition 6).
 
     Attributes
@@ -33,6 +35,8 @@ class Comparison(Result):
     classes : EquivalenceClasses
     """
 
+    figure = "comparison"
+    shown = ("name", "variance", "standard_error", "control_variance", "inside_window", "class")
     measurements: tuple[Measurement, ...]
     delta: float
     delta_given: bool
@@ -56,6 +60,17 @@ class Comparison(Result):
         The second condition of Definition 6 decides. The first, as printed, holds for any two networks.
         """
         return np.asarray(np.abs(self.differences) <= self.delta)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a line for each network, in the order in which they were given."""
+        numbers = {row["name"]: row["class"] for row in self.classes.rows()}
+        return [each.to_dict() | {"class": numbers[each.name]} for each in self.measurements]
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{each.name} {each.csd.variance:.4g}" for each in self.measurements[:MOST_NAMED])
+        more = ", …" if len(self.measurements) > MOST_NAMED else ""
+        found = f"{len(self.classes.classes)} classes, δ = {self.delta:.3g}"
+        return f"Comparison(Var(CSD): {listed}{more}; {found})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything that a table tells: networks, pairs, classes."""

@@ -55,6 +55,11 @@ class Measurement(Result):
     rule: str | None = None
     reason: str = ""
 
+    def __repr__(self) -> str:
+        control = f"; untrained {self.control.variance:.4g} ({self.rule})" if self.control else ""
+        found = f"Var(CSD) {self.csd.variance:.4g}, {len(self.ensemble.orders)} layers"
+        return f"Measurement({self.name}: {found}{control})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of a table tells."""
         orders, control = self.ensemble.orders, self.control

@@ -14,7 +14,7 @@ from mme.result import Result
 __all__ = ["Options"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Options(Result):
     """How networks are measured: the layers, their conjugate ensemble, the density.
 

@@ -23,7 +23,7 @@ from mme.store import Store
 __all__ = ["FIGURES", "PAPER", "Printed", "VisionRow", "vision_rows"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Printed(Result):
     """One line of Table I as the paper prints it: errors on ImageNet in per cent, and Var(CSD)."""
 
@@ -101,6 +101,11 @@ class VisionRow(Result):
             return draws
         variances = np.array([csd.variance for csd in self.untrained])
         return float(np.hypot(draws, variances.std(ddof=1) / np.sqrt(len(variances))))
+
+    def __repr__(self) -> str:
+        trained = f", trained {self.trained.variance:.4g}" if self.trained else ""
+        printed = f"the paper prints {self.printed.variance:g}"
+        return f"VisionRow({self.name}: untrained {self.untrained_variance:.4g}{trained}; {printed})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of the table tells."""

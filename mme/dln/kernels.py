@@ -30,7 +30,7 @@ LARGEST_DETERMINANT = 50
 DIGITS = 60  # for the determinant of Bessel functions, whose columns are nearly parallel at small t
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExtrapolatedVolume(Result):
     """An orbit volume from kernels at several t, extrapolated to t = 0.
 

@@ -32,7 +32,7 @@ LARGEST_DIMENSION = 150
 LARGEST_RATIO = 1e150  # of the layers' singular values, whose squares are added
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class VolumeEstimate(Result):
     """A volume estimated by Monte Carlo.
 

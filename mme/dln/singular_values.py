@@ -56,7 +56,8 @@ def validate_singular_values(
         )
     if len(shape) > 1 and bool(xp.any(sigma[..., 1:] > sigma[..., :-1])):
         raise InputError(
-            f"singular_values must descend along the last axis where they are several spectra; {OF_A_MATRIX}."
+            "singular_values must descend along the last axis where they are several spectra, as "
+            f"np.sort(s)[..., ::-1] does; {OF_A_MATRIX}."
         )
     if scalars is not None and scalars.beta == 4:
         _refuse_doubled(sigma, xp)

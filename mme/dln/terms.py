@@ -17,7 +17,7 @@ from mme.result import Result
 __all__ = ["EntropyTerms", "entropy_terms", "terms_of"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class EntropyTerms(Result):
     """The entropy S = log vol(O_X) and what it is made of.
 

@@ -11,7 +11,7 @@ import scipy
 from mme.arguments import choice, integer, number, of_type, real_array
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Plotted, Result
 
 __all__ = [
     "BINS", "NORMALISATIONS", "WINDOW", "ZERO_POLICIES", "Binned", "ExpectedSpectrum", "SpectralDensity",
@@ -53,7 +53,7 @@ class Binned(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpectralDensity(Binned):
+class SpectralDensity(Binned, Plotted):
     """A spectral density ρ(ε), constant on each bin.
 
     Attributes
@@ -70,6 +70,7 @@ class SpectralDensity(Binned):
         The policies.
     """
 
+    figure = "densities"
     density: np.ndarray
     edges: np.ndarray
     inside: np.ndarray

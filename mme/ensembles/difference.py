@@ -14,6 +14,7 @@ from mme.ensembles.density import BINS, WINDOW, Binned, SpectralDensity, shares_
 from mme.ensembles.noise import independent_positions, noise_floor
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
+from mme.result import Plotted
 
 __all__ = [
     "CSD", "CircularSpectralDifference", "circular_spectral_difference", "spectral_difference",
@@ -21,7 +22,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CircularSpectralDifference(Binned):
+class CircularSpectralDifference(Binned, Plotted):
     """The difference Δ(ε) = ρ_1(ε) − ρ_2(ε) of two spectral densities (Definition 5).
 
     Attributes
@@ -51,6 +52,7 @@ class CircularSpectralDifference(Binned):
         "variance", "standard_error", "variance_without_noise", "standard_error_without_noise",
         "sampling_noise", "noise_floor", "largest_cumulative",
     )  # fmt: skip
+    figure = "csd"
     differences: np.ndarray
     edges: np.ndarray
     counts: tuple[float, float]

@@ -15,7 +15,7 @@ from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum, spectrum_of
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Plotted, Result, Table
 
 __all__ = [
     "LINKAGES", "Equivalence", "EquivalenceClasses", "default_delta", "equivalence",
@@ -172,7 +172,7 @@ def equivalence(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EquivalenceClasses(Result):
+class EquivalenceClasses(Table, Plotted):
     """Networks sorted into classes by their Var(CSD).
 
     Attributes
@@ -186,10 +186,16 @@ class EquivalenceClasses(Result):
         "complete": any two members differ by at most δ. "single": members are linked by steps of at most δ.
     """
 
+    figure = "equivalence_classes"
     classes: tuple[tuple[str, ...], ...]
     variances: dict[str, float]
     delta: float
     linkage: str
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a line for each network: its name, Var(CSD), and the number of its class, from 1 on."""
+        members = ((name, number) for number, names in enumerate(self.classes, 1) for name in names)
+        return [{"name": name, "variance": self.variances[name], "class": number} for name, number in members]
 
     def __repr__(self) -> str:
         listed = " | ".join(", ".join(members) for members in self.classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from mme.ensembles.mixed import DTYPES, PARTS, MatricesOnDemand, MatrixSpectrum,
 from mme.ensembles.parallel import validate_work
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.ensembles.streaming import compute_eigenvalues
+from mme.result import Table
 from mme.store import Store
 from mme.weights.stored import Checkpoint
 
@@ -21,7 +22,7 @@ __all__ = ["LayerMatrixEnsemble", "layer_matrix_ensemble"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LayerMatrixEnsemble(MixedMatrixEnsemble):
+class LayerMatrixEnsemble(MixedMatrixEnsemble, Table):
     """The layer matrices X_l = A_l A_lᵀ of one network (conjugate matrix ensembles, Definition 1).
 
     Made by `layer_matrix_ensemble`. A layer matrix is formed only when asked for; eigenvalues are kept.
@@ -35,7 +36,7 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
         What the network is called.
     """
 
-    matrices: Sequence[np.ndarray] = ()
+    matrices: Sequence[np.ndarray] = field(default=(), compare=False)  # they follow from the layers
     layers: tuple[Layer, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     name: str = "network"
@@ -110,6 +111,11 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble):
         """Return the name, the layers and the skipped parameters, without weights and eigenvalues."""
         layers = [layer.to_dict() for layer in self.measured().layers]
         return {"name": self.name, "layers": layers, "skipped": dict(self.skipped)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a line for each layer: what is known without its spectrum."""
+        names = ("name", "shape", "order", "columns", "structural_zeros", "note")
+        return [{name: getattr(layer, name) for name in names} for layer in self.layers]
 
 
 def layer_matrix_ensemble(

@@ -58,7 +58,7 @@ TABLE_BELOW = 24
 LARGEST_EXACT = {"real": 10**7, "modulus": 10**7, "symmetric": 5000}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DeterministicSpectrum(Result):
     """The expected pooled spectrum of the circular unitary mixed ensemble ([1] Definitions 2 and 4).
 

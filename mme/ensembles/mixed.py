@@ -41,7 +41,7 @@ def eigenvalues(matrices: np.ndarray, part: str = "real") -> np.ndarray:
     return np.sort(values.real if part == "real" else np.abs(values), axis=-1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MatrixSpectrum(Result):
     """All eigenvalues of a matrix, ascending, (N,) or (draws, N), and how many its shape alone makes zero."""
 

@@ -118,7 +118,7 @@ class SampledCircularEnsemble:
         return partial(eigenvalues, modulus, part)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SamplingCost(Result):
     """Seconds of one core of a server of 2024 with OpenBLAS, and bytes of memory, roughly."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,7 @@ class TrainedNetwork(Result):
         Share of the digits that it tells right, from 0 to 1.
     """
 
-    architecture: Architecture
+    architecture: Architecture = field(compare=False)  # the weights tell
     seed: int
     trained: dict[str, torch.Tensor]
     untrained: dict[str, torch.Tensor]

@@ -18,14 +18,14 @@ __all__ = ["densities", "network_density"]
 
 @styled
 def densities(
-    densities: Mapping[str, SpectralDensity], *, log: bool = False,
+    densities: Mapping[str, SpectralDensity] | SpectralDensity, *, log: bool = False,
     zoom: tuple[float, float] | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """Draw spectral densities over one another, each as a step curve.
 
     Parameters
     ----------
-    densities : mapping of names to SpectralDensity
+    densities : mapping of names to SpectralDensity, or one
         A density that was drawn several times is averaged.
     log : bool
         Take a logarithmic axis for the density.
@@ -45,6 +45,8 @@ def densities(
     >>> rho = {zeros: spectral_density(spectrum, bins=12, zeros=zeros) for zeros in ("keep", "half", "drop")}
     >>> drawn = densities(rho, zoom=(0, 1))
     """
+    if isinstance(densities, SpectralDensity):
+        densities = {"density": densities}
     of_type("densities", densities, Mapping, "a mapping of names to SpectralDensity")
     several("densities", densities)
     log = flag("log", log)

@@ -4,6 +4,7 @@ import pickle
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from mme import __version__
 from mme.algebra import C, H, R
 from mme.cli import app, read_matrix
-from mme.dln import entropy, entropy_terms
+from mme.dln import entropy, entropy_terms, matrix_entropy
 from mme.errors import InputError
 
 
@@ -109,6 +110,22 @@ def test_monte_carlo_of_points() -> None:
     result = run("entropy", 2, "--depth", 3, "--monte-carlo")
     assert result.exit_code == 0
     assert "–" in result.stdout
+
+
+def test_equal_pairs_over_the_quaternions() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        told = run("entropy", 1, 1, "--depth", 2, "-F", "H")
+    assert told.exit_code == 0
+    assert re.fullmatch(r"mme: warning: singular_values come in equal pairs .*\.\n", told.stderr)
+    assert "H.singular_values(X) has each once" in complaint(2, 2, 1, 1, "--depth", 2, "-F", "H")
+
+
+def test_a_file_of_equal_pairs_over_the_quaternions(tmp_path: Path) -> None:
+    X = H.diagonal([2.0, 2.0, 1.0, 1.0])
+    np.save(tmp_path / "x.npy", X)
+    record = answer(tmp_path / "x.npy", "--depth", 3, "-F", "H")
+    assert record["entropy"] == pytest.approx(matrix_entropy(X, depth=3, field="H"), rel=1e-13)
 
 
 def test_npy_files(tmp_path: Path) -> None:

@@ -1,0 +1,199 @@
+"""Every result shows itself, goes into JSON and comes back, and equals its copies."""
+
+import copy
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from functools import cache
+from html.parser import HTMLParser
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import mme
+from mme.comparison import PAPER, Options, VisionRow, compare, measure
+from mme.dln import entropy_terms, orbit_volume_from_kernel, orbit_volume_mc
+from mme.ensembles import (
+    Layer,
+    MixedMatrixEnsemble,
+    calibrate_delta,
+    circular_mixed_ensemble,
+    circular_spectral_difference,
+    conjugacy,
+    deterministic_spectrum,
+    equivalence,
+    equivalence_classes,
+    layer_matrix_ensemble,
+    pooled_spectrum,
+    power_law,
+    rejection_rate,
+    sampling_cost,
+    spectral_density,
+)
+from mme.errors import InputError
+from mme.networks import train
+from mme.result import Plotted, Result, Table, plain
+
+LONGEST_LINE = 400
+
+
+def network(seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {"conv": rng.normal(size=(8, 3, 3, 3)) / 5, "<b>fc</b>": rng.normal(size=(12, 8)) / 3}
+
+
+def drawn(draws: int = 1) -> Any:
+    return circular_spectral_difference(network(), "sampled", draws=draws, rng=0, bins=40)
+
+
+def row() -> VisionRow:
+    ensemble = layer_matrix_ensemble(network())
+    return VisionRow("vgg11", PAPER["vgg11"], ensemble, (drawn(2), drawn(3)), drawn(4))
+
+
+EXAMPLES: dict[str, Callable[[], Any]] = {
+    "Calibration": lambda: calibrate_delta(range(9)),  # with an infinite end
+    "CircularMixedEnsemble": lambda: circular_mixed_ensemble([2, 3], rng=0),
+    "CircularSpectralDifference": drawn,  # with NaN for the error of one draw
+    "Comparison": lambda: compare({"a": network(), "<i>b</i>": network(1)}, Options(bins=60)),
+    "Conjugacy": lambda: conjugacy(network()),
+    "DeterministicSpectrum": lambda: deterministic_spectrum([4, 9]),
+    "EntropyTerms": lambda: entropy_terms([2.0, 0.0], depth=2, field="C"),  # −∞
+    "Equivalence": lambda: equivalence(network(), network(1)),
+    "EquivalenceClasses": lambda: equivalence_classes({"a": 0.1, "<b>": 0.3}, delta=0.1),
+    "ExtrapolatedVolume": lambda: orbit_volume_from_kernel([2.0], depth=2, field="C"),
+    "Layer": lambda: Layer("<fc>", np.ones((3, 2))),
+    "LayerMatrixEnsemble": lambda: layer_matrix_ensemble(network()),
+    "MatrixSpectrum": lambda: next(MixedMatrixEnsemble([np.eye(2)]).spectra()),
+    "Measurement": lambda: measure(network(), name="<b>", control="glorot"),
+    "MixedMatrixEnsemble": lambda: MixedMatrixEnsemble([np.eye(2), np.ones((3, 3))]),
+    "Options": lambda: Options(exclude=("a*",), window=(0, 3)),
+    "PooledSpectrum": lambda: pooled_spectrum(layer_matrix_ensemble(network())),
+    "PowerLaw": lambda: power_law(np.arange(1.0, 40.0)),
+    "Printed": lambda: PAPER["vgg11"],
+    "RejectionRate": lambda: rejection_rate([0, 1], 0.5),
+    "SamplingCost": lambda: sampling_cost([8]),
+    "SpectralDensity": lambda: spectral_density(pooled_spectrum(layer_matrix_ensemble(network())), bins=50),
+    "TrainedNetwork": lambda: train("vgg5"),
+    "VisionRow": row,
+    "VolumeEstimate": lambda: orbit_volume_mc([2.0], depth=2, field="C", rng=0, samples=512),
+}
+@cache
+def example(name: str) -> Any:
+    """Results do not change, so each is made once."""
+    return EXAMPLES[name]()
+
+
+LARGE = {"TrainedNetwork"}  # trained networks take a while to make
+
+
+def concrete(kind: type[Result] = Result) -> Iterator[type[Result]]:
+    for each in kind.__subclasses__():
+        if "__dataclass_fields__" in vars(each):
+            yield each
+        yield from concrete(each)
+
+
+for module in walk_packages(mme.__path__, "mme."):
+    if "__main__" not in module.name:
+        import_module(module.name)
+KINDS = sorted({kind.__name__: kind for kind in concrete() if kind.__module__.startswith("mme.")}.items())
+MARKED = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name, _ in KINDS]
+
+
+def test_every_result_has_an_example() -> None:
+    assert [name for name, _ in KINDS] == sorted(EXAMPLES)
+    assert all(type(example(name)) is kind for name, kind in KINDS if name not in LARGE)
+
+
+class Tags(HTMLParser):
+    """The tags of a page, which must close in order, and its words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open, self.seen, self.words = list[str](), set[str](), ""
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.open.append(tag)
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_a_result_shows_itself(name: str) -> None:
+    result = example(name)
+    assert repr(result).startswith(f"{name}(")
+    assert " object at 0x" not in repr(result)
+    assert len(repr(result)) <= LONGEST_LINE
+    page = Tags()
+    page.feed(result._repr_html_())
+    assert not page.open
+    assert page.seen == {"table", "caption", "thead", "tr", "th", "tbody", "td"}
+    assert name in page.words
+    assert " object at 0x" not in page.words
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_copies_are_equal_and_others_are_not(name: str) -> None:
+    result = example(name)
+    for twin in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result), copy.copy(result)):
+        assert twin == result
+        assert hash(twin) == hash(result)
+    others = [example(other) for other in EXAMPLES if other not in LARGE | {name}]
+    assert all(other != result for other in others)
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_json_is_strict_and_comes_back(name: str) -> None:
+    result = example(name)
+    entry = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    if type(result).to_dict is Result.to_dict:
+        assert type(result).from_dict(entry) == result
+        with pytest.raises(InputError, match="entry must be a dictionary with"):
+            type(result).from_dict({})
+    else:
+        with pytest.raises(InputError, match=f"entry cannot become a {name}, "):
+            type(result).from_dict(entry)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS if issubclass(kind, Table)])
+def test_tables_become_frames(name: str) -> None:
+    result = example(name)
+    frame = result.to_frame()
+    assert len(frame) == len(result.rows()) == 2
+    assert [dict(row) for _, row in frame.iterrows()] == result.rows()
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS if issubclass(kind, Plotted)])
+def test_what_has_a_figure_draws_it(name: str) -> None:
+    figure = example(name).plot()
+    assert isinstance(figure, Figure)
+    assert any(axes.has_data() for axes in figure.axes)
+
+
+def test_one_number_apart_is_not_equal() -> None:
+    spectrum = pooled_spectrum(layer_matrix_ensemble(network()))
+    entry = spectrum.to_dict()
+    entry["eigenvalues"][-1] += 1e-9
+    assert type(spectrum).from_dict(entry) != spectrum
+
+
+def test_long_tables_say_what_they_leave_out() -> None:
+    names = [f"net{number}" for number in range(30)]
+    page = equivalence_classes(dict.fromkeys(names, 0.1), delta=1.0)._repr_html_()
+    assert "the first 12 of 30" in page
+    assert page.count("<tr>") == 13
+
+
+def test_complex_numbers_go_into_json_by_their_parts() -> None:
+    assert plain(np.array([1 + 2j])) == {"real": [1.0], "imag": [2.0]}
+    assert plain({"a": float("-inf"), "b": [np.float32("nan")]}) == {"a": "-inf", "b": ["nan"]}
