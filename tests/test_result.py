@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import mme
+from mme.checkpoints import open_checkpoint
 from mme.comparison import PAPER, Options, VisionRow, compare, measure
 from mme.dln import entropy_terms, orbit_volume_from_kernel, orbit_volume_mc
 from mme.ensembles import (
@@ -178,6 +180,21 @@ def test_what_has_a_figure_draws_it(name: str) -> None:
     figure = example(name).plot()
     assert isinstance(figure, Figure)
     assert any(axes.has_data() for axes in figure.axes)
+
+
+def test_networks_on_disk_are_pickled_with_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    np.savez(path, **network(), names=np.array([["a"]], object))
+    measured = measure(open_checkpoint(path))
+    twin = pickle.loads(pickle.dumps(measured))
+    assert twin == measured
+    path.unlink()
+    np.testing.assert_array_equal(twin.ensemble.layers[0].tensor, network()["conv"])
+
+
+def test_one_draw_has_no_error_and_its_line_is_strict_json() -> None:
+    single = VisionRow("vgg11", PAPER["vgg11"], layer_matrix_ensemble(network()), (drawn(),))
+    assert json.loads(json.dumps(single.to_dict(), allow_nan=False))["untrained_standard_error"] == "nan"
 
 
 def test_one_number_apart_is_not_equal() -> None:

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mme.errors import InputError
+from mme.result import plain
 from mme.store import write_whole
 
 if TYPE_CHECKING:
@@ -90,18 +91,9 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.3f}" + (f" ± {error:.3f}" if error else "")
 
 
-def _strict(value: Any) -> Any:
-    """Replace infinities, which JSON does not know, by strings."""
-    if isinstance(value, dict):
-        return {key: _strict(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_strict(entry) for entry in value]
-    return value if not isinstance(value, float) or np.isfinite(value) else str(value)
-
-
 def print_json(record: Any) -> None:
     """Print a record as strict JSON, in ASCII, which every terminal takes."""
-    typer.echo(json.dumps(_strict(record), allow_nan=False, indent=2))
+    typer.echo(json.dumps(plain(record), allow_nan=False, indent=2))
 
 
 def print_csv(records: Sequence[Mapping[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.parallel import validate_work
 from mme.networks.libraries import known
 from mme.networks.torchvision_hub import open_torchvision
-from mme.result import Result
+from mme.result import Result, plain
 from mme.store import Store
 
 __all__ = ["FIGURES", "PAPER", "Printed", "VisionRow", "vision_rows"]
@@ -110,7 +110,7 @@ class VisionRow(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of the table tells."""
         orders, trained = self.ensemble.orders, self.trained
-        return {
+        told = {
             "name": self.name,
             "paper_variance": self.printed.variance,
             "variance": None if trained is None else trained.variance,
@@ -124,6 +124,7 @@ class VisionRow(Result):
             "eigenvalues": sum(orders),
             "structural_zeros": self.ensemble.structural_zeros,
         }
+        return {name: plain(value) for name, value in told.items()}
 
 
 def vision_rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -76,9 +75,7 @@ class Evidence:
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as JSON knows them, and the ``version`` of this layout."""
         entry = {"version": SCHEMA_VERSION} | {name: getattr(self, name) for name in FIELDS}
-        # JSON has no infinity and no NaN; browsers refuse a file that writes them.
-        details = json.dumps(plain(dict(self.details)))
-        return entry | {"details": json.loads(details, parse_constant=lambda name: str(float(name)))}
+        return entry | {"details": plain(self.details)}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import InitVar, dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -71,6 +72,11 @@ class StoredTensor:
         of_type("types", self.types, frozenset, "a frozenset of names")
         flag("effective", self.effective)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The file need not be there where it is unpickled, so the numbers go with it.
+        read = partial(_left_out, self.name, self.skip) if self.skip else partial(np.asarray, self.read())
+        return vars(self) | {"read": read}
+
     @property
     def size(self) -> int:
         """How many numbers it holds."""
@@ -127,6 +133,10 @@ class Checkpoint(dict[str, StoredTensor]):
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensors)"
+
+
+def _left_out(name: str, reason: str) -> np.ndarray:
+    raise InputError(f"{name} was left out when this was pickled: {reason}.")
 
 
 def as_numpy(name: str, value: Any) -> np.ndarray:
