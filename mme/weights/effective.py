@@ -85,11 +85,7 @@ PACKED = re.compile(r"(?:.*\.)?(?:qweight|\w+_packed)")
 
 
 def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[str, StoredTensor]:
-    """Return the tensors, those that no rule resolves with the reason: they are never measured as weights.
-
-    Integers of 8 bits are codes, and so are others beside a scale. Floats of 8 bits are weights where the
-    network stores no scale at all, for then they are what a plain cast leaves.
-    """
+    """Return the tensors, those that no rule resolves with the reason; 8-bit floats may be a plain cast."""
     adapted = {match["p"] for match in map(FACTOR.fullmatch, tensors) if match}
     parametrised = {match[1] + match[2] for match in map(PARAMETRISED.fullmatch, tensors) if match}
     scaled = set(map(_path, filter(SCALE.fullmatch, tensors)))
