@@ -85,7 +85,7 @@ class HDF5File:
 
 
 def refuse_endless_texts(path: Path, content: bytes) -> None:
-    """Refuse a heap of texts (HDF5 format 3.0, III.E) whose free space, of index 0, would be read for ever."""
+    """Refuse heaps of texts (HDF5 format 3.0, III.E) whose free space (index 0) would be read for ever."""
     for heap in re.finditer(b"GCOL\x01...(.{8})", content, re.DOTALL):
         at, end = heap.end(), heap.start() + int.from_bytes(heap[1], "little")
         while at + 16 <= min(end, len(content)):
