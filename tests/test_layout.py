@@ -25,7 +25,9 @@ FLOORS = (
     {"start"},
     {"__main__"},
 )
+READING, UNTRAINED = {"checkpoints", "weights"}, ("mme.weights.laws", "mme.weights.untrained")
 MATHEMATICS = {"algebra", "ensembles", "dln", "evidence"}
+MOST_READING = 2_400  # lines from files to the weights that a network computes with
 MOST_LINES, MOST_CODE, LONGEST_MODULE = 16_500, 8_850, 300
 
 MODULES = {
@@ -128,6 +130,8 @@ def test_the_package_is_small() -> None:
     lines, code = (sum(size[k] for size in sizes.values()) for k in (0, 1))
     mathematics = sum(size[0] for module, size in sizes.items() if part_of(module) in MATHEMATICS)
     assert {module for module, size in sizes.items() if size[0] > LONGEST_MODULE} == set()
+    reading = {module: size[0] for module, size in sizes.items() if part_of(module) in READING}
+    assert sum(reading.values()) - sum(reading[module] for module in UNTRAINED) <= MOST_READING
     assert lines <= MOST_LINES
     assert code <= MOST_CODE
     assert 2 * mathematics > lines

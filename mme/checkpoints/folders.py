@@ -1,23 +1,20 @@
-"""Folders that hold one network, as Hugging Face's libraries write them.
-
-``model.safetensors.index.json`` or ``pytorch_model.bin.index.json`` says which shard holds which tensor; a
-small network is one ``model.safetensors`` or ``pytorch_model.bin`` beside ``config.json`` or beside what a
-trainer keeps; a LoRA adapter is ``adapter_model.safetensors`` or ``.bin`` beside ``adapter_config.json``.
-"""
+"""Folders that hold one network, as Hugging Face's libraries write them: shards, single files, adapters."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 from mme.checkpoints.formats import read_file
 from mme.checkpoints.limits import refuse_damage
 from mme.errors import InputError
+from mme.weights.codes import SECOND_FORMAT
 from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = ["OF_TRAINERS", "PARTS", "SHARD", "network_of", "read_folder"]
+__all__ = ["OF_TRAINERS", "PARTS", "SHARD", "mark_second_format", "network_of", "read_folder"]
 
 SINGLE = ("model.safetensors", "pytorch_model.bin")
 ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")
@@ -44,7 +41,7 @@ def network_of(folder: Path) -> str:
 
 
 def read_folder(path: Path) -> Checkpoint:
-    """Open a folder that holds one network, with the tensors as they are stored; its name is the folder's."""
+    """Open a folder that holds one network, with the tensors as they are stored."""
     file, called = network_of(path), path.resolve().name
     if INDEX.fullmatch(file):
         format = "safetensors" if ".safetensors." in file else "torch"
@@ -64,24 +61,33 @@ def read_folder(path: Path) -> Checkpoint:
     return Checkpoint(called, stored.format, stored.values(), lora_scale=scale)
 
 
+def mark_second_format(checkpoint: Checkpoint, folder: Path) -> None:
+    """Give GPTQ's zeros the type of its second format, where a configuration in the folder tells it."""
+    zeros = [name for name in checkpoint if name.endswith("qzeros")]
+    for config in (folder / "config.json", folder / "quantize_config.json") if zeros else ():
+        with refuse_damage(config, "configuration"):
+            said = json.loads(config.read_bytes()) if config.is_file() else {}
+            if (said.get("quantization_config") or said).get("checkpoint_format") == SECOND_FORMAT:
+                types = frozenset({SECOND_FORMAT})
+                checkpoint |= {name: replace(checkpoint[name], types=types) for name in zeros}
+
+
 def _sharded(index: Path) -> list[StoredTensor]:
     with refuse_damage(index, "index of shards"):
         weight_map: dict[str, str] = json.loads(index.read_bytes())["weight_map"]
-        shards = {file: _shard(index, file) for file in dict.fromkeys(weight_map.values())}
-        if not shards:
+        if not weight_map:
             raise ValueError("it lists no tensors")
+        shards = {}
+        for file in dict.fromkeys(weight_map.values()):
+            if re.search(r"[/\\:\0]", file):
+                raise InputError(f"{index} names {file!r}, a file outside the folder; it was not opened.")
+            if not (index.parent / file).is_file():
+                raise InputError(f"{index.parent} lacks {file}, a part of the network in {index.name}.")
+            shards[file] = read_file(index.parent / file)
     for tensor, file in weight_map.items():
         if tensor not in shards[file]:
             raise InputError(f"{index.parent / file} lacks the tensor {tensor!r}, which {index.name} lists.")
     return [shards[file][tensor] for tensor, file in weight_map.items()]
-
-
-def _shard(index: Path, file: str) -> Checkpoint:
-    if re.search(r"[/\\:\0]", file):
-        raise InputError(f"{index} names {file!r}, a file outside the folder; it was not opened.")
-    if not (index.parent / file).is_file():
-        raise InputError(f"{index.parent} lacks {file}, a part of the network that {index.name} lists.")
-    return read_file(index.parent / file)
 
 
 def _lora_scale(config: Path) -> dict[str, float]:

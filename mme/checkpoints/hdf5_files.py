@@ -85,11 +85,7 @@ class HDF5File:
 
 
 def refuse_endless_texts(path: Path, content: bytes) -> None:
-    """Refuse a heap of texts whose free space claims no bytes: the HDF5 library would read it for ever.
-
-    HDF5 File Format Specification, version 3.0, section III.E: an object has its index and length before it,
-    and the free space at the end has the index 0.
-    """
+    """Refuse heaps of texts (HDF5 format 3.0, III.E) whose free space (index 0) would be read for ever."""
     for heap in re.finditer(b"GCOL\x01...(.{8})", content, re.DOTALL):
         at, end = heap.end(), heap.start() + int.from_bytes(heap[1], "little")
         while at + 16 <= min(end, len(content)):

@@ -24,7 +24,6 @@ from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_keras"]
 
-Axes: TypeAlias = tuple[int, ...]
 LAST, TRANSPOSED, BY_EQUATION = ((-1,), (-2,)), ((-2,), (-1,)), ((), ())
 
 
@@ -33,7 +32,7 @@ class Kind(NamedTuple):
 
     classes: str  # of Keras's own layers, in lower case and without underscores
     type: str
-    axes: tuple[Axes, Axes]  # of outputs and of inputs; all others are positions
+    axes: tuple[tuple[int, ...], tuple[int, ...]]  # of outputs and of inputs; all others are positions
     variables: str = "kernel bias"  # in the order in which a layer stores them by number
 
 
@@ -64,11 +63,7 @@ Layer: TypeAlias = tuple[str, str]  # a key of KINDS, and the equation
 
 
 def read_keras(path: Path) -> Checkpoint:
-    """List the weights of a Keras model, outputs first, under Keras's paths, such as ``block/conv2d/kernel``.
-
-    The class of a layer comes from the configuration, parsed as JSON and never run, or from the names of its
-    groups; of an unknown class, outputs are taken to be last, and a note says so.
-    """
+    """List the weights of a Keras model, outputs first, under paths such as ``block/conv2d/kernel``."""
     with refuse_damage(path, "Keras file"):
         content, description = path.read_bytes(), ""
         file = HDF5File(path, lambda: path.open("rb", buffering=0))
@@ -132,32 +127,33 @@ def _variables(
         parts = groups[-1].name.removeprefix(start.name).strip("/").split("/")
         if not is_listed and (parts[-1] != "vars" or parts[0] in STATES):
             continue
-        names, telling = parts, parts[::-1]
+        names, telling = parts, [(part, True) for part in parts[::-1]]
         if is_listed and parts[0] in parts[1:]:
             names = parts[parts.index(parts[0], 1) :]
         elif not is_listed:
             names, telling = _nested(groups, layers)
-        told = (layers.get(name, (_kind(name), "")) for name in telling)
-        kind, equation = next((layer for layer in told if layer[0]), ("", ""))
+        told = ((*layers.get(name, (_kind(name), "")), is_sure) for name, is_sure in telling)
+        kind, equation, is_sure = next((layer for layer in told if layer[0]), ("", "", True))
         if is_listed:
             variables = {_written_out(key): stored for key, stored in held.items()}
         else:
             known = KINDS[kind].variables.split()
             variables = dict(zip([*known, *list(held)[len(known) :]], held.values(), strict=False))
         for variable in variables:
-            yield [*names, variable], _weight(variable, variables, kind, equation)
+            yield [*names, variable], _weight(variable, variables, kind, equation, is_sure)
 
 
-def _nested(groups: list[Any], layers: dict[str, Layer]) -> tuple[list[str], list[str]]:
-    """Return a layer's names from outside in, in a ``.weights.h5``, and what may tell its class."""
+def _nested(groups: list[Any], layers: dict[str, Layer]) -> tuple[list[str], list[tuple[str, bool]]]:
+    """Return a layer's names from outside in, in a ``.weights.h5``, and what tells its class, or may."""
     names, telling = [], []
     for parent, group in pairwise(groups[:-1]):
         if "vars" in group:
             segment = re.split(r"[/\\]", group.name)[-1]
             names.append(text_attribute(group["vars"], "name") or segment)
-            # An attribute of a model is called anything, and its layer mostly after its class.
-            is_name_first = "vars" in parent or names[-1] in layers
-            telling = [names[-1], segment] if is_name_first else [segment, names[-1]]
+            # Lists of layers call them by class; an attribute is called anything, its layer mostly by class.
+            is_listed, is_described = "vars" not in parent, names[-1] in layers
+            telling = [(names[-1], is_described), (segment, is_listed)]
+            telling = telling[::-1] if is_listed and not is_described else telling
     return names, telling
 
 
@@ -168,9 +164,11 @@ def _written_out(key: str) -> str:
     return {"W": "kernel", "b": "bias"}[oldest[1]] if oldest else name
 
 
-def _weight(variable: str, variables: dict[str, StoredTensor], kind: str, equation: str) -> StoredTensor:
+def _weight(
+    variable: str, variables: dict[str, StoredTensor], kind: str, equation: str, is_sure: bool
+) -> StoredTensor:
     """Return a layer's variable outputs first, or with the reason why it is no weight."""
-    stored, note = variables[variable], ""
+    stored, note = variables[variable], "" if is_sure else f"taken as {kind} by a name alone"
     shape, dimensions = stored.shape, len(stored.shape)
     if dimensions < 2 or stored.skip:
         return stored
@@ -196,8 +194,8 @@ def _weight(variable: str, variables: dict[str, StoredTensor], kind: str, equati
             note = "taken with its inputs first, for the file does not name the equation"
         inputs = [axis for axis in axes if axis not in outputs]
     positions = [axis for axis in axes if axis not in outputs + inputs]
-    sizes = [prod(shape[axis] for axis in each) for each in (outputs, inputs)]
-    final = (*sizes, *(shape[axis] for axis in positions))
+    sides = ([shape[axis] for axis in each] for each in (outputs, inputs))
+    final = (*map(prod, sides), *(shape[axis] for axis in positions))
 
     def read() -> np.ndarray:
         return stored.read().transpose(outputs + inputs + positions).reshape(final)

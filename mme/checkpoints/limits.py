@@ -1,11 +1,7 @@
 """How much a file may claim to hold, and the one sentence for whatever is wrong with it.
 
-A damaged or hostile header can claim terabytes. Two rules stop it before anything is allocated:
-
-* numbers that lie in the file as they are cannot take more bytes than the file has there;
-* numbers that are compressed, or repeated by strides of zero, may take `RATIO` times the bytes that the file
-  has for them, or `ALWAYS_ALLOWED` bytes, whichever is more: weights hardly compress (float32 weights by a
-  tenth, zeros a thousandfold), and a pruned network of a few megabytes is still let through.
+Numbers cannot take more bytes than the file has for them. Where they are compressed, or repeated by strides
+of 0, they may take `RATIO` times as many, or `ALWAYS_ALLOWED`: weights hardly compress, zeros a thousandfold.
 """
 
 from __future__ import annotations

@@ -77,7 +77,6 @@ def _tensor(
         if skip:
             raise InputError(f"{path} holds {name!r} as {skip}; save it as an array of numbers.")
         with refuse_damage(path, "file of NumPy"), opened() as file:
-            array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-        return array
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
     return StoredTensor(name, shape, str(dtype), read, skip=skip)

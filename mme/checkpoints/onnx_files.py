@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import ChainMap, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
-from mme.checkpoints.limits import refuse_damage
-from mme.checkpoints.onnx_constants import FOLDED, GROWTH, Constant, Evaluator, stored_constant
+from mme.checkpoints.limits import ALWAYS_ALLOWED, refuse_damage, require_stored
 from mme.errors import InputError
+from mme.weights.layouts import by_groups
 from mme.weights.stored import Checkpoint, StoredTensor
 
 __all__ = ["read_onnx"]
 
-Scope: TypeAlias = ChainMap[str, Constant | None]  # None for what needs the network's input
+Scope: TypeAlias = "ChainMap[str, Constant | None]"  # None for what needs the network's input
 DOMAINS = ("", "ai.onnx", "com.microsoft")  # of ONNX's own operators, and of those of its runtime
 KERNEL, MATRICES = {1: "kernel"}, {1: "right", 0: "left"}
 GATES = {1: "gates", 2: "gates"}  # their order permutes rows, and changes nothing
@@ -40,15 +43,39 @@ TYPES = {  # as torch calls them, by the number of positions in a kernel; gates 
     **dict.fromkeys(("left", "right"), "Linear"),
     "table": "Embedding",
 }
+GROWTH = 128  # bytes that may be computed for each number stored
+# What a weight may pass on its way to its layer, and how many numbers that takes at most.
+FOLDED: dict[str, Callable[..., int]] = {
+    **dict.fromkeys(
+        (
+            "Abs", "Cast", "CastLike", "Concat", "DequantizeLinear", "Exp", "Flatten", "Identity", "Log",
+            "Neg", "QuantizeLinear", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean",
+            "ReduceMin", "ReduceSum", "ReduceSumSquare", "Reshape", "Round", "Shape", "Sigmoid", "Sign",
+            "Slice", "Softplus", "Split", "Sqrt", "Squeeze", "Tanh", "Transpose", "Unsqueeze",
+        ),
+        lambda *arrays: sum(array.size for array in arrays),
+    ),
+    **dict.fromkeys(
+        ("Add", "Clip", "Div", "Max", "Min", "Mul", "Pow", "Sub", "Where"),
+        lambda *arrays: math.prod(np.broadcast_shapes(*(array.shape for array in arrays))),
+    ),
+    "Expand": lambda array, shape: math.prod(np.broadcast_shapes(array.shape, tuple(shape))),
+    "Gather": lambda table, indices: table.size * indices.size,
+    "MatMul": lambda left, right: left.size * right.size // max(1, left.shape[-1]),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A value that needs no input: the stored tensors that it is made of, and the operators on the way."""
+
+    compute: Callable[[], np.ndarray]
+    sources: tuple[StoredTensor, ...]
+    steps: tuple[str, ...] = ()
 
 
 def read_onnx(path: Path) -> Checkpoint:
-    """List the weights of an ONNX model as its operators see them, outputs first.
-
-    What nodes make of constants alone is computed by ONNX's reference evaluator. `OPERANDS` says what is a
-    weight; every other constant is listed with the reason why it is left out. A constant of several nodes
-    counts once; of stacked matrices, such as the directions of an LSTM, each is a layer, ``name[0]``, ….
-    """
+    """List the constants of an ONNX model: weights as operators see them, once, others with the reason."""
     with refuse_damage(path, "ONNX model"):
         model = onnx.load(path, format="protobuf", load_external_data=False)
         if not model.graph.node:
@@ -58,18 +85,19 @@ def read_onnx(path: Path) -> Checkpoint:
                 f"{path} has functions of its own; save onnx.inliner.inline_local_functions(model) instead."
             )
         versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
-        network = _Network(path, Evaluator(max(versions, default=1)))
+        network = _Network(path, max(versions, default=1))
         network.add_graph(model.graph, ChainMap())
         checkpoint = Checkpoint(path.stem, "onnx", network.tensors())
-    network.evaluator.room = inf  # what the listing let pass may be computed again
+    network.room = math.inf  # what the listing let pass may be computed again
     return checkpoint
 
 
 class _Network:
     """The constants of a model, and the layers that they are weights of."""
 
-    def __init__(self, path: Path, evaluator: Evaluator) -> None:
-        self.path, self.evaluator = path, evaluator
+    def __init__(self, path: Path, version: int) -> None:
+        self.path, self.version = path, version  # of ONNX's own operators
+        self.room: float = ALWAYS_ALLOWED  # bytes that may still be computed
         self.stored: list[StoredTensor] = []
         self.names: set[str] = set()
         self.layers: dict[StoredTensor, dict[Constant | None, list[StoredTensor]]] = defaultdict(dict)
@@ -82,8 +110,9 @@ class _Network:
         scope.update({one.values.name: self._store(one, one.values.name) for one in graph.sparse_initializer})
         for node in graph.node:
             scope.update(dict.fromkeys(node.output, None) | self._constants(node, scope))
-            for inner in _graphs(node):
-                self.add_graph(inner, scope.new_child())
+            for attribute in node.attribute:  # graphs within it, such as the branches of an If
+                for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                    self.add_graph(inner, scope.new_child())
 
     def tensors(self) -> Iterator[StoredTensor]:
         """Yield every constant: layers outputs first, the others with the reason why they are none."""
@@ -105,9 +134,9 @@ class _Network:
         return unique
 
     def _store(self, value: Any, name: str) -> Constant:
-        constant = stored_constant(value, self._unique(name), self.path)
+        constant = _stored_constant(value, self._unique(name), self.path)
         self.stored += constant.sources
-        self.evaluator.room += sum(GROWTH * stored.size for stored in constant.sources if not stored.skip)
+        self.room += sum(GROWTH * stored.size for stored in constant.sources if not stored.skip)
         return constant
 
     def _constants(self, node: Any, scope: Scope) -> dict[str, Constant]:
@@ -117,7 +146,7 @@ class _Network:
             (attribute,), (name,) = node.attribute, node.output
             value = helper.get_attribute_value(attribute)
             if attribute.name not in ("value", "sparse_value"):  # numbers, or a text
-                value = numpy_helper.from_array(self.evaluator.output(node, name, ()))
+                value = numpy_helper.from_array(self._computed(node, name, ()))
             return {name: self._store(value, name)}
         inputs = [scope.get(name) if name else None for name in node.input]
         known = [constant for constant in inputs if constant is not None]
@@ -134,9 +163,30 @@ class _Network:
             return {}
         steps = tuple(dict.fromkeys([step for constant in known for step in constant.steps] + [node.op_type]))
         return {
-            name: Constant(partial(self.evaluator.output, node, name, inputs), sources, steps)
+            name: Constant(partial(self._computed, node, name, inputs), sources, steps)
             for name in node.output
         }
+
+    def _computed(self, node: Any, name: str, inputs: Sequence[Constant | None]) -> np.ndarray:
+        """Return an output of a node; InputError says why it cannot be computed."""
+        given = {each: one.compute() for each, one in zip(node.input, inputs, strict=True) if one is not None}
+        try:
+            numbers = FOLDED[node.op_type](*given.values()) if given else 0
+            repeats = sum(attribute.i for attribute in node.attribute if attribute.name == "block_size")
+            size = 8 * numbers * max(1, repeats)
+            if size > self.room:
+                raise ValueError("it would take more than the file lets expect")
+            self.room -= size
+            # The evaluator knows quantisation from version 19 on, which reads the older forms the same way.
+            version = max(self.version, 21) if "quantize" in node.op_type.lower() else self.version
+            graph = helper.make_graph([node], "node", [], [])
+            graph.node[0].domain = ""  # its runtime's operators compute as its own
+            with np.errstate(all="ignore"):
+                (array,) = ReferenceEvaluator(graph, opsets={"": version}).run([name], given)
+                return np.asarray(array)
+        except Exception as error:  # the evaluator raises anything; the reason is shown with the weight
+            said = str(error).partition("\n")[0][:120] or type(error).__name__
+            raise InputError(f"{node.op_type} cannot be computed: {said}") from error
 
     def _add_weight(self, node: Any, kind: str, constant: Constant) -> None:
         """List an input of a node as a layer's weight, if no node before took it."""
@@ -182,10 +232,7 @@ class _Network:
 def _outputs_first(kind: str, attributes: Mapping[str, Any], array: np.ndarray) -> np.ndarray:
     """Return a stack of one (out, in/g, k…) of a kernel, and of one table; of all (out, in) in matrices."""
     if kind == "transposed kernel":
-        groups = attributes.get("group", 1)
-        inputs, outputs, *positions = array.shape  # the outputs of each group
-        by_group = array.reshape(groups, inputs // groups, outputs, *positions).swapaxes(1, 2)
-        return by_group.reshape(1, groups * outputs, inputs // groups, *positions)
+        return by_groups(array, attributes.get("group", 1))[None]
     if kind in ("kernel", "table"):
         return array[None]
     if array.ndim > 1 and {"right": not attributes.get("transB"), "left": attributes.get("transA")}.get(kind):
@@ -195,7 +242,29 @@ def _outputs_first(kind: str, attributes: Mapping[str, Any], array: np.ndarray) 
     return stack if alpha == 1 else stack * np.float32(alpha)
 
 
-def _graphs(node: Any) -> Iterator[Any]:
-    """Yield the graphs within a node, such as the branches of an If."""
-    for attribute in node.attribute:
-        yield from [attribute.g] if attribute.HasField("g") else attribute.graphs
+def _stored_constant(value: Any, name: str, path: Path) -> Constant:
+    """Find the numbers of a tensor without converting them; InputError if it claims other than it has."""
+    def read() -> np.ndarray:
+        with refuse_damage(path, "ONNX model"):  # a copy, which some versions fill with data from beside
+            return np.asarray(numpy_helper.to_array(deepcopy(value), str(path.parent)))
+
+    shape, number = tuple(value.dims), getattr(value, "data_type", TensorProto.STRING)
+    if number == TensorProto.STRING or number not in helper.get_all_tensor_dtypes():
+        skip = "sparse, text or of an unknown type, which is not read"
+        return Constant(read, (StoredTensor(name, shape, "none", read, skip=skip),))
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(number)).name
+    bits = re.search(r"\d+", dtype)  # int4 takes half a byte, whatever NumPy gives it
+    size = -(-math.prod(shape) * (int(bits[0]) if bits else 8) // 8)
+    place = None
+    if external_data_helper.uses_external_data(value):
+        told, folder = external_data_helper.ExternalDataInfo(value), path.parent.resolve()
+        source = (folder / told.location).resolve()
+        if not source.is_relative_to(folder) or not source.is_file():
+            raise InputError(f"{path} has data in {told.location!r}, which is no file in the model's folder.")
+        place = (source, told.offset, size)
+        beside = max(0, source.stat().st_size - (told.offset or 0))
+        require_stored(name, path, size, beside if told.length is None else min(told.length, beside))
+    else:  # whole numbers may be packed
+        require_stored(name, path, size, value.ByteSize(), compressed=True)
+        read()
+    return Constant(read, (StoredTensor(name, shape, dtype, read, location=place),))

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mme.arguments import of_type
-from mme.checkpoints.folders import OF_TRAINERS, PARTS, SHARD, network_of, read_folder
+from mme.checkpoints.folders import OF_TRAINERS, PARTS, SHARD, mark_second_format, network_of, read_folder
 from mme.checkpoints.formats import ENDINGS, FORMATS, content_of, read_file
 from mme.checkpoints.limits import NoNetwork, refuse_damage
 from mme.errors import InputError
 from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 
-__all__ = ["Found", "checkpoints_in", "open_checkpoint", "search"]
+__all__ = ["checkpoints_in", "open_checkpoint", "search"]
 
 # A file of such a name should be a network: if it is none, that is said when it is opened.
 PROMISING = tuple(ending for ending in ENDINGS if ending != ".bin")
@@ -60,6 +59,7 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
         raise InputError(f"{path} is a part of a network; give the folder of all its parts.")
     with refuse_damage(path, "checkpoint"):
         stored = read_folder(path) if path.is_dir() else read_file(path)
+        mark_second_format(stored, path if path.is_dir() else path.parent)
     weights = effective_weights(stored, which=which)
     if all(len(tensor.shape) < 2 for tensor in weights.values()):
         raise NoNetwork(f"{path} holds no weight tensor of two or more axes, so no layer.")
@@ -95,19 +95,11 @@ def checkpoints_in(folder: Path | str) -> list[Path]:
     ['net9.npz', 'net10.pt']
     """
     of_type("folder", folder, (str, os.PathLike), "a path")
-    return search(Path(folder)).networks
+    return search(Path(folder))[0]
 
 
-@dataclass(frozen=True)
-class Found:
-    """The networks of a folder, and the files that are none, each with the reason."""
-
-    networks: list[Path]
-    passed_over: dict[Path, str]
-
-
-def search(folder: Path) -> Found:
-    """Look at the first bytes of every file of a folder, at any depth; InputError if there is no network."""
+def search(folder: Path) -> tuple[list[Path], dict[Path, str]]:
+    """Return the networks of a folder, at any depth, and the files that are none, each with the reason."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}.")
     with refuse_damage(folder, "folder"):
@@ -118,7 +110,7 @@ def search(folder: Path) -> Found:
             f"{folder} holds no checkpoint, and {len(found)} other files; the formats that are read are "
             f"{', '.join(FORMATS)}."
         )
-    return Found([path for path in found if path not in passed_over], passed_over)
+    return [path for path in found if path not in passed_over], passed_over
 
 
 def _looked_at(folder: Path, walked: set[Path]) -> Iterator[tuple[Path, str]]:

@@ -1,15 +1,13 @@
 """Safetensors files: a header in JSON, then the numbers; torch is not needed to read them.
 
-The safetensors library checks the header (lengths, offsets, overlaps). It hands out neither bfloat16 nor
-8-bit floats without torch, so the numbers are read from the offsets in the header, one tensor at a time. The
-format: https://huggingface.co/docs/safetensors.
+The safetensors library checks the header, but hands out neither bfloat16 nor 8-bit floats without torch: they
+are read from the offsets in the header. The format: https://huggingface.co/docs/safetensors.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,13 @@ from mme.weights.stored import Checkpoint, StoredTensor
 __all__ = ["read_safetensors"]
 
 KIND = "safetensors file"
-SHORT_FLOATS = {
-    "BF16": ml_dtypes.bfloat16,
-    "F8_E4M3": ml_dtypes.float8_e4m3fn,
-    "F8_E5M2": ml_dtypes.float8_e5m2,
-    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
-}
 TYPES: dict[str, np.dtype] = {
     **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
     **{f"{kind}{8 * size}": np.dtype(f"<{kind.lower()}{size}") for kind in "IU" for size in (1, 2, 4, 8)},
-    **{code: np.dtype(kind) for code, kind in SHORT_FLOATS.items()},
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
     "BOOL": np.dtype("?"),
     "C64": np.dtype("<c8"),
 }
@@ -53,17 +48,16 @@ def read_safetensors(path: Path) -> Checkpoint:
 
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> StoredTensor:
     shape, code = tuple(entry["shape"]), entry["dtype"]
-    read = partial(_numbers, path, name, code, shape, start + entry["data_offsets"][0])
-    if code not in TYPES:
-        return StoredTensor(name, shape, code, read, skip=f"stored as {code}, which is not read")
-    return StoredTensor(name, shape, TYPES[code].name, read)
+    skip = "" if code in TYPES else f"stored as {code}, which is not read"
 
+    def read() -> np.ndarray:
+        with refuse_damage(path, KIND):
+            if skip:
+                raise TypeError(f"{name!r} is {skip}")
+            offset = start + entry["data_offsets"][0]
+            numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
+            if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
+                raise EOFError(f"{name!r} ends early")
+            return np.asarray(numbers, None if numbers.dtype.isbuiltin == 1 else np.float32).reshape(shape)
 
-def _numbers(path: Path, name: str, code: str, shape: tuple[int, ...], offset: int) -> np.ndarray:
-    with refuse_damage(path, KIND):
-        if code not in TYPES:
-            raise TypeError(f"{name!r} is stored as {code}, which is not read")
-        numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
-        if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
-            raise EOFError(f"{name!r} ends early")
-        return (numbers.astype(np.float32) if code in SHORT_FLOATS else numbers).reshape(shape)
+    return StoredTensor(name, shape, code if skip else TYPES[code].name, read, skip=skip)

@@ -1,15 +1,13 @@
 """Weights that torch saved, read by torch's own safe loader; code that a file asks for is never run.
 
-A file in torch's zip format stays on disk: it is mapped, each tensor is copied when it is read, and its pages
-are then given back to the system (638 MB in layers of 16 MB: 32 MB at the peak). A file in the format from
-before torch 1.6 is read whole.
+A file in torch's zip format is mapped, each tensor copied when it is read, and its pages given back (638 MB
+in layers of 16 MB: 32 MB at the peak). A file from before torch 1.6 is read whole.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
-import math
 import mmap
 import pickletools
 import sys
@@ -18,6 +16,7 @@ import warnings
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -28,16 +27,15 @@ import numpy as np
 import torch
 
 from mme.checkpoints.limits import refuse_damage, require_stored
-from mme.checkpoints.torch_shells import Call, StandIn
-from mme.checkpoints.torch_weights import FoundWeight, found_weights
+from mme.checkpoints.torch_weights import INSTEAD, Call, FoundWeight, StandIn, found_weights
 from mme.errors import InputError
+from mme.weights.sources import described
 from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
 __all__ = ["read_torch"]
 
 KIND = "torch checkpoint"
 LOADING = threading.Lock()  # what the loader may name is the same for all threads
-INSTEAD = "save the network's state dict: torch.save(net.state_dict(), …)"
 
 
 def read_torch(path: Path) -> Checkpoint:
@@ -102,18 +100,15 @@ def _named_by(pickles: Iterable[IO[bytes]]) -> Iterator[str]:
 
 def _stored(path: Path, name: str, weight: FoundWeight, mapped: set[int]) -> StoredTensor:
     value, types, skip = weight
+    tensor = replace(described(name, value), types=types, skip=skip)
     if isinstance(value, np.ndarray):
-        return StoredTensor(name, value.shape, str(value.dtype), lambda: value, types, skip)
-    shape, dtype = tuple(value.shape), str(value.dtype).removeprefix("torch.")
-    location, held = None, value
+        return replace(tensor, dtype=value.dtype.name)
+    held = value
     if value.layout is not torch.strided:
         held = value._values() if value.layout is torch.sparse_coo else value.values()
-    elif value.data_ptr():
-        location = (value.data_ptr(), shape, tuple(value.stride()))
-    claimed = math.prod(shape) * value.element_size()
+    claimed = tensor.size * value.element_size()
     require_stored(name, path, claimed, held.untyped_storage().nbytes(), compressed=True)
-    read = partial(_numbers, path, name, value, mapped)
-    return StoredTensor(name, shape, dtype, read, types, skip, location)
+    return replace(tensor, read=partial(_numbers, path, name, value, mapped))
 
 
 def _numbers(path: Path, name: str, tensor: Any, mapped: set[int]) -> np.ndarray:
@@ -123,13 +118,9 @@ def _numbers(path: Path, name: str, tensor: Any, mapped: set[int]) -> np.ndarray
         if storage is not None and storage.data_ptr() in mapped:  # other memory is not in the file
             if array.ctypes.data == tensor.data_ptr():
                 array = array.copy()
-            _give_back(storage.data_ptr(), storage.nbytes())
+            if hasattr(mmap, "MADV_DONTNEED"):  # the system reads the pages again when they are needed
+                before = storage.data_ptr() % mmap.PAGESIZE
+                begin = ctypes.c_void_p(storage.data_ptr() - before)
+                size, advice = ctypes.c_size_t(storage.nbytes() + before), ctypes.c_int(mmap.MADV_DONTNEED)
+                ctypes.CDLL(None).madvise(begin, size, advice)
         return array
-
-
-def _give_back(begin: int, size: int) -> None:
-    """Give mapped pages back to the system; they are read from the file again when they are needed."""
-    if hasattr(mmap, "MADV_DONTNEED"):
-        before = begin % mmap.PAGESIZE
-        pages = ctypes.c_void_p(begin - before), ctypes.c_size_t(size + before)
-        ctypes.CDLL(None).madvise(*pages, ctypes.c_int(mmap.MADV_DONTNEED))

@@ -1,35 +1,32 @@
-"""Where the weights lie in what a torch checkpoint holds: a state dict, a module, or a training checkpoint.
+"""What a torch checkpoint holds: stand-ins for what it names, and where the weights lie among them.
 
-Of all that is in the file only tensors count, and the dictionaries, lists and modules that hold some; what
-belongs to an optimiser never does. The rules, in this order:
-
-1. A key of `NETWORKS` says where the network is.
-2. Otherwise a dictionary with tensors is a state dict. Dictionaries in it belong to it, their names joined by
-   a dot.
-3. Otherwise the one entry that is no second set (`ema`, `swa`, …) is the network; where there are several,
-   nothing tells which is meant.
-
-A second set stays beside the network if its weights have the same names; all names then begin with their key.
-Whatever else lies beside the network is named as left out.
+Every name in a pickle is answered by a stand-in, so nothing of what the file names is imported or run. A key
+of `NETWORKS` says where the network is; otherwise a dictionary with tensors is a state dict; otherwise the
+one entry that is no second set (`ema`, `swa`, …) is the network, and several are refused. A second set stays
+if its weights have the same names; whatever else lies beside the network is named as left out.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 
 from mme.checkpoints.limits import NoNetwork
-from mme.checkpoints.torch_shells import CLASS, array_of, fields
 from mme.errors import InputError
 from mme.weights.effective import SECOND
 
-__all__ = ["FoundWeight", "found_weights"]
+__all__ = ["INSTEAD", "Call", "FoundWeight", "StandIn", "found_weights"]
 
+INSTEAD = "save the network's state dict: torch.save(net.state_dict(), …)"
 NETWORKS = (
     *("state_dict", "model_state_dict", "model_state", "model_dict", "model", "net_state_dict", "net"),
     *("network", "module", "params", "weights"),
@@ -37,6 +34,63 @@ NETWORKS = (
 NEVER = re.compile(
     r"[^.]*(optim|scheduler)[^.]*|([^.]*_)?(opt|scaler|amp|rng|loops)(_[^.]*)?", re.IGNORECASE
 )
+CLASS = "<class>"  # the field of a record that names its class
+HARMLESS = re.compile(
+    rf"(?!({'|'.join(sys.stdlib_module_names)})\.)[\w.]+\.[A-Z]\w*"  # a class, but none of Python's own
+    r"|builtins\.(bytearray|bytes|complex|dict|float|frozenset|int|list|range|set|slice|str|tuple)"
+    r"|(collections|datetime|decimal|fractions|pathlib|pathlib\._local|uuid)\.\w+"
+    r"|functools\.partial|re\._compile|types\.SimpleNamespace|random\.Random"
+    r"|numpy\.(dtype|_?core\.multiarray\.(_reconstruct|scalar)|random\._pickle\.\w+)"
+)
+FILLED = {"collections.defaultdict": OrderedDict, "collections.deque": list}  # with items, after the call
+NUMBERS = re.compile(r"[biufc]\d{1,2}")
+
+
+@dataclass(eq=False)
+class Call:
+    """A call that was not made: what it would have been given, and the state of its result."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class StandIn:
+    """What torch's loader gets for a name in a pickle: it makes records, and no calls."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        vars(self)["__new__"] = self._record  # the loader makes objects by cls.__new__(cls, …)
+
+    def _record(self, *_: Any) -> OrderedDict[Any, Any]:
+        """An object, as a dictionary that takes its attributes: torch's loader gives items to no other."""
+        if ".quantized." in self.name:  # their state is no dictionary
+            raise UnpicklingError("its quantised modules are read from a state dict alone")
+        record: OrderedDict[Any, Any] = OrderedDict()
+        vars(record)[CLASS] = self.name.rpartition(".")[2]
+        return record
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Note a call that does no harm, and refuse any other."""
+        if self.name in FILLED:
+            return FILLED[self.name]()
+        if not HARMLESS.fullmatch(self.name):
+            raise UnpicklingError(f"it asks to call {self.name}")
+        return Call(self.name, arguments)
+
+
+def array_of(value: Any) -> Any:
+    """Return a NumPy array in place of a call for one, if it is of plain numbers; anything else as it is."""
+    if not isinstance(value, Call) or not value.name.endswith("_reconstruct") or value.state is None:
+        return value
+    _, shape, dtype, is_fortran, data = value.state
+    code, order = dtype.arguments[0], dtype.state[1]
+    if not isinstance(data, bytes) or not NUMBERS.fullmatch(code):
+        return value  # texts, objects or records
+    return np.frombuffer(data, order + code).reshape(shape, order="F" if is_fortran else "C")
 
 
 class FoundWeight(NamedTuple):
@@ -63,7 +117,7 @@ def found_weights(content: Any, path: Path) -> Weights:
         if id(content) in walked:
             return {}
         walked.add(id(content))
-        own = fields(content)
+        own = vars(content) if type(content) is OrderedDict else {}
         if not {"_modules", "_parameters"} <= own.keys():
             return {key: part for key, value in _parts(content) if (part := tree(value))}
         types = frozenset({str(own.get(CLASS, ""))})
@@ -76,9 +130,7 @@ def found_weights(content: Any, path: Path) -> Weights:
     found = tree(content)
     weights = {"tensor": found} if isinstance(found, FoundWeight) else _network(found, path)
     if all(weight.skip for weight in weights.values()):
-        raise NoNetwork(
-            f"{path} holds no weight tensors; save the network's state dict: torch.save(net.state_dict(), …)."
-        )
+        raise NoNetwork(f"{path} holds no weight tensors; {INSTEAD}.")
     return weights
 
 

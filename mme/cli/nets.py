@@ -59,16 +59,16 @@ def open_nets(
         if not name or is_hub_name(name) or not Path(name).is_dir():
             found.append((name, open_net(name, seed=seed, which=which)))
             continue
-        inside = search(Path(name))
-        for each in inside.networks:
+        networks, passed_over = search(Path(name))
+        for each in networks:
             try:
                 found.append((str(each), open_checkpoint(each, which)))
             except InputError as error:
-                if len(inside.networks) == 1:
+                if len(networks) == 1:
                     raise
                 complain(error)
                 complete = complete and isinstance(error, NoNetwork)
-        for reason, files in gathered((why, path) for path, why in inside.passed_over.items()).items():
+        for reason, files in gathered((why, path) for path, why in passed_over.items()).items():
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
             complain(f"passed over {files[0]}{more}: {reason}.")
     if not found:

@@ -1,8 +1,8 @@
 """Codes of few bits, and the scales that turn them into weights again.
 
 The formats, as their writers store them: bitsandbytes 0.45 (int8, nf4, fp4), AutoGPTQ 0.7 (whose first format
-stores a zero less one), AutoAWQ 0.2 (the layout of its GEMM kernels), and the int8 and fp8 of
-DeepSeek-V3, FBGEMM and compressed-tensors 0.9, with one scale a tensor, a row or a block.
+stores a zero less one) and GPTQModel 2 (whose second does not), and the int8 and fp8 of DeepSeek-V3, FBGEMM
+and compressed-tensors 0.9, with one scale a tensor, a row or a block.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from mme.errors import InputError
 from mme.weights.rules import Made, Rule
 from mme.weights.stored import StoredTensor
 
-__all__ = ["CODES"]
+__all__ = ["CODES", "SECOND_FORMAT"]
 
 BLOCKS = tuple(2**n for n in range(4, 16))  # DeepSeek's are of 128 in both directions
 WORD = 32  # bits
-AWQ_PLACES = np.argsort((0, 2, 4, 6, 1, 3, 5, 7))  # of eight columns, among the four bits of a word each
+SECOND_FORMAT = "gptq_v2"  # in the types of zeros, where a configuration tells it
 LONGEST_STATE = 10_000  # bytes of JSON
 
 
@@ -88,32 +88,27 @@ def _four_bits(
 def _packed(
     qweight: StoredTensor, qzeros: StoredTensor, scales: StoredTensor, g_idx: StoredTensor | None = None
 ) -> Made | None:
-    """(code − zero) · scale for groups of inputs: GPTQ packs its codes along the inputs, AWQ the outputs."""
+    """(code − zero) · scale for groups of inputs, along which GPTQ packs its codes."""
     if len(qweight.shape) != 2 or len(scales.shape) != 2 or 0 in scales.shape or qweight.dtype != "int32":
         return None
     groups, outputs = scales.shape
     bits = next((n for n in (2, 3, 4, 8) if qzeros.shape == (groups, n * outputs / WORD)), 0)
-    is_gptq = bits > 0 and qweight.shape[1] == outputs and WORD * qweight.shape[0] % bits == 0
-    is_awq = bits == 4 and qweight.shape[1] == qzeros.shape[1]
-    inputs = WORD * qweight.shape[0] // bits if is_gptq else qweight.shape[0]
-    if not (is_gptq or is_awq) or (g_idx is not None and g_idx.shape != (inputs,)):
+    inputs, rest = divmod(WORD * qweight.shape[0], bits or WORD)
+    is_gptq = bits and qweight.shape[1] == outputs and not rest  # AWQ packs along the outputs
+    if not is_gptq or (g_idx is not None and g_idx.shape != (inputs,)):
         return None
-    half = 2 ** (bits - 1)
+    half, is_second = 2 ** (bits - 1), SECOND_FORMAT in qzeros.types
 
     def weight() -> np.ndarray:
         group = np.arange(inputs) // -(-inputs // groups) if g_idx is None else g_idx.read().astype(int)
-        if is_gptq:
-            codes, zeros = _unpacked(qweight.read().T, bits), _unpacked(qzeros.read(), bits)
-            if (zeros != half).any():
-                zeros = (zeros + 1) & (2 * half - 1)
-        else:
-            codes, zeros = (_unpacked(words.read(), bits) for words in (qweight, qzeros))
-            order = np.arange(outputs).reshape(-1, len(AWQ_PLACES))[:, AWQ_PLACES].ravel()
-            codes, zeros = codes[:, order].T, zeros[:, order]
+        codes, zeros = _unpacked(qweight.read().T, bits), _unpacked(qzeros.read(), bits)
+        if not is_second and (zeros != half).any():
+            zeros = (zeros + 1) & (2 * half - 1)
         return np.asarray((codes - zeros.T[:, group]) * scales.read().T[:, group])
 
-    taken = f"GPTQ, zeros as the first format stores them, less one, unless all are {half}"
-    return Made(f"(code − zero) · scale of {taken if is_gptq else 'AWQ'}", (outputs, inputs), weight)
+    first = f"first format stores them, less one, unless all are {half}"
+    taken = f"zeros as the {'second format stores them' if is_second else first}"
+    return Made(f"(code − zero) · scale of GPTQ, {taken}", (outputs, inputs), weight)
 
 
 def _unpacked(words: np.ndarray, bits: int) -> np.ndarray:

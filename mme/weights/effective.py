@@ -85,11 +85,7 @@ PACKED = re.compile(r"(?:.*\.)?(?:qweight|\w+_packed)")
 
 
 def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict[str, StoredTensor]:
-    """Return the tensors, those that no rule resolves with the reason: they are never measured as weights.
-
-    Integers of 8 bits are codes, and so are others beside a scale. Floats of 8 bits are weights where the
-    network stores no scale at all, for then they are what a plain cast leaves.
-    """
+    """Return the tensors, those that no rule resolves with the reason; 8-bit floats may be a plain cast."""
     adapted = {match["p"] for match in map(FACTOR.fullmatch, tensors) if match}
     parametrised = {match[1] + match[2] for match in map(PARAMETRISED.fullmatch, tensors) if match}
     scaled = set(map(_path, filter(SCALE.fullmatch, tensors)))
@@ -134,10 +130,8 @@ REPEATED, REPLACED = "a second set of the weights", "another set of the weights 
 def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]:
     """Return the tensors, those of all sets of weights but one with the reason that they are left out.
 
-    A second set, such as a moving average, lies below a part of a name with one of the words ema, swa,
-    teacher, momentum or averag… in it (`model_ema.`, `averaged_model.module.`) or after `ema_`, and all its
-    weights, by names and sizes, lie below another prefix, or none, too. Two equal branches of other names,
-    such as `encoder_q` and `encoder_k`, are one network.
+    A second set is called as `SECOND` says, and all its weights, by names and sizes, lie below another
+    prefix, or none, too; two equal branches such as `encoder_q` and `encoder_k` are one network.
     """
     whole = [
         replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor

@@ -12,7 +12,7 @@ import numpy as np
 from mme.weights.rules import Made, Rule
 from mme.weights.stored import StoredTensor
 
-__all__ = ["LAYOUTS", "experts"]
+__all__ = ["LAYOUTS", "by_groups", "experts"]
 
 DEPTHWISE = re.compile(r".*depthwise_kernel(?::\d+)?")
 PROJECTION = re.compile(r"(?:.*[./])?(?:query|key|value)[./]kernel(?::\d+)?")
@@ -45,10 +45,7 @@ def _kernel(weight: StoredTensor, bias: StoredTensor | None = None) -> Made | No
 def _inputs_first(
     weight: StoredTensor, bias: StoredTensor | None = None, groups: int | None = None
 ) -> Made | None:
-    """Conv1D of transformers (GPT-2), (in, out), and transposed convolutions, (in, out/groups, k…).
-
-    A type tells, or a bias as long as the outputs, where these are not as many as the inputs.
-    """
+    """Conv1D of GPT-2, (in, out), and transposed convolutions, told by a type, or a bias of other length."""
     if len(weight.shape) < 2 or 0 in weight.shape:
         return None
     inputs, outputs, *places = weight.shape
@@ -59,12 +56,15 @@ def _inputs_first(
     if not is_told or inputs % count:
         return None
 
-    def turn(kernel: np.ndarray) -> np.ndarray:
-        """Turn each group by itself."""
-        grouped = kernel.reshape(count, inputs // count, outputs, *places).swapaxes(1, 2)
-        return grouped.reshape(count * outputs, inputs // count, *places)
+    note = f"{'a transposed convolution, ' if places else ''}stored inputs first"
+    return _turned(note, weight, partial(by_groups, count=count))
 
-    return _turned(f"{'a transposed convolution, ' if places else ''}stored inputs first", weight, turn)
+
+def by_groups(kernel: np.ndarray, count: int) -> np.ndarray:
+    """Turn each group of (in, out/groups, k…) by itself, to (out, in/groups, k…)."""
+    inputs, outputs, *places = kernel.shape
+    grouped = kernel.reshape(count, inputs // count, outputs, *places).swapaxes(1, 2)
+    return grouped.reshape(count * outputs, inputs // count, *places)
 
 
 FACTS = {"bias": "{p}bias", "groups": "{p}<groups>"}
@@ -76,10 +76,7 @@ LAYOUTS = (
 
 
 def experts(tensor: StoredTensor, tensors: Mapping[str, StoredTensor]) -> Iterator[StoredTensor]:
-    """Yield the E layers of a stack (E, outputs, inputs), and any other tensor as it is.
-
-    A bias (E, outputs) tells which of the two axes are the outputs; without one, the first of them is.
-    """
+    """Yield the layers of a stack (E, outputs, inputs), in which a bias (E, outputs) may tell the axes."""
     if tensor.effective or tensor.skip or len(tensor.shape) != 3 or not STACK.fullmatch(tensor.name):
         yield tensor
         return

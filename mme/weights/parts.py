@@ -1,8 +1,4 @@
-"""Weights that are stored in parts: weight norm, spectral norm, pruning, and adapters.
-
-Parametrisations are as torch 2.13 writes them, LoRA (arXiv:2106.09685) as PEFT 0.14 does: ΔW = scale · B A,
-by itself or added to the weight that it adapts.
-"""
+"""Weights in parts, as torch 2.13 and PEFT 0.14 write them: norms, pruning, LoRA (arXiv:2106.09685)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from mme.weights.parts import PARAMETRISED, scale_facts
 from mme.weights.rules import Facts
 from mme.weights.stored import Checkpoint, StoredTensor, as_numpy
 
-__all__ = ["listed"]
+__all__ = ["described", "listed"]
 
 OUTPUTS_FIRST = ("keras", "onnx", "untrained")  # formats whose readers return layers, not what is stored
 
@@ -42,14 +42,15 @@ def listed(source: Any) -> tuple[Checkpoint, Facts]:
         ) from None
     if len(dict(pairs)) < len(pairs):
         raise InputError("network must give every tensor its own name, but it gives two of them one name.")
-    tensors = [_stored(name, value) for name, value in pairs]
+    tensors = [described(name, value) for name, value in pairs]
     if all(tensor.skip.startswith("not an array") for tensor in tensors):
         held = ", ".join(f"{tensor.name}: {tensor.skip}" for tensor in tensors[:3]) or "it is empty"
         raise InputError(f"network must hold arrays by their names, but it holds none ({held}).")
     return Checkpoint("network", "arrays", tensors), {}
 
 
-def _stored(name: str, value: Any) -> StoredTensor:
+def described(name: str, value: Any) -> StoredTensor:
+    """List an array or a tensor, unread; anything else with the reason why it is none."""
     if isinstance(value, StoredTensor):
         return replace(value, name=name)
     if type(value).__name__.startswith("Uninitialized"):  # of a lazy torch layer, whose shape is not known
@@ -76,7 +77,7 @@ def _of_module(module: Any) -> tuple[Checkpoint, Facts]:
         if part and part[1] + part[2] in tensors:
             continue
         holder = modules[part[1].removesuffix(".")] if part else None
-        tensor = _parametrised(part[1] + part[2], holder, part[2]) if part else _stored(name, value)
+        tensor = _parametrised(part[1] + part[2], holder, part[2]) if part else described(name, value)
         layer = type(modules.get(tensor.name.rpartition(".")[0]))
         types = frozenset(base.__name__ for base in layer.__mro__)
         skip = tensor.skip or ("" if name in parameters else "a buffer")
@@ -91,7 +92,7 @@ def _parametrised(name: str, module: Any, own: str) -> StoredTensor:
         return copy.deepcopy(module.parametrizations[own]).eval()()
 
     steps = ", ".join(type(step).__name__.lstrip("_") for step in module.parametrizations[own])
-    tensor = replace(_stored(name, weight()), read=lambda: as_numpy(name, weight()))
+    tensor = replace(described(name, weight()), read=lambda: as_numpy(name, weight()))
     return replace(tensor, location=(id(module), own), note=f"parametrised by {steps}")
 
 

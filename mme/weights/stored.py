@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import InitVar, dataclass
 from functools import partial
 from math import prod
@@ -88,7 +88,7 @@ class StoredTensor:
 
 
 @dataclass(eq=False, repr=False)
-class Checkpoint(Mapping[str, StoredTensor]):
+class Checkpoint(dict[str, StoredTensor]):
     """The weights of one network, by name; they stay on disk until one is asked for.
 
     `mme.ensembles.layer_matrix_ensemble` takes it as it takes a state dict.
@@ -129,16 +129,7 @@ class Checkpoint(Mapping[str, StoredTensor]):
         for pattern, scale in (scales if isinstance(scales, Mapping) else {"": scales}).items():
             number(f"lora_scale[{text('lora_scale', pattern)!r}]", scale)
         given: list[StoredTensor] = several("tensors", tensors, StoredTensor, "StoredTensors")
-        self._tensors = {tensor.name: tensor for tensor in given}
-
-    def __getitem__(self, name: str) -> StoredTensor:
-        return self._tensors[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
+        self.update({tensor.name: tensor for tensor in given})
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensors)"

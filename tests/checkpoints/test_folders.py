@@ -195,3 +195,25 @@ def test_other_adapters_and_one_beside_its_network_are_refused(tmp_path: Path) -
 def test_a_part_of_a_network_is_not_taken_for_it(folder: Path) -> None:
     with pytest.raises(InputError, match="is a part of a network; give the folder"):
         open_checkpoint(folder / MAP["a.weight"])
+
+
+@pytest.mark.parametrize("file", ["config.json", "quantize_config.json"])
+@pytest.mark.parametrize(("told", "zero"), [("gptq_v2", 5), ("gptq", 6), (None, 6)])
+def test_a_configuration_tells_the_second_format_of_gptq(
+    tmp_path: Path, file: str, told: str | None, zero: int
+) -> None:
+    """All codes are 9 and all stored zeros 5, which the first format means as 6."""
+    words = {code: np.array(int(f"{code}" * 8, 16), np.uint32).view(np.int32) for code in (5, 9)}
+    stored = {
+        "fc.qweight": np.broadcast_to(words[9], (1, 8)).copy(),
+        "fc.qzeros": np.broadcast_to(words[5], (1, 1)).copy(),
+        "fc.scales": np.ones((1, 8), np.float32),
+    }
+    save_file(stored, tmp_path / "model.safetensors")
+    said = {"checkpoint_format": told} if told else {}
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / file).write_text(json.dumps({"quantization_config": said} if file == "config.json" else said))
+    for path in (tmp_path, tmp_path / "model.safetensors"):
+        weight = open_checkpoint(path)["fc.weight"]
+        np.testing.assert_array_equal(weight.read(), np.full((8, 8), 9.0 - zero))
+        assert ("second format" in weight.note) == (zero == 5)

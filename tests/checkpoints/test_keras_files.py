@@ -169,6 +169,16 @@ def test_attributes_of_a_model_are_told_by_the_layers_own_names(tmp_path):
     }
 
 
+def test_a_class_that_a_name_alone_tells_is_named(tmp_path):
+    """A list of layers calls them by class; an attribute of a model and a layer are called anything."""
+    layers = {"head": ("embedding", [normal(4, 5)]), "blocks/dense": ("embedding_1", [normal(4, 5)])}
+    weights_only = read_keras(nested(tmp_path / "net.weights.h5", layers))
+    assert weights_only["embedding/embeddings"].note == "taken as embedding by a name alone"
+    assert (weights_only["embedding_1/kernel"].note, weights_only["embedding_1/kernel"].shape) == ("", (5, 4))
+    whole = read_keras(archived(tmp_path, layers, model(layer("Dense", "embedding"))))
+    assert (whole["embedding/kernel"].note, whole["embedding/kernel"].shape) == ("", (5, 4))
+
+
 def test_what_is_no_kernel_is_left_out(tmp_path):
     layers = {
         "layers/p_re_lu": ("slope", [normal(4, 5, 6)]),

@@ -146,17 +146,17 @@ def test_a_folder_is_searched_at_any_depth(folder: Path) -> None:
     shutil.copy(folder / "net.safetensors", folder / "unnamed")
     (folder / "again").symlink_to(folder)
     (folder / "lost.pt").symlink_to(folder / "nowhere")
-    found = search(folder)
-    assert [str(path.relative_to(folder)) for path in found.networks] == [
+    networks, passed_over = search(folder)
+    assert [str(path.relative_to(folder)) for path in networks] == [
         *("failed.pt", "fc.npy"),
         *(f"lightning_logs/version_0/checkpoints/epoch={epoch}.ckpt" for epoch in (9, 10)),
         *("net.npz", "net.safetensors", "unnamed"),
     ]
-    reasons = {path.name: reason for path, reason in found.passed_over.items()}
+    reasons = {path.name: reason for path, reason in passed_over.items()}
     assert reasons.keys() == {"readme.md", "data.bin", "optimizer.pt", "lost.pt"}
     assert reasons["optimizer.pt"] == "what a trainer keeps beside the network"
     assert reasons["readme.md"].startswith("is empty")
-    assert checkpoints_in(folder) == found.networks
+    assert checkpoints_in(folder) == networks
 
 
 def test_a_trainers_run_is_its_checkpoints_in_order(tmp_path: Path) -> None:
@@ -168,10 +168,10 @@ def test_a_trainers_run_is_its_checkpoints_in_order(tmp_path: Path) -> None:
         for name in beside:
             np.savez(run / "state.npz", exp_avg=np.eye(3))
             (run / "state.npz").rename(run / name)
-    found = search(tmp_path)
-    assert [path.name for path in found.networks] == ["checkpoint-500", "checkpoint-1000"]
-    assert len(found.passed_over) == 10
-    assert open_checkpoint(found.networks[0]).name == "checkpoint-500"
+    networks, passed_over = search(tmp_path)
+    assert [path.name for path in networks] == ["checkpoint-500", "checkpoint-1000"]
+    assert len(passed_over) == 10
+    assert open_checkpoint(networks[0]).name == "checkpoint-500"
 
 
 def test_vectors_are_no_network(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_vectors_are_no_network(tmp_path: Path) -> None:
 def test_a_folder_that_is_one_network_counts_once(folder: Path) -> None:
     (folder / "config.json").touch()
     (folder / "net.safetensors").rename(folder / "model.safetensors")
-    found = search(folder)
-    assert found.networks == [folder]
-    assert found.passed_over[folder / "net.npz"] == "beside the network that is its folder"
+    networks, passed_over = search(folder)
+    assert networks == [folder]
+    assert passed_over[folder / "net.npz"] == "beside the network that is its folder"
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
     with pytest.raises(InputError, match=r"put model\.safetensors\.index\.json beside it"):
         open_checkpoint(*checkpoints_in(folder))

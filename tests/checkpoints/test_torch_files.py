@@ -293,6 +293,18 @@ def test_what_torchs_loader_refuses_is_said(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch, whose quantisation moves to another package
+def test_a_quantised_module_is_named_and_its_state_dict_read_as_told(tmp_path: Path) -> None:
+    torch.backends.quantized.engine = torch.backends.quantized.supported_engines[-1]
+    module = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(6, 4)), dtype=torch.qint8)
+    words = r"quantised modules are read from a state dict alone.*: save the network's state dict"
+    with pytest.raises(InputError, match=words) as caught:
+        read_torch(saved(tmp_path, module))
+    assert "damaged" not in str(caught.value)
+    (layer,) = layer_matrix_ensemble(read_torch(saved(tmp_path, module.state_dict()))).layers
+    np.testing.assert_array_equal(layer.tensor, module[0].weight().dequantize())
+
+
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_a_truncated_or_altered_file_is_refused_or_read(tmp_path: Path, net: Net, is_zip: bool) -> None:
     rng = np.random.default_rng(0)

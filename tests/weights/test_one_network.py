@@ -103,10 +103,10 @@ def masked() -> Network:
     return built
 
 
-def packed(codes: np.ndarray, order: tuple[int, ...] = tuple(range(8))) -> np.ndarray:
+def packed(codes: np.ndarray) -> np.ndarray:
     """Four bits each along the last axis, eight to a word."""
     eights = codes.reshape(*codes.shape[:-1], -1, 8).astype(np.uint32)
-    words = sum(eights[..., column] << np.uint32(4 * place) for place, column in enumerate(order))
+    words = sum(eights[..., place] << np.uint32(4 * place) for place in range(8))
     return np.asarray(words, np.uint32).view(np.int32)
 
 
@@ -115,13 +115,6 @@ def gptq() -> State:
     codes = packed(integers() + 8).T
     groups = np.repeat(np.arange(4), INPUTS // 4).astype(np.int32)
     return changed({"qweight": codes, "qzeros": packed(zeros - 1), "scales": scales, "g_idx": groups})
-
-
-def awq() -> State:
-    order = (0, 2, 4, 6, 1, 3, 5, 7)
-    zeros, scales = np.full((4, OUTPUTS), 8), np.full((4, OUTPUTS), STEP, np.float16)
-    codes = packed(integers().T + 8, order)
-    return changed({"qweight": codes, "qzeros": packed(zeros, order), "scales": scales})
 
 
 def nf4() -> State:
@@ -280,7 +273,6 @@ FORMS: dict[str, Callable[[Path], Any]] = {
     "Keras, .h5": saved_by_old_keras,
     "GPTQ": lambda _: gptq(),
     "GPTQ, safetensors": saved_as(gptq, "safetensors"),
-    "AWQ": lambda _: awq(),
     "nf4": lambda _: nf4(),
     "nf4, safetensors": saved_as(nf4, "safetensors"),
     "int8": lambda _: int8(),
