@@ -1,0 +1,26 @@
+"""Take from every page the scripts that it has no use for, so that nothing fails and nothing asks a network.
+
+The book has no button that runs cells in a page, but the tool registers the button's scripts all the same,
+their settings twice. Nor has the book an index of labels: its index of statements has numbers and titles.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["setup"]
+
+
+def _without_thebe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    context["default_mode"] = context["default_mode"] or "auto"  # the theme logs an error for none
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if "thebe" not in f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', '')}"
+    ]
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("html-page-context", _without_thebe, priority=900)  # when everything has been added
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
