@@ -17,7 +17,7 @@ FLAGS = (
     "--host-resolver-rules='MAP * ~NOTFOUND'"  # no network
 )
 # The page is complete when MathJax has written its last formula.
-READY = "(window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => document.fonts.ready).then(() => 1)"
+READY = "Promise.resolve(window.MathJax?.startup?.promise).then(() => document.fonts.ready).then(() => 1)"
 
 
 class Browser:
@@ -31,7 +31,8 @@ class Browser:
         self.process = subprocess.Popen(
             ["bash", "-c", command], pass_fds=(reads, writes), stderr=subprocess.DEVNULL
         )
-        os.close(reads), os.close(writes)
+        os.close(reads)
+        os.close(writes)
         self.to, self.back = os.fdopen(ours, "wb", 0), os.fdopen(theirs, "rb")
         self.pending, self.number, self.session = b"", 0, ""
         self.errors: list[str] = []
@@ -45,7 +46,8 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.to.close(), self.back.close()
+        self.to.close()
+        self.back.close()
         self.process.terminate()
         self.process.wait()
         self.profile.cleanup()

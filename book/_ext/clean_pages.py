@@ -12,7 +12,7 @@ __all__ = ["setup"]
 
 
 def _without_thebe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    context["default_mode"] = context["default_mode"] or "auto"  # the theme logs an error for none
+    context["default_mode"] = context.get("default_mode") or "auto"  # the theme logs an error for none
     context["script_files"] = [
         script
         for script in context["script_files"]
