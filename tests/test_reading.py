@@ -20,7 +20,8 @@ from tests.browser import CHROMIUM, Browser
 
 HTML = Path(__file__).parents[1] / "_build" / "html"
 PAGES = sorted(HTML.glob("book/**/*.html")) + sorted(HTML.glob("*.html"))
-SUBPACKAGES = [found.name for found in pkgutil.iter_modules(mme.__path__) if found.ispkg and found.name != "cli"]
+FOUND = pkgutil.iter_modules(mme.__path__)
+SUBPACKAGES = [module.name for module in FOUND if module.ispkg and module.name != "cli"]
 LEAST_CONTRAST = 4.5
 
 needs_book = pytest.mark.skipif(not PAGES, reason="the book is not built: python run.py book")
