@@ -251,6 +251,7 @@ def test_plain_jupyter_reads_all_of_them(archive: Path) -> None:
             assert "$" not in FORMULA.sub("", bare), (name, text)
             for formula in FORMULA.finditer(bare):
                 assert "\n" not in formula[0], (name, formula[0])
+                assert formula[0].count("\\tag") <= 1, (name, formula[0])
                 used = set(re.findall(r"\\([A-Za-z]+)", formula[0]))
                 assert used <= known - set(MACROS), (name, formula[0])
 

@@ -133,7 +133,7 @@ class Writer:
         if kind == "math_block":
             # On one line: the marks of a list or a quotation before further lines would enter the formula.
             number = self._number(node, "displaymath")
-            tag = f" \\tag{{{number}}}" if number else ""
+            tag = f" \\tag{{{number}}}" if number and "\\tag" not in node.astext() else ""
             return f"$${expand(node.astext(), self.macros)}{tag}$$"
         if kind == "literal_block":
             return f"```{node.get('language', '').replace('default', '')}\n{node.astext()}\n```"
