@@ -14,6 +14,13 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+SLOW_EXAMPLES = ("mme/networks/digits.py", "mme/comparison/vision.py")  # which train or measure networks
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the chapters first: they take longest, and the other tests fill the gaps."""
+    """Mark the slow examples, and start the chapters first: the other tests fill the gaps."""
+    for item in items:
+        if item.nodeid.startswith(SLOW_EXAMPLES):
+            item.add_marker("slow")
     items.sort(key=lambda item: "test_chapters" not in item.nodeid)

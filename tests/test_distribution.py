@@ -18,8 +18,8 @@ import mme
 
 HOST = sorted((ROOT / ".github").rglob("*.yml"))
 BUILD = (
-    "import sys; from setuptools import build_meta; "
-    "build_meta.build_wheel(sys.argv[1]); build_meta.build_sdist(sys.argv[1])"
+    "import sys; from setuptools import build_meta; out = sys.argv[1]; "  # the first build changes sys.argv
+    "build_meta.build_wheel(out); build_meta.build_sdist(out)"
 )
 SKIPPED = {"_build", "build", "dist"}
 
@@ -31,7 +31,7 @@ def sources() -> set[str]:
         kept = (name for name in inside if name not in SKIPPED and not name.endswith(".egg-info"))
         inside[:] = [name for name in kept if name == ".github" or (name[0] != "." and name != "__pycache__")]
         found |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in files}
-    return found
+    return found - {".git"}  # a file in a worktree
 
 
 @pytest.fixture(scope="module")

@@ -174,6 +174,7 @@ def test_numeric_reports_the_largest_error() -> None:
     assert both.details["tolerance"] == 1.0
 
 
+@pytest.mark.slow
 @given(st.floats(-1e6, 1e6), st.floats(1e-9, 1e3), st.floats(0.1, 0.9), st.floats(1.1, 10))
 def test_numeric_tolerance_is_the_border(value: float, atol: float, inside: float, outside: float) -> None:
     assert CLAIM.numeric(value, value + inside * atol, atol=atol * 1.05 + 1e-9).passed

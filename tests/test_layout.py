@@ -26,7 +26,7 @@ FLOORS = (
     {"__main__"},
 )
 MATHEMATICS = {"algebra", "ensembles", "dln", "evidence"}
-MOST_LINES, MOST_CODE, LONGEST_MODULE = 16_500, 8_560, 300
+MOST_LINES, MOST_CODE, LONGEST_MODULE = 16_500, 8_670, 300
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -16,6 +16,7 @@ def test_adjoint_reverses_products(F: Field, data: st.DataObject, n: int, m: int
     np.testing.assert_array_equal(F.adjoint(F.adjoint(a)), a)
 
 
+@pytest.mark.slow
 @sometimes(data=st.data(), n=orders, m=orders)
 def test_adjoint_conjugates_every_component(F: Field, data: st.DataObject, n: int, m: int) -> None:
     a = data.draw(matrices(F, (n, m)))

@@ -88,6 +88,7 @@ def test_trained_weights_stand_beside_the_control(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(row.ensemble.layers[0].eigenvalues, doubled, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_networks_of_equal_shapes_share_their_control(tmp_path: Path) -> None:
     options = Options(dtype="float32", include=("features*",))
     store = Store("spectra", folder=tmp_path)

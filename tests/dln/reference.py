@@ -68,5 +68,5 @@ def spectra(d: int) -> dict[str, list[float]]:
         "tiny": [1e-300, 2e-300, 3e-300, 3e-300][:d],
         "huge": [1e300, 2e300, 2e300, 9e299][:d],
         "all scales": [1e300, 1e-300, 1.0, 1e-8][:d],
-        "subnormal": [5e-324, 1e-310, 1.0, 1.0][:d],
+        "subnormal": [5e-324, 1e-310, 1.0, 2.0][:d],
     }

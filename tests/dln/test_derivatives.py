@@ -11,6 +11,7 @@ from .test_entropy import TIED
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [1, 2, 6, 10**5, None])
 @pytest.mark.parametrize("sigma", [*TIED, [1e-3, 40.0], [0.5]], ids=str)

@@ -29,6 +29,7 @@ over_fields = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.n
 TIED = [[1.3, 1.3, 0.4], [1.3, 1.3 - 1e-9, 0.4], [0.8, 0.8, 0.8], [2.0, 1.0, 0.5]]
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("d", [1, 2, 3, 4])

@@ -140,6 +140,7 @@ def test_haar_traces_tell_the_field(order: int, ensemble: str, construction: str
     assert largest_z(second, {"O": 1, "U": 0, "Sp": -1}[ensemble]) < 4
 
 
+@pytest.mark.slow
 @every_construction
 @pytest.mark.parametrize("ensemble", HAAR)
 def test_every_column_is_uniform_on_the_sphere(ensemble: str, construction: str) -> None:

@@ -362,6 +362,7 @@ def test_printed_criterion_passes_for_anything_and_the_other_fails(name: str, co
     assert verdict.distance > 2 * verdict.tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conjugate", ["sampled", "deterministic"])
 @pytest.mark.parametrize("part", ["real", "modulus", "symmetric"])
 def test_circular_ensemble_is_conjugate_to_itself(conjugate: str, part: str) -> None:
@@ -394,6 +395,7 @@ def test_distance_is_taken_from_zero_on() -> None:
     assert conjugacy(first, second, window=(1.5, 6)).distance == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_default_tolerance_is_kolmogorovs() -> None:
     # of two samples of one law a share `level` is further apart
     rng = np.random.default_rng(5)

@@ -277,6 +277,7 @@ def test_complete_linkage_leaves_no_two_classes_to_merge(variances: dict[str, fl
         assert max(variances[name] for name in second) - min(variances[name] for name in first) > delta
 
 
+@pytest.mark.slow
 @given(tables, thousandths)
 def test_single_linkage_is_the_transitive_closure(variances: dict[str, float], delta: float) -> None:
     classes = equivalence_classes(variances, delta=delta, linkage="single").classes

@@ -66,6 +66,7 @@ def test_largest_square_has_the_symmetric_perron_moments(order: int) -> None:
     assert largest.std() == pytest.approx(perron_deviation(order, "symmetric"), rel=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", DRAWS)
 def test_size_of_the_bulk(order: int) -> None:
     sample = moduli(order)

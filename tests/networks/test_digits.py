@@ -61,6 +61,7 @@ def test_trained_weights_have_moved_and_know_the_digits(network: TrainedNetwork)
     assert accuracy(network.model(trained=False)) < 0.5
 
 
+@pytest.mark.slow
 def test_accuracies_are_those_of_the_model(network: TrainedNetwork) -> None:
     assert accuracy(network.model()) == network.test_accuracy
     assert accuracy(network.model(), "train") == network.train_accuracy

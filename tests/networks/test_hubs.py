@@ -141,6 +141,7 @@ def test_unknown_names(name: str, said: str) -> None:
         open_hub(name)
 
 
+@pytest.mark.slow
 def test_networks_of_this_package() -> None:
     trained = digits_family(["vgg5"])["vgg5"]
     found, before = open_hub("digits:vgg5"), open_hub("digits:vgg5@untrained")

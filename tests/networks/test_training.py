@@ -87,6 +87,7 @@ def test_accuracy_takes_the_precision_of_the_model() -> None:
     assert accuracy(copy.deepcopy(model).double()) == pytest.approx(accuracy(model), abs=0.01)
 
 
+@pytest.mark.slow
 def test_training_is_repeatable_learns_and_touches_no_setting_of_torch() -> None:
     first, second, other = small(), small(), small()
     threads = torch.get_num_threads()

@@ -59,6 +59,7 @@ def test_the_example_draws(name: str) -> None:
     assert picture.getvalue().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @every_function
 def test_axes_are_labelled(name: str) -> None:
     _, namespace = example(name)

@@ -82,6 +82,7 @@ def test_narrow_networks_learn_again(model: nn.Module) -> None:
     assert accuracy(retrain(narrow, recipe=ONCE)) > accuracy(narrow)
 
 
+@pytest.mark.slow
 def test_held_rank_starts_from_the_same_function(model: nn.Module) -> None:
     small = truncate_rank(model, 0.5)
     still = retrain(small, hold="rank", recipe=Recipe(epochs=1, learning_rate=1e-12, weight_decay=0.0))

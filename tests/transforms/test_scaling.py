@@ -41,6 +41,7 @@ def test_the_function_stays_the_weights_do_not_and_neither_is_the_given_network_
     assert sum(moved) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NORMALISED)
 def test_folding_leaves_only_normalisations_that_no_convolution_precedes(name: str) -> None:
     folded = fold_batch_norm(network(name))

@@ -65,6 +65,7 @@ def test_a_module_gives_a_module_and_a_state_dict_gives_tensors() -> None:
         assert int((value == 0).sum()) == expected
 
 
+@pytest.mark.slow
 @given(bits=st.integers(2, 16), seed=st.integers(0, 99), scale=st.sampled_from([1e-300, 1e-3, 1.0, 1e300]))
 def test_weights_lie_on_the_grid_and_next_to_where_they_were(bits: int, seed: int, scale: float) -> None:
     before = network(seed, scale)

@@ -26,6 +26,7 @@ def lively(name: str) -> nn.Module:
     return model.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vgg8_bn", "vgg5", "resnet8", "resnet29"])
 def test_units_that_nothing_reads_can_go(name: str) -> None:
     model = lively(name)

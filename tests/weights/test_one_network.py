@@ -314,6 +314,7 @@ def right() -> float:
     return circular_spectral_difference(ensemble, "deterministic").variance
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm`:FutureWarning")
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_one_number(form: str, tmp_path: Path, right: float) -> None:
