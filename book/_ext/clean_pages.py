@@ -1,14 +1,23 @@
 """Take from every page the scripts that it has no use for, so that nothing fails and nothing asks a network.
 
 The book has no button that runs cells in a page, but the tool registers the button's scripts all the same,
-their settings twice. Nor has the book an index of labels: its index of statements has numbers and titles.
+their settings twice. Nor has the book an index of labels: its index of statements has numbers and titles. And boxes
+have no ids that several share.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from docutils import nodes
+
 __all__ = ["setup"]
+
+# sphinx-proof and sphinx-exercise give these to every box; nothing links to them
+REPEATED = {
+    nodes.admonition: ("proof",),
+    nodes.section: ("proof-content", "exercise-content", "solution-content"),
+}
 
 
 def _without_thebe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -20,7 +29,14 @@ def _without_thebe(app: Any, page: str, template: str, context: dict[str, Any], 
     ]
 
 
+def _without_repeated_ids(app: Any, doctree: nodes.document, docname: str) -> None:
+    for kind, repeated in REPEATED.items():
+        for node in doctree.findall(kind):
+            node["ids"] = [each for each in node["ids"] if each not in repeated]
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("html-page-context", _without_thebe, priority=900)  # when everything has been added
+    app.connect("doctree-resolved", _without_repeated_ids)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
