@@ -1,8 +1,7 @@
 """Take from every page the scripts that it has no use for, so that nothing fails and nothing asks a network.
 
 The book has no button that runs cells in a page, but the tool registers the button's scripts all the same,
-their settings twice. Nor has the book an index of labels: its index of statements has numbers and titles. And boxes
-have no ids that several share.
+their settings twice. It gives one id to many boxes, and no name to what unfolds a part of the sidebar.
 """
 
 from __future__ import annotations
@@ -20,13 +19,17 @@ REPEATED = {
 }
 
 
-def _without_thebe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def _cleaned(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     context["default_mode"] = context.get("default_mode") or "auto"  # the theme logs an error for none
     context["script_files"] = [
         script
         for script in context["script_files"]
         if "thebe" not in f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', '')}"
     ]
+    if sidebar := context.get("generate_toctree_html"):
+        context["generate_toctree_html"] = lambda *given, **named: str(sidebar(*given, **named)).replace(
+            "<summary>", '<summary aria-label="Pages below">'
+        )
 
 
 def _without_repeated_ids(app: Any, doctree: nodes.document, docname: str) -> None:
@@ -37,6 +40,6 @@ def _without_repeated_ids(app: Any, doctree: nodes.document, docname: str) -> No
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.connect("html-page-context", _without_thebe, priority=900)  # when everything has been added
+    app.connect("html-page-context", _cleaned, priority=900)  # when everything has been added
     app.connect("doctree-resolved", _without_repeated_ids)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

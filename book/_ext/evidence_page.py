@@ -208,7 +208,7 @@ class Page:
         for docname in sorted(chapters, key=list(_reading_order(self.env)).index):
             title = self.env.titles[docname].astext()
             shown.append(nodes.rubric("", title))
-            items = nodes.bullet_list("", classes=["mme-checks"])
+            items = nodes.bullet_list("", classes=["mme-index"])
             for statement in chapters[docname]:
                 text = self.link_to_box(statement, nodes.strong("", self.name(statement)))
                 line = nodes.paragraph("", "", text, nodes.Text(f" {statement.title}"))
