@@ -70,12 +70,12 @@ CONTRAST = """(() => {
     const own = rgba(getComputedStyle(element).backgroundColor);
     return own[3] === 1 ? own.slice(0, 3) : over(own, ground(element.parentElement));
   };
-  const said = new Set(), article = document.querySelector('article');
+  const said = new Set(), article = document.querySelector('article, .bd-content:not(:has(article))');
   const walk = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const element = walk.currentNode.parentElement;
     if (!walk.currentNode.data.trim() || !element.checkVisibility({opacityProperty: true})) continue;
-    if (element.closest('svg, script, style, mjx-assistive-mml, .headerlink, .copybtn')) continue;
+    if (element.closest('svg, script, style, button, mjx-assistive-mml, .headerlink, [class*=kbd]')) continue;
     const below = ground(element), style = getComputedStyle(element);
     const [one, two] = [light(over(rgba(style.color), below)), light(below)].sort((a, b) => b - a);
     const ratio = (one + 0.05) / (two + 0.05);
@@ -114,13 +114,14 @@ def test_pages_read_well(page: Path, browser: Browser) -> None:
 
 
 def _public() -> dict[object, set[str]]:
-    """Full names of every public thing of the package, methods of our own classes among them."""
+    """Full names of every public function, class and method of our own, but not of constants."""
     found: dict[object, set[str]] = {}
     for package in SUBPACKAGES:
         module = importlib.import_module(f"mme.{package}")
         for name in module.__all__:
             thing, full = getattr(module, name), f"mme.{package}.{name}"
-            found.setdefault(id(thing), set()).add(full)
+            if callable(thing):
+                found.setdefault(id(thing), set()).add(full)
             owners = thing.__mro__ if inspect.isclass(thing) else ()
             for owner in (base for base in owners if base.__module__.startswith("mme.")):
                 for member, value in vars(owner).items():
