@@ -6,6 +6,7 @@ the start of an emphasis; and it describes a type as 'ndarray, shape (n, n)', no
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ COLON = "\N{RATIO}"  # stands for a colon before which napoleon would expect a t
 LITERAL = re.compile(r"(``.+?``|`[^`]+?`)")
 MARKUP = re.compile(r"[|*]|(?<=\w)_(?!\w)")  # substitutions, emphasis, and names that end in an underscore
 TYPES = ("class", "obj")
+FOREIGN = ("builtins", "collections", "typing", "enum", "abc", "dataclasses")
 
 
 def plain_words(line: str) -> str:
@@ -53,7 +55,16 @@ def _type_in_words(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     return contnode if in_words and node.get("refdoc", "").startswith("book/reference/") else None
 
 
+def _only_ours(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what a class inherits from elsewhere: tuples, exceptions, named tuples."""
+    inner = getattr(obj, "fget", None) or getattr(obj, "func", None) or getattr(obj, "__func__", obj)
+    module = getattr(inspect.unwrap(inner) if callable(inner) else inner, "__module__", None)
+    foreign = isinstance(module, str) and module.split(".")[0] in FOREIGN
+    return True if foreign or (module is None and callable(obj)) else None
+
+
 def _configure(app: Any, config: Any) -> None:
+    config.autodoc_default_options = {"members": True, "inherited-members": True}
     config.default_role = (
         "py:obj"  # a name between single backticks is a link where there is something to link to
     )
@@ -67,5 +78,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("config-inited", _configure)
     app.connect("autodoc-process-docstring", _process, priority=BEFORE_NAPOLEON)
     app.connect("autodoc-process-docstring", _restore, priority=AFTER_NAPOLEON)
+    app.connect("autodoc-skip-member", _only_ours)
     app.connect("missing-reference", _type_in_words, priority=900)  # after the inventories of other projects
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

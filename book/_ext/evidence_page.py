@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ class EvidenceSummary(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Put the placeholder into the page."""
         return _placeholder(self, part="summary")
+
+
+class StatementIndex(SphinxDirective):
+    """``{statement-index}``: the boxes of all chapters, each with its number, its title and its evidence."""
+
+    def run(self) -> list[nodes.Node]:
+        """Put the placeholder into the page."""
+        return _placeholder(self, part="index")
 
 
 def _placeholder(directive: SphinxDirective, **attributes: str) -> list[nodes.Node]:
@@ -110,6 +119,14 @@ def _always(app: Any, env: Any) -> list[str]:
             text = f"{statement.id} is finished, but no chapter checks it"
             logger.warning(text, location=statement.chapter, type="evidence", subtype="missing")
     return sorted(_pages(env) & env.found_docs)
+
+
+def _reading_order(env: Any, docname: str | None = None) -> Iterator[str]:
+    """Names of all pages as the sidebar has them."""
+    docname = docname or env.config.root_doc
+    yield docname
+    for below in env.toctree_includes.get(docname, ()):
+        yield from _reading_order(env, below)
 
 
 # --- writing ------------------------------------------------------------------------------------------
@@ -181,6 +198,28 @@ class Page:
         paragraph = nodes.paragraph("", "", level, nodes.Text(" "), link, nodes.Text(" — "), result)
         return nodes.list_item("", paragraph)
 
+    def index(self) -> list[nodes.Node]:
+        """List the ledger's statements that have a box, chapter by chapter, in the order of the book."""
+        chapters: dict[str, list[Statement]] = {}
+        for statement in self.ledger.statements.values():
+            if box := getattr(self.env, "proof_list", {}).get(statement.label):
+                chapters.setdefault(box["docname"], []).append(statement)
+        shown: list[nodes.Node] = []
+        for docname in sorted(chapters, key=list(_reading_order(self.env)).index):
+            title = self.env.titles[docname].astext()
+            shown.append(nodes.rubric("", title))
+            items = nodes.bullet_list("", classes=["mme-index"])
+            for statement in chapters[docname]:
+                text = self.link_to_box(statement, nodes.strong("", self.name(statement)))
+                line = nodes.paragraph("", "", text, nodes.Text(f" {statement.title}"))
+                levels = Counter(record.level for _, record in self.checks.get(statement.id, ()))
+                for level in filter(levels.get, LEVELS):
+                    line += nodes.Text(" · ")
+                    line += nodes.inline("", f"{levels[level]} {level}", classes=["mme-state"])
+                items += nodes.list_item("", line)
+            shown.append(items)
+        return shown
+
     def name(self, statement: Statement) -> str:
         """Call a statement as its box does: ours have the number of the box."""
         box = getattr(self.env, "proof_list", {}).get(statement.label)
@@ -225,8 +264,8 @@ def _resolve(app: Any, doctree: nodes.document, docname: str) -> None:
         return
     page = Page(app, docname)
     for placeholder in placeholders:
-        part = page.summary() if placeholder["part"] == "summary" else page.table(placeholder["paper"])
-        placeholder.replace_self(part)
+        made = {"summary": page.summary, "index": page.index}.get(placeholder["part"])
+        placeholder.replace_self(made() if made else page.table(placeholder["paper"]))
 
 
 def _write_download(app: Any, exception: Exception | None) -> None:
@@ -252,6 +291,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_node(evidence_node)
     app.add_directive("evidence-table", EvidenceTable)
     app.add_directive("evidence-summary", EvidenceSummary)
+    app.add_directive("statement-index", StatementIndex)
     app.add_css_file("reference.css")
     app.connect("config-inited", _known_output)
     app.connect("doctree-read", _collect)
