@@ -10,7 +10,7 @@ from typing import Any
 
 import jupytext
 import yaml
-from execute_once import CELL, ROOT, cache_path, limit_threads
+from execute_once import CELL, ROOT, cache_path, prepare_kernels
 from filelock import FileLock
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
@@ -49,7 +49,7 @@ def executed(chapter: Path) -> NotebookNode:
     with FileLock(cache_path(chapter) / "executing.lock"):
         with opened_cache(chapter) as cache, suppress(KeyError):  # which says that it is not there yet
             return NotebookNode(cache.merge_match_into_notebook(notebook)[1])
-        limit_threads()
+        prepare_kernels()
         start = time.perf_counter()
         NotebookClient(
             notebook,

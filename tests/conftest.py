@@ -1,8 +1,8 @@
 """What holds for all tests: one thread a process, and property tests that do the same every time."""
 
-from execute_once import limit_threads
+from execute_once import prepare_kernels
 
-limit_threads()  # before anything imports numpy
+prepare_kernels()  # before anything imports numpy
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402

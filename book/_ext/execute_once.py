@@ -26,11 +26,19 @@ RUNNER = "import IPython, ipykernel, matplotlib_inline"
 # One thread for each process: numerical libraries that share the cores slow each other down many times.
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR")}
 
+PROFILE = ROOT / "_build" / "ipython"
+KERNEL = 'c.InlineBackend.figure_formats = {"retina"}\n'  # twice the pixels that a figure takes on its page
 
-def limit_threads() -> None:
-    """Let the numerical libraries of this process and its kernels use one thread, if nothing else is said."""
+
+def prepare_kernels() -> None:
+    """Give kernels one thread, if nothing else is said, and settings of their own in place of the user's."""
     for variable, value in ONE_THREAD.items():
         os.environ.setdefault(variable, value)
+    settings = PROFILE / "profile_default" / "ipython_kernel_config.py"
+    if not settings.exists() or settings.read_text() != KERNEL:
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(KERNEL)
+    os.environ["IPYTHONDIR"] = str(PROFILE)
 
 
 def code_of(chapter: Path) -> str:
@@ -46,7 +54,7 @@ def code_of(chapter: Path) -> str:
 def fingerprint(chapter: Path, package: Path = ROOT / "mme") -> str:
     """Hash what the chapter's results depend on besides its own cells."""
     contents = Closure(code_of(chapter), chapter.parent, package).contents()
-    return hashlib.sha256("\n".join([platform.python_version(), *contents]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([platform.python_version(), KERNEL, *contents]).encode()).hexdigest()[:16]
 
 
 @cache
@@ -83,7 +91,7 @@ def _outdated(app: Any, env: Any, *changes: set[str]) -> list[str]:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
-    limit_threads()
+    prepare_kernels()
     app.connect("source-read", _point_at_cache)
     app.connect("env-get-outdated", _outdated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
