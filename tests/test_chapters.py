@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import pytest
@@ -74,6 +75,20 @@ def test_exercises_have_solutions(chapter: Path) -> None:
     exercises = EXERCISE.findall(text)
     assert sorted(exercises) == sorted(SOLUTION.findall(text))
     assert exercises or chapter.parent.name not in PARTS
+
+
+def test_chapter_that_the_recipes_write_keeps_the_habits(tmp_path: Path) -> None:
+    recipes = code_cells(jupytext.read(ROOT / "book" / "recipes.md"))
+    folder = tmp_path / "dln"  # where the recipe puts it
+    folder.mkdir()
+    scope: dict[str, Any] = {"run": folder}
+    exec("\n".join(cell.source for cell in recipes if "fence" in cell.source), scope)
+    written = scope["path"]
+    test_header_makes_it_a_notebook(written)
+    test_exercises_have_solutions(written)
+    assert [cell.source.splitlines()[-1] for cell in code_cells(jupytext.read(written))] == [
+        'orbit_volume([3.0], depth=2, field="C")'
+    ]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
