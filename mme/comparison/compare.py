@@ -103,6 +103,7 @@ def compare(
     networks : mapping of names to networks
         As in `measure`.
     options : Options, optional
+        All choices of the measurement, such as ``Options(window=(0, 3), bins=500)``.
     delta : float, optional
         By default `default_delta` of all.
     linkage : {"complete", "single"}
@@ -113,6 +114,7 @@ def compare(
     Returns
     -------
     Comparison
+        A line for each network: `Comparison.to_frame` (pandas) or `Comparison.rows`.
 
     Raises
     ------

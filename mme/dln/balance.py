@@ -49,6 +49,7 @@ def balance_violation(layers: Any, field: FieldLike = "R") -> Any:
     Returns
     -------
     float or ndarray, shape (...,)
+        Also of torch tensors, and without their gradients: it measures, and is no penalty to train with.
 
     Examples
     --------

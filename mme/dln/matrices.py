@@ -74,7 +74,8 @@ def network_entropy(layers: Any, field: FieldLike = "R", *, group_volume: bool =
     Parameters
     ----------
     layers, field
-        As in `end_to_end`: W_1 first. Tensors keep their gradients.
+        As in `end_to_end`: W_1 first. Tensors keep their gradients. A torch model of linear layers without
+        biases has ``[layer.weight for layer in model]``.
     group_volume : bool
         As in `entropy`.
 

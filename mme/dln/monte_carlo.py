@@ -87,6 +87,11 @@ def orbit_volume_mc(
     progress : bool
         Show progress on a terminal.
 
+    Returns
+    -------
+    VolumeEstimate
+        Its `samples` count the mirror images and the learning, too.
+
     Raises
     ------
     InputError

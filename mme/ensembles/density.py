@@ -146,7 +146,7 @@ def spectral_density(
     window : (float, float)
         The part of the spectrum that is looked at; the paper takes [0, 6].
     bins : int
-        Equal bins; the paper takes 1000.
+        Equal bins; the paper takes 1000. For a picture take fewer than there are eigenvalues.
     zeros : {"keep", "drop", "half"}
         Structural zeros count whole, not at all, or half (as rounding noise about half of them would come out
         negative and leave the window).

@@ -146,6 +146,7 @@ def layer_matrix_ensemble(
     Parameters
     ----------
     source : torch.nn.Module, state dict, checkpoint, mapping of names to arrays, or pairs (name, array)
+        A path is no network: `mme.checkpoints.open_checkpoint` makes one of it.
         A parameter that two layers of a network share counts once; in a mapping, torch tensors are shared
         when they lie in the same memory, and NumPy arrays always count by their names. A state dict also
         holds a module's buffers; leave out one of two axes by `exclude`.

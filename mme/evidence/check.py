@@ -183,9 +183,19 @@ def check(statement: str, claim: str = "") -> Check:
     Parameters
     ----------
     statement : str
-        Its id in the ledger, such as ``"definition-5"`` or ``"lemma-5.1"``.
+        Its id in the book's ledger, such as ``"definition-5"`` or ``"lemma-5.1"``; elsewhere a name of your
+        own, such as ``"my-lemma"``: lower-case letters and digits, joined by single hyphens or dots.
     claim : str
         What is checked, in a few words.
+
+    Returns
+    -------
+    Check
+
+    Raises
+    ------
+    InputError
+        If `statement` is no such name, or `claim` no text.
 
     Examples
     --------
