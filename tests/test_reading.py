@@ -19,12 +19,23 @@ import mme
 from tests.browser import CHROMIUM, Browser
 
 HTML = Path(__file__).parents[1] / "_build" / "html"
-PAGES = sorted(HTML.glob("book/**/*.html")) + sorted(HTML.glob("[!i]*.html"))  # index.html goes elsewhere
+INDEXES = ("genindex.html", "py-modindex.html", "search.html")
+PAGES = [*sorted(HTML.glob("book/**/*.html")), *(HTML / name for name in INDEXES)]
 FOUND = pkgutil.iter_modules(mme.__path__)
 SUBPACKAGES = [module.name for module in FOUND if module.ispkg and module.name != "cli"]
 LEAST_CONTRAST = 4.5
 
-needs_book = pytest.mark.skipif(not PAGES, reason="the book is not built: python run.py book")
+
+
+def is_built() -> bool:
+    """Whether there are pages, and none of what they are made of has changed since."""
+    index = HTML / "searchindex.js"
+    made_of = [path for part in ("book", "mme") for path in (HTML.parents[1] / part).rglob("*.[mp][dy]")]
+    return index.exists() and all(path.stat().st_mtime <= index.stat().st_mtime for path in made_of)
+
+
+STALE = "the pages are older than their sources: python run.py book"
+needs_book = pytest.mark.skipif(not is_built(), reason=STALE)
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
 # Formulas that stick out of the page's column and do not scroll: on a wide screen nothing should need to.
