@@ -59,6 +59,8 @@ def _only_ours(app: Any, what: str, name: str, obj: Any, skip: bool, options: An
     """Leave out what a class inherits from elsewhere: tuples, exceptions, named tuples."""
     inner = getattr(obj, "fget", None) or getattr(obj, "func", None) or getattr(obj, "__func__", obj)
     module = getattr(inspect.unwrap(inner) if callable(inner) else inner, "__module__", None)
+    if str(getattr(obj, "__doc__", "")).startswith("Alias for field"):  # the class says what it holds
+        return True
     foreign = isinstance(module, str) and module.split(".")[0] in FOREIGN
     return True if foreign or (module is None and callable(obj)) else None
 

@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 
 class SVD(NamedTuple):
-    """The factors of a = U diag(sigma) V*."""
+    """The factors U, sigma and V of a = U diag(sigma) V*, in this order; see `Field.svd` for their shapes."""
 
     U: Array
     sigma: Array
@@ -28,7 +28,7 @@ class SVD(NamedTuple):
 
 
 class Eigendecomposition(NamedTuple):
-    """The factors of a = V diag(x) V*."""
+    """The factors x and V of a = V diag(x) V*, in this order; see `Field.eigh` for their shapes."""
 
     x: Array
     V: Array
