@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, field
 from functools import partial
 from math import prod
 from typing import Any
@@ -56,7 +56,7 @@ class StoredTensor:
     name: str
     shape: Shape
     dtype: str
-    read: Callable[[], np.ndarray]
+    read: Callable[[], np.ndarray] = field(repr=False)
     types: frozenset[str] = frozenset()
     skip: str = ""
     location: Hashable | None = None
