@@ -411,7 +411,7 @@ def test_failures_say_statement_claim_and_level() -> None:
 
 @pytest.mark.parametrize("statement", ["Definition 5", "", "definition-", "a b", None, 5, "lemma-5..1"])
 def test_statements_go_by_their_id(statement: Any) -> None:
-    with pytest.raises(InputError, match="statement must be an id"):
+    with pytest.raises(InputError, match=r"statement must be an id .* lower-case letters and digits joined"):
         check(statement)
 
 

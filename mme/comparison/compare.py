@@ -69,7 +69,8 @@ class Comparison(Table, Plotted):
     def __repr__(self) -> str:
         listed = ", ".join(f"{each.name} {each.csd.variance:.4g}" for each in self.measurements[:MOST_NAMED])
         more = ", …" if len(self.measurements) > MOST_NAMED else ""
-        found = f"{len(self.classes.classes)} classes, δ = {self.delta:.3g}"
+        classes = len(self.classes.classes)
+        found = f"{classes} class{'es' if classes > 1 else ''}, δ = {self.delta:.3g}"
         return f"Comparison(Var(CSD): {listed}{more}; {found})"
 
     def to_dict(self) -> dict[str, Any]:

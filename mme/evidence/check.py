@@ -205,6 +205,7 @@ def check(statement: str, claim: str = "") -> Check:
     """
     if not (isinstance(statement, str) and IDENTIFIER.fullmatch(statement)):
         raise InputError(
-            f"statement must be an id in lower case such as 'definition-5', but it is {shown(statement)}."
+            "statement must be an id such as 'definition-5', lower-case letters and digits joined by hyphens "
+            f"or dots, but it is {shown(statement)}."
         )
     return Check(statement, text("claim", claim).strip())

@@ -37,8 +37,8 @@ def listed(source: Any) -> tuple[Checkpoint, Facts]:
         kind = f"an array of shape {tuple(source.shape)}" if hasattr(source, "shape") else kind
         kind = f"the class {source.__name__} and no instance of it" if isinstance(source, type) else kind
         raise InputError(
-            "network must be a torch module, a mapping of names to arrays or pairs (name, array), "
-            f"but it is {kind}."
+            "network must be a torch module, a mapping of names to arrays, pairs (name, array) or a file "
+            f"that mme.checkpoints.open_checkpoint has opened, but it is {kind}."
         ) from None
     if len(dict(pairs)) < len(pairs):
         raise InputError("network must give every tensor its own name, but it gives two of them one name.")

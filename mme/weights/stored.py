@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, field
 from functools import partial
 from math import prod
 from typing import Any
@@ -56,7 +56,7 @@ class StoredTensor:
     name: str
     shape: Shape
     dtype: str
-    read: Callable[[], np.ndarray]
+    read: Callable[[], np.ndarray] = field(repr=False)
     types: frozenset[str] = frozenset()
     skip: str = ""
     location: Hashable | None = None
@@ -65,8 +65,8 @@ class StoredTensor:
     effective: bool = False
 
     def __post_init__(self) -> None:
-        for field in ("name", "dtype", "skip", "note"):
-            text(field, getattr(self, field))
+        for words in ("name", "dtype", "skip", "note"):
+            text(words, getattr(self, words))
         batch_shape(of_type("shape", self.shape, tuple, "a tuple of integers"), "shape")
         of_type("read", self.read, CALLABLE, "a function that returns the numbers")
         of_type("types", self.types, frozenset, "a frozenset of names")
@@ -123,8 +123,8 @@ class Checkpoint(dict[str, StoredTensor]):
     lora_scale: float | Mapping[str, float] | None = None
 
     def __post_init__(self, tensors: Iterable[StoredTensor]) -> None:
-        for field in ("name", "format", *(() if self.rule is None else ("rule",))):
-            text(field, getattr(self, field))
+        for words in ("name", "format", *(() if self.rule is None else ("rule",))):
+            text(words, getattr(self, words))
         scales: Any = {} if self.lora_scale is None else self.lora_scale
         for pattern, scale in (scales if isinstance(scales, Mapping) else {"": scales}).items():
             number(f"lora_scale[{text('lora_scale', pattern)!r}]", scale)

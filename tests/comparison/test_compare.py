@@ -35,6 +35,12 @@ def checkpoint(name: str, seed: int, scale: float = 1.0) -> Checkpoint:
     return Checkpoint(name, "test", tensors)
 
 
+def test_a_comparison_counts_its_classes() -> None:
+    networks = {"a": weights(0), "b": weights(0, 3.0)}
+    assert "; 2 classes, δ = 0)" in repr(compare(networks, delta=0, control=None))
+    assert "; 1 class, δ = 9)" in repr(compare(networks, delta=9, control=None))
+
+
 @pytest.mark.parametrize(
     "options",
     [

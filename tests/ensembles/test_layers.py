@@ -357,12 +357,16 @@ class TestBadInput:
 
     @pytest.mark.parametrize(
         ("source", "described"),
-        [(np.eye(3), r"an array of shape \(3, 3\)"), (7, "of type int"), ([np.eye(3)], "of type list")],
+        [
+            (np.eye(3), r"an array of shape \(3, 3\)"),
+            (7, "of type int"),
+            ([np.eye(3)], "of type list"),
+            ("epoch-1.pt", "of type str"),
+        ],
     )
     def test_no_network_at_all(self, source: Any, described: str) -> None:
-        with pytest.raises(
-            InputError, match=rf"network must be a torch module, a mapping .* but it is {described}"
-        ):
+        right = r"network must be a torch module, a mapping .*\.open_checkpoint has opened"
+        with pytest.raises(InputError, match=f"{right}, but it is {described}"):
             layer_matrix_ensemble(source)
 
     def test_a_class_in_place_of_a_module(self) -> None:

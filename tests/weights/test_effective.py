@@ -688,3 +688,8 @@ def test_many_layers_take_time_in_proportion() -> None:
     began = time.perf_counter()
     effective_weights(stored)
     assert time.perf_counter() - began < 5  # seconds; with one pass for each layer it is eight
+
+
+def test_a_stored_tensor_is_shown_without_its_numbers() -> None:
+    stored = StoredTensor("fc", (2, 3), "float64", lambda: np.ones((2, 3)))
+    assert repr(stored).startswith("StoredTensor(name='fc', shape=(2, 3), dtype='float64', types=")
