@@ -61,6 +61,8 @@ class SampledCircularEnsemble:
     >>> spectrum = next(SampledCircularEnsemble((3,), draws=2, rng=0).spectra())
     >>> spectrum.eigenvalues.shape
     (2, 3)
+    >>> SampledCircularEnsemble((3, 5), draws=2, rng=0)
+    SampledCircularEnsemble(CUE, 2 matrices of orders 3 to 5, 2 draws)
     """
 
     def __init__(
@@ -86,6 +88,10 @@ class SampledCircularEnsemble:
         self.jobs, self.store, self.progress = validate_work(jobs, store, progress)
         cost = sampling_cost(self.orders, self.draws, circular=circular, construction=construction)
         refuse_beyond_memory(cost.bytes)
+
+    def __repr__(self) -> str:
+        orders = f"{len(self.orders)} matrices of orders {min(self.orders)} to {max(self.orders)}"
+        return f"SampledCircularEnsemble({self.circular}, {orders}, {self.draws} draws)"
 
     def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
