@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mme.algebra import C, Field, H, R
-from mme.dln import entropy, entropy_terms, orbit_dimension
+from mme.dln import entropy, entropy_terms, orbit_dimension, orbit_volume
 from mme.errors import InputError
 
 from . import reference
@@ -29,7 +29,12 @@ def test_terms_are_those_of_the_formula(field: Field, depth: int) -> None:
             assert found.entropy == pytest.approx(parts, rel=1e-12, abs=1e-12 * size), name
             assert found.dimension == orbit_dimension(d, depth=depth, field=field)
             with np.errstate(over="ignore"):  # infinite or 0 where e^S is beyond floating point
-                assert found.volume == np.exp(entropy(sigma, depth=depth, field=field))
+                assert found.volume == np.exp(found.entropy)
+            if 0 < found.volume < np.inf:
+                assert found.volume == orbit_volume(sigma, depth=depth, field=field)
+            else:
+                with pytest.raises(InputError, match="volume within floating point"):
+                    orbit_volume(sigma, depth=depth, field=field)
 
 
 @over_fields
