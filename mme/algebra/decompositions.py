@@ -13,12 +13,14 @@ from mme.algebra.pairing import Pairing
 from mme.algebra.structure import by_largest_entry
 from mme.arguments import integer
 from mme.errors import InputError
+from mme.result import by_value
 
 __all__ = ["SVD", "Decompositions", "Eigendecomposition"]
 
 Array = NDArray[Any]
 
 
+@by_value
 class SVD(NamedTuple):
     """The factors U, sigma and V of a = U diag(sigma) V*, in this order; see `Field.svd` for their shapes."""
 
@@ -27,6 +29,7 @@ class SVD(NamedTuple):
     V: Array
 
 
+@by_value
 class Eigendecomposition(NamedTuple):
     """The factors x and V of a = V diag(x) V*, in this order; see `Field.eigh` for their shapes."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
+from types import FunctionType
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
@@ -82,6 +84,8 @@ def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
         return root
 
     drawn.__annotations__ = getattr(draw, "__annotations__", {}) | {"return": Figure}
+    if isinstance(draw, FunctionType):  # help() shows what comes back
+        vars(drawn)["__signature__"] = signature(draw).replace(return_annotation=Figure)
     return drawn
 
 

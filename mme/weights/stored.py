@@ -132,7 +132,7 @@ class Checkpoint(dict[str, StoredTensor]):
         self.update({tensor.name: tensor for tensor in given})
 
     def __repr__(self) -> str:
-        return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensors)"
+        return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensor{'s' * (len(self) != 1)})"
 
 
 def _left_out(name: str, reason: str) -> np.ndarray:
