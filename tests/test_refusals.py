@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -50,7 +50,7 @@ def public() -> dict[str, Any]:
         module = importlib.import_module(f"mme.{home}")
         for name in module.__all__:
             entry = getattr(module, name)
-            if callable(entry):
+            if callable(entry) and get_origin(entry) is None:  # no union of types
                 found[f"{home}.{name}"] = entry
             if inspect.isclass(entry):
                 found |= {f"{home}.{name}.{method}": member for method, member in methods(entry)}

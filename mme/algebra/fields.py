@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Literal
 
 from mme.algebra.haar import Sampling
 from mme.algebra.lie import LieGroup
@@ -24,10 +25,10 @@ class Field(LieGroup, Sampling, Volume):
     """
 
 
-R = Field(name="R", beta=1, group_name="O")
-C = Field(name="C", beta=2, group_name="U")
-H = Field(name="H", beta=4, group_name="Sp")
-FieldLike = str | int | Field  # a name, a beta, or a field itself
+R = Field(name="R", beta=1, group_name="O")  #: The real numbers, with the orthogonal groups O(d).
+C = Field(name="C", beta=2, group_name="U")  #: The complex numbers, with the unitary groups U(d).
+H = Field(name="H", beta=4, group_name="Sp")  #: The quaternions, with the symplectic groups Sp(d).
+FieldLike = Literal["R", "C", "H"] | int | Field  #: What names a field: its letter, its beta, or itself.
 
 
 def field(field: FieldLike) -> Field:

@@ -13,9 +13,9 @@ from mme.result import plain
 
 __all__ = ["LEVELS", "MIME_TYPE", "SCHEMA_VERSION", "CheckFailed", "Evidence", "Verdict", "records", "spoken"]
 
-MIME_TYPE = "application/vnd.mme.evidence+json"
-SCHEMA_VERSION = 1
-LEVELS = ("proved", "certified", "numeric", "statistical")
+MIME_TYPE = "application/vnd.mme.evidence+json"  #: Under which a notebook holds the record of a check.
+SCHEMA_VERSION = 1  #: The version of the layout of that record, which `Evidence.from_dict` asks for.
+LEVELS = ("proved", "certified", "numeric", "statistical")  #: How a claim is checked, strongest first.
 
 
 @dataclass(frozen=True)

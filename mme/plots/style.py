@@ -22,7 +22,7 @@ __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figur
 # Okabe and Ito's colours, ordered by contrast on white and on near-black alike.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0077bb", "#dd7711", "#009e73", "#cc6699", "#44aadd"
 GREY = "#757575"  # text and axes: 4.6:1 against white; a dark page brightens its figures
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)  #: The colours of the house: five, and its grey.
 COLOURS = PALETTE[:-1]  # for curves and classes, again from the first after the last
 
 MOST_PANELS = 50  # in a row or a column; these take a second
