@@ -69,7 +69,7 @@ class Result:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Self:
-        """Return the result whose `to_dict` this is; those that tell less than they hold do not come back.
+        """Return the result whose `to_dict` is `entry`; those that tell less than they hold do not come back.
 
         Raises
         ------
@@ -112,6 +112,13 @@ class Table(Result):
     """A result that is a table, of which a page has the columns that `shown` names, by default all.
 
     The columns of `numbers` are floats in a frame also where they are empty.
+
+    Examples
+    --------
+    >>> from mme.ensembles import equivalence_classes
+    >>> found = equivalence_classes({"a": 0.1, "b": 0.3}, delta=0.1)
+    >>> len(found.rows()), found.to_frame().shape, found.from_dict(found.to_dict()) == found
+    (2, (2, 3), True)
     """
 
     shown: ClassVar[tuple[str, ...]] = ()

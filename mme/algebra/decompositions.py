@@ -229,7 +229,13 @@ class Decompositions(Pairing):
         return np.asarray(np.linalg.slogdet(self.validate(a))[1] / self.side)
 
     def hermitian_part(self, a: ArrayLike, *, sign: int, name: str = "a") -> Array:
-        """The Hermitian (sign 1) or skew-Hermitian (sign -1) matrix that a is up to rounding.
+        """Return the Hermitian (sign 1) or skew-Hermitian (sign -1) matrix that a is up to rounding.
+
+        Parameters
+        ----------
+        a, name
+            As in `validate`.
+        sign : {1, -1}
 
         Raises
         ------

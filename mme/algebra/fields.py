@@ -32,7 +32,7 @@ FieldLike = Literal["R", "C", "H"] | int | Field  #: What names a field: its let
 
 
 def field(field: FieldLike) -> Field:
-    """The field with a name or a beta.
+    """Return the field with a name or a beta.
 
     Parameters
     ----------

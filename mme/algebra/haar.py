@@ -67,7 +67,7 @@ class Sampling(Pairing):
         return self.from_components(generator(rng).standard_normal((*batch, d, columns, self.beta)))
 
     def gaussian_hermitian(self, d: int, size: Size = None, rng: Any = None) -> Array:
-        """Gaussian Hermitian matrices (GOE, GUE, GSE): density proportional to exp(-norm(a)^2 / 2).
+        """Return Gaussian Hermitian matrices (GOE, GUE, GSE): density proportional to exp(-norm(a)^2 / 2).
 
         They are (G + G*) / 2 for a Ginibre matrix G: the real components have variance 1 on the diagonal
         and 1/2 off it. The arguments are those of `haar`.
@@ -83,7 +83,7 @@ class Sampling(Pairing):
         return np.asarray((g + self.adjoint(g)) / 2)
 
     def gaussian_skew_hermitian(self, d: int, size: Size = None, rng: Any = None) -> Array:
-        """Gaussian skew-Hermitian matrices: density proportional to exp(-norm(a)^2 / 2) on the Lie algebra.
+        """Return Gaussian skew-Hermitian matrices, of the Lie algebra: density as of `gaussian_hermitian`.
 
         They are (G - G*) / 2 for a Ginibre matrix G. The arguments are those of `haar`.
 

@@ -37,9 +37,7 @@ def validate_singular_values(
     sigma = any_array("singular_values", singular_values)
     xp, shape = array_namespace(sigma), tuple(sigma.shape)
     if len(shape) < 1 or shape[-1] < 1:
-        raise InputError(
-            f"singular_values must have shape (..., d) with d ≥ 1, but their shape is {shape}."
-        )
+        raise InputError(f"singular_values must have shape (..., d) with d ≥ 1, but their shape is {shape}.")
     if len(shape) > 1 and xp.isdtype(sigma.dtype, "complex floating"):
         raise InputError(f"singular_values must be real, but their dtype is {sigma.dtype}; {OF_A_MATRIX}.")
     sigma = any_array("singular_values", sigma, real=True)

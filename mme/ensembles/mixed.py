@@ -104,6 +104,11 @@ class MixedMatrixEnsemble(Result):
         ----------
         part : {"real", "modulus", "symmetric"}
             What is read off a matrix that need not be symmetric; see `eigenvalues`.
+
+        Examples
+        --------
+        >>> next(MixedMatrixEnsemble([np.diag([2.0, 1.0])]).spectra()).eigenvalues
+        array([1., 2.])
         """
         for matrix in self.matrices:
             yield MatrixSpectrum(eigenvalues(matrix, part))

@@ -134,7 +134,9 @@ class SamplingCost(Result):
 def sampling_cost(
     orders: Iterable[int], draws: int = 5, *, circular: Circular = "CUE", construction: Construction = "haar"
 ) -> SamplingCost:
-    """Estimate what it takes to draw the circular ensemble of given orders and to diagonalise it.
+    """Return an estimate of what it takes to draw a circular ensemble and to diagonalise it.
+
+    The arguments are those of `circular_mixed_ensemble`.
 
     Examples
     --------

@@ -51,7 +51,7 @@ STYLE: Any = dict.fromkeys(DRAWN, GREY) | dict.fromkeys(CLEAR, "none") | {
 
 
 def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
-    """Run a drawing function in the house style and hand its figure to the reader.
+    """Return a drawing function `draw` that works in the house style and hands its figure to the reader.
 
     The figure is closed in pyplot, so a notebook shows it once, and the user's own settings stay.
 
