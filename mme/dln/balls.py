@@ -1,0 +1,286 @@
+"""Part II in ball arithmetic: the orbit map, its differential and the Gram matrix, with rigorous error bounds.
+
+A matrix over F is an `arb_mat` of order β d here: in the place of each entry stands the β × β matrix of the
+multiplication by it from the left, so products are products, and the adjoint is the transpose. Derivatives
+are those of dual numbers: a value and a slope. Nothing here uses the formulas that it is meant to certify,
+but for `group_volume` and `orbit_volume`, which are the theorem. Balls have `flint.ctx.prec` bits.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from mme.errors import InputError
+from mme.extras import required
+
+__all__ = [
+    "ball", "components", "determinant", "diagonal", "gram_matrix", "group_volume", "layer", "lie_basis",
+    "orbit_differential", "orbit_volume", "product", "real_matrix", "spectrum", "unitary",
+]  # fmt: skip
+
+# The product of the units p and q is this sign times the unit p ^ q; 1, i, j, k are 0, 1, 2, 3.
+SIGNS = ((1, 1, 1, 1), (1, -1, 1, -1), (1, -1, -1, 1), (1, 1, -1, -1))
+Dual = tuple[Any, Any]  # a value and a slope, each an arb_mat
+
+
+def _flint() -> Any:
+    return required("flint", "book", "ball arithmetic")
+
+
+def ball(value: Any) -> Any:
+    """Return a ball around a number that is known exactly, or a ball as it is.
+
+    Examples
+    --------
+    >>> ball(Fraction(1, 3)) * 3 == 1  # a ball around 1 is not the number 1
+    False
+    >>> (ball(Fraction(1, 3)) * 3).contains(1)
+    True
+    """
+    flint = _flint()
+    if isinstance(value, flint.arb):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | Fraction):
+        raise InputError(
+            f"value must be an integer, a fraction or a ball, but it is of type {type(value).__name__}."
+        )
+    return flint.arb(flint.fmpq(value.numerator, value.denominator))
+
+
+def spectrum(d: int, draws: random.Random, *, equal: int = 1) -> list[Fraction]:
+    """Draw d rational singular values between 1/20 and 20, descending, the first `equal` of them alike.
+
+    Examples
+    --------
+    >>> spectrum(3, random.Random(1), equal=2)
+    [Fraction(1, 2), Fraction(1, 2), Fraction(3, 17)]
+    """
+    values = sorted((Fraction(draws.randint(1, 20), draws.randint(1, 20)) for _ in range(d)), reverse=True)
+    return values[:1] * equal + values[equal:]
+
+
+def _embedded(d: int, beta: int, entries: Iterable[tuple[int, int, int, Any]]) -> Any:
+    """The matrix over F with value times a unit in row k and column l, for each (k, l, unit, value)."""
+    if beta not in (1, 2, 4):
+        raise InputError(f"beta must be 1, 2 or 4, but it is {beta!r}.")
+    matrix = _flint().arb_mat(beta * d, beta * d)
+    for k, l, unit, value in entries:
+        for q in range(beta):
+            matrix[beta * k + (unit ^ q), beta * l + q] += SIGNS[unit][q] * ball(value)
+    return matrix
+
+
+def diagonal(values: Sequence[Any], beta: int) -> Any:
+    """Return the diagonal matrix over F with real entries.
+
+    Examples
+    --------
+    >>> diagonal([1, 2], 2).trace() == 6  # each entry β times
+    True
+    """
+    return _embedded(len(values), beta, [(k, k, 0, value) for k, value in enumerate(values)])
+
+
+def components(matrix: Any, beta: int) -> list[Any]:
+    """Return the β d² real components: the images of 1 are the first column of each entry's matrix.
+
+    The pairing Re Tr(a* b) is the sum of their products (entropy formula, (2.1)).
+
+    Examples
+    --------
+    >>> [int(x.unique_fmpz()) for x in components(diagonal([3], 4), 4)]
+    [3, 0, 0, 0]
+    """
+    d, rows = matrix.nrows() // beta, matrix.tolist()
+    return [rows[beta * k + r][beta * l] for k in range(d) for l in range(d) for r in range(beta)]
+
+
+def real_matrix(function: Callable[[Any], Any], d: int, beta: int) -> Any:
+    """Return the matrix, of order β d², of a real linear map of matrices, on the basis ε E_kl.
+
+    Examples
+    --------
+    >>> real_matrix(lambda z: 3 * z, 1, 2).det() == 9
+    True
+    """
+    units = [(k, l, unit, 1) for k in range(d) for l in range(d) for unit in range(beta)]
+    images = [components(function(_embedded(d, beta, [unit])), beta) for unit in units]
+    return _flint().arb_mat(images).transpose()
+
+
+def lie_basis(d: int, beta: int) -> list[Any]:
+    """Return the A_kl^ε, then the D_k^ε, in the order of `Field.lie_basis`.
+
+    Source: entropy formula, (4.2) and (4.3).
+
+    Examples
+    --------
+    >>> len(lie_basis(2, 4))
+    10
+    """
+    root = 1 / ball(2).sqrt()
+    pairs = [(k, l, unit) for k in range(d) for l in range(k + 1, d) for unit in range(beta)]
+    off = [
+        _embedded(d, beta, [(k, l, unit, root), (l, k, unit, root if unit else -root)])  # −ε̄ = ε for i, j, k
+        for k, l, unit in pairs
+    ]
+    return off + [_embedded(d, beta, [(k, k, unit, 1)]) for k in range(d) for unit in range(1, beta)]
+
+
+def unitary(d: int, beta: int, draws: random.Random) -> Any:
+    """Draw a unitary matrix over F, (1 − a/2)^{−1} (1 + a/2) for a skew-Hermitian a; no law is promised.
+
+    Examples
+    --------
+    >>> q = unitary(2, 4, random.Random(0))
+    >>> (q * q.transpose()).contains(diagonal([1, 1], 4))
+    True
+    """
+    one = diagonal([1] * d, beta)
+    halves = [element * ball(Fraction(draws.randint(-9, 9), 10)) for element in lie_basis(d, beta)]
+    half = sum(halves, 0 * one)
+    return (one - half).solve(one + half)
+
+
+def product(first: Dual, *others: Dual) -> Dual:
+    """Return the product of matrices over the dual numbers, by Leibniz's rule.
+
+    Examples
+    --------
+    >>> x = diagonal([3], 1), diagonal([1], 1)
+    >>> product(x, x)[1] == diagonal([6], 1)  # the derivative of x² at 3
+    True
+    """
+    value, slope = first
+    for other, turn in others:
+        value, slope = value * other, slope * other + value * turn
+    return value, slope
+
+
+def layer(later: Dual, root: Any, earlier: Dual) -> Dual:
+    """Return Q_p Λ Q_{p−1}*, the layer p of the orbit map, where Q_N = U and Q_0 = V.
+
+    Source: entropy formula, (2.5).
+
+    Examples
+    --------
+    >>> one = diagonal([1], 1), diagonal([0], 1)
+    >>> layer(one, diagonal([2], 1), one)[0] == diagonal([2], 1)
+    True
+    """
+    return product(later, (root, 0 * root), (earlier[0].transpose(), earlier[1].transpose()))
+
+
+def orbit_differential(roots: Sequence[Any], frames: Sequence[Any], beta: int) -> Any:
+    """Return the components of dΨ(A^{(p)}), row by row: the orbit map differentiated along Q_p (1 + s A).
+
+    Source: entropy formula, (4.4).
+
+    Parameters
+    ----------
+    roots : sequence of d balls, integers or fractions
+        λ_1, …, λ_d.
+    frames : sequence of N + 1 arb_mat
+        V, Q_1, …, Q_{N−1}, U, unitary.
+    beta : {1, 2, 4}
+
+    Returns
+    -------
+    arb_mat, shape ((N − 1) D, N β d²)
+        The index runs over the Lie algebra's basis first, and over p second.
+
+    Examples
+    --------
+    >>> vectors = orbit_differential([2, 2], [diagonal([1, 1], 1)] * 4, 1)
+    >>> vectors.nrows(), vectors.ncols()
+    (2, 12)
+    """
+    root, d, depth = diagonal(roots, beta), len(roots), len(frames) - 1
+    still = [(frame, 0 * frame) for frame in frames]
+    zeros, rows = [0] * (beta * d * d), []
+    for element in lie_basis(d, beta):
+        for p in range(1, depth):
+            turned = (frames[p], frames[p] * element)
+            first, second = layer(turned, root, still[p - 1])[1], layer(still[p + 1], root, turned)[1]
+            moved = components(first, beta) + components(second, beta)
+            rows.append(zeros * (p - 1) + moved + zeros * (depth - 1 - p))
+    return _flint().arb_mat(len(rows), depth * len(zeros), [entry for row in rows for entry in row])
+
+
+def gram_matrix(
+    singular_values: Sequence[Any], *, depth: int, beta: int, frames: Sequence[Any] | None = None
+) -> Any:
+    """Return the Gram matrix of the rows of `orbit_differential`, at Q = 1 and X = Σ where no frames are given.
+
+    Source: entropy formula, Proposition 4.3.
+
+    Examples
+    --------
+    >>> (gram_matrix([8, 8], depth=3, beta=1) / 4).det().contains(3)  # det [[2, −1], [−1, 2]]
+    True
+    """
+    one = diagonal([1] * len(singular_values), beta)
+    roots = [ball(value).root(depth) for value in singular_values]
+    vectors = orbit_differential(roots, frames or [one] * (depth + 1), beta)
+    return vectors * vectors.transpose()
+
+
+def determinant(matrix: Any) -> Any:
+    """Return the determinant of a square matrix of balls, cut into pieces wherever entries are exactly zero.
+
+    Examples
+    --------
+    >>> determinant(diagonal([2, 3, 5], 1)) == 30
+    True
+    """
+    flint, rows = _flint(), matrix.tolist()
+    left, value = set(range(len(rows))), ball(1)
+    while left:
+        piece = [left.pop()]
+        for i in piece:  # which grows
+            near = [j for j in left if not (rows[i][j].is_zero() and rows[j][i].is_zero())]
+            left.difference_update(near)
+            piece += near
+        value *= flint.arb_mat([[rows[i][j] for j in piece] for i in piece]).det()
+    return value
+
+
+def group_volume(d: int, beta: int) -> Any:
+    """Return c_{d,β} = 2^{βd(d−1)/4} Π_k 2 π^{βk/2}/Γ(βk/2), the volume of O(d), U(d) or Sp(d), as a ball.
+
+    Examples
+    --------
+    >>> float(group_volume(2, 1).mid())  # 4√2π
+    17.77153175...
+    """
+    flint = _flint()
+    half = [flint.fmpq(beta * k, 2) for k in range(1, d + 1)]
+    value = ball(2) ** flint.fmpq(beta * d * (d - 1), 4)
+    for power in half:
+        value *= 2 * flint.arb.pi() ** power / flint.arb.gamma_fmpq(power)
+    return value
+
+
+def orbit_volume(singular_values: Sequence[Any], *, depth: int, beta: int) -> Any:
+    """Return vol(O_X) as a ball, at equal singular values too; its logarithm is the entropy.
+
+    Source: entropy formula, Theorem 1.1, (1.1) with (1.3).
+
+    Examples
+    --------
+    >>> float(orbit_volume([3], depth=2, beta=2).mid())  # a circle of radius √6
+    15.39059...
+    """
+    from mme.dln.chebyshev import block_determinant
+
+    flint, d = _flint(), len(singular_values)
+    roots = [ball(value).root(depth) for value in singular_values]
+    value = group_volume(d, beta) ** (depth - 1) * ball(depth) ** flint.fmpq(d * (beta - 1), 2)
+    for k, root in enumerate(roots):
+        value *= root ** ((depth - 1) * (beta - 1))
+        for other in roots[:k]:
+            value *= block_determinant(root, other, depth) ** flint.fmpq(beta, 2)
+    return value
