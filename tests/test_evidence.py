@@ -137,7 +137,7 @@ def test_certified_sees_a_change_in_the_fortieth_digit(change: int) -> None:
         neighbour = 2 * (1 + flint.arb(change) / 10**40)
         with pytest.raises(CheckFailed, match="differ for certain"):
             CLAIM.certified([root**2], [neighbour])
-    with pytest.raises(CheckFailed, match="could differ by .* work with more bits"):
+    with pytest.raises(CheckFailed, match="work with more bits"):
         CLAIM.certified(flint.arb(2).sqrt() ** 2, 2)  # 53 bits would not see it
     assert "digits" not in CLAIM.certified(Fraction(1, 2), Fraction(2, 4)).details  # equal
 

@@ -1,4 +1,4 @@
-"""Part II in ball arithmetic: the orbit map, its differential and the Gram matrix, with rigorous error bounds.
+"""Part II in ball arithmetic: the orbit map, its differential, the Gram matrix, all with error bounds.
 
 A matrix over F is an `arb_mat` of order β d here: in the place of each entry stands the β × β matrix of the
 multiplication by it from the left, so products are products, and the adjoint is the transpose. Derivatives
@@ -11,14 +11,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import product as product_of
 from typing import Any
 
 from mme.errors import InputError
 from mme.extras import required
 
 __all__ = [
-    "ball", "components", "determinant", "diagonal", "gram_matrix", "group_volume", "layer", "lie_basis",
-    "orbit_differential", "orbit_volume", "product", "real_matrix", "spectrum", "unitary",
+    "ball", "cases", "components", "determinant", "diagonal", "gram_matrix", "group_volume", "layer", "lie_basis",
+    "orbit_differential", "orbit_volume", "product", "real_matrix", "unitary",
 ]  # fmt: skip
 
 # The product of the units p and q is this sign times the unit p ^ q; 1, i, j, k are 0, 1, 2, 3.
@@ -50,16 +51,25 @@ def ball(value: Any) -> Any:
     return flint.arb(flint.fmpq(value.numerator, value.denominator))
 
 
-def spectrum(d: int, draws: random.Random, *, equal: int = 1) -> list[Fraction]:
-    """Draw d rational singular values between 1/20 and 20, descending, the first `equal` of them alike.
+def cases(seed: int, *, deepest: int = 8) -> list[tuple[list[Fraction], int, int]]:
+    """Draw singular values, depth and β for R, C, H and d = 1…4: rational, descending, N up to `deepest`.
+
+    For each width above 1 there is a second spectrum, in which the largest value occurs twice or more.
 
     Examples
     --------
-    >>> spectrum(3, random.Random(1), equal=2)
-    [Fraction(1, 2), Fraction(1, 2), Fraction(3, 17)]
+    >>> drawn = cases(1)
+    >>> len(drawn), drawn[-1]
+    (21, ([Fraction(20, 1), Fraction(20, 1), Fraction(17, 9), Fraction(1, 6)], 8, 4))
     """
-    values = sorted((Fraction(draws.randint(1, 20), draws.randint(1, 20)) for _ in range(d)), reverse=True)
-    return values[:1] * equal + values[equal:]
+    draws, drawn = random.Random(seed), []
+    rationals = sorted({Fraction(a, b) for a in range(1, 21) for b in range(1, 21)})
+    for beta, d in product_of((1, 2, 4), (1, 2, 3, 4)):
+        for equal in (1, draws.randint(2, d)) if d > 1 else (1,):
+            sigma = sorted(draws.sample(rationals, d), reverse=True)
+            depth = deepest if d == 4 else draws.randint(2, deepest)
+            drawn.append((sigma[:1] * equal + sigma[equal:], depth, beta))
+    return drawn
 
 
 def _embedded(d: int, beta: int, entries: Iterable[tuple[int, int, int, Any]]) -> Any:
@@ -213,7 +223,7 @@ def orbit_differential(roots: Sequence[Any], frames: Sequence[Any], beta: int) -
 def gram_matrix(
     singular_values: Sequence[Any], *, depth: int, beta: int, frames: Sequence[Any] | None = None
 ) -> Any:
-    """Return the Gram matrix of the rows of `orbit_differential`, at Q = 1 and X = Σ where no frames are given.
+    """Return the Gram matrix of the rows of `orbit_differential`, at X = Σ and Q = 1 unless frames are given.
 
     Source: entropy formula, Proposition 4.3.
 
