@@ -29,13 +29,18 @@ def enclose(left: Any, right: Any, tolerance: float) -> Verdict:
     if not first:
         return Verdict(False, "there is nothing to compare, because both sides are empty")
 
+    def place(index: int) -> str:
+        return f" of entry {index}" if len(first) > 1 else ""
+
     bound = radius = seen = 0.0
     for index, (a, b) in enumerate(zip(first, second, strict=True)):
-        place = f" of entry {index}" if len(first) > 1 else ""
         if not (a.is_finite() and b.is_finite()):
-            return Verdict(False, f"a ball{place} is not finite")
+            return Verdict(False, f"a ball{place(index)} is not finite")
+        if a == b:  # exactly, as most zeros of a large matrix
+            continue
         if not a.overlaps(b):
-            return Verdict(False, f"the balls{place} do not overlap, so the two sides differ for certain")
+            wrong = f"the balls{place(index)} do not overlap, so the two sides differ for certain"
+            return Verdict(False, wrong)
         difference = (a - b).abs_upper()
         bound = max(bound, _upward(difference))
         radius = max(radius, _upward(a.rad()), _upward(b.rad()))
