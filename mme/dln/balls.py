@@ -18,8 +18,8 @@ from mme.errors import InputError
 from mme.extras import required
 
 __all__ = [
-    "ball", "cases", "components", "determinant", "diagonal", "gram_matrix", "group_volume", "layer", "lie_basis",
-    "orbit_differential", "orbit_volume", "product", "real_matrix", "unitary",
+    "ball", "cases", "components", "determinant", "diagonal", "gram_matrix", "group_volume", "layer",
+    "lie_basis", "orbit_differential", "orbit_volume", "product", "real_matrix", "unitary",
 ]  # fmt: skip
 
 # The product of the units p and q is this sign times the unit p ^ q; 1, i, j, k are 0, 1, 2, 3.
@@ -60,7 +60,7 @@ def cases(seed: int, *, deepest: int = 8) -> list[tuple[list[Fraction], int, int
     --------
     >>> drawn = cases(1)
     >>> len(drawn), drawn[-1]
-    (21, ([Fraction(20, 1), Fraction(20, 1), Fraction(17, 9), Fraction(1, 6)], 8, 4))
+    (21, ([Fraction(13, 1), Fraction(13, 1), Fraction(13, 1), Fraction(11, 13)], 8, 4))
     """
     draws, drawn = random.Random(seed), []
     rationals = sorted({Fraction(a, b) for a in range(1, 21) for b in range(1, 21)})
