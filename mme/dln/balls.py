@@ -32,22 +32,13 @@ def _flint() -> Any:
 
 
 def ball(value: Any) -> Any:
-    """Return a ball around a number that is known exactly, or a ball as it is.
-
-    Examples
-    --------
-    >>> ball(Fraction(1, 3)) * 3 == 1  # a ball around 1 is not the number 1
-    False
-    >>> (ball(Fraction(1, 3)) * 3).contains(1)
-    True
-    """
+    """Return a ball around a number that is known exactly, or a ball as it is."""
     flint = _flint()
     if isinstance(value, flint.arb):
         return value
     if isinstance(value, bool) or not isinstance(value, int | Fraction):
-        raise InputError(
-            f"value must be an integer, a fraction or a ball, but it is of type {type(value).__name__}."
-        )
+        kind = type(value).__name__
+        raise InputError(f"value must be an integer, a fraction or a ball, but it is of type {kind}.")
     return flint.arb(flint.fmpq(value.numerator, value.denominator))
 
 
@@ -58,9 +49,8 @@ def cases(seed: int, *, deepest: int = 8) -> list[tuple[list[Fraction], int, int
 
     Examples
     --------
-    >>> drawn = cases(1)
-    >>> len(drawn), drawn[-1]
-    (21, ([Fraction(13, 1), Fraction(13, 1), Fraction(13, 1), Fraction(11, 13)], 8, 4))
+    >>> cases(1)[-1]
+    ([Fraction(13, 1), Fraction(13, 1), Fraction(13, 1), Fraction(11, 13)], 8, 4)
     """
     draws, drawn = random.Random(seed), []
     rationals = sorted({Fraction(a, b) for a in range(1, 21) for b in range(1, 21)})
@@ -84,13 +74,7 @@ def _embedded(d: int, beta: int, entries: Iterable[tuple[int, int, int, Any]]) -
 
 
 def diagonal(values: Sequence[Any], beta: int) -> Any:
-    """Return the diagonal matrix over F with real entries.
-
-    Examples
-    --------
-    >>> diagonal([1, 2], 2).trace() == 6  # each entry β times
-    True
-    """
+    """Return the diagonal matrix over F with real entries, each of which stands there β times."""
     return _embedded(len(values), beta, [(k, k, 0, value) for k, value in enumerate(values)])
 
 
@@ -98,57 +82,30 @@ def components(matrix: Any, beta: int) -> list[Any]:
     """Return the β d² real components: the images of 1 are the first column of each entry's matrix.
 
     The pairing Re Tr(a* b) is the sum of their products (entropy formula, (2.1)).
-
-    Examples
-    --------
-    >>> [int(x.unique_fmpz()) for x in components(diagonal([3], 4), 4)]
-    [3, 0, 0, 0]
     """
     d, rows = matrix.nrows() // beta, matrix.tolist()
     return [rows[beta * k + r][beta * l] for k in range(d) for l in range(d) for r in range(beta)]
 
 
 def real_matrix(function: Callable[[Any], Any], d: int, beta: int) -> Any:
-    """Return the matrix, of order β d², of a real linear map of matrices, on the basis ε E_kl.
-
-    Examples
-    --------
-    >>> real_matrix(lambda z: 3 * z, 1, 2).det() == 9
-    True
-    """
+    """Return the matrix, of order β d², of a real linear map of matrices, on the basis ε E_kl."""
     units = [(k, l, unit, 1) for k in range(d) for l in range(d) for unit in range(beta)]
     images = [components(function(_embedded(d, beta, [unit])), beta) for unit in units]
     return _flint().arb_mat(images).transpose()
 
 
 def lie_basis(d: int, beta: int) -> list[Any]:
-    """Return the A_kl^ε, then the D_k^ε, in the order of `Field.lie_basis`.
-
-    Source: entropy formula, (4.2) and (4.3).
-
-    Examples
-    --------
-    >>> len(lie_basis(2, 4))
-    10
-    """
+    """Return the A_kl^ε, then the D_k^ε, (4.2) and (4.3) of the paper, in the order of `Field.lie_basis`."""
     root = 1 / ball(2).sqrt()
-    pairs = [(k, l, unit) for k in range(d) for l in range(k + 1, d) for unit in range(beta)]
-    off = [
-        _embedded(d, beta, [(k, l, unit, root), (l, k, unit, root if unit else -root)])  # −ε̄ = ε for i, j, k
-        for k, l, unit in pairs
-    ]
-    return off + [_embedded(d, beta, [(k, k, unit, 1)]) for k in range(d) for unit in range(1, beta)]
+    places = [(k, l, unit) for k in range(d) for l in range(k + 1, d) for unit in range(beta)]
+    # −ε̄ is ε for i, j and k.
+    off = [[(k, l, unit, root), (l, k, unit, root if unit else -root)] for k, l, unit in places]
+    on = [[(k, k, unit, 1)] for k in range(d) for unit in range(1, beta)]
+    return [_embedded(d, beta, entries) for entries in off + on]
 
 
 def unitary(d: int, beta: int, draws: random.Random) -> Any:
-    """Draw a unitary matrix over F, (1 − a/2)^{−1} (1 + a/2) for a skew-Hermitian a; no law is promised.
-
-    Examples
-    --------
-    >>> q = unitary(2, 4, random.Random(0))
-    >>> (q * q.transpose()).contains(diagonal([1, 1], 4))
-    True
-    """
+    """Draw a unitary matrix over F, (1 − a/2)^{−1} (1 + a/2) for a skew-Hermitian a; no law is promised."""
     one = diagonal([1] * d, beta)
     halves = [element * ball(Fraction(draws.randint(-9, 9), 10)) for element in lie_basis(d, beta)]
     half = sum(halves, 0 * one)
@@ -156,14 +113,7 @@ def unitary(d: int, beta: int, draws: random.Random) -> Any:
 
 
 def product(first: Dual, *others: Dual) -> Dual:
-    """Return the product of matrices over the dual numbers, by Leibniz's rule.
-
-    Examples
-    --------
-    >>> x = diagonal([3], 1), diagonal([1], 1)
-    >>> product(x, x)[1] == diagonal([6], 1)  # the derivative of x² at 3
-    True
-    """
+    """Return the product of matrices over the dual numbers, by Leibniz's rule."""
     value, slope = first
     for other, turn in others:
         value, slope = value * other, slope * other + value * turn
@@ -171,42 +121,15 @@ def product(first: Dual, *others: Dual) -> Dual:
 
 
 def layer(later: Dual, root: Any, earlier: Dual) -> Dual:
-    """Return Q_p Λ Q_{p−1}*, the layer p of the orbit map, where Q_N = U and Q_0 = V.
-
-    Source: entropy formula, (2.5).
-
-    Examples
-    --------
-    >>> one = diagonal([1], 1), diagonal([0], 1)
-    >>> layer(one, diagonal([2], 1), one)[0] == diagonal([2], 1)
-    True
-    """
+    """Return Q_p Λ Q_{p−1}*, the layer p of the orbit map (2.5), where Q_N = U and Q_0 = V."""
     return product(later, (root, 0 * root), (earlier[0].transpose(), earlier[1].transpose()))
 
 
 def orbit_differential(roots: Sequence[Any], frames: Sequence[Any], beta: int) -> Any:
     """Return the components of dΨ(A^{(p)}), row by row: the orbit map differentiated along Q_p (1 + s A).
 
-    Source: entropy formula, (4.4).
-
-    Parameters
-    ----------
-    roots : sequence of d balls, integers or fractions
-        λ_1, …, λ_d.
-    frames : sequence of N + 1 arb_mat
-        V, Q_1, …, Q_{N−1}, U, unitary.
-    beta : {1, 2, 4}
-
-    Returns
-    -------
-    arb_mat, shape ((N − 1) D, N β d²)
-        The index runs over the Lie algebra's basis first, and over p second.
-
-    Examples
-    --------
-    >>> vectors = orbit_differential([2, 2], [diagonal([1, 1], 1)] * 4, 1)
-    >>> vectors.nrows(), vectors.ncols()
-    (2, 12)
+    The roots are λ_1, …, λ_d and the frames V, Q_1, …, Q_{N−1}, U. Rows, (N − 1) D of them, run over the Lie
+    algebra's basis first and over p second; columns, N β d², over the layers. Source: entropy formula, (4.4).
     """
     root, d, depth = diagonal(roots, beta), len(roots), len(frames) - 1
     still = [(frame, 0 * frame) for frame in frames]
@@ -239,13 +162,7 @@ def gram_matrix(
 
 
 def determinant(matrix: Any) -> Any:
-    """Return the determinant of a square matrix of balls, cut into pieces wherever entries are exactly zero.
-
-    Examples
-    --------
-    >>> determinant(diagonal([2, 3, 5], 1)) == 30
-    True
-    """
+    """Return the determinant of a square matrix, which falls into pieces where entries are exactly zero."""
     flint, rows = _flint(), matrix.tolist()
     left, value = set(range(len(rows))), ball(1)
     while left:
@@ -267,10 +184,9 @@ def group_volume(d: int, beta: int) -> Any:
     17.77153175...
     """
     flint = _flint()
-    half = [flint.fmpq(beta * k, 2) for k in range(1, d + 1)]
     value = ball(2) ** flint.fmpq(beta * d * (d - 1), 4)
-    for power in half:
-        value *= 2 * flint.arb.pi() ** power / flint.arb.gamma_fmpq(power)
+    for half in (flint.fmpq(beta * k, 2) for k in range(1, d + 1)):
+        value *= 2 * flint.arb.pi() ** half / flint.arb.gamma_fmpq(half)
     return value
 
 
