@@ -144,7 +144,7 @@ class Plotted(Result):
     figure: ClassVar[str]
 
     def plot(self, **chosen: Any) -> Figure:
-        """Draw it with the options of the function of `mme.plots` that `figure` names.
+        """Return its figure, drawn with the options of the function of `mme.plots` that `figure` names.
 
         They have `ax`, to draw in axes of your own, where the figure has one panel only.
         """
