@@ -54,11 +54,6 @@ class Decompositions(Pairing):
             ``U`` and ``V`` as arrays over the field (complex images over H), and ``sigma`` of shape (...,
             d), descending: each singular value once over H too, though the complex image has it twice.
 
-        Raises
-        ------
-        InputError
-            If a is no matrix over the field; see `validate`.
-
         Notes
         -----
         The decomposition X = U Sigma V* of the entropy paper, Section 2. It is not unique: Lemma 3.2 says
@@ -92,11 +87,6 @@ class Decompositions(Pairing):
         array of floats, shape (..., min(n, m))
             A tensor, with its gradient, of a tensor.
 
-        Raises
-        ------
-        InputError
-            If a is no matrix over the field; see `validate`.
-
         Examples
         --------
         >>> from mme.algebra import R
@@ -128,11 +118,6 @@ class Decompositions(Pairing):
         Returns
         -------
         array, shape of a
-
-        Raises
-        ------
-        InputError
-            If a is no square matrix over the field; see `validate`.
 
         Examples
         --------
@@ -213,11 +198,6 @@ class Decompositions(Pairing):
         Returns
         -------
         array of floats, shape (...)
-
-        Raises
-        ------
-        InputError
-            If a is no square matrix over the field; see `validate`.
 
         Examples
         --------

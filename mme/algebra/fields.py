@@ -17,6 +17,8 @@ __all__ = ["C", "Field", "FieldLike", "H", "R", "field"]
 class Field(LieGroup, Sampling, Volume):
     """A field with its matrices and its unitary group; see `R`, `C` and `H`.
 
+    Every method raises `InputError` for what is no matrix over the field (see `validate`), size or seed.
+
     Examples
     --------
     >>> R, C, H

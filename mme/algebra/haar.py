@@ -45,11 +45,6 @@ class Sampling(Pairing):
         -------
         array, shape (*size, d, columns), or (*size, 2d, 2 columns) over H
 
-        Raises
-        ------
-        InputError
-            If d, size or rng is none of these.
-
         Notes
         -----
         The standard normal distribution of the trace pairing: its density is proportional to exp(-norm(a)^2
@@ -112,11 +107,6 @@ class Sampling(Pairing):
         Returns
         -------
         array, shape (*size, d, d), or (*size, 2d, 2d) over H
-
-        Raises
-        ------
-        InputError
-            If d, size or rng is none of these.
 
         Notes
         -----
