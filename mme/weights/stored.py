@@ -113,7 +113,7 @@ class Checkpoint(dict[str, StoredTensor]):
     --------
     >>> one = StoredTensor("fc.weight", (2, 3), "float64", lambda: np.ones((2, 3)))
     >>> Checkpoint("net", "npz", [one])
-    Checkpoint('net', npz: 1 tensors)
+    Checkpoint('net', npz: 1 tensor)
     """
 
     name: str
