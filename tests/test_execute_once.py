@@ -147,6 +147,7 @@ def test_sources_can_be_followed() -> None:
         assert calls == [] or path.parent.name == "cli"  # whose package imports its modules for that
 
 
+@pytest.mark.slow
 def test_old_caches_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute_once, "CACHES", tmp_path)
     for age in range(5):

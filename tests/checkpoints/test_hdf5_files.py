@@ -89,6 +89,7 @@ def test_references_are_no_numbers_and_circles_end(dense):
     assert checkpoint["fc/kernel"].skip == "holds no numbers but object"
 
 
+@pytest.mark.slow
 def test_groups_without_end_are_refused(dense):
     with h5py.File(dense, "a") as file:
         file["layers"].create_group("/".join(["dense"] * 1000))

@@ -89,6 +89,7 @@ def test_long_networks_are_cut_short(call: Call, tmp_path: Path) -> None:
     assert call("spectrum", tmp_path / "long.npz", "--csv").stdout.count("\n") == 501
 
 
+@pytest.mark.slow
 def test_bad_input_is_refused_before_the_work(
     complaint: Callable[..., str], call: Call, nets: Path, tmp_path: Path
 ) -> None:

@@ -125,6 +125,7 @@ def test_eigenvalues_are_the_sums(depth: int) -> None:
     np.testing.assert_allclose(mean, [[np.e**2, (np.e**2 - 1) / 2], [(np.e**2 - 1) / 2, 1]], rtol=1e-14)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [1, 2, 5, 1000, 10**12])
 def test_entropy_from_metric(field: Field, depth: int) -> None:

@@ -23,6 +23,7 @@ def exact(u: float, order: int) -> mp.mpf:
     return 1 / x**2 - (mp.csch(x) ** 2 if x < 1e4 else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "order"), [(log_sinhc, 0), (log_sinhc_first, 1), (log_sinhc_second, 2)])
 def test_against_long_arithmetic(function: object, order: int) -> None:
     assert callable(function)

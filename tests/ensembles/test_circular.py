@@ -114,6 +114,7 @@ def test_unitary_group_is_the_cue(construction: str) -> None:
 # --- Haar measure ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_construction
 @pytest.mark.parametrize("order", [2, 3, 6])
 def test_cue_traces_of_powers(order: int, construction: str) -> None:
@@ -153,6 +154,7 @@ def test_every_column_is_uniform_on_the_sphere(ensemble: str, construction: str)
         assert stats.kstest(overlaps[:, column], law.cdf).pvalue > 1e-4
 
 
+@pytest.mark.slow
 @every_construction
 @pytest.mark.parametrize("ensemble", HAAR)
 def test_haar_measure_is_invariant(ensemble: str, construction: str) -> None:
@@ -260,6 +262,7 @@ def test_spacings_follow_wigners_surmise(ensemble: str, construction: str) -> No
     assert gaps.var() == pytest.approx(surmise, rel=0.1)  # the surmise itself errs by some per cent
 
 
+@pytest.mark.slow
 def test_cue_counts_eigenvalues_on_an_arc() -> None:
     # Var N = Σ_k |a_k|² E|tr Uᵏ|² with the Fourier coefficients a_k of the arc's indicator, k ≠ 0
     order, arc = 8, 2.0

@@ -48,6 +48,7 @@ def test_seeds_and_types() -> None:
     assert [layer.name for layer in kept.layers] == ["fc.weight"]
 
 
+@pytest.mark.slow  # torchvision takes seconds to import
 def test_families_without_a_rule_are_initialised_by_their_library() -> None:
     torch.manual_seed(3)
     theirs = import_torchvision().models.squeezenet1_1()
