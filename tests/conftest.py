@@ -19,9 +19,10 @@ settings.register_profile("few", settings.get_profile("repeatable"), max_example
 settings.load_profile("repeatable")
 
 
-SLOW_EXAMPLES = (  # which train or measure networks, or import torchvision
+SLOW_EXAMPLES = (  # which train or measure networks, or import torchvision or scikit-learn
     "mme/networks/digits.py",
     "mme/networks/_torch.py",
+    "mme/networks/training.py",
     "mme/comparison/vision.py",
 )
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -45,8 +46,14 @@ def floor_of(module: str) -> int:
     return next((number for number, floor in enumerate(FLOORS, 1) if part_of(module) in floor), 0)
 
 
-def imported(module: str) -> Iterator[str]:
-    """Yield the modules of `mme` that one imports, anywhere in it."""
+@cache
+def imported(module: str) -> tuple[str, ...]:
+    """Return the modules of `mme` that one imports, anywhere in it."""
+    return tuple(imports(module))
+
+
+def imports(module: str) -> Iterator[str]:
+    """Yield them one by one, some twice."""
     for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "mme")

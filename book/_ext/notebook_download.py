@@ -37,7 +37,8 @@ EXTRA = "chapters"
 FIRST = """\
 # Install once what this notebook needs: unpack ALL of the book, put this notebook into that folder,
 # take the sign # from the next line, run this cell, and restart the kernel.
-# %pip install "./WHEEL[EXTRA]"
+# %pip install --extra-index-url https://download.pytorch.org/whl/cpu "./WHEEL[EXTRA]"
+# (Without the extra index pip takes torch with CUDA on Linux, 5.8 GB.)
 from importlib.metadata import distributions
 
 installed = {found.name.lower().replace("_", "-") for found in distributions() if found.name}

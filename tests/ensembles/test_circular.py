@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special, stats
 
 from mme.algebra import C, Field, H, R
 from mme.ensembles import SampledCircularEnsemble, circular, circular_mixed_ensemble, pooled_spectrum
@@ -149,9 +149,9 @@ def test_every_column_is_uniform_on_the_sphere(ensemble: str, construction: str)
     blocks = entries(draw(order, ensemble, construction), ensemble)
     sums = blocks.sum(axis=1)  # <1, u_k> in the field, for each column k
     overlaps = (np.abs(sums) ** 2).sum(axis=(-2, -1)) / sums.shape[-1] / order
-    law = stats.beta(beta / 2, beta * (order - 1) / 2)
+    law = scipy.stats.beta(beta / 2, beta * (order - 1) / 2)
     for column in range(order):
-        assert stats.kstest(overlaps[:, column], law.cdf).pvalue > 1e-4
+        assert scipy.stats.kstest(overlaps[:, column], law.cdf).pvalue > 1e-4
 
 
 @pytest.mark.slow
@@ -165,14 +165,14 @@ def test_haar_measure_is_invariant(ensemble: str, construction: str) -> None:
     other = draw(4, ensemble, construction, rng=6)
     for pick in (np.real, np.abs):
         moved = pick((left @ unitary @ right)[:, 0, 0])
-        assert stats.ks_2samp(moved, pick(other[:, 0, 0])).pvalue > 1e-4
+        assert scipy.stats.ks_2samp(moved, pick(other[:, 0, 0])).pvalue > 1e-4
 
 
 @every_construction
 def test_phases_are_uniform_and_independent_of_the_length(construction: str) -> None:
     entry = draw(3, "CUE", construction)[:, [0, -1], [0, 1]]
     for angle, length in zip(np.angle(entry).T, np.abs(entry).T, strict=True):
-        assert stats.kstest(angle, stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-4
+        assert scipy.stats.kstest(angle, scipy.stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-4
         assert largest_z(np.exp(1j * angle) * (length - length.mean()), 0) < 4
 
 
@@ -194,7 +194,7 @@ def test_both_constructions_agree_in_law(ensemble: str) -> None:
         )
 
     for first, second in zip(numbers("eigenvectors", 10), numbers("haar", 11), strict=True):
-        assert stats.ks_2samp(first, second).pvalue > 1e-4
+        assert scipy.stats.ks_2samp(first, second).pvalue > 1e-4
 
 
 @every_construction
@@ -208,7 +208,7 @@ def test_moduli_of_haar_entries(field: Field, construction: str) -> None:
         [order], rng=3, circular=name, construction=construction, draws=DRAWS
     ).matrices
     a, b = field.beta / 2, field.beta * (order - 1) / 2
-    mean = special.beta(a + 0.5, b) / special.beta(a, b)
+    mean = scipy.special.beta(a + 0.5, b) / scipy.special.beta(a, b)
     assert largest_z(modulus, mean) < 4.5  # the largest of 49
     assert largest_z(modulus.mean(axis=(1, 2)), mean) < 4
 
@@ -244,8 +244,8 @@ def test_dyson_traces_and_entries(order: int, ensemble: str, construction: str) 
 def test_two_eigenvalues_repel_with_power_beta(ensemble: str, construction: str) -> None:
     # at order 2 the angle φ between the eigenvalues has the density sin(φ/2)^β up to a constant
     angles = np.sort(np.angle(np.linalg.eigvals(draw(2, ensemble, construction))), axis=-1)
-    law = stats.beta(1 / 2, (BETA[ensemble] + 1) / 2)
-    assert stats.kstest(np.cos((angles[:, -1] - angles[:, 0]) / 2) ** 2, law.cdf).pvalue > 1e-4
+    law = scipy.stats.beta(1 / 2, (BETA[ensemble] + 1) / 2)
+    assert scipy.stats.kstest(np.cos((angles[:, -1] - angles[:, 0]) / 2) ** 2, law.cdf).pvalue > 1e-4
 
 
 @every_construction

@@ -39,6 +39,7 @@ def test_untrained_networks_have_torchvisions_shapes_and_laws(name: str) -> None
         assert abs(one.mean() - other.mean()) < 4.5 * error, key
 
 
+@pytest.mark.slow
 def test_seeds_and_types() -> None:
     first, again, other = (open_hub("torchvision:resnet18@untrained", seed=seed) for seed in (0, 0, 1))
     weights = [each["layer1.0.conv1.weight"].read() for each in (first, again, other)]
@@ -48,7 +49,7 @@ def test_seeds_and_types() -> None:
     assert [layer.name for layer in kept.layers] == ["fc.weight"]
 
 
-@pytest.mark.slow  # torchvision takes seconds to import
+@pytest.mark.slow
 def test_families_without_a_rule_are_initialised_by_their_library() -> None:
     torch.manual_seed(3)
     theirs = import_torchvision().models.squeezenet1_1()
@@ -84,12 +85,14 @@ def test_trained_weights_are_read_from_torchs_folder(
     assert np.array_equal(found["conv1.weight"].read(), state["conv1.weight"].numpy())
 
 
+@pytest.mark.slow
 def test_damaged_downloads_are_told(hub_folder: Path) -> None:
     (hub_folder / "resnet18-f37072fd.pth").write_bytes(b"half of it")
     with pytest.raises(InputError, match=r"resnet18-f37072fd.pth is damaged.*delete it"):
         open_hub("torchvision:resnet18")
 
 
+@pytest.mark.slow
 def test_what_is_missing_offline_is_said(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: False)
     with pytest.raises(InputError) as caught:
