@@ -476,7 +476,7 @@ CELLS = [
 @pytest.fixture(scope="module")
 def notebook() -> nbformat.NotebookNode:
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    executed: nbformat.NotebookNode = NotebookClient(made, timeout=60, record_timing=False).execute()
+    executed: nbformat.NotebookNode = NotebookClient(made, timeout=600, record_timing=False).execute()
     return executed
 
 

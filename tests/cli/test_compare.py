@@ -239,7 +239,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
         )
         time.sleep(moment)
         process.send_signal(blow)
-        out, errors = process.communicate(timeout=30)
+        out, errors = process.communicate(timeout=600)
         if blow == signal.SIGINT and process.returncode == 130:
             assert b"interrupted" in errors
             assert b"Traceback" not in errors
@@ -247,7 +247,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
         assert all(store.get(path.stem) is not None for path in store.files() if path.suffix == ".kept")
     out, errors = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ).communicate(timeout=60)
+    ).communicate(timeout=600)
     assert errors == b""
     assert json.loads(out) == undisturbed
 
@@ -255,7 +255,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
 @pytest.mark.slow
 def test_a_pipe_gets_the_table_and_nothing_else(nets: Path) -> None:
     command = [sys.executable, "-c", "from mme.cli import main; main()", "compare", str(nets)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, timeout=600, check=True)
     assert done.stderr == b""
     text = done.stdout.decode()
     assert "\x1b" not in text
