@@ -37,6 +37,7 @@ def tied_matrix(field: Field, sigma: list[float], seed: int) -> np.ndarray:
     return field.haar(d, rng=rng) @ field.diagonal(np.array(sigma)) @ field.haar(d, rng=rng)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
 def test_operator_against_powers_of_matrices(field: Field, depth: int) -> None:

@@ -302,6 +302,7 @@ def test_phases_do_not_change_the_modulus() -> None:
 # --- draws, batches, seeds ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_ensemble
 @every_construction
 @pytest.mark.parametrize("part", ["real", "modulus", "symmetric"])
@@ -316,6 +317,7 @@ def test_streamed_spectra_are_those_of_the_matrices(ensemble: str, construction:
     assert second.eigenvalues == pytest.approx(first.eigenvalues, abs=1e-13)
 
 
+@pytest.mark.slow
 @every_ensemble
 @every_construction
 def test_size_of_batches_changes_nothing(
@@ -331,6 +333,7 @@ def test_size_of_batches_changes_nothing(
         assert second == pytest.approx(first, abs=1e-13)
 
 
+@pytest.mark.slow
 @every_ensemble
 @every_construction
 @pytest.mark.parametrize("order", [4, 30])

@@ -76,6 +76,7 @@ def test_limit_errs_by_a_power_of_the_order(part: str, power: float, low: float,
         assert low < order**power * np.abs(limit - exact).max() < high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [*ANALYTIC, "auto"])
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("order", [2, 3, 24, 47])

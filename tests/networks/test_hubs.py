@@ -103,6 +103,7 @@ def test_what_is_missing_offline_is_said(hub_folder: Path, monkeypatch: pytest.M
     assert list(hub_folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_interrupted_downloads_leave_nothing(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Breaking:
         def __enter__(self) -> "Breaking":
@@ -194,6 +195,7 @@ def snapshot(hugging_face: Path) -> Path:
     return folder / "snapshots" / commit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
 def test_hugging_face_networks_that_are_here(snapshot: Path, file: str) -> None:
     weights = {"fc.weight": torch.randn(3, 4)}
