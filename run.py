@@ -118,8 +118,11 @@ def build(python: Path) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables for the programs that are started: UTF-8 everywhere, also on Windows."""
-    return {**os.environ, "PYTHONUTF8": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+    """Return the variables for the programs that are started: UTF-8 everywhere, also on Windows.
+
+    Compiled modules are kept even where the settings say otherwise: else each process compiles all anew.
+    """
+    return {**os.environ, "PYTHONUTF8": "1", "JUPYTER_PLATFORM_DIRS": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def serve(port: int) -> int:

@@ -77,7 +77,7 @@ ANYTHING: tuple[Any, ...] = (
     np.zeros((2, 3, 4, 4)),
     torch.ones(2, requires_grad=True),
     torch.eye(2, dtype=torch.float64, requires_grad=True),
-    torch.eye(2, device="meta"),
+    torch.empty(2, 2, device="meta"),
     torch.eye(2).to_sparse(),
     sp.Symbol("x"),
     lambda: None,

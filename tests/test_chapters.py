@@ -11,6 +11,7 @@ import pytest
 from execute_once import ROOT
 from nbformat import NotebookNode
 
+from mme.plots.style import STYLE
 from tests.chapters import CELL, chapters, executed, pages
 
 HEADER = re.compile(r"\A---\n(?:.*\n)*?    format_name: myst\n(?:.*\n)*?  name: python3\n(?:.*\n)*?---\n")
@@ -24,6 +25,8 @@ CODE = re.compile(r"^```\{code-cell\}.*\n(?:.*\n)*?```$", re.M)
 CAPTION = re.compile(r"^ +caption: .*(?:\n {6}.*)*", re.M)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|(?<!`)`[^`]+`(?!`)", re.S)  # or a role, or code in a line
 UNLINKED = re.compile(r"\(\d\.\d+\)(?! of the\s+paper)")
+FONT = re.compile(r"""(?:font|label|title)_?size["']?\s*[=:]\s*["']?([\w-]+)""")
+PHONE, READABLE = 353, 9  # pixels: what a window of 400 leaves to a figure, and the least size of its letters
 PLAIN_FENCE = re.compile(r"^`{3,} *(?:python|ipython3)\b", re.M)
 
 every_chapter = pytest.mark.parametrize(
@@ -50,6 +53,26 @@ def test_figures_have_alternative_text(chapter: Path) -> None:
         and len(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")) < 20
     ]
     assert silent == []
+
+
+@pytest.mark.slow
+@every_chapter
+def test_figures_can_be_read_on_a_phone(chapter: Path) -> None:
+    outputs = [output for cell in code_cells(executed(chapter)) for output in cell.outputs]
+    widths = [
+        output.metadata["image/png"]["width"] for output in outputs if "image/png" in output.get("data", {})
+    ]
+    smallest = STYLE["font.size"] * STYLE["figure.dpi"] / 72  # where a figure is as wide as its page, or less
+    assert [width for width in widths if smallest * min(1, PHONE / width) < READABLE] == []
+
+
+@pytest.mark.parametrize(
+    "path", [*chapters(), *sorted((ROOT / "mme" / "plots").glob("*.py"))], ids=lambda path: path.stem
+)
+def test_no_text_in_a_figure_is_smaller_than_the_style_says(path: Path) -> None:
+    sizes = FONT.findall(path.read_text(encoding="utf-8"))
+    small = [size for size in sizes if (size.isdigit() and int(size) < STYLE["font.size"]) or "small" in size]
+    assert small == []
 
 
 @pytest.mark.slow
@@ -117,8 +140,8 @@ def test_no_cell_escapes_execution() -> None:
     assert [page for page, text in texts.items() if PLAIN_FENCE.search(text) and CELL not in text] == []
     assert chapters(), f"no page has a {CELL}"
     # A cell inside another block, such as a solution, is text to the notebook and never runs.
-    written = {chapter: chapter.read_text(encoding="utf-8").count(CELL) for chapter in chapters()}
-    read = {chapter: len(code_cells(jupytext.read(chapter))) for chapter in chapters()}
+    written = {chapter: texts[chapter].count(CELL) for chapter in chapters()}
+    read = {chapter: len(code_cells(jupytext.read(chapter))) for chapter in written}
     assert written == read
 
 

@@ -28,6 +28,7 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(one, eigenvalues(jobs=3))
 
 
+@pytest.mark.slow
 def test_settings_and_seeds_do_not_mix(tmp_path: Path) -> None:
     store = Store("spectra", folder=tmp_path)
     settings: list[dict[str, Any]] = [
