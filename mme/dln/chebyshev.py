@@ -97,7 +97,7 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     """Return log det M_{N−1}(a, b) = log (a^{2N} − b^{2N})/(a² − b²) from log a and log b, for any depth.
 
     With u = log a − log b the quotient is (ab)^{N−1} sinh(N u)/sinh u, so its logarithm is
-    (N − 1)(log a + log b) + log N + h(N u) − h(u), which is (5.3) at u = 0.
+    (N − 1)(log a + log b) + log N + lsh(N u) − lsh(u), which is (5.3) at u = 0.
 
     Source: entropy formula, Proposition 5.2, (5.2) and (5.3).
 
