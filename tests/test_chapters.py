@@ -11,6 +11,7 @@ import pytest
 from execute_once import ROOT
 from nbformat import NotebookNode
 
+from mme.evidence import records
 from mme.plots.style import STYLE
 from tests.chapters import CELL, chapters, executed, pages
 
@@ -84,6 +85,14 @@ def test_visible_cells_are_short(chapter: Path) -> None:
         if not HIDDEN & set(cell.metadata.get("tags", [])) and cell.source.count("\n") >= 20
     ]
     assert long == []
+
+
+@pytest.mark.slow
+@every_chapter
+def test_certified_checks_see_a_change_in_the_fortieth_digit(chapter: Path) -> None:
+    checks = [record for record in records(executed(chapter)) if record.level == "certified"]
+    wide = [each for each in checks if each.details["largest_difference"] > 1e-50]
+    assert wide + [each for each in checks if each.details.get("digits", 50) < 50] == []
 
 
 @every_chapter

@@ -141,6 +141,8 @@ def test_certified_sees_a_change_in_the_fortieth_digit(change: int) -> None:
     with pytest.raises(CheckFailed, match="work with more bits"):
         CLAIM.certified(flint.arb(2).sqrt() ** 2, 2)  # 53 bits would not see it
     assert "digits" not in CLAIM.certified(Fraction(1, 2), Fraction(2, 4)).details  # equal
+    with flint.ctx.workprec(2000):  # what is less than any float is not 0
+        assert 0 < CLAIM.certified(flint.arb(2).sqrt() ** 2, 2).details["largest_difference"] < 1e-320
 
 
 def test_certified_counts_the_digits_of_the_worst_entry() -> None:
