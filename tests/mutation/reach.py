@@ -1,0 +1,130 @@
+"""Which tests and which cells run each line of the formulas, kept until what they depend on changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from closure import Closure
+from execute_once import CELL, code_of
+
+from tests.mutation.children import in_child, run_chapter, run_tests
+
+FORMULAS = ("algebra", "dln", "evidence", "ensembles")
+NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming"}
+# Tests that execute the chapters, or look at files and pages.
+APART = [
+    "chapters",
+    "statements",
+    "notebooks",
+    "pages",
+    "reading",
+    "distribution",
+    "execute_once",
+    "mutation",
+]
+
+
+class Reach:
+    """What runs the lines of the modules under `root`, and how long each test and each chapter takes."""
+
+    def __init__(self, root: Path, kept: Path, longest: float) -> None:
+        self.root, self.kept, self.longest = root, kept, longest
+        self.seconds = dict[str, float]()
+        self.lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self.broken = list[str]()  # what fails without any fault, and so shows nothing
+        self.cells = dict[str, list[str]]()
+
+    def modules(self) -> list[Path]:
+        """Return the modules that hold formulas."""
+        paths = (path for part in FORMULAS for path in sorted((self.root / "mme" / part).glob("*.py")))
+        return [path for path in paths if path.stem not in NO_FORMULAS]
+
+    def load(self, networks: Path, say: Callable[[str], None]) -> None:
+        """Measure what was not measured yet, a file at a time."""
+        formulas = [".".join(path.relative_to(self.root).with_suffix("").parts) for path in self.modules()]
+        places = [self.root / "tests", *(self.root / "tests" / part for part in FORMULAS)]
+        tests = [path for place in places for path in sorted(place.glob("test_*.py"))]
+        tests = [path for path in tests if path.stem.removeprefix("test_") not in APART]
+        pages = {path: path.read_text("utf-8") for path in sorted((self.root / "book").rglob("*.md"))}
+        chapters = [path for path, text in pages.items() if CELL in text]
+        for path in [*tests, *chapters]:
+            self._load([path], code_of(path) if path in pages else path.read_text("utf-8"), networks, say)
+        docs = [path for path in self.modules() if ">>>" in path.read_text("utf-8")]
+        if docs:  # all at once, for most examples take no time
+            texts = (path.read_text("utf-8") for path in docs)
+            self._load(docs, "\n".join([*texts, *map("import {}".format, formulas)]), networks, say)
+        for path in chapters:
+            cells = re.findall(rf"{re.escape(CELL)}.*?^```$", pages[path], re.S | re.M)
+            self.cells[path.relative_to(self.root).as_posix()] = cells
+
+    def _load(self, paths: list[Path], code: str, networks: Path, say: Callable[[str], None]) -> None:
+        closure = Closure(code, paths[0].parent, self.root / "mme")
+        if not {closure.paths[module] for module in closure.modules} & set(self.modules()):
+            return
+        text = "\n".join([code, *closure.contents()])
+        name = f"{paths[0].stem}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        kept = self.kept / f"{name}.json"
+        if not kept.exists():
+            say(f"measuring {' '.join(path.stem for path in paths)[:80]}")
+            if paths[0].suffix == ".md":
+                work = partial(run_chapter, self.root, paths[0], measure=True)
+            else:
+                files = [path.relative_to(self.root).as_posix() for path in paths]
+                work = partial(run_tests, self.root, files, None, measure=True)
+            found = in_child(work, 20 * self.longest, networks)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(found), "utf-8")
+        self._take(json.loads(kept.read_text("utf-8")))
+
+    def _take(self, found: dict[str, Any]) -> None:
+        broken = found.get("all_failed", [found["failed"]])
+        self.broken += broken
+        for name, taken in found.get("seconds", {}).items():
+            if taken <= self.longest and not any(each.startswith(name) for each in broken):
+                self.seconds[name] = taken
+        for module, lines in found.get("lines", {}).items():
+            for line, names in lines.items():
+                self.lines[module][int(line)].update(names)
+
+    def of(self, module: str, lines: tuple[int, int], *, everywhere: bool) -> set[str]:
+        """Return what runs some lines of a module, or any of them: tests, and cells as ``chapter#number``."""
+        known = self.lines[module]
+        wanted = known if everywhere else range(lines[0], lines[1] + 1)
+        found = set[str]().union(*(known[line] for line in wanted if line in known))
+        for name in [name for name in found if name.endswith("::*")]:
+            found |= {test for test in self.seconds if test.startswith(name[:-1])}
+        return found
+
+    def statements(self, reached: set[str]) -> list[str]:
+        """Return the statements that the cells check, or the next cell after them that checks any."""
+        found = set[str]()
+        for name in reached:
+            chapter, _, number = name.partition("#")
+            for cell in self.cells.get(chapter, [])[int(number or 0) :]:
+                if named := self.ledger & set(re.findall(r"[\"']([a-z0-9.-]+)[\"']", cell)):
+                    found |= named
+                    break
+        return sorted(found)
+
+    @cached_property
+    def ledger(self) -> set[str]:
+        """The ids of all statements."""
+        path = self.root / "book" / "statements.yml"
+        entries = yaml.safe_load(path.read_text("utf-8"))["statements"] if path.exists() else []
+        return {entry["id"] for entry in entries}
+
+
+def hashed(paths: list[Path], root: Path) -> str:
+    """Hash files with their names."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
