@@ -49,7 +49,7 @@ class Fault:
     lines: tuple[int, int]
     old: str
     new: str
-    everywhere: bool  # whether it acts without its line being run each time: at import, or behind a cache
+    early: str  # "import" or "cache" where it acts on what does not run its line itself
     key: str = ""
 
     def applied(self, source: bytes) -> bytes:
@@ -79,7 +79,7 @@ class Finder:
     def __init__(self, source: bytes, module: str) -> None:
         self.source, self.module = source, module
         self.starts = [0, *(match.end() for match in re.finditer(b"\n", source))]
-        self.function, self.cached, self.lines = "", True, (1, 1)
+        self.function, self.early, self.lines = "", "import", (1, 1)
 
     def visit(self, node: ast.AST, kind: str) -> Iterator[Fault]:
         """Yield the faults of a node and of what is in it; `kind` is what a constant is called there."""
@@ -89,14 +89,14 @@ class Finder:
             return
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in GUARDS:
             return
-        before = self.function, self.cached, self.lines
+        before = self.function, self.early, self.lines
         if isinstance(node, ast.stmt):
             last = node.body[0].lineno - 1 if isinstance(node, BLOCKS) and hasattr(node, "body") else 0
             self.lines = node.lineno, max(node.lineno, last or node.end_lineno or 0)
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             self.function = f"{self.function}.{node.name}".lstrip(".")
             names = {n.id for d in node.decorator_list for n in ast.walk(d) if isinstance(n, ast.Name)}
-            at_once = bool(names & CACHES)
+            kept = "cache" if names & CACHES else ""
         yield from self.here(node, kind)
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list"):
@@ -109,11 +109,11 @@ class Finder:
             elif isinstance(node, ast.keyword) and node.arg in ("axis", "axes"):
                 inner = "axis"
             if isinstance(node, ast.FunctionDef):
-                self.cached = at_once or name == "args"  # defaults are worked out at import
+                self.early = "import" if name == "args" else kept
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
                     yield from self.visit(child, inner)
-        self.function, self.cached, self.lines = before
+        self.function, self.early, self.lines = before
 
     def here(self, node: ast.AST, kind: str) -> Iterator[Fault]:
         """Yield the faults of a node itself."""
@@ -180,5 +180,5 @@ class Finder:
         old, new = self.source[first:last], self.source[first:start] + text.encode() + self.source[end:last]
         told = old.decode().strip(), new.decode().strip()
         return Fault(
-            self.module, self.function, kind, start, end, text, number + 1, self.lines, *told, self.cached
+            self.module, self.function, kind, start, end, text, number + 1, self.lines, *told, self.early
         )  # fmt: skip

@@ -69,11 +69,17 @@ class Hunt:
     def wanted(self, module: str = "", statement: str = "") -> list[Fault]:
         """Return the faults of some modules, on lines that the checks of a statement run."""
         found = [fault for fault in self.faults if module in fault.module]
-        return [f for f in found if not statement or statement in self.reach.statements(self.reaching(f))]
+        return [f for f in found if not statement or statement in self.statements(f)]
 
     def reaching(self, fault: Fault) -> set[str]:
         """Return the tests and cells that a fault can act on."""
-        return self.reach.of(fault.module, fault.lines, everywhere=fault.everywhere)
+        return self.reach.of(fault.module, fault.lines, everywhere=bool(fault.early))
+
+    def statements(self, fault: Fault) -> list[str]:
+        """Return the statements that a fault is of; none where it acts at import, which leads everywhere."""
+        if fault.early == "import":
+            return []
+        return self.reach.statements(self.reach.of(fault.module, fault.lines, everywhere=False))
 
     def run(
         self, wanted: Iterable[Fault], *, tests: bool = True, chapters: bool = True, again: bool = False
@@ -118,8 +124,11 @@ class Hunt:
         told = {
             name: getattr(fault, name) for name in ("key", "module", "line", "function", "kind", "old", "new")
         }
-        statements = self.reach.statements(self.reaching(fault))
-        return told | {"code": self.codes[fault.module], "statements": statements, "date": today()}
+        return told | {
+            "code": self.codes[fault.module],
+            "statements": self.statements(fault),
+            "date": today(),
+        }
 
     def outcome(self, fault: Fault, kind: str) -> Entry:
         """Return what noticed the fault, of the tests or of the chapters, and how many reach it."""
