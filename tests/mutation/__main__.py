@@ -53,21 +53,37 @@ def main(arguments: list[str] | None = None) -> int:
             "The lines that tests reach are found by coverage: pip install -c constraints.txt -e '.[mutants]'"
         )
     sys.path[:0] = [str(options.root.resolve()), str(ROOT), str(ROOT / "book" / "_ext")]
-    from tests.mutation.hunt import Hunt
+    from execute_once import prepare_kernels
 
-    hunt = Hunt(options.root.resolve(), longest=options.longest)
-    if not options.list:
-        hunt.prepare()
-    wanted = hunt.wanted(options.module, options.statement)
-    if options.sample:
-        random.Random(options.seed).shuffle(wanted)
-        wanted = wanted[: options.sample]
-    if not options.list:
-        hunt.run(wanted, tests=not options.chapters, chapters=not options.tests, again=options.again)
+    os.environ |= {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    prepare_kernels()
+    from tests.mutation.children import Session
+    from tests.mutation.hunt import Hunt, say
+
+    hunt, wanted = Hunt(options.root.resolve(), longest=options.longest), []
+
+    def go(session: Session | None) -> None:
+        kinds = [*[".py"][: not options.chapters], *[".md"][: not options.tests]]
+        hunt.reach.load(session, kinds, say)
+        for name in filter(None, [*hunt.reach.broken, *(session.broken if session else ())]):
+            say(f"fails without any fault, so it is left out: {name}")
+        wanted.extend(hunt.wanted(options.module, options.statement))
+        if options.sample:
+            random.Random(options.seed).shuffle(wanted)
+            del wanted[options.sample :]
+        if session and not options.chapters:
+            hunt.run_tests(wanted, session, again=options.again)
+        if session and not options.tests:
+            hunt.run_chapters(wanted, again=options.again)
+
+    if options.list:
+        go(None)
+    else:
+        Session(hunt.root, go).start(hunt.reach.files())
     drawn = {
-        name: value
-        for name, value in vars(options).items()
-        if name in ("sample", "seed", "module", "statement") and value
+        name: getattr(options, name)
+        for name in ("sample", "seed", "module", "statement")
+        if getattr(options, name)
     }
     return hunt.report(wanted, drawn, write=not (options.list or options.module or options.statement))
 

@@ -50,6 +50,7 @@ class Fault:
     old: str
     new: str
     early: str  # "import" or "cache" where it acts on what does not run its line itself
+    top: int  # the first line of the function outside all others that it stands in
     key: str = ""
 
     def applied(self, source: bytes) -> bytes:
@@ -79,7 +80,7 @@ class Finder:
     def __init__(self, source: bytes, module: str) -> None:
         self.source, self.module = source, module
         self.starts = [0, *(match.end() for match in re.finditer(b"\n", source))]
-        self.function, self.early, self.lines = "", "import", (1, 1)
+        self.function, self.early, self.top, self.lines = "", "import", 0, (1, 1)
 
     def visit(self, node: ast.AST, kind: str) -> Iterator[Fault]:
         """Yield the faults of a node and of what is in it; `kind` is what a constant is called there."""
@@ -89,14 +90,16 @@ class Finder:
             return
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in GUARDS:
             return
-        before = self.function, self.early, self.lines
+        before = self.function, self.early, self.top, self.lines
         if isinstance(node, ast.stmt):
             last = node.body[0].lineno - 1 if isinstance(node, BLOCKS) and hasattr(node, "body") else 0
             self.lines = node.lineno, max(node.lineno, last or node.end_lineno or 0)
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             self.function = f"{self.function}.{node.name}".lstrip(".")
             names = {n.id for d in node.decorator_list for n in ast.walk(d) if isinstance(n, ast.Name)}
-            kept = "cache" if names & CACHES else ""
+            kept = "cache" if names & CACHES or self.early == "cache" else ""
+            if isinstance(node, ast.FunctionDef):
+                self.top = self.top or min(each.lineno for each in [node, *node.decorator_list])
         yield from self.here(node, kind)
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list"):
@@ -113,7 +116,7 @@ class Finder:
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
                     yield from self.visit(child, inner)
-        self.function, self.early, self.lines = before
+        self.function, self.early, self.top, self.lines = before
 
     def here(self, node: ast.AST, kind: str) -> Iterator[Fault]:
         """Yield the faults of a node itself."""
@@ -178,7 +181,5 @@ class Finder:
         number = self.source.count(b"\n", 0, start)
         first, last = self.starts[number], (self.source + b"\n").index(b"\n", end)
         old, new = self.source[first:last], self.source[first:start] + text.encode() + self.source[end:last]
-        told = old.decode().strip(), new.decode().strip()
-        return Fault(
-            self.module, self.function, kind, start, end, text, number + 1, self.lines, *told, self.early
-        )  # fmt: skip
+        told = old.decode().strip(), new.decode().strip(), self.early, self.top
+        return Fault(self.module, self.function, kind, start, end, text, number + 1, self.lines, *told)

@@ -7,10 +7,7 @@ import hashlib
 import json
 import os
 import platform
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -20,14 +17,13 @@ from typing import Any
 import scipy.stats
 import yaml
 
-from tests.mutation.children import Work, import_with_fault, in_child, preload, run_chapter, run_tests
+from tests.mutation.children import Session, in_child, put, run_cells
 from tests.mutation.faults import Fault, faults
 from tests.mutation.reach import Reach, hashed
 
 PACKAGES = ("mme", "numpy", "scipy", "sympy", "hypothesis", "pytest", "coverage")
-FIRST = 60  # tests that are tried before the others are collected
+SAID = os.dup(2)  # children send what they print elsewhere
 Entry = dict[str, Any]
-Child = Callable[[float, Work], Entry]
 
 
 class Hunt:
@@ -38,8 +34,14 @@ class Hunt:
         self.reach = Reach(root, self.build / "reach", longest)
         self.faults = [fault for path in self.reach.modules() for fault in faults(path, root)]
         self.codes = {path.relative_to(root).as_posix(): code(path) for path in self.reach.modules()}
-        self.results = self.build / "results.jsonl"
-        self.known = dict[str, Entry]()
+        self.results, self.known = self.build / "results.jsonl", dict[str, Entry]()
+        self.read()
+        listed = self.here / "equivalent.yml"
+        found = yaml.safe_load(listed.read_text("utf-8")) if listed.exists() else None
+        self.equivalent = {(e["module"], e["line"], e["fault"]): e["why"] for e in found or ()}
+
+    def read(self) -> None:
+        """Read what is known, line by line; later lines win."""
         for line in self.results.read_text("utf-8").splitlines() if self.results.exists() else ():
             try:
                 entry = json.loads(line)
@@ -47,24 +49,19 @@ class Hunt:
                 continue  # the line that an interruption cut short
             if entry["code"] == self.codes.get(entry["module"]):  # else the module is another one by now
                 self.known[entry["key"]] = self.known.get(entry["key"], {}) | entry
-        listed = self.here / "equivalent.yml"
-        found = yaml.safe_load(listed.read_text("utf-8")) if listed.exists() else None
-        self.equivalent = {(e["module"], e["line"], e["fault"]): e["why"] for e in found or ()}
 
-    def prepare(self) -> None:
-        """Import the libraries, and find out what reaches which line."""
-        preload()
-        import platformdirs
-
-        self.networks = (
-            Path(os.environ.get("MME_CACHE") or platformdirs.user_cache_dir("mme", appauthor=False))
-            / "networks"
-        )
-        self.networks.mkdir(parents=True, exist_ok=True)
-        self.reach.load(self.networks, say)
-        for name in self.reach.broken:
-            if name:
-                say(f"fails without any fault, so it is left out: {name}")
+    def keep(self, fault: Fault, kind: str, by: str, tried: list[str]) -> None:
+        """Write down what noticed a fault, of the tests or of the chapters, or what did not."""
+        told = {
+            name: getattr(fault, name) for name in ("key", "module", "line", "function", "kind", "old", "new")
+        }
+        told |= {"code": self.codes[fault.module], "statements": self.statements(fault), "date": today()}
+        entry = told | {kind: {"by": by, "tried": tried if kind == "chapters" and not by else len(tried)}}
+        self.known[fault.key] = self.known.get(fault.key, {}) | entry
+        self.results.parent.mkdir(parents=True, exist_ok=True)
+        with self.results.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps(entry, ensure_ascii=False))
+        say(f"{fault.module}:{fault.line} · {kind}: {by or 'ALIVE'} · {fault.new}")
 
     def wanted(self, module: str = "", statement: str = "") -> list[Fault]:
         """Return the faults of some modules, on lines that the checks of a statement run."""
@@ -81,37 +78,6 @@ class Hunt:
             return []
         return self.reach.statements(self.reach.of(fault.module, fault.lines, everywhere=False))
 
-    def run(
-        self, wanted: Iterable[Fault], *, tests: bool = True, chapters: bool = True, again: bool = False
-    ) -> None:
-        """Run the faults whose results are not known, and keep the result of each as soon as it is there."""
-        kinds = [kind for kind, asked in (("tests", tests), ("chapters", chapters)) if asked]
-        left = [(f, [k for k in kinds if self._asks(f, k, again)]) for f in wanted]
-        left = [(fault, asked) for fault, asked in left if asked]
-        most = sum(
-            self.reach.seconds[name]
-            for fault, asked in left
-            for kind in asked
-            for name in self.ordered(fault, kind)
-        )
-        cost = f"{most / 3600:.1f} hours if none is noticed, a small part of it if all are"
-        say(f"{len(left)} faults to run: {cost}")
-        start = time.monotonic()
-        with self.results.open("a", encoding="utf-8") as file:
-            file.write("\n")
-            for number, (fault, asked) in enumerate(left, 1):
-                entry = self.describe(fault) | {kind: self.outcome(fault, kind) for kind in asked}
-                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-                file.flush()
-                self.known[fault.key] = self.known.get(fault.key, {}) | entry
-                rest = (time.monotonic() - start) / number * (len(left) - number)
-                told = ", ".join(f"{kind}: {entry[kind]['by'] or 'ALIVE'}" for kind in asked)
-                say(f"{number}/{len(left)}, {rest / 60:.0f} min left · {fault.module}:{fault.line} · {told}")
-
-    def _asks(self, fault: Fault, kind: str, again: bool) -> bool:
-        known = self.known.get(fault.key, {}).get(kind)
-        return known is None or (again and not known["by"])
-
     def ordered(self, fault: Fault, kind: str) -> list[str]:
         """Return the tests, or the chapters, that reach a fault, the quickest first."""
         names = self.reaching(fault)
@@ -119,48 +85,87 @@ class Hunt:
             names = {name.partition("#")[0] for name in names if ".md#" in name}
         return sorted(names & self.reach.seconds.keys(), key=self.reach.seconds.__getitem__)
 
-    def describe(self, fault: Fault) -> Entry:
-        """Return what identifies a fault, with the statements that it is of."""
-        told = {
-            name: getattr(fault, name) for name in ("key", "module", "line", "function", "kind", "old", "new")
+    def run_tests(self, wanted: list[Fault], session: Session, *, again: bool) -> None:
+        """Run the tests that reach each fault, and keep each result as soon as it is there."""
+        left = [fault for fault in wanted if self._asks(fault, "tests", again)]
+        self._say_cost(left, "tests")
+        for fault in left:
+            names = [name for name in self.ordered(fault, "tests") if name in session.items]
+
+            def work(fault: Fault = fault, names: list[str] = names) -> Entry:
+                if raised := put(fault, self.root):
+                    return {"failed": raised}
+                if fault.early != "import":
+                    return session.run(names)
+                found: Entry = {}
+                anew = Session(self.root, lambda anew: found.update(anew.run(names)))
+                anew.start(sorted({name.partition("::")[0] for name in names}))
+                return {"failed": found.get("failed", "pytest")}
+
+            found = in_child(work, self._limit(names)) if names else {"failed": ""}
+            self.keep(fault, "tests", found["failed"], names)
+
+    def run_chapters(self, wanted: list[Fault], *, again: bool) -> None:
+        """Run each chapter once without a fault, and from the first cell that reaches one, with it."""
+        left = [fault for fault in wanted if self._asks(fault, "chapters", again)]
+        self._say_cost(left, "chapters")
+        tried = {
+            f.key: [] if again else self.known.get(f.key, {}).get("chapters", {}).get("tried", [])
+            for f in left
         }
-        return told | {
-            "code": self.codes[fault.module],
-            "statements": self.statements(fault),
-            "date": today(),
-        }
+        for fault in left:
+            if not self.ordered(fault, "chapters"):
+                self.keep(fault, "chapters", "", [])
+        every = sorted(
+            {name for fault in left for name in self.ordered(fault, "chapters")}, key=self.reach.seconds.get
+        )
+        for name in every:
+            here = [f for f in left if name in self.ordered(f, "chapters") and name not in tried[f.key]]
+            here = [f for f in here if again or not self.known.get(f.key, {}).get("chapters", {}).get("by")]
+            cells = {f.key: 0 if f.early == "import" else self._first(f, name) for f in here}
 
-    def outcome(self, fault: Fault, kind: str) -> Entry:
-        """Return what noticed the fault, of the tests or of the chapters, and how many reach it."""
-        path = self.root / fault.module
-        module = fault.module.removesuffix(".py").replace("/", ".")
+            def at(
+                number: int, early: str, name: str = name, here: list[Fault] = here, cells: Any = cells
+            ) -> None:
+                for fault in (
+                    f for f in here if cells[f.key] == number and (f.early == "import") == bool(early)
+                ):
+                    work = partial(self._cells, fault, name, number)
+                    by = in_child(work, self._limit([name]))["failed"]
+                    self.keep(fault, "chapters", by, [*tried[fault.key], name])
 
-        def child(limit: float, work: Work) -> Entry:
-            def faulty() -> Entry:
-                raised = import_with_fault(module, path, fault.applied(path.read_bytes()))
-                return {"failed": raised} if raised else work()
+            at(0, "import")
+            if any(fault.early != "import" for fault in here):
+                in_child(partial(run_cells, self.root, self.root / name, before=partial(at, early="")), 1e6)
+            self.read()
+            for fault in here:
+                tried[fault.key] = [*tried[fault.key], name]
+                if self.known.get(fault.key, {}).get("chapters", {}).get("by"):
+                    left.remove(fault)
 
-            return in_child(faulty, 30 + 10 * limit, self.networks)
+    def _cells(self, fault: Fault, name: str, number: int) -> Entry:
+        raised = put(fault, self.root)
+        return {"failed": raised or run_cells(self.root, self.root / name, number)["failed"]}
 
-        names, start = self.ordered(fault, kind), time.monotonic()
-        by = (self._tests if kind == "tests" else self._chapters)(names, child)
-        return {"by": by, "reached_by": len(names), "seconds": round(time.monotonic() - start, 1)}
+    def _first(self, fault: Fault, chapter: str) -> int:
+        names = self.reach.of(fault.module, fault.lines, everywhere=bool(fault.early))
+        return min(int(name.partition("#")[2]) for name in names if name.startswith(chapter + "#"))
 
-    def _tests(self, names: list[str], child: Child) -> str:
-        for part in filter(None, (names[:FIRST], names[FIRST:])):
-            chosen = {name: self.reach.seconds[name] for name in part}
-            files = sorted({name.partition("::")[0] for name in part})
-            work = partial(run_tests, self.root, files, chosen, measure=False)
-            if by := child(sum(chosen.values()) + len(files), work)["failed"]:
-                return str(by)
-        return ""
+    def _limit(self, names: list[str]) -> float:
+        return 30 + 10 * sum(self.reach.seconds[name] for name in names)
 
-    def _chapters(self, names: list[str], child: Child) -> str:
-        for name in names:
-            work = partial(run_chapter, self.root, self.root / name, measure=False)
-            if by := child(self.reach.seconds[name], work)["failed"]:
-                return str(by) if name in by else f"{name}: {by}"
-        return ""
+    def _asks(self, fault: Fault, kind: str, again: bool) -> bool:
+        known = self.known.get(fault.key, {}).get(kind)
+        if known is None or known["by"]:
+            return known is None
+        return again or (
+            kind == "chapters" and not set(self.ordered(fault, kind)) <= set(known["tried"] or ())
+        )
+
+    def _say_cost(self, left: list[Fault], kind: str) -> None:
+        most = sum(self.reach.seconds[name] for fault in left for name in self.ordered(fault, kind))
+        cost = f"{most / 3600:.1f} hours if none is noticed, a small part of it if all are"
+        say(f"{len(left)} faults to run against the {kind}: {cost}")
 
     def report(self, wanted: list[Fault], drawn: Entry, *, write: bool) -> int:
         """Print the score, write it where it is asked for, and return 1 if anything lived."""
@@ -256,4 +261,4 @@ def today() -> str:
 
 def say(text: str) -> None:
     """Print a line at once."""
-    print(text, file=sys.stderr, flush=True)
+    os.write(SAID, f"{text}\n".encode())

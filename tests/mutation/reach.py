@@ -7,7 +7,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 from closure import Closure
 from execute_once import CELL, code_of
 
-from tests.mutation.children import in_child, run_chapter, run_tests
+from tests.mutation.children import Session, cells_of, in_child, run_cells
 
 FORMULAS = ("algebra", "dln", "evidence", "ensembles")
 NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming"}
@@ -40,49 +40,52 @@ class Reach:
         self.seconds = dict[str, float]()
         self.lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.broken = list[str]()  # what fails without any fault, and so shows nothing
-        self.cells = dict[str, list[str]]()
 
     def modules(self) -> list[Path]:
         """Return the modules that hold formulas."""
         paths = (path for part in FORMULAS for path in sorted((self.root / "mme" / part).glob("*.py")))
         return [path for path in paths if path.stem not in NO_FORMULAS]
 
-    def load(self, networks: Path, say: Callable[[str], None]) -> None:
-        """Measure what was not measured yet, a file at a time."""
-        formulas = [".".join(path.relative_to(self.root).with_suffix("").parts) for path in self.modules()]
+    def files(self) -> list[str]:
+        """Return the files of tests that reach the formulas, modules with examples among them."""
         places = [self.root / "tests", *(self.root / "tests" / part for part in FORMULAS)]
         tests = [path for place in places for path in sorted(place.glob("test_*.py"))]
         tests = [path for path in tests if path.stem.removeprefix("test_") not in APART]
-        pages = {path: path.read_text("utf-8") for path in sorted((self.root / "book").rglob("*.md"))}
-        chapters = [path for path, text in pages.items() if CELL in text]
-        for path in [*tests, *chapters]:
-            self._load([path], code_of(path) if path in pages else path.read_text("utf-8"), networks, say)
-        docs = [path for path in self.modules() if ">>>" in path.read_text("utf-8")]
-        if docs:  # all at once, for most examples take no time
-            texts = (path.read_text("utf-8") for path in docs)
-            self._load(docs, "\n".join([*texts, *map("import {}".format, formulas)]), networks, say)
-        for path in chapters:
-            cells = re.findall(rf"{re.escape(CELL)}.*?^```$", pages[path], re.S | re.M)
-            self.cells[path.relative_to(self.root).as_posix()] = cells
+        tests += [path for path in self.modules() if ">>>" in path.read_text("utf-8")]
+        return [path.relative_to(self.root).as_posix() for path in tests if self._key(path)]
 
-    def _load(self, paths: list[Path], code: str, networks: Path, say: Callable[[str], None]) -> None:
-        closure = Closure(code, paths[0].parent, self.root / "mme")
-        if not {closure.paths[module] for module in closure.modules} & set(self.modules()):
-            return
+    def chapters(self) -> list[Path]:
+        """Return the chapters that reach the formulas."""
+        pages = sorted((self.root / "book").rglob("*.md"))
+        return [path for path in pages if CELL in path.read_text("utf-8") and self._key(path)]
+
+    @cache  # noqa: B019
+    def _key(self, path: Path) -> str:
+        code = code_of(path) if path.suffix == ".md" else path.read_text("utf-8")
+        if self.root / "mme" in path.parents:
+            code += "\nimport " + ".".join(path.relative_to(self.root).with_suffix("").parts)
+        closure = Closure(code, path.parent, self.root / "mme")
         text = "\n".join([code, *closure.contents()])
-        name = f"{paths[0].stem}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        kept = self.kept / f"{name}.json"
-        if not kept.exists():
-            say(f"measuring {' '.join(path.stem for path in paths)[:80]}")
-            if paths[0].suffix == ".md":
-                work = partial(run_chapter, self.root, paths[0], measure=True)
-            else:
-                files = [path.relative_to(self.root).as_posix() for path in paths]
-                work = partial(run_tests, self.root, files, None, measure=True)
-            found = in_child(work, 20 * self.longest, networks)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(found), "utf-8")
-        self._take(json.loads(kept.read_text("utf-8")))
+        known = {closure.paths[module] for module in closure.modules} & set(self.modules())
+        return f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:16]}" if known else ""
+
+    def load(self, session: Session | None, suffixes: list[str], say: Callable[[str], None]) -> None:
+        """Read what was measured, and measure the rest of the files with these suffixes, one at a time."""
+        for path in [*map(self.root.joinpath, self.files()), *self.chapters()]:
+            kept = self.kept / f"{self._key(path)}.json"
+            if not kept.exists() and session and path.suffix in suffixes:
+                say(f"measuring {path.relative_to(self.root)}")
+                if path.suffix == ".md":
+                    work = partial(run_cells, self.root, path, measure=True)
+                else:
+                    file = path.relative_to(self.root).as_posix()
+                    names = [name for name in session.items if name.partition("::")[0] == file]
+                    work = partial(session.run, names, measure=True)
+                found = in_child(work, 20 * self.longest)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(json.dumps(found), "utf-8")
+            if kept.exists():
+                self._take(json.loads(kept.read_text("utf-8")))
 
     def _take(self, found: dict[str, Any]) -> None:
         broken = found.get("all_failed", [found["failed"]])
@@ -108,11 +111,16 @@ class Reach:
         found = set[str]()
         for name in reached:
             chapter, _, number = name.partition("#")
-            for cell in self.cells.get(chapter, [])[int(number or 0) :]:
+            for cell in self.cells(chapter)[int(number or 0) :]:
                 if named := self.ledger & set(re.findall(r"[\"']([a-z0-9.-]+)[\"']", cell)):
                     found |= named
                     break
         return sorted(found)
+
+    @cache  # noqa: B019
+    def cells(self, chapter: str) -> list[str]:
+        """Return the cells of a chapter; none for a test."""
+        return cells_of(self.root / chapter) if chapter.endswith(".md") else []
 
     @cached_property
     def ledger(self) -> set[str]:
