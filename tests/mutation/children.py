@@ -1,6 +1,6 @@
 """Tests and chapters in processes forked from one that has collected everything: with a fault, or measured.
 
-A fault within a function is put into that function's code where it is, whoever holds it by what name. One that
+A fault within a function is put into that function's code where it is, whoever holds it by any name. One that
 acts at import needs `mme`, and what imports it, anew.
 """
 
