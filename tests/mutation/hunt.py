@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
 import os
 import platform
@@ -19,7 +17,7 @@ import yaml
 
 from tests.mutation.children import Session, in_child, put, run_cells
 from tests.mutation.faults import Fault, faults
-from tests.mutation.reach import Reach, hashed
+from tests.mutation.reach import Reach, code_hash, hashed
 
 PACKAGES = ("mme", "numpy", "scipy", "sympy", "hypothesis", "pytest", "coverage")
 SAID = os.dup(2)  # children send what they print elsewhere
@@ -33,7 +31,7 @@ class Hunt:
         self.root, self.build, self.here = root, root / "_build" / "mutation", root / "tests" / "mutation"
         self.reach = Reach(root, self.build / "reach", longest)
         self.faults = [fault for path in self.reach.modules() for fault in faults(path, root)]
-        self.codes = {path.relative_to(root).as_posix(): code(path) for path in self.reach.modules()}
+        self.codes = {path.relative_to(root).as_posix(): code_hash(path) for path in self.reach.modules()}
         self.results, self.known = self.build / "results.jsonl", dict[str, Entry]()
         self.read()
         listed = self.here / "equivalent.yml"
@@ -240,18 +238,6 @@ def alive(entry: Entry, kinds: list[str]) -> bool:
 def short(entry: Entry) -> Entry:
     """Return what a page shows of a fault."""
     return {name: entry[name] for name in ("module", "line", "function", "kind", "old", "new", "statements")}
-
-
-def code(path: Path) -> str:
-    """Hash the code of a module, without comments and docstrings."""
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
-            del node.body[0]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
 def today() -> str:

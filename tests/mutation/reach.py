@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -12,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from closure import Closure
-from execute_once import CELL, code_of
+from execute_once import CELL
 
 from tests.mutation.children import Session, cells_of, in_child, run_cells
 
@@ -47,32 +47,25 @@ class Reach:
         return [path for path in paths if path.stem not in NO_FORMULAS]
 
     def files(self) -> list[str]:
-        """Return the files of tests that reach the formulas, modules with examples among them."""
+        """Return the files of tests that may reach the formulas, modules with examples among them."""
         places = [self.root / "tests", *(self.root / "tests" / part for part in FORMULAS)]
         tests = [path for place in places for path in sorted(place.glob("test_*.py"))]
         tests = [path for path in tests if path.stem.removeprefix("test_") not in APART]
         tests += [path for path in self.modules() if ">>>" in path.read_text("utf-8")]
-        return [path.relative_to(self.root).as_posix() for path in tests if self._key(path)]
+        return [path.relative_to(self.root).as_posix() for path in tests]
 
     def chapters(self) -> list[Path]:
-        """Return the chapters that reach the formulas."""
-        pages = sorted((self.root / "book").rglob("*.md"))
-        return [path for path in pages if CELL in path.read_text("utf-8") and self._key(path)]
-
-    @cache  # noqa: B019
-    def _key(self, path: Path) -> str:
-        code = code_of(path) if path.suffix == ".md" else path.read_text("utf-8")
-        if self.root / "mme" in path.parents:
-            code += "\nimport " + ".".join(path.relative_to(self.root).with_suffix("").parts)
-        closure = Closure(code, path.parent, self.root / "mme")
-        text = "\n".join([code, *closure.contents()])
-        known = {closure.paths[module] for module in closure.modules} & set(self.modules())
-        return f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:16]}" if known else ""
+        """Return the pages with cells."""
+        return [
+            path for path in sorted((self.root / "book").rglob("*.md")) if CELL in path.read_text("utf-8")
+        ]
 
     def load(self, session: Session | None, suffixes: list[str], say: Callable[[str], None]) -> None:
         """Read what was measured, and measure the rest of the files with these suffixes, one at a time."""
+        formulas = hashed(self.modules(), self.root)
         for path in [*map(self.root.joinpath, self.files()), *self.chapters()]:
-            kept = self.kept / f"{self._key(path)}.json"
+            key = hashlib.sha256(formulas.encode() + path.read_bytes()).hexdigest()[:16]
+            kept = self.kept / f"{path.stem}-{key}.json"
             if not kept.exists() and session and path.suffix in suffixes:
                 say(f"measuring {path.relative_to(self.root)}")
                 if path.suffix == ".md":
@@ -128,6 +121,19 @@ class Reach:
         path = self.root / "book" / "statements.yml"
         entries = yaml.safe_load(path.read_text("utf-8"))["statements"] if path.exists() else []
         return {entry["id"] for entry in entries}
+
+
+@cache
+def code_hash(path: Path) -> str:
+    """Hash the code of a module, without comments and docstrings."""
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            del node.body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
 def hashed(paths: list[Path], root: Path) -> str:
