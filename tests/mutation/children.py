@@ -150,6 +150,7 @@ class Measured:
                 data_file=None, config_file=False, include=[f"{root}/mme/*"]
             )
             self.coverage.set_option("run:core", "ctrace")
+            self.coverage.set_option("run:disable_warnings", ["no-data-collected"])
             self.coverage.start()
 
     def switch(self, context: str) -> str:
@@ -188,7 +189,11 @@ class Session:
         os.chdir(self.root)
         options = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no", "--no-header"]
         options += ["--continue-on-collection-errors", f"--rootdir={self.root}", "-W", PRELOADED]
-        pytest.main([*options, *files], plugins=[self])
+        status = pytest.main([*options, *files], plugins=[self])
+        if status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+            raise RuntimeError("pytest could not be used; it says why above")
+        if status == pytest.ExitCode.INTERRUPTED and not self.broken:
+            raise KeyboardInterrupt
 
     def pytest_collectreport(self, report: Any) -> None:
         """Note what cannot even be imported."""

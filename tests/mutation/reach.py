@@ -19,17 +19,7 @@ from tests.mutation.children import Session, cells_of, in_child, run_cells
 
 FORMULAS = ("algebra", "dln", "evidence", "ensembles")
 NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming"}
-# Tests that execute the chapters, or look at files and pages.
-APART = [
-    "chapters",
-    "statements",
-    "notebooks",
-    "pages",
-    "reading",
-    "distribution",
-    "execute_once",
-    "mutation",
-]
+OF_SEVERAL = ("evidence", "refusals", "result")  # tests of formulas in several modules
 
 
 class Reach:
@@ -48,9 +38,11 @@ class Reach:
 
     def files(self) -> list[str]:
         """Return the files of tests that may reach the formulas, modules with examples among them."""
-        places = [self.root / "tests", *(self.root / "tests" / part for part in FORMULAS)]
-        tests = [path for place in places for path in sorted(place.glob("test_*.py"))]
-        tests = [path for path in tests if path.stem.removeprefix("test_") not in APART]
+        paths = [self.root / "tests" / f"test_{name}.py" for name in OF_SEVERAL]
+        paths += [
+            path for part in FORMULAS for path in sorted((self.root / "tests" / part).glob("test_*.py"))
+        ]
+        tests = [path for path in paths if path.exists()]
         tests += [path for path in self.modules() if ">>>" in path.read_text("utf-8")]
         return [path.relative_to(self.root).as_posix() for path in tests]
 
