@@ -231,6 +231,7 @@ DLN_ROWS: Rows = {
         "gram_matrix log_jacobian pushed_forward_basis",
         {**CASE, "field": COMMUTATIVE, "frames": optional(FRAMES)},
     ),
+    "group_volume_from_kernel": {"d": ORDER, "field": FIELD, "digits": whole(3)},
     "group_volume_mc": {
         "d": ORDER,
         "field": FIELD,
@@ -239,7 +240,7 @@ DLN_ROWS: Rows = {
         "concentration": optional(real(0.5)),
     },
     "infinite_depth_entropy": {"singular_values": SMOOTH, "field": FIELD},
-    "kernel": {**CASE, "field": REAL, "t": real(0.5)},
+    "kernel": {**CASE, "depth": whole(2), "field": REAL, "t": real(0.5), "digits": optional(whole(20))},
     "log_block_determinant": {
         "log_a": array(np.ones(2), gradient=True),
         "log_b": array(np.zeros(2), gradient=True),
@@ -264,7 +265,13 @@ DLN_ROWS: Rows = {
         "field": COMMUTATIVE,
         "frames": optional(FRAMES),
     },
-    "orbit_volume_from_kernel": {**CASE, "field": REAL, "levels": whole(3, 2)},
+    "orbit_volume_from_kernel": {
+        **CASE,
+        "depth": whole(2),
+        "field": REAL,
+        "levels": whole(3, 2),
+        "digits": optional(whole(3)),
+    },
     "orbit_volume_mc": {**CASE, "depth": whole(2), "rng": SEED, "samples": whole(256, 256), "progress": FLAG},
     "path_adjacency": {"n": whole(3, 0)},
     "tridiagonal_block": {"a": array(2.0), "b": array(np.ones(2)), "n": whole(3, 0)},
