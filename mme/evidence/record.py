@@ -13,9 +13,9 @@ from mme.result import plain
 
 __all__ = ["LEVELS", "MIME_TYPE", "SCHEMA_VERSION", "CheckFailed", "Evidence", "Verdict", "records", "spoken"]
 
-MIME_TYPE = "application/vnd.mme.evidence+json"
-SCHEMA_VERSION = 1
-LEVELS = ("proved", "certified", "numeric", "statistical")
+MIME_TYPE = "application/vnd.mme.evidence+json"  #: Under which a notebook holds the record of a check.
+SCHEMA_VERSION = 1  #: The version of the layout of that record, which `Evidence.from_dict` asks for.
+LEVELS = ("proved", "certified", "numeric", "statistical")  #: How a claim is checked, strongest first.
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Evidence:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:
-        """Read a record back; one of another version, without a field or of an unknown level is refused."""
+        """Return the record of an `entry`, which must have this version, all fields and a known level."""
         version = entry.get("version") if isinstance(entry, Mapping) else None
         if version != SCHEMA_VERSION:
             raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {shown(version)}.")
@@ -111,7 +111,7 @@ class CheckFailed(AssertionError):
 
 
 def spoken(statement: str) -> str:
-    """Say a statement's id as a reader would.
+    """Return the id of a `statement` as a reader would say it.
 
     Examples
     --------
