@@ -1,0 +1,197 @@
+"""Draw the graph of the statements: an arrow for each use, a shape for the kind, a colour for the evidence.
+
+A picture for each part of the book, and for each chapter a small one with the neighbours of its statements,
+and the same in words. They are SVG in the page, made from the ledger and the executed chapters in each build.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+from docutils import nodes
+from evidence_records import MAKERS, Page, Placeholder, reading_order
+from layered import layout
+from ledger import Statement
+
+from mme.evidence import LEVELS, spoken
+
+__all__ = ["picture", "setup"]
+
+WIDE, HIGH, ACROSS, DOWN, EDGE = 116, 38, 126, 76, 8  # of a node, from node to node, and around it all
+LETTERS = 19  # in a line of a node
+MOST = {"part": 5, "chapter": 3}  # nodes beside each other; three fit a phone
+CUT = 11
+CORNERS: dict[str, Sequence[tuple[float, float]]] = {  # how far each corner is cut, across and down
+    "definition": [(0, 0)] * 4,
+    "theorem": [(CUT, HIGH / 2)] * 4,
+    "observation": [(CUT, CUT)] * 4,
+    "remark": [(0, 0), (CUT, CUT), (0, 0), (0, 0)],
+    "corollary": [(CUT, 0), (0, 0), (CUT, 0), (0, 0)],
+    "figure": [(CUT, 0), (CUT, 0), (0, 0), (0, 0)],
+    "table": [(0, 0), (0, 0), (CUT, 0), (CUT, 0)],
+}
+ROUND = {"proposition": 8, "lemma": HIGH // 2}
+
+
+def picture(page: Page, drawn: Iterable[Statement], own: Iterable[str], most: int, title: str) -> str:
+    """Return the SVG of some statements, and of the uses of which ``own`` ones are part; others are pale."""
+    own, known = set(own), {statement.id: statement for statement in drawn}
+    graph = {
+        name: [used for used in statement.uses if used in known and own & {name, used}]
+        for name, statement in known.items()
+    }
+    places, edges = layout(graph, most)
+    width = max(across for across, _ in places.values()) * ACROSS + ACROSS / 2 + EDGE
+    height = max(row for _, row in places.values()) * DOWN + HIGH + 2 * EDGE
+    number = {name: each for each, name in enumerate(known)}
+    paths = [
+        f'<path class="from-{number[used]} to-{number[user]}" d="{_path(passed)}"/>'
+        for (used, user), passed in edges.items()
+    ]
+    lit = ", ".join(
+        f"svg:has(.node-{each}:is(:hover, :focus)) :is(.from-{each}, .to-{each})" for each in number.values()
+    )
+    boxes = [
+        _node(page, known[name], *place, number[name], "" if name in own else " mme-far")
+        for name, place in places.items()
+    ]
+    return (
+        f'<div class="mme-graph" tabindex="0" role="group" aria-label="{escape(title)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" role="group" aria-label="{escape(title)}">'
+        f"<style>{lit} {{ stroke: var(--pst-color-link); stroke-width: 2.5 }}</style>"
+        f"{''.join(paths)}{''.join(boxes)}</svg></div>"
+    )
+
+
+def _point(across: float, row: int) -> tuple[float, float]:
+    return across * ACROSS + EDGE, row * DOWN + EDGE
+
+
+def _path(passed: Sequence[tuple[float, int]]) -> str:
+    """Draw an arrow through the places, from the foot of the first to the head of the last."""
+    x, y = _point(*passed[0])
+    line, y = f"M{x:.0f} {y + HIGH:.0f}", y + HIGH
+    for _, place in pairwise(passed):
+        across, down = _point(*place)
+        half = (y + down) / 2
+        line += f"C{x:.0f} {half:.0f} {across:.0f} {half:.0f} {across:.0f} {down:.0f}"
+        x, y = across, down
+        if place != passed[-1]:
+            y += HIGH
+            line += f"V{y:.0f}"
+    return f"{line}m-4 -6l4 6l4 -6"
+
+
+def _node(page: Page, statement: Statement, across: float, row: int, number: int, more: str = "") -> str:
+    x, y = _point(across, row)
+    level = page.strongest(statement.id)
+    lines = textwrap.wrap(spoken(statement.id), LETTERS)
+    looks = f"node-{number} mme-evidence--{level or 'none'}{more}"
+    told = f"{page.name(statement)}, {statement.title}; {level or 'not checked'}"
+    middle = y + HIGH / 2 + 4 - 7 * (len(lines) - 1)
+    words = "".join(
+        f'<tspan x="{x:.0f}" y="{middle + 14 * each:.0f}">{escape(line)}</tspan>'
+        for each, line in enumerate(lines)
+    )
+    return (
+        f'<a href="{escape(page.address(statement))}" class="{looks}" '
+        f'aria-label="{escape(told)}"><title>{escape(told)}</title>{_shape(statement.kind, x, y)}'
+        f"<text>{words}</text>{_badge(level, x, y)}</a>"
+    )
+
+
+def _badge(level: str, x: float, y: float) -> str:
+    """Name the level by its first letter too, for who does not see the colour."""
+    if not level:
+        return ""
+    left = x - WIDE / 2 + 5
+    return (
+        f'<circle cx="{left:.0f}" cy="{y + 3:.0f}" r="8"/>'
+        f'<text class="mme-letter" x="{left:.0f}" y="{y + 7:.0f}">{level[0].upper()}</text>'
+    )
+
+
+def _shape(kind: str, x: float, y: float) -> str:
+    left, right = x - WIDE / 2, x + WIDE / 2
+    if kind in ROUND:
+        return f'<rect x="{left:.0f}" y="{y:.0f}" width="{WIDE}" height="{HIGH}" rx="{ROUND[kind]}"/>'
+    points = []
+    corners = ((left, y, 1, 1), (right, y, -1, 1), (right, y + HIGH, -1, -1), (left, y + HIGH, 1, -1))
+    for number, ((at, down, right_of, below), (cut, deep)) in enumerate(
+        zip(corners, CORNERS[kind], strict=True)
+    ):
+        pair = [(at, down + below * deep), (at + right_of * cut, down)]
+        points += pair[:: 1 if number % 2 == 0 else -1]
+    return f'<polygon points="{" ".join(f"{a:.0f},{b:.0f}" for a, b in points)}"/>'
+
+
+# --- in a page ----------------------------------------------------------------------------------------
+
+
+def _raw(text: str) -> nodes.Node:
+    return nodes.raw("", text, format="html")
+
+
+def _graph(page: Page, part: str) -> list[nodes.Node]:
+    """The graph of one part, whose chapters lie in the folder of its name."""
+    drawn = [each for each in page.ledger.statements.values() if f"/{part}/" in f"{each.chapter}"]
+    title = f"Graph of {len(drawn)} statements; the lists below, chapter by chapter, say the same in words"
+    return [_raw(picture(page, drawn, [each.id for each in drawn], MOST["part"], title))]
+
+
+def _chapters(page: Page, _: str) -> list[nodes.Node]:
+    """For each chapter its statements with their neighbours, drawn and in words."""
+    chapters: dict[str, list[Statement]] = {}
+    for statement in page.ledger.statements.values():
+        if statement.chapter in page.env.found_docs:
+            chapters.setdefault(str(statement.chapter), []).append(statement)
+    made: list[nodes.Node] = []
+    for docname in filter(chapters.__contains__, reading_order(page.env)):
+        own, title = {each.id for each in chapters[docname]}, page.env.titles[docname].astext()
+        near = {name for each in own for name in (*page.ledger.statements[each].uses, *page.users[each])}
+        drawn = [each for each in page.ledger.statements.values() if each.id in own | near]
+        items = nodes.bullet_list("", *(_in_words(page, each) for each in chapters[docname]))
+        section = nodes.section("", nodes.title("", title), ids=[f"graph-{docname.rpartition('/')[2]}"])
+        drawing = picture(page, drawn, own, MOST["chapter"], f"Graph of the chapter {title}")
+        section += [_raw(drawing), items]
+        made.append(section)
+    return made
+
+
+def _in_words(page: Page, statement: Statement) -> nodes.Node:
+    line = nodes.paragraph("", "", page.link(statement, nodes.strong("", page.name(statement))))
+    level = page.strongest(statement.id) or "not checked"
+    line += nodes.Text(f" {statement.title} · {level}")
+    for word, names in (("uses", statement.uses), ("used by", page.users[statement.id])):
+        line += [nodes.Text(f" · {word} " if names else ""), *page.listed(names)]
+    return nodes.list_item("", line)
+
+
+def _legend(page: Page, _: str) -> list[nodes.Node]:
+    """One node of each kind and one badge of each level, with their words."""
+    middle = WIDE / 2 + 2
+    kinds = "".join(
+        f'<svg width="{WIDE + 4}" height="{HIGH + 4}" aria-hidden="true">{_shape(kind, middle, 2)}'
+        f'<text x="{middle}" y="{HIGH / 2 + 6}">{kind}</text></svg>'
+        for kind in (*CORNERS, *ROUND)
+    )
+    levels = "".join(
+        f'<span class="mme-evidence--{level}"><svg width="20" height="20" aria-hidden="true">'
+        f"{_badge(level, WIDE / 2 + 5, 7)}</svg> {level}</span>"
+        for level in LEVELS
+    )
+    return [_raw(f'<div class="mme-graph mme-legend"><p>{kinds}</p><p>{levels}</p></div>')]
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.setup_extension("evidence_records")
+    for name, maker in (("", _graph), ("-legend", _legend), ("-chapters", _chapters)):
+        MAKERS[f"statement-graph{name}"] = maker
+        app.add_directive(f"statement-graph{name}", Placeholder)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
