@@ -429,6 +429,15 @@ def test_html_escapes_and_names_its_level() -> None:
     assert "1 &lt; 2" in html(record)
 
 
+def test_html_of_a_failed_check_is_marked_as_such() -> None:
+    with pytest.raises(CheckFailed) as failure:
+        CLAIM.numeric(1, 2)
+    shown = html(failure.value.record)
+    assert 'class="mme-evidence mme-evidence--failed"' in shown
+    assert 'aria-label="does not hold">✗<' in shown
+    assert 'aria-label="holds">✓<' in html(ONE_OF_EACH["numeric"]())
+
+
 def test_foreign_records_are_refused() -> None:
     entry = ONE_OF_EACH["numeric"]().to_dict()
     with pytest.raises(InputError, match="version"):

@@ -11,8 +11,8 @@ from string import ascii_lowercase
 from typing import Any
 
 from docutils import nodes
-from evidence_records import MAKERS, Page, Placeholder, Records, reading_order, summary
-from ledger import Statement
+from evidence_records import MAKERS, Page, Placeholder, Records, summary
+from ledger import ROOT, Statement
 
 from mme.cli.evidence import SCHEMA
 from mme.evidence import LEVELS, Evidence
@@ -25,6 +25,12 @@ COLUMNS = (
     "seeds", "made with",
 )  # fmt: skip
 NONE = "–"
+
+
+def mutation_score() -> dict[str, Any] | None:
+    """Return what `python run.py mutants` wrote last, if it did."""
+    path = ROOT / "tests" / "mutation" / "score.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _summary(page: Page, _: str) -> list[nodes.Node]:
@@ -57,7 +63,23 @@ def _made_with(page: Page, name: str) -> str:
 
 def _made(page: Page, _: str) -> list[nodes.Node]:
     """List the sets of versions by the letters that the tables have."""
-    return [nodes.paragraph("", f"{letter}: {made}.") for made, letter in _versions(page).items()]
+    lines = (nodes.paragraph("", f"{letter}: {made}.") for made, letter in _versions(page).items())
+    return [nodes.bullet_list("", *(nodes.list_item("", line) for line in lines), classes=["mme-index"])]
+
+
+def _mutation(page: Page, _: str) -> list[nodes.Node]:
+    """Say how many faults put into the formulas were noticed."""
+    if (score := mutation_score()) is None:
+        return [nodes.paragraph("", "No score is there yet: python run.py mutants makes one.")]
+    both, noticed = score["everything"], 100 - 100 * score["chapters"]["rate"]
+    low, high = (f"{100 * end:.1f}" for end in both["interval"])
+    text = (
+        f"Of {both['run']} single faults, of {score['faults']} possible ones, {both['alive']} were noticed "
+        f"by nothing: {100 * both['rate']:.1f} %, with the 95 % interval from {low} to {high} %. The "
+        f"chapters alone noticed {noticed:.1f} %. Another {score['equivalent']} change nothing that could "
+        f"be noticed. The run is of {score['date']}."
+    )
+    return [nodes.paragraph("", text)]
 
 
 def _table(page: Page, paper: str) -> list[nodes.Node]:
@@ -67,13 +89,14 @@ def _table(page: Page, paper: str) -> list[nodes.Node]:
     for statement in page.ledger.of(paper):
         told = summary([record for _, record in page.checks.get(statement.id, [])])
         share, z = told["error_to_tolerance"], told["largest_z"]
+        count = f"{told['checks']}"
         name = nodes.paragraph("", "", page.link(statement, nodes.strong("", page.name(statement))))
         name += nodes.inline("", f" {statement.title}", classes=["mme-state"])
         body += _row(
             (
                 name,
                 _strongest(page, statement),
-                f"{told['checks']}",
+                nodes.paragraph("", "", page.link_to("evidence-table", f"checks-{statement.label}", count)),
                 NONE if share is None else f"{share:.2g}",
                 NONE if told["certified_digits"] is None else f"{told['certified_digits']}",
                 NONE if z is None else f"{z:.1f}",
@@ -128,27 +151,6 @@ def _check(page: Page, statement: Statement, chapter: str, record: Evidence) -> 
     return nodes.list_item("", paragraph)
 
 
-def _index(page: Page, _: str) -> list[nodes.Node]:
-    """List the ledger's statements that have a box, chapter by chapter, in the order of the book."""
-    chapters: dict[str, list[Statement]] = {}
-    for statement in page.ledger.statements.values():
-        if box := page.boxes.get(statement.label):
-            chapters.setdefault(box["docname"], []).append(statement)
-    shown: list[nodes.Node] = []
-    for docname in sorted(chapters, key=list(reading_order(page.env)).index):
-        shown.append(nodes.rubric("", page.env.titles[docname].astext()))
-        items = nodes.bullet_list("", classes=["mme-index"])
-        for statement in chapters[docname]:
-            text = page.link(statement, nodes.strong("", page.name(statement)))
-            line = nodes.paragraph("", "", text, nodes.Text(f" {statement.title}"))
-            for level, count in page.levels(statement.id).items():
-                line += nodes.Text(" · ")
-                line += nodes.inline("", f"{count} {level}", classes=["mme-state"])
-            items += nodes.list_item("", line)
-        shown.append(items)
-    return shown
-
-
 def as_json(found: Records) -> dict[str, Any]:
     """Everything in the page, for machines; the page of evidence says what the entries mean."""
     statements = []
@@ -191,10 +193,10 @@ def _known_output(app: Any, config: Any) -> None:
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     app.setup_extension("evidence_records")
-    made = {"summary": _summary, "table": _table, "versions": _made}
-    MAKERS.update({f"evidence-{name}": maker for name, maker in made.items()} | {"statement-index": _index})
-    for name in ("evidence-summary", "evidence-table", "evidence-versions", "statement-index"):
-        app.add_directive(name, Placeholder)
+    makers = {"summary": _summary, "table": _table, "versions": _made, "mutation": _mutation}
+    for name, maker in makers.items():
+        MAKERS[f"evidence-{name}"] = maker
+        app.add_directive(f"evidence-{name}", Placeholder)
     app.add_css_file("reference.css")
     app.connect("config-inited", _known_output)
     app.connect("build-finished", _write_download)

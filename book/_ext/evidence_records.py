@@ -157,6 +157,10 @@ class Records:
         return (chapter, "") if chapter in self.env.found_docs and chapter else None
 
 
+def _rank(library: str) -> tuple[bool, bool, str]:
+    return library != "python", library != "mme", library
+
+
 def summary(found: list[Evidence]) -> dict[str, Any]:
     """Return the numbers of all checks of one statement together; None where no check has such a number."""
 
@@ -177,7 +181,7 @@ def summary(found: list[Evidence]) -> dict[str, Any]:
         "largest_z": max(map(abs, told("z", "statistical")), default=None),
         "seconds": round(sum(record.seconds for record in found), 3),
         "seeds": sorted({seed for seed in told("seed", "statistical") if seed is not None}),
-        "versions": {library: sorted(known) for library, known in versions.items()},
+        "versions": {name: sorted(versions[name]) for name in sorted(versions, key=_rank)},
     }
 
 

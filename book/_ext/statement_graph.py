@@ -6,6 +6,7 @@ and the same in words. They are SVG in the page, made from the ledger and the ex
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -21,9 +22,9 @@ from mme.evidence import LEVELS, spoken
 
 __all__ = ["picture", "setup"]
 
-WIDE, HIGH, ACROSS, DOWN, EDGE = 116, 38, 126, 76, 8  # of a node, from node to node, and around it all
-LETTERS = 19  # in a line of a node
-MOST = {"part": 5, "chapter": 3}  # nodes beside each other; three fit a phone
+WIDE, HIGH, ACROSS, DOWN, EDGE = 122, 38, 129, 74, 8  # of a node, from node to node, and around it all
+LETTERS = 18  # in a line of a node
+MOST = {"part": 4, "chapter": 3}  # nodes beside each other; three fit a phone
 CUT = 11
 CORNERS: dict[str, Sequence[tuple[float, float]]] = {  # how far each corner is cut, across and down
     "definition": [(0, 0)] * 4,
@@ -34,6 +35,10 @@ CORNERS: dict[str, Sequence[tuple[float, float]]] = {  # how far each corner is 
     "figure": [(CUT, 0), (CUT, 0), (0, 0), (0, 0)],
     "table": [(0, 0), (0, 0), (CUT, 0), (CUT, 0)],
 }
+NAMED = {"Csd": "CSD", "Svd": "SVD", "Dln": "DLN"} | {
+    name.lower(): name for name in ("Dyson", "Ginibre", "Gram", "Haar", "Kolmogorov", "Perron")
+}
+NAMES = re.compile(rf"\b({'|'.join(NAMED)})\b")
 ROUND = {"proposition": 8, "lemma": HIGH // 2}
 
 
@@ -44,8 +49,8 @@ def picture(page: Page, drawn: Iterable[Statement], own: Iterable[str], most: in
         name: [used for used in statement.uses if used in known and own & {name, used}]
         for name, statement in known.items()
     }
-    places, edges = layout(graph, most)
-    width = max(across for across, _ in places.values()) * ACROSS + ACROSS / 2 + EDGE
+    places, edges, room = layout(graph, most)
+    width = room * ACROSS + 2 * EDGE
     height = max(row for _, row in places.values()) * DOWN + HIGH + 2 * EDGE
     number = {name: each for each, name in enumerate(known)}
     paths = [
@@ -90,7 +95,7 @@ def _path(passed: Sequence[tuple[float, int]]) -> str:
 def _node(page: Page, statement: Statement, across: float, row: int, number: int, more: str = "") -> str:
     x, y = _point(across, row)
     level = page.strongest(statement.id)
-    lines = textwrap.wrap(spoken(statement.id), LETTERS)
+    lines = textwrap.wrap(NAMES.sub(lambda word: NAMED[word[0]], spoken(statement.id)), LETTERS)
     looks = f"node-{number} mme-evidence--{level or 'none'}{more}"
     told = f"{page.name(statement)}, {statement.title}; {level or 'not checked'}"
     middle = y + HIGH / 2 + 4 - 7 * (len(lines) - 1)
@@ -125,7 +130,7 @@ def _shape(kind: str, x: float, y: float) -> str:
     for number, ((at, down, right_of, below), (cut, deep)) in enumerate(
         zip(corners, CORNERS[kind], strict=True)
     ):
-        pair = [(at, down + below * deep), (at + right_of * cut, down)]
+        pair = [(at, down + below * deep), (at + right_of * cut, down)][not deep :]
         points += pair[:: 1 if number % 2 == 0 else -1]
     return f'<polygon points="{" ".join(f"{a:.0f},{b:.0f}" for a, b in points)}"/>'
 
