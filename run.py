@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Build the book or test it, from a fresh clone, with Python and pip alone.
+"""Build the book, test it, or check its proofs, from a fresh clone, with Python and pip alone.
 
     python run.py book [--no-serve] [--port N]    install, execute the chapters, build the pages, serve them
     python run.py test [pytest arguments]         install, run the tests
+    python run.py proofs [--release]              check the proofs with Coq, which must be there
 
-Both install into the folder .venv beside this file, and again only when pyproject.toml or constraints.txt
-change.
+The first two install into the folder .venv beside this file, and again only when pyproject.toml or
+constraints.txt change.
 """
 
 import argparse
@@ -21,6 +22,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from proofs.check import run as check_proofs
+
 OLDEST, NEWEST = (3, 11), (3, 13)
 if not OLDEST <= sys.version_info[:2] <= NEWEST:
     span = " to ".join(".".join(map(str, version)) for version in (OLDEST, NEWEST))
@@ -35,15 +38,19 @@ TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # elsewhere the Linux wheels
 
 def main(arguments: list[str]) -> int:
     """Carry out the command line and return the exit status."""
-    parser = argparse.ArgumentParser(prog="run.py", description="Build the book, or test it.")
+    parser = argparse.ArgumentParser(prog="run.py", description="Build the book, test or prove it.")
     commands = parser.add_subparsers(dest="command", required=True)
     book = commands.add_parser("book", help="install, execute every chapter, build the pages and serve them")
     book.add_argument("--no-serve", action="store_true", help="build only")
     book.add_argument("--port", type=int, default=8000, help="port on the loopback address (default: 8000)")
     commands.add_parser("test", help="install and run pytest; what follows goes to pytest", add_help=False)
+    proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
+    proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
     options, rest = parser.parse_known_args(arguments)
-    if options.command == "book" and rest:
-        book.error("unknown argument " + rest[0])
+    if options.command != "test" and rest:
+        {"book": book, "proofs": proofs}[options.command].error("unknown argument " + rest[0])
+    if options.command == "proofs":
+        return check_proofs(release=options.release)
 
     python = installed()
     if options.command == "test":

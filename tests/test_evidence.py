@@ -129,6 +129,29 @@ def test_certified_bound_is_as_wide_as_the_balls() -> None:
         CLAIM.certified(wide, narrow, tolerance=0.74)
 
 
+@pytest.mark.parametrize("change", [1, -1])
+def test_certified_sees_a_change_in_the_fortieth_digit(change: int) -> None:
+    with flint.ctx.workprec(200):
+        root = flint.arb(2).sqrt()
+        record = CLAIM.certified([root**2, root * 10**6, 0], [2, flint.arb(2 * 10**12).sqrt(), 0])
+        assert 57 <= record.details["digits"] <= 60  # 200 bits are 60.2 digits
+        assert record.summary.endswith(f"(tolerance 1e-50), {record.details['digits']} digits")
+        neighbour = 2 * (1 + flint.arb(change) / 10**40)
+        with pytest.raises(CheckFailed, match="differ for certain"):
+            CLAIM.certified([root**2], [neighbour])
+    with pytest.raises(CheckFailed, match="work with more bits"):
+        CLAIM.certified(flint.arb(2).sqrt() ** 2, 2)  # 53 bits would not see it
+    assert "digits" not in CLAIM.certified(Fraction(1, 2), Fraction(2, 4)).details  # equal
+
+
+def test_certified_counts_the_digits_of_the_worst_entry() -> None:
+    third = flint.arb(1) / 3  # 53 bits
+    assert CLAIM.certified([1, third], [1, Fraction(1, 3)], tolerance=1e-9).details["digits"] == 15
+    small = CLAIM.certified([third / 10**9], [Fraction(1, 3 * 10**9)], tolerance=1e-9)
+    assert small.details["digits"] == 15  # relative, unlike the largest difference
+    assert small.details["largest_difference"] < 1e-24
+
+
 @pytest.mark.parametrize(
     ("left", "right", "why"),
     [

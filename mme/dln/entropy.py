@@ -1,9 +1,9 @@
 """Theorem 1.1: the entropy formula of the deep linear network, written once in β for R, C and H.
 
-With x_k = log σ_k, h(u) = log(sinh u / u) and D = dim G, formula (1.2) reads
+With x_k = log σ_k, lsh(u) = log(sinh u / u) and D = dim G, formula (1.2) reads
 
-    S = (N − 1) log c + (D/2) log N + (1 − 1/N) (D/d) Σ_k x_k + (β/2) Σ_{k<l} [h(x_k − x_l) − h((x_k −
-    x_l)/N)],
+    S = (N − 1) log c + (D/2) log N + (1 − 1/N) (D/d) Σ_k x_k
+        + (β/2) Σ_{k<l} [lsh(x_k − x_l) − lsh((x_k − x_l)/N)],
 
 which is exact at coinciding singular values, and neither overflows nor cancels at any depth or scale.
 """
@@ -159,7 +159,7 @@ def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike =
 
 
 def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> Any:
-    """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} h(log σ_k − log σ_l), the limit at infinite depth.
+    """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} lsh(log σ_k − log σ_l), the limit at infinite depth.
 
     `renormalised_entropy` converges to it.
 

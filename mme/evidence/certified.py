@@ -29,21 +29,31 @@ def enclose(left: Any, right: Any, tolerance: float) -> Verdict:
     if not first:
         return Verdict(False, "there is nothing to compare, because both sides are empty")
 
-    bound = radius = 0.0
+    def place(index: int) -> str:
+        return f" of entry {index}" if len(first) > 1 else ""
+
+    bound = radius = seen = 0.0
     for index, (a, b) in enumerate(zip(first, second, strict=True)):
-        place = f" of entry {index}" if len(first) > 1 else ""
         if not (a.is_finite() and b.is_finite()):
-            return Verdict(False, f"a ball{place} is not finite")
+            return Verdict(False, f"a ball{place(index)} is not finite")
+        if a == b:  # exactly, as most zeros of a large matrix
+            continue
         if not a.overlaps(b):
-            return Verdict(False, f"the balls{place} do not overlap, so the two sides differ for certain")
-        bound = max(bound, _upward((a - b).abs_upper()))
+            wrong = f"the balls{place(index)} do not overlap, so the two sides differ for certain"
+            return Verdict(False, wrong)
+        difference = (a - b).abs_upper()
+        bound = max(bound, _upward(difference))
         radius = max(radius, _upward(a.rad()), _upward(b.rad()))
+        if not b.contains(0):
+            seen = max(seen, _upward((difference / b.abs_lower()).upper()))
     details = {
         "largest_difference": bound,
         "largest_radius": radius,
         "tolerance": tolerance,
         "compared": len(first),
     }
+    if 0 < seen < 1:
+        details["digits"] = math.floor(-math.log10(seen))
     if bound > tolerance:
         summary = (
             f"the balls overlap, but the two sides could differ by {short(bound)}, above the tolerance "
@@ -51,7 +61,8 @@ def enclose(left: Any, right: Any, tolerance: float) -> Verdict:
         )
         return Verdict(False, summary, details)
     more = f" in all {len(first)} entries" if len(first) > 1 else ""
-    summary = f"the two sides differ by at most {short(bound)}{more} (tolerance {short(tolerance)})"
+    digits = f", {details['digits']} digits" if "digits" in details else ""
+    summary = f"the two sides differ by at most {short(bound)}{more} (tolerance {short(tolerance)}){digits}"
     return Verdict(True, summary, details)
 
 

@@ -24,7 +24,7 @@ FILES = (
 
 
 def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
-    """The state dict of EfficientNet-Lite, trained on ImageNet (Tan and Le, 2019).
+    """The state dict of EfficientNet-Lite, trained on ImageNet (Liu, 2020).
 
     Parameters
     ----------
