@@ -11,7 +11,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from docutils import nodes
-from evidence_records import MAKERS, Page, Placeholder, Records, summary
+from evidence_records import Page, add_maker, summary
 from ledger import ROOT, Statement
 
 from mme.cli.evidence import SCHEMA
@@ -20,6 +20,7 @@ from mme.evidence import LEVELS, Evidence
 __all__ = ["as_json", "setup"]
 
 DOWNLOAD = "evidence.json"
+SCORE = ROOT / "tests" / "mutation" / "score.json"
 COLUMNS = (
     "statement", "strongest", "checks", "error ÷ tolerance", "certified digits", "largest |z|", "seconds",
     "seeds", "made with",
@@ -27,49 +28,38 @@ COLUMNS = (
 NONE = "–"
 
 
-def mutation_score() -> dict[str, Any] | None:
-    """Return what `python run.py mutants` wrote last, if it did."""
-    path = ROOT / "tests" / "mutation" / "score.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
 def _summary(page: Page, _: str) -> list[nodes.Node]:
     """Count statements and checks in one sentence."""
     known = page.ledger.statements
-    checked = sum(name in page.checks for name in known)
-    levels = Counter(record.level for name in known for _, record in page.checks.get(name, ()))
-    split = ", ".join(f"{levels[level]} {level}" for level in LEVELS if level != "machine-checked")
+    levels = Counter(record.level for name in known for _, record in page.checks[name])
     text = (
-        f"Of {len(known)} statements {checked} are checked so far, by {levels.total()} checks: {split}. "
-        f"Still open: {sum(statement.status == 'open' for statement in known.values())}."
+        f"Of {len(known)} statements {sum(bool(page.checks[name]) for name in known)} are checked so far, by "
+        f"{levels.total()} checks: {', '.join(f'{levels[level]} {level}' for level in LEVELS)}. "
+        f"Still open: {sum(statement.status == 'open' for statement in known.values())}. "
+        f"Machine proofs: {page.where or 'none that belong to these sources'}."
     )
     paragraph = nodes.paragraph("", text, classes=["mme-evidence-summary"])
-    if page.in_html:
+    if page.builder.format == "html":
         link = nodes.reference("", "All of it as JSON", refuri=DOWNLOAD, classes=["mme-download"])
         paragraph += [nodes.Text(" "), link, nodes.Text(".")]
     return [paragraph]
 
 
-def _versions(page: Page) -> dict[str, str]:
+def _letters(page: Page) -> dict[str, str]:
     """Give a letter to each set of versions that the checks of a statement were made with."""
-    made = (_made_with(page, name) for name in page.ledger.statements if name in page.checks)
-    return dict(zip(dict.fromkeys(made), ascii_lowercase, strict=False))
+    made = (", ".join(summary(page.checks[name])["versions"]) for name in page.ledger.statements)
+    return dict(zip(dict.fromkeys(filter(None, made)), ascii_lowercase, strict=False))
 
 
-def _made_with(page: Page, name: str) -> str:
-    versions = summary([record for _, record in page.checks[name]])["versions"]
-    return ", ".join(f"{library} {' and '.join(known)}" for library, known in versions.items())
-
-
-def _made(page: Page, _: str) -> list[nodes.Node]:
+def _versions(page: Page, _: str) -> list[nodes.Node]:
     """List the sets of versions by the letters that the tables have."""
-    lines = (nodes.paragraph("", f"{letter}: {made}.") for made, letter in _versions(page).items())
+    lines = (nodes.paragraph("", f"{letter}: {made}.") for made, letter in _letters(page).items())
     return [nodes.bullet_list("", *(nodes.list_item("", line) for line in lines), classes=["mme-index"])]
 
 
 def _mutation(page: Page, _: str) -> list[nodes.Node]:
     """Say how many faults put into the formulas were noticed."""
-    if (score := mutation_score()) is None:
+    if (score := _score()) is None:
         return [nodes.paragraph("", "No score is there yet: python run.py mutants makes one.")]
     both, noticed = score["everything"], 100 - 100 * score["chapters"]["rate"]
     low, high = (f"{100 * end:.1f}" for end in both["interval"])
@@ -82,27 +72,29 @@ def _mutation(page: Page, _: str) -> list[nodes.Node]:
     return [nodes.paragraph("", text)]
 
 
+def _score() -> dict[str, Any] | None:
+    return json.loads(SCORE.read_text(encoding="utf-8")) if SCORE.is_file() else None
+
+
 def _table(page: Page, paper: str) -> list[nodes.Node]:
     """One row for each statement of a paper, and below it each with its checks."""
-    letters = _versions(page)
+    letters = _letters(page)
     head, body = nodes.thead("", _row(COLUMNS)), nodes.tbody()
     for statement in page.ledger.of(paper):
-        told = summary([record for _, record in page.checks.get(statement.id, [])])
-        share, z = told["error_to_tolerance"], told["largest_z"]
-        count = f"{told['checks']}"
+        told = summary(page.checks[statement.id])
         name = nodes.paragraph("", "", page.link(statement, nodes.strong("", page.name(statement))))
         name += nodes.inline("", f" {statement.title}", classes=["mme-state"])
+        count = page.link_to("evidence-table", f"checks-{statement.label}", str(told["checks"]))
+        numbers = (("error_to_tolerance", ".2g"), ("certified_digits", "d"), ("largest_z", ".1f"))
         body += _row(
             (
                 name,
-                _strongest(page, statement),
-                nodes.paragraph("", "", page.link_to("evidence-table", f"checks-{statement.label}", count)),
-                NONE if share is None else f"{share:.2g}",
-                NONE if told["certified_digits"] is None else f"{told['certified_digits']}",
-                NONE if z is None else f"{z:.1f}",
+                page.strongest(statement.id) or NONE,
+                nodes.paragraph("", "", count),
+                *(NONE if told[each] is None else format(told[each], form) for each, form in numbers),
                 f"{told['seconds']:.1f}",
                 ", ".join(map(str, told["seeds"])) or NONE,
-                letters[_made_with(page, statement.id)] if told["checks"] else NONE,
+                letters.get(", ".join(told["versions"]), NONE),
             )
         )
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in COLUMNS), head, body, cols=len(COLUMNS))
@@ -116,13 +108,9 @@ def _row(cells: Iterable[str | nodes.Element]) -> nodes.row:
     return nodes.row("", *(nodes.entry("", cell) for cell in made))
 
 
-def _strongest(page: Page, statement: Statement) -> str:
-    return page.strongest(statement.id) or ("open" if statement.status == "open" else NONE)
-
-
 def _statement(page: Page, statement: Statement) -> nodes.Node:
     """One statement: its number, its title, and what was checked."""
-    checks = page.checks.get(statement.id, [])
+    checks = page.checks[statement.id]
     term, body = nodes.term(ids=[f"checks-{statement.label}"]), nodes.definition()
     term += page.link(statement, nodes.strong("", page.name(statement)))
     term += nodes.Text(f" {statement.title}")
@@ -130,53 +118,58 @@ def _statement(page: Page, statement: Statement) -> nodes.Node:
     if waiting:
         term["classes"].append("mme-waiting")
         term += nodes.inline("", f" · {waiting}", classes=["mme-state"])
-    if checks:
-        items = [_check(page, statement, *found) for found in checks]
-        body += nodes.bullet_list("", *items, classes=["mme-checks"])
+    items = [_check(page, statement, *found, pale=True) for found in page.unseen[statement.id]]
+    items += [_check(page, statement, *found) for found in checks]
+    body += [nodes.bullet_list("", *items, classes=["mme-checks"])] if items else []
     return nodes.definition_list_item("", term, body)
 
 
-def _check(page: Page, statement: Statement, chapter: str, record: Evidence) -> nodes.Node:
-    """One check: how strong it is, what it claims, and its numbers."""
+def _check(
+    page: Page, statement: Statement, chapter: str, record: Evidence, pale: bool = False
+) -> nodes.Node:
+    """One check: how strong it is, what it claims, and its numbers; pale where it counts for nothing."""
     link = nodes.reference("", record.claim or "the statement as it stands", internal=True)
     link["refuri"] = page.builder.get_relative_uri(page.docname, chapter)
-    if page.in_html and record.anchor:
+    if page.builder.format == "html" and record.anchor:
         link["refuri"] += f"#{record.anchor}"
-    level = nodes.inline("", record.level, classes=["mme-level", f"mme-evidence--{record.level}"])
+    looks = ["mme-level", *([] if pale else [f"mme-evidence--{record.level}"])]
     elsewhere = (
         "" if chapter == statement.chapter else f", in the chapter “{page.env.titles[chapter].astext()}”"
     )
+    level = nodes.inline("", record.level, classes=looks)
     result = nodes.inline("", record.summary + elsewhere, classes=["mme-result"])
     paragraph = nodes.paragraph("", "", level, nodes.Text(" "), link, nodes.Text(" — "), result)
     return nodes.list_item("", paragraph)
 
 
-def as_json(found: Records) -> dict[str, Any]:
+def as_json(page: Page) -> dict[str, Any]:
     """Everything in the page, for machines; the page of evidence says what the entries mean."""
-    statements = []
-    for statement in found.ledger.statements.values():
-        checks = found.checks.get(statement.id, [])
-        statements.append(
-            {
-                **{name: getattr(statement, name) for name in Statement.__dataclass_fields__},
-                "name": found.name(statement),
-                "used_by": found.users[statement.id],
-                "strongest": found.strongest(statement.id),
-                "summary": summary([record for _, record in checks]),
-                "checks": [{"chapter": chapter, **record.to_dict()} for chapter, record in checks],
-            }
-        )
-    return {"schema": SCHEMA, "levels": LEVELS, "papers": found.ledger.papers, "statements": statements}
+    statements = [
+        {
+            **{name: getattr(statement, name) for name in Statement.__dataclass_fields__},
+            "name": page.name(statement),
+            "used_by": page.users[statement.id],
+            "strongest": page.strongest(statement.id),
+            "summary": summary(page.checks[statement.id]),
+            **{
+                kind: [{"chapter": chapter, **record.to_dict()} for chapter, record in found[statement.id]]
+                for kind, found in (("checks", page.checks), ("proofs_that_do_not_count", page.unseen))
+            },
+        }
+        for statement in page.ledger.statements.values()
+    ]
+    book = {"schema": SCHEMA, "levels": LEVELS, "papers": page.ledger.papers, "proofs": page.where}
+    return book | {"mutation": _score(), "statements": statements}
 
 
 def _write_download(app: Any, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
-    found = Records(app.env)
-    if (page := found.page_with("evidence-summary")) is None:
+    page = Page(app)
+    if (docname := page.page_with("evidence-summary")) is None:
         return
-    text = json.dumps(as_json(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    target = Path(app.builder.get_outfilename(page)).with_name(DOWNLOAD)
+    text = json.dumps(as_json(page), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    target = Path(app.builder.get_outfilename(docname)).with_name(DOWNLOAD)
     # A page opened from the disk may not read a file, but it may run a script beside it.
     script = f"saveNotebook({json.dumps(DOWNLOAD)}, {json.dumps(text)})\n"
     for path, content in ((target, text), (target.with_name(f"{DOWNLOAD}.js"), script)):
@@ -193,10 +186,9 @@ def _known_output(app: Any, config: Any) -> None:
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     app.setup_extension("evidence_records")
-    makers = {"summary": _summary, "table": _table, "versions": _made, "mutation": _mutation}
+    makers = {"summary": _summary, "table": _table, "versions": _versions, "mutation": _mutation}
     for name, maker in makers.items():
-        MAKERS[f"evidence-{name}"] = maker
-        app.add_directive(f"evidence-{name}", Placeholder)
+        add_maker(app, f"evidence-{name}", maker)
     app.add_css_file("reference.css")
     app.connect("config-inited", _known_output)
     app.connect("build-finished", _write_download)

@@ -8,24 +8,24 @@ build, from placeholders; nothing in them is written by hand.
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 from docutils import nodes
 from executed_notebooks import executed_notebook
 from ledger import LEDGER, Ledger, Statement, load
+from machine_proofs import machine_proofs
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from mme.evidence import LEVELS, Evidence, records
 
-__all__ = ["MAKERS", "Page", "Placeholder", "Records", "evidence_node", "reading_order", "setup", "summary"]
+__all__ = ["MAKERS", "Page", "add_maker", "evidence_node", "reading_order", "setup", "summary"]
 
 logger = logging.getLogger(__name__)
+MAKERS: dict[str, Callable[[Page, str], list[nodes.Node]]] = {}
 
 
 class evidence_node(nodes.General, nodes.Element):
@@ -40,50 +40,44 @@ class Placeholder(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Put the placeholder into the page."""
         self.env.note_dependency(str(LEDGER))
-        _pages(self.env).setdefault(self.env.docname, set()).add(self.name)
+        _kept(self.env, "pages").setdefault(self.env.docname, []).append(self.name)
         return [evidence_node(part=self.name, of="".join(self.arguments))]
 
 
-# --- reading ------------------------------------------------------------------------------------------
+def add_maker(app: Any, directive: str, maker: Callable[[Page, str], list[nodes.Node]]) -> None:
+    """Let a directive stand for what a function makes of the page and the directive's argument."""
+    MAKERS[directive] = maker
+    app.add_directive(directive, Placeholder)
 
 
-def _checks(env: Any) -> dict[str, list[dict[str, Any]]]:
-    """Records of each chapter, by its name."""
-    if not hasattr(env, "mme_checks"):
-        env.mme_checks = {}
-    return env.mme_checks  # type: ignore[no-any-return]
-
-
-def _pages(env: Any) -> dict[str, set[str]]:
-    """Pages that show evidence, with the directives by which they do."""
-    if not hasattr(env, "mme_evidence_pages"):
-        env.mme_evidence_pages = {}
-    return env.mme_evidence_pages  # type: ignore[no-any-return]
+def _kept(env: Any, what: str) -> dict[str, list[Any]]:
+    """Records of each chapter ("checks"), or the directives of each page that shows some ("pages")."""
+    if not hasattr(env, "mme_evidence"):
+        env.mme_evidence = {"checks": {}, "pages": {}}
+    return env.mme_evidence[what]  # type: ignore[no-any-return]
 
 
 def _collect(app: Any, doctree: nodes.document) -> None:
-    env = app.env
-    notebook = executed_notebook(app, env.docname)
-    if notebook is None:
-        return
-    found = [record.to_dict() for record in records(json.loads(notebook.read_text(encoding="utf-8")))]
-    if found:
-        _checks(env)[env.docname] = found
+    notebook = executed_notebook(app, app.env.docname)
+    text = "{}" if notebook is None else notebook.read_text(encoding="utf-8")
+    if found := [record.to_dict() for record in records({"cells": [], **json.loads(text)})]:
+        _kept(app.env, "checks")[app.env.docname] = found
 
 
 def _purge(app: Any, env: Any, docname: str) -> None:
-    _checks(env).pop(docname, None)
-    _pages(env).pop(docname, None)
+    for what in ("checks", "pages"):
+        _kept(env, what).pop(docname, None)
 
 
 def _merge(app: Any, env: Any, docnames: list[str], other: Any) -> None:
-    _checks(env).update({name: found for name, found in _checks(other).items() if name in docnames})
-    _pages(env).update({name: parts for name, parts in _pages(other).items() if name in docnames})
+    for what in ("checks", "pages"):
+        found = _kept(other, what).items()
+        _kept(env, what).update({name: kept for name, kept in found if name in docnames})
 
 
 def _always(app: Any, env: Any) -> list[str]:
     """Name the pages to write in every build, and warn of what the ledger and the chapters disagree on."""
-    ledger, checks = load(), _checks(env)
+    ledger, checks = load(), _kept(env, "checks")
     for docname, found in checks.items():
         for record in found:
             if record["statement"] not in ledger.statements:
@@ -95,7 +89,7 @@ def _always(app: Any, env: Any) -> list[str]:
         if finished and statement.id not in checked:
             text = f"{statement.id} is finished, but no chapter checks it"
             logger.warning(text, location=statement.chapter, type="evidence", subtype="missing")
-    return sorted(_pages(env).keys() & env.found_docs)
+    return sorted(_kept(env, "pages").keys() & env.found_docs)
 
 
 def reading_order(env: Any, docname: str | None = None) -> Iterator[str]:
@@ -106,37 +100,57 @@ def reading_order(env: Any, docname: str | None = None) -> Iterator[str]:
         yield from reading_order(env, below)
 
 
-# --- all of it ----------------------------------------------------------------------------------------
+class Page:
+    """The ledger and what was checked of each of its statements, with links as one page needs them.
 
+    A machine proof counts as a check if it is of a whole statement and was checked on this machine; others
+    are in `unseen`.
+    """
 
-class Records:
-    """The ledger, and what was checked of each of its statements."""
-
-    def __init__(self, env: Any) -> None:
-        self.env = env
+    def __init__(self, app: Any, docname: str = "") -> None:
+        self.env, self.builder, self.docname = app.env, app.builder, docname
         self.ledger: Ledger = load()
-        self.boxes: dict[str, Any] = getattr(env, "proof_list", {})
-        self.checks: dict[str, list[tuple[str, Evidence]]] = {}
-        for chapter, found in sorted(_checks(env).items()):
-            for entry in found:
-                self.checks.setdefault(entry["statement"], []).append((chapter, Evidence.from_dict(entry)))
+        self.boxes: dict[str, Any] = getattr(app.env, "proof_list", {})
+        self.checks, self.unseen = _Found(list), _Found(list)
         self.users: dict[str, list[str]] = {name: [] for name in self.ledger.statements}
         for statement in self.ledger.statements.values():
             for used in statement.uses:
                 self.users[used].append(statement.id)
+        self.where, theorems = machine_proofs()
+        for theorem in theorems:
+            counts = not theorem["part"] and self.where.startswith("checked on this machine")
+            (self.checks if counts else self.unseen)[theorem["statement"]].append(self._proof(theorem))
+        for chapter, entries in sorted(_kept(app.env, "checks").items()):
+            for entry in entries:
+                self.checks[entry["statement"]].append((chapter, Evidence.from_dict(entry)))
+
+    def _proof(self, theorem: dict[str, Any]) -> tuple[str, Evidence]:
+        statement = self.ledger.statements[theorem["statement"]]
+        claim = (
+            f"{theorem['theorem']} in proofs/{theorem['file']}, {theorem['part'] or 'the whole statement'}"
+        )
+        details = {name: theorem[name] for name in ("theorem", "file", "part", "assumptions")}
+        said = f"{theorem['assumptions']}; {self.where}"
+        at = f"machine-{statement.label}"
+        return str(statement.chapter), Evidence(statement.id, claim, LEVELS[0], True, said, details, at)
 
     def page_with(self, directive: str) -> str | None:
         """Return the page that has a directive, if one has."""
-        return next((page for page, parts in _pages(self.env).items() if directive in parts), None)
+        pages = _kept(self.env, "pages").items()
+        return next((page for page, directives in pages if directive in directives), None)
 
     def levels(self, name: str) -> dict[str, int]:
         """How many checks a statement has of each level, the strongest first."""
-        count = Counter(record.level for _, record in self.checks.get(name, ()))
+        count = Counter(record.level for _, record in self.checks[name])
         return {level: count[level] for level in LEVELS if count[level]}
 
     def strongest(self, name: str) -> str:
         """The strongest level of a statement's checks; nothing where there are none."""
         return next(iter(self.levels(name)), "")
+
+    def elsewhere(self, name: str) -> bool:
+        """Whether the whole statement is machine-checked, but not on this machine."""
+        return any(not record.details["part"] for _, record in self.unseen[name])
 
     def name(self, statement: Statement) -> str:
         """Call a statement as its box does: ours have the number of the box."""
@@ -150,51 +164,8 @@ class Records:
         """Return page and anchor of a statement's box, or its chapter alone, or None while there is none."""
         if box := self.boxes.get(statement.label):
             return box["docname"], statement.label
-        labels = self.env.get_domain("std").anonlabels
-        if statement.label in labels:
-            return labels[statement.label]  # type: ignore[no-any-return]
-        chapter = statement.chapter
-        return (chapter, "") if chapter in self.env.found_docs and chapter else None
-
-
-def _rank(library: str) -> tuple[bool, bool, str]:
-    return library != "python", library != "mme", library
-
-
-def summary(found: list[Evidence]) -> dict[str, Any]:
-    """Return the numbers of all checks of one statement together; None where no check has such a number."""
-
-    def told(name: str, level: str) -> list[Any]:
-        return [record.details[name] for record in found if record.level == level and name in record.details]
-
-    numeric = [record.details for record in found if record.level == "numeric"]
-    shares = [each["largest_error"] / each["tolerance"] if each["tolerance"] else 0.0 for each in numeric]
-    differences = [value for value in told("largest_difference", "certified") if value]
-    versions: dict[str, set[str]] = {}
-    for library, version in chain.from_iterable(record.versions.items() for record in found):
-        versions.setdefault(library, set()).add(version)
-    return {
-        "checks": len(found),
-        "levels": {level: count for level in LEVELS if (count := sum(r.level == level for r in found))},
-        "error_to_tolerance": max(shares, default=None),
-        "certified_digits": math.floor(-math.log10(max(differences))) if differences else None,
-        "largest_z": max(map(abs, told("z", "statistical")), default=None),
-        "seconds": round(sum(record.seconds for record in found), 3),
-        "seeds": sorted({seed for seed in told("seed", "statistical") if seed is not None}),
-        "versions": {name: sorted(versions[name]) for name in sorted(versions, key=_rank)},
-    }
-
-
-# --- writing ------------------------------------------------------------------------------------------
-
-
-class Page(Records):
-    """Makes links in one page for one builder."""
-
-    def __init__(self, app: Any, docname: str) -> None:
-        super().__init__(app.env)
-        self.builder, self.docname = app.builder, docname
-        self.in_html = app.builder.format == "html"
+        here = (str(statement.chapter), "") if statement.chapter in self.env.found_docs else None
+        return self.env.get_domain("std").anonlabels.get(statement.label, here)  # type: ignore[no-any-return]
 
     def link(self, statement: Statement, text: nodes.Element | None = None) -> nodes.Node:
         """Link to the statement's box, or to its chapter, or to nothing while there is none."""
@@ -209,26 +180,40 @@ class Page(Records):
 
     def link_to(self, directive: str, anchor: str, words: str) -> nodes.Node:
         """Link to an anchor of the page that has a directive; plain words where no page has it."""
-        text = nodes.inline("", words)
-        page = self.page_with(directive)
+        text, page = nodes.inline("", words), self.page_with(directive)
         return make_refnode(self.builder, self.docname, page, anchor, text) if page else text
 
-    def address(self, statement: Statement) -> str:
-        """Return the address of the statement's box as seen from this page; empty while there is none."""
-        if (place := self.place(statement)) is None:
-            return ""
-        page = self.builder.get_relative_uri(self.docname, place[0])
-        return f"{page}#{place[1]}" if place[1] else str(page)
+
+_Found = defaultdict[str, list[tuple[str, Evidence]]]
 
 
-MAKERS: dict[str, Callable[[Page, str], list[nodes.Node]]] = {}
+def summary(found: Iterable[tuple[str, Evidence]]) -> dict[str, Any]:
+    """Return the numbers of all checks of one statement together; None where no check has such a number."""
+    every = [record for _, record in found]
+
+    def told(name: str, level: str) -> list[Any]:
+        return [record.details[name] for record in every if record.level == level and name in record.details]
+
+    pairs = zip(told("largest_error", "numeric"), told("tolerance", "numeric"), strict=True)
+    versions = sorted({pair for record in every for pair in record.versions.items()})
+    return {
+        "checks": len(every),
+        "levels": {level: count for level in LEVELS if (count := sum(r.level == level for r in every))},
+        "error_to_tolerance": max(
+            (error / allowed if allowed else 0.0 for error, allowed in pairs), default=None
+        ),
+        "certified_digits": min(told("digits", "certified"), default=None),
+        "largest_z": max(map(abs, told("z", "statistical")), default=None),
+        "seconds": round(sum(record.seconds for record in every), 3),
+        "seeds": sorted({seed for seed in told("seed", "statistical") if seed is not None}),
+        "versions": [f"{library} {version}" for library, version in versions],
+    }
 
 
 def _resolve(app: Any, doctree: nodes.document, docname: str) -> None:
     placeholders = list(doctree.findall(evidence_node))
-    if not placeholders:
-        return
-    page = Page(app, docname)
+    if placeholders:
+        page = Page(app, docname)
     for placeholder in placeholders:
         placeholder.replace_self(MAKERS[placeholder["part"]](page, placeholder["of"]))
 

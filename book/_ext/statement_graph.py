@@ -1,7 +1,8 @@
 """Draw the graph of the statements: an arrow for each use, a shape for the kind, a colour for the evidence.
 
 A picture for each part of the book, and for each chapter a small one with the neighbours of its statements,
-and the same in words. They are SVG in the page, made from the ledger and the executed chapters in each build.
+and the same in words, which stand in each statement's box too. They are made from the ledger and the executed
+chapters whenever a page is written; the notebooks to download, which are made before, go without the words.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from itertools import pairwise
 from typing import Any
 
 from docutils import nodes
-from evidence_records import MAKERS, Page, Placeholder, reading_order
+from evidence_records import Page, add_maker, reading_order
 from layered import layout
-from ledger import Statement
+from ledger import Statement, load
 
 from mme.evidence import LEVELS, spoken
 
@@ -26,6 +27,7 @@ WIDE, HIGH, ACROSS, DOWN, EDGE = 122, 38, 129, 74, 8  # of a node, from node to 
 LETTERS = 18  # in a line of a node
 MOST = {"part": 4, "chapter": 3}  # nodes beside each other; three fit a phone
 CUT = 11
+AFTER_THE_NOTEBOOKS = 450
 CORNERS: dict[str, Sequence[tuple[float, float]]] = {  # how far each corner is cut, across and down
     "definition": [(0, 0)] * 4,
     "theorem": [(CUT, HIGH / 2)] * 4,
@@ -60,10 +62,7 @@ def picture(page: Page, drawn: Iterable[Statement], own: Iterable[str], most: in
     lit = ", ".join(
         f"svg:has(.node-{each}:is(:hover, :focus)) :is(.from-{each}, .to-{each})" for each in number.values()
     )
-    boxes = [
-        _node(page, known[name], *place, number[name], "" if name in own else " mme-far")
-        for name, place in places.items()
-    ]
+    boxes = [_node(page, known[name], number[name], name in own, *place) for name, place in places.items()]
     return (
         f'<div class="mme-graph" tabindex="0" role="group" aria-label="{escape(title)}">'
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
@@ -92,21 +91,24 @@ def _path(passed: Sequence[tuple[float, int]]) -> str:
     return f"{line}m-4 -6l4 6l4 -6"
 
 
-def _node(page: Page, statement: Statement, across: float, row: int, number: int, more: str = "") -> str:
+def _node(page: Page, statement: Statement, number: int, own: bool, across: float, row: int) -> str:
     x, y = _point(across, row)
     level = page.strongest(statement.id)
     lines = textwrap.wrap(NAMES.sub(lambda word: NAMED[word[0]], spoken(statement.id)), LETTERS)
-    looks = f"node-{number} mme-evidence--{level or 'none'}{more}"
+    looks = f"node-{number} mme-evidence--{level or 'none'}{'' if own else ' mme-far'}"
     told = f"{page.name(statement)}, {statement.title}; {level or 'not checked'}"
+    elsewhere, place = page.elsewhere(statement.id), page.place(statement)
+    told = escape(told + f"; machine-checked: {page.where}" * elsewhere)
+    address = f"{page.builder.get_relative_uri(page.docname, place[0])}#{place[1]}" if place else ""
     middle = y + HIGH / 2 + 4 - 7 * (len(lines) - 1)
     words = "".join(
         f'<tspan x="{x:.0f}" y="{middle + 14 * each:.0f}">{escape(line)}</tspan>'
         for each, line in enumerate(lines)
     )
     return (
-        f'<a href="{escape(page.address(statement))}" class="{looks}" '
-        f'aria-label="{escape(told)}"><title>{escape(told)}</title>{_shape(statement.kind, x, y)}'
-        f"<text>{words}</text>{_badge(level, x, y)}</a>"
+        f'<a href="{escape(address)}" class="{looks}" aria-label="{told}"><title>{told}</title>'
+        f"{_shape(statement.kind, x, y)}<text>{words}</text>{_badge(level, x, y)}"
+        f"{_badge(LEVELS[0] * elsewhere, x + WIDE - 10, y)}</a>"
     )
 
 
@@ -151,16 +153,14 @@ def _graph(page: Page, part: str) -> list[nodes.Node]:
 
 def _chapters(page: Page, _: str) -> list[nodes.Node]:
     """For each chapter its statements with their neighbours, drawn and in words."""
-    chapters: dict[str, list[Statement]] = {}
-    for statement in page.ledger.statements.values():
-        if statement.chapter in page.env.found_docs:
-            chapters.setdefault(str(statement.chapter), []).append(statement)
-    made: list[nodes.Node] = []
-    for docname in filter(chapters.__contains__, reading_order(page.env)):
-        own, title = {each.id for each in chapters[docname]}, page.env.titles[docname].astext()
-        near = {name for each in own for name in (*page.ledger.statements[each].uses, *page.users[each])}
-        drawn = [each for each in page.ledger.statements.values() if each.id in own | near]
-        items = nodes.bullet_list("", *(_in_words(page, each) for each in chapters[docname]))
+    every, made = page.ledger.statements, list[nodes.Node]()
+    for docname in reading_order(page.env):
+        if not (own := [name for name, entry in every.items() if entry.chapter == docname]):
+            continue
+        title = page.env.titles[docname].astext()
+        near = {name for each in own for name in (each, *every[each].uses, *page.users[each])}
+        drawn = [entry for name, entry in every.items() if name in near]
+        items = nodes.bullet_list("", *(_in_words(page, every[name]) for name in own), classes=["mme-index"])
         section = nodes.section("", nodes.title("", title), ids=[f"graph-{docname.rpartition('/')[2]}"])
         drawing = picture(page, drawn, own, MOST["chapter"], f"Graph of the chapter {title}")
         section += [_raw(drawing), items]
@@ -170,11 +170,34 @@ def _chapters(page: Page, _: str) -> list[nodes.Node]:
 
 def _in_words(page: Page, statement: Statement) -> nodes.Node:
     line = nodes.paragraph("", "", page.link(statement, nodes.strong("", page.name(statement))))
-    level = page.strongest(statement.id) or "not checked"
-    line += nodes.Text(f" {statement.title} · {level}")
-    for word, names in (("uses", statement.uses), ("used by", page.users[statement.id])):
-        line += [nodes.Text(f" · {word} " if names else ""), *page.listed(names)]
+    line += [nodes.Text(f" {statement.title}. "), *words(page, statement)]
     return nodes.list_item("", line)
+
+
+def words(page: Page, statement: Statement) -> list[nodes.Node]:
+    """Say what a statement uses, what uses it, and what checks it."""
+    made: list[nodes.Node] = []
+    for word, names in (("Uses", statement.uses), ("Used by", page.users[statement.id])):
+        made += [nodes.Text(f"{word} "), *page.listed(names), nodes.Text(". ")] if names else []
+    told = ", ".join(f"{count} {level}" for level, count in page.levels(statement.id).items()) or "none"
+    told += ", machine-checked elsewhere" if page.elsewhere(statement.id) else ""
+    link = page.link_to("evidence-table", f"checks-{statement.label}", told)
+    return [*made, nodes.Text("Checks: "), link, nodes.Text(".")]
+
+
+def _in_boxes(app: Any, doctree: nodes.document, docname: str) -> None:
+    labels = {entry.label: entry for entry in load().statements.values() if entry.chapter == docname}
+    page = Page(app, docname) if labels else None
+    for box in list(doctree.findall(nodes.Element)):
+        statement = labels.get(box.get("label") or (box.get("ids") or [""])[-1])
+        if page is None or statement is None:
+            continue
+        graph = page.link_to("statement-graph-chapters", f"graph-{docname.rpartition('/')[2]}", "Graph")
+        line = nodes.paragraph("", "", *words(page, statement), nodes.Text(" "), graph, classes=["mme-links"])
+        if isinstance(box, nodes.figure):
+            box.parent.insert(box.parent.index(box) + 1, line)
+        elif "proof" in box["classes"]:
+            box += line
 
 
 def _legend(page: Page, _: str) -> list[nodes.Node]:
@@ -196,7 +219,8 @@ def _legend(page: Page, _: str) -> list[nodes.Node]:
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     app.setup_extension("evidence_records")
+    app.setup_extension("machine_proofs")  # which has every chapter with statements written in every build
     for name, maker in (("", _graph), ("-legend", _legend), ("-chapters", _chapters)):
-        MAKERS[f"statement-graph{name}"] = maker
-        app.add_directive(f"statement-graph{name}", Placeholder)
+        add_maker(app, f"statement-graph{name}", maker)
+    app.connect("doctree-resolved", _in_boxes, priority=AFTER_THE_NOTEBOOKS)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,7 +28,7 @@ NONE = "–"
 @one_sentence
 def evidence(
     statement: Annotated[
-        str | None, typer.Argument(metavar="[STATEMENT]", help="One statement, such as lemma-5.1: its checks.")
+        str | None, typer.Argument(metavar="[STATEMENT]", help="One of them, such as lemma-5.1: its checks.")
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="The evidence.json of a built book.")

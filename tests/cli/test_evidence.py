@@ -53,7 +53,8 @@ def test_prints_the_checks_of_one_statement(call: Call, file: Path) -> None:
 
 
 def test_prints_json(call: Call, file: Path) -> None:
-    assert json.loads(call("evidence", "--json", "--file", file).stdout) == json.loads(file.read_text("utf-8"))
+    everything = json.loads(call("evidence", "--json", "--file", file).stdout)
+    assert everything == json.loads(file.read_text("utf-8"))
     one = json.loads(call("evidence", "figure-1", "--json", "--file", file).stdout)
     assert [each["id"] for each in one["statements"]] == ["figure-1"]
 
