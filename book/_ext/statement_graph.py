@@ -180,7 +180,7 @@ def words(page: Page, statement: Statement) -> list[nodes.Node]:
     for word, names in (("Uses", statement.uses), ("Used by", page.users[statement.id])):
         made += [nodes.Text(f"{word} "), *page.listed(names), nodes.Text(". ")] if names else []
     told = ", ".join(f"{count} {level}" for level, count in page.levels(statement.id).items()) or "none"
-    told += ", machine-checked elsewhere" if page.elsewhere(statement.id) else ""
+    told += ", machine-checked at the release" if page.elsewhere(statement.id) else ""
     link = page.link_to("evidence-table", f"checks-{statement.label}", told)
     return [*made, nodes.Text("Checks: "), link, nodes.Text(".")]
 
