@@ -27,10 +27,12 @@ from mme import InputError, __version__
 from mme.evidence import LEVELS, MIME_TYPE, CheckFailed, Evidence, check, records, spoken
 from mme.evidence.page import html
 from mme.extras import MissingExtra
+from tests.chapters import chapters, executed
 
 flint = pytest.importorskip("flint")
 
 CLAIM = check("lemma-5.1", "a claim")
+MOST_SLACK = 100  # how many times the error a tolerance may be without a reason
 a, b = sp.symbols("a b", positive=True)
 N = sp.Symbol("N", integer=True, positive=True)
 k = sp.Symbol("k", integer=True)
@@ -541,6 +543,14 @@ def test_each_check_is_recorded_once(notebook: nbformat.NotebookNode) -> None:
     lines = [output.data["text/html"] for output in notebook.cells[2].outputs]
     assert all(f'id="{record.anchor}"' in line for record, line in zip(found[2:4], lines, strict=True))
     assert "id=" not in notebook.cells[4].outputs[0].data["text/html"]  # no anchor twice
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", chapters(), ids=lambda path: path.stem)
+def test_tolerances_are_near_to_the_errors_or_say_why_not(chapter: Path) -> None:
+    found = [record for record in records(executed(chapter)) if record.level == "numeric"]
+    wide = {record.claim: record.details["slack"] for record in found if "because" not in record.details}
+    assert {claim: slack for claim, slack in wide.items() if not slack <= MOST_SLACK} == {}
 
 
 # --- in the book --------------------------------------------------------------------------------------
