@@ -37,6 +37,8 @@ NO_ARRAYS = (
     {"a": 1},
     object(),
     [[1.0, 2.0], [1.0]],
+    [[1.0, True], [0.0, 1.0]],
+    [True, 2.0],
     [None],
     np.array([object(), 1.0]),
     np.ma.array([[1.0, 0.0], [0.0, 1.0]], mask=[[True, False], [False, False]]),

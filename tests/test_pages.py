@@ -1,8 +1,15 @@
 """What the book's own extensions do to a page."""
 
+from types import ModuleType
+
+import api_page
+import pytest
 from docutils import nodes
 from docutils.utils import new_document
 from keep_together import keep_together
+from sphinx.errors import ExtensionError
+
+import mme.algebra
 
 
 def test_formulas_stay_with_their_punctuation() -> None:
@@ -24,3 +31,14 @@ def test_equal_texts_elsewhere_stay_as_they_are() -> None:
     document += nodes.paragraph("", "", emphasis, nodes.Text(", "), first, nodes.Text(", "), second)
     keep_together(document)
     assert document.astext() == "a, x, y"
+
+
+def test_exported_constants_have_an_entry_that_says_what_they_hold() -> None:
+    lines = [line for line in api_page._constants(mme.algebra) if line]
+    names = [line.removeprefix(".. py:data:: ") for line in lines[::2]]
+    assert names == ["C", "FieldLike", "H", "R"]
+    assert all(line.strip().endswith(".") for line in lines[1::2])
+    silent = ModuleType("mme.silent")
+    vars(silent).update(__all__=["DEPTH"], DEPTH=3)
+    with pytest.raises(ExtensionError, match=r"mme\.silent\.DEPTH needs a comment #: "):
+        list(api_page._constants(silent))

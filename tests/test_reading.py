@@ -125,14 +125,13 @@ def test_pages_read_well(page: Path, browser: Browser) -> None:
 
 
 def _public() -> dict[object, set[str]]:
-    """Full names of every public function, class and method of our own, but not of constants."""
+    """Full names of every public function, class, method and constant of our own."""
     found: dict[object, set[str]] = {}
     for package in SUBPACKAGES:
         module = importlib.import_module(f"mme.{package}")
         for name in module.__all__:
             thing, full = getattr(module, name), f"mme.{package}.{name}"
-            if callable(thing):
-                found.setdefault(id(thing), set()).add(full)
+            found.setdefault(id(thing) if callable(thing) else full, set()).add(full)
             owners = thing.__mro__ if inspect.isclass(thing) else ()
             for owner in (base for base in owners if base.__module__.startswith("mme.")):
                 for member, value in vars(owner).items():

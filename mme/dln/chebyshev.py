@@ -29,7 +29,12 @@ MOST_EXPRESSIONS = 300
 def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     """Return U_0(x), …, U_n(x), Chebyshev's polynomials of the second kind, by their recurrence.
 
-    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}, for numbers, arrays and SymPy expressions.
+    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}.
+
+    Parameters
+    ----------
+    n : int
+    x : number, array or SymPy expression
 
     Raises
     ------
@@ -49,7 +54,12 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
     """Return det T_0, …, det T_n for tridiagonal matrices with constant diagonals.
 
     By expansion along the last row, D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1} for diagonal t and
-    off-diagonals s (Lemma 5.1's recurrence), numbers, arrays or SymPy expressions.
+    off-diagonals s (Lemma 5.1's recurrence).
+
+    Parameters
+    ----------
+    n : int
+    diagonal, off_diagonal : number, array or SymPy expression
 
     Raises
     ------
@@ -127,6 +137,11 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
 
 def log_chebyshev(n: int, x: Any) -> Any:
     """Return log U_n(x) for x ≥ 1 and any degree: U_n(cosh u) = sinh((n+1) u)/sinh u.
+
+    Parameters
+    ----------
+    n : int
+    x : array
 
     Examples
     --------

@@ -24,6 +24,11 @@ class Check:
     Every method returns the `Evidence` when the claim holds, and shows its line in a notebook; it raises
     `CheckFailed` when the claim does not hold, there is nothing to compare, or something is not finite, and
     `InputError` where an argument cannot be used.
+
+    Attributes
+    ----------
+    statement, claim : str
+        As in `check`.
     """
 
     statement: str

@@ -20,8 +20,9 @@ __all__ = [
     "spoken",
 ]  # fmt: skip
 
-MIME_TYPE = "application/vnd.mme.evidence+json"
-SCHEMA_VERSION = 2
+MIME_TYPE = "application/vnd.mme.evidence+json"  #: Under which a notebook holds the record of a check.
+SCHEMA_VERSION = 2  #: The version of the layout of that record, which `Evidence.from_dict` asks for.
+#: How a claim is checked, strongest first.
 LEVELS = ("machine-checked", "proved", "certified", "numeric", "statistical")
 LIBRARIES = ("numpy", "scipy", "sympy", "mpmath", "flint", "torch")  # named where they are loaded
 _clock = [time.process_time()]
@@ -94,7 +95,7 @@ class Evidence:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:
-        """Read a record back; one of another version, without a field or of an unknown level is refused."""
+        """Return the record of an `entry`, which must have this version, all fields and a known level."""
         version = entry.get("version") if isinstance(entry, Mapping) else None
         if version != SCHEMA_VERSION:
             raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {shown(version)}.")
@@ -134,7 +135,7 @@ class CheckFailed(AssertionError):
 
 
 def spoken(statement: str) -> str:
-    """Say a statement's id as a reader would.
+    """Return the id of a `statement` as a reader would say it.
 
     Examples
     --------

@@ -63,7 +63,13 @@ def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
 
 
 def available_pretrained() -> tuple[str, ...]:
-    """The pretrained networks whose packages are installed."""
+    """Return the names of the pretrained networks whose packages are installed.
+
+    Examples
+    --------
+    >>> set(available_pretrained()) <= {f"efficientnet-lite{version}" for version in range(3)}
+    True
+    """
     found = [version for version in range(len(FILES)) if find(version) is not None]
     return tuple(f"efficientnet-lite{version}" for version in found)
 

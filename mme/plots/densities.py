@@ -71,7 +71,9 @@ def densities(
 
 
 @styled
-def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, name: str) -> Axes:
+def network_density(
+    density: SpectralDensity, conjugate: SpectralDensity, *, name: str, ax: Axes | None = None
+) -> Axes:
     """Draw the pooled density of a network, and that of its conjugate ensemble.
 
     Parameters
@@ -80,6 +82,7 @@ def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, nam
         Of several draws the mean is drawn.
     name : str
         Of the network.
+    ax : matplotlib Axes, optional
 
     Returns
     -------
@@ -94,7 +97,7 @@ def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, nam
     binned("density", density, SpectralDensity, "density", (1, 2))
     binned("conjugate", conjugate, SpectralDensity, "density", (1, 2))
     of_type("name", name, str, "a string")
-    ax: Axes = figure(size=(7.0, 3.6))
+    ax = figure(ax, size=(7.0, 3.6))
     ax.stairs(_heights(conjugate), conjugate.edges, color=GREY, linewidth=1, label="circular ensemble")
     ax.stairs(_heights(density), density.edges, color=BLUE, label=label(name, LONGEST))
     ax.set_yscale("symlog", linthresh=0.1)

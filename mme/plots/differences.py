@@ -21,7 +21,7 @@ DASHES = ("-", "--", "-.")
 
 @styled
 def csd(difference: CircularSpectralDifference, *, until: float | None = None, linear: float = 0.1) -> Axes:
-    """Draw Δ(ε) above its cumulative sum, with the range of the draws.
+    """Draw Δ(ε) in a panel above its cumulative sum, with the range of the draws.
 
     Parameters
     ----------

@@ -188,7 +188,7 @@ def test_bad_seeds_are_refused(F: Field, rng: object) -> None:
 def test_bad_sizes_are_refused(F: Field, size: object) -> None:
     for draw in (F.haar, F.ginibre, F.gaussian_hermitian):
         with pytest.raises(
-            InputError, match=r"^size must be None, a non-negative integer or a tuple of them, but "
+            InputError, match=r"^size must be None, a non-negative integer or a tuple of at most 32 of them, "
         ):
             draw(2, size=size)  # type: ignore[arg-type]
 

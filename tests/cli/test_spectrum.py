@@ -33,7 +33,7 @@ def test_the_table_has_a_line_for_each_layer(call: Call, nets: Path) -> None:
     (fc,) = (line.split() for line in lines if line.startswith("fc.weight"))
     largest = ensemble(nets / "a.npz").layers[1].eigenvalues[-1]
     assert fc == ["fc.weight", "40×24", "40", "24", "24", "16", f"{largest:.4g}"]
-    summary = "2 layers, 64 eigenvalues, 16 structural zeros (25.0%), 1 parameters left out"
+    summary = "2 layers, 64 eigenvalues, 16 structural zeros (25.0%), 1 parameter left out"
     assert summary in " ".join(result.stdout.split())
     assert all(len(line) < 100 for line in lines)
     assert any("█" in line for line in lines)

@@ -61,6 +61,15 @@ def test_a_generator_goes_on() -> None:
     assert not np.isclose(first, second).any()
 
 
+def test_equal_settings_are_equal_however_they_are_worked_on() -> None:
+    one, other = SampledCircularEnsemble([5, 4], 2, rng=3), SampledCircularEnsemble((5, 4), 2, rng=3, jobs=2)
+    assert one == other
+    assert one != SampledCircularEnsemble([5, 4], 2, rng=4)
+    drawn = [SampledCircularEnsemble([5], 2, np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert repr(SampledCircularEnsemble([5])) == "SampledCircularEnsemble(CUE, 1 matrix of order 5, 1 draw)"
+
+
 def test_the_estimate_grows_as_the_work_does() -> None:
     one = sampling_cost([512], 1)
     assert sampling_cost([1024], 1).seconds == pytest.approx(8 * one.seconds)
