@@ -25,6 +25,8 @@ SOLUTION = re.compile(r"^[`:]{3,}\{solution(?:-start)?\} (\S+)", re.M)
 CODE = re.compile(r"^```\{code-cell\}.*\n(?:.*\n)*?```$", re.M)
 CAPTION = re.compile(r"^ +caption: .*(?:\n {6}.*)*", re.M)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|(?<!`)`[^`]+`(?!`)", re.S)  # or a role, or code in a line
+BOXES = re.compile(r"^[`:]{3,}\{prf:(?P<kind>\w+)\} ?(?P<title>.*)$", re.M)
+CLAIMS = {"theorem", "proposition", "lemma", "corollary"}
 UNLINKED = re.compile(r"\(\d\.\d+\)(?! of the\s+paper)")
 FONT = re.compile(r"""(?:font|label|title)_?size["']?\s*[=:]\s*["']?([\w-]+)""")
 PHONE, READABLE = 353, 9  # pixels: what a window of 400 leaves to a figure, and the least size of its letters
@@ -121,6 +123,27 @@ def test_chapter_that_the_recipes_write_keeps_the_habits(tmp_path: Path) -> None
     assert [cell.source.splitlines()[-1] for cell in code_cells(jupytext.read(written))] == [
         'orbit_volume([3.0], depth=2, field="C")'
     ]
+
+
+@every_chapter
+def test_theorems_have_proofs_or_say_that_they_are_cited(chapter: Path) -> None:
+    boxes = [*BOXES.finditer(chapter.read_text(encoding="utf-8"))]
+    kinds = [*(box["kind"] for box in boxes), "end"]
+    bare = [box["title"] for box, after in zip(boxes, kinds[1:], strict=True) if not is_settled(box, after)]
+    assert bare == []
+
+
+def is_settled(box: re.Match[str], after: str) -> bool:
+    return box["kind"] not in CLAIMS or after == "proof" or box["title"].endswith("(cited)")
+
+
+def test_theorems_without_proofs_are_found() -> None:
+    titles = ("lemma} One", "proof}", "theorem} Two", "remark} Three")
+    boxes = [*BOXES.finditer("".join(f"```{{prf:{title}\n```\n" for title in titles))]
+    kinds = [box["kind"] for box in boxes]
+    assert [is_settled(*each) for each in zip(boxes, [*kinds[1:], "end"], strict=True)] == [
+        True, True, False, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
