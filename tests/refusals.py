@@ -302,6 +302,7 @@ EVIDENCE_ROWS: Rows = {
         "rtol": optional(real(0.5)),
         "atol": optional(real(0.5)),
         "over": WORDS,
+        "because": WORDS,
     },
     "Check.statistical": {
         "samples": Argument(lambda _: DRAWS, (), NO_ARRAYS[:10]),

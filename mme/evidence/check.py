@@ -10,7 +10,7 @@ from mme.arguments import shown, text
 from mme.errors import InputError
 from mme.evidence import certified, numeric, statistical
 from mme.evidence.page import show
-from mme.evidence.record import CheckFailed, Evidence, Verdict, spoken
+from mme.evidence.record import CheckFailed, Evidence, Verdict, made, spoken
 
 __all__ = ["Check", "check"]
 
@@ -105,6 +105,7 @@ class Check:
         rtol: float | None = None,
         atol: float | None = None,
         over: str = "",
+        because: str = "",
     ) -> Evidence:
         """Check that ``|computed - formula| <= atol + rtol |formula|`` in every entry.
 
@@ -119,18 +120,26 @@ class Check:
             ``rtol=1e-9``. Zero asks for equality.
         over : str
             What the entries run over, in words, such as ``"R, C, H and d = 1…4"``.
+        because : str
+            Why the tolerance is more than a hundred times the error, where it is, in words.
 
         Returns
         -------
         Evidence
-            With the ``largest_error`` (relative to what is allowed there) and its ``tolerance``.
+            With the ``largest_error`` (relative to what is allowed there), its ``tolerance``, and the
+            ``slack``: how many times the error, or the rounding of one operation if that is more, the
+            tolerance is.
 
         Examples
         --------
         >>> check("definition-5", "the cumulative CSD ends at zero").numeric([0.0, 3e-15], 0, atol=1e-12)
         <✓ Definition 5 · numeric · the cumulative CSD ends at zero — largest error 3e-15 (tolerance 1e-12)>
         """
-        return self._record("numeric", numeric.compare(computed, formula, rtol, atol), text("over", over))
+        verdict = numeric.compare(computed, formula, rtol, atol)
+        if text("because", because) and verdict.passed:
+            told = {"because": because}
+            verdict = Verdict(True, f"{verdict.summary}, wide because {because}", verdict.details | told)
+        return self._record("numeric", verdict, text("over", over))
 
     def statistical(
         self,
@@ -179,7 +188,7 @@ class Check:
     def _record(self, level: str, verdict: Verdict, over: str = "") -> Evidence:
         summary = verdict.summary + (f", over {over}" if over and verdict.passed else "")
         details = verdict.details | ({"over": over} if over else {})
-        record = Evidence(self.statement, self.claim, level, verdict.passed, summary, details)
+        record = Evidence(self.statement, self.claim, level, verdict.passed, summary, details, **made())
         if not verdict.passed:
             raise CheckFailed(record)
         return show(record)

@@ -16,6 +16,15 @@ def test_adjoint_reverses_products(F: Field, data: st.DataObject, n: int, m: int
     np.testing.assert_array_equal(F.adjoint(F.adjoint(a)), a)
 
 
+def test_real_matrices_alone_are_taken_over_r() -> None:
+    z = np.array([[1.0, 2j]])
+    for function in (R.adjoint, R.norm, lambda a: R.pairing(a, a)):
+        with pytest.raises(InputError, match="must be real"):
+            function(z)
+    np.testing.assert_array_equal(C.adjoint(z), [[1], [-2j]])
+    assert [C.pairing(z, z), C.norm(z) ** 2] == pytest.approx([5, 5])
+
+
 @pytest.mark.slow
 @sometimes(data=st.data(), n=orders, m=orders)
 def test_adjoint_conjugates_every_component(F: Field, data: st.DataObject, n: int, m: int) -> None:

@@ -182,6 +182,17 @@ def test_ball_counting(name: str, sigma: list[float], depth: int, radius: float)
     assert found[0].effective_share == pytest.approx(share)
 
 
+def test_draws_where_nothing_is_said() -> None:
+    ball = ball_count_volume([1.0], depth=2, radius=0.5, field="C", rng=0)
+    group = group_volume_mc(1, field="C", rng=0)
+    assert (ball.samples, group.samples) == (100_000, 2 * 100_000)
+    share = ball.standard_error**2 * ball.samples  # of the hits: (1 − share)/(share · samples)
+    assert ball.effective_share == pytest.approx(1 / (1 + share))
+    # Half of the circle's chord against its whole length: 4 arcsin(r/2√2)/2π of the draws are within r.
+    expected = 2 * np.arcsin(0.5 / (2 * 2**0.5)) / np.pi
+    assert abs(ball.effective_share - expected) < 4 * (expected * (1 - expected) / ball.samples) ** 0.5
+
+
 @over_fields
 @pytest.mark.parametrize("d", [1, 2, 3])
 @pytest.mark.slow
