@@ -72,10 +72,11 @@ def test_proved_reduces_what_is_equal(left: Any, right: Any) -> None:
     assert record.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left", "right", "why"),
     [
-        ((a + b) ** 2, a**2 + b**2, "which is .* at a = "),
+        ((a + b) ** 2, a**2 + b**2, r"is 2\*a\*b, which is .* at a = "),
         (sp.Sum(k, (k, 1, N)), N * (N - 1) / 2, "which is .* at N = 2"),
         (a ** (2 * N), a ** (2 * N + 1), "which is .* at N = "),
         (sp.Matrix([[a, b]]), sp.Matrix([[a, a]]), r"at entry \(0, 1\)"),
@@ -144,6 +145,8 @@ def test_certified_sees_a_change_in_the_fortieth_digit(change: int) -> None:
     with pytest.raises(CheckFailed, match="work with more bits"):
         CLAIM.certified(flint.arb(2).sqrt() ** 2, 2)  # 53 bits would not see it
     assert "digits" not in CLAIM.certified(Fraction(1, 2), Fraction(2, 4)).details  # equal
+    with flint.ctx.workprec(2000):  # what is less than any float is not 0
+        assert 0 < CLAIM.certified(flint.arb(2).sqrt() ** 2, 2).details["largest_difference"] < 1e-320
 
 
 def test_certified_counts_the_digits_of_the_worst_entry() -> None:
@@ -337,6 +340,7 @@ def test_statistical_sees_both_parts_of_complex_means() -> None:
     assert CLAIM.statistical([0.01 + 1j, 1j], expected=1j, standard_error=0.01).details["compared"] == 4
 
 
+@pytest.mark.slow
 def test_statistical_false_alarms_are_rare_but_possible() -> None:
     # At three standard errors about 0.27 % of right claims fail; a standard error off by 2 would show here.
     z = [CLAIM.statistical(normal(50, seed=s), expected=0, tolerance=99).details["z"] for s in range(2000)]
@@ -503,6 +507,7 @@ def test_spoken_ids() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_importing_evidence_imports_nothing_heavy() -> None:
     code = "import sys, mme.evidence; print({'sympy', 'flint', 'torch', 'IPython'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -524,7 +529,7 @@ CELLS = [
 @pytest.fixture(scope="module")
 def notebook() -> nbformat.NotebookNode:
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    executed: nbformat.NotebookNode = NotebookClient(made, timeout=60, record_timing=False).execute()
+    executed: nbformat.NotebookNode = NotebookClient(made, timeout=600, record_timing=False).execute()
     return executed
 
 
@@ -536,6 +541,7 @@ def test_each_check_is_shown_once(notebook: nbformat.NotebookNode) -> None:
     assert "not checked" in notebook.cells[-1].outputs[0].data["text/plain"]
 
 
+@pytest.mark.slow
 def test_each_check_is_recorded_once(notebook: nbformat.NotebookNode) -> None:
     found = list(records(notebook))
     assert [record.claim for record in found] == ["one", "two", "a", "b", "three"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,24 @@ CONTRAST = """(() => {
 def browser() -> Iterator[Browser]:
     with Browser() as opened:
         yield opened
+
+
+EQUATION = re.compile(r'<div class="[^"]*math[^"]*" id="(equation-[^"]+)">\s*<span class="eqno">([^<]*)')
+REFERENCE = re.compile(r'<a class="reference internal" href="([^"#]*)#(equation-[^"]+)">(.*?)</a>', re.S)
+
+
+@needs_book
+def test_references_show_what_equations_show() -> None:
+    texts = {page.resolve(): page.read_text("utf-8") for page in PAGES}
+    equations = {page: EQUATION.findall(text) for page, text in texts.items()}
+    shown = {(page, label): number for page, found in equations.items() for label, number in found}
+    references = [
+        (shown.get(((page.parent / target).resolve() if target else page, label)), re.sub("<.*?>", "", seen))
+        for page, text in texts.items()
+        for target, label, seen in REFERENCE.findall(text)
+    ]
+    assert len(references) > 20
+    assert [pair for pair in references if pair[0] != pair[1]] == []
 
 
 @needs_book

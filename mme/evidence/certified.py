@@ -70,8 +70,8 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
     """Yield every entry as a complex ball."""
     flint = required("flint", "book", "a certified check")
     if isinstance(value, flint.arb_mat | flint.acb_mat):
-        value = value.entries()
-    if isinstance(value, list | tuple):
+        yield from map(flint.acb, value.entries())
+    elif isinstance(value, list | tuple):
         for entry in value:
             yield from _balls(entry, name)
     elif isinstance(value, int | np.integer | Fraction) and not isinstance(value, bool):
@@ -87,4 +87,4 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
 
 def _upward(ball: Any) -> float:
     # The nearest float may lie below the bound; the next one up does not.
-    return math.nextafter(float(ball), math.inf) if float(ball) else 0.0
+    return 0.0 if ball.is_zero() else math.nextafter(float(ball), math.inf)

@@ -99,7 +99,7 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes 
     (names, *others) = ([name for members in each.classes for name in members] for each in found)
     if any(each != names for each in others) or not all(set(names) <= set(each.variances) for each in found):
         raise InputError("found must be classes of the same networks in the same order, but they are not.")
-    size = (1.4 + 2.8 * len(found), 1.2 + 0.2 * len(names))
+    size = (1.2 + 2.3 * len(found), 1.2 + 0.2 * len(names))
     axes: list[Axes] = list(np.ravel(figure(ax, size=size, panels=(1, len(found)), sharey=True)))
     for ax, each in zip(axes, found, strict=True):
         row = 0

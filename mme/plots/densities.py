@@ -56,7 +56,7 @@ def densities(
         zoom = pair("zoom", zoom, number)
         number("zoom[1]", zoom[1], above=zoom[0])
     ratios = [1.0] if zoom is None or ax is not None else [2.2, 1.0]
-    opened = figure(ax, size=(7.2, 3.3), panels=(1, len(ratios)), sharey=True, width_ratios=ratios)
+    opened = figure(ax, size=(5.8, 3.3), panels=(1, len(ratios)), sharey=True, width_ratios=ratios)
     panels: list[Axes] = list(np.ravel(opened))
     for panel in panels:
         for (name, rho), colour in zip(densities.items(), cycle(COLOURS), strict=False):
@@ -97,7 +97,7 @@ def network_density(
     binned("density", density, SpectralDensity, "density", (1, 2))
     binned("conjugate", conjugate, SpectralDensity, "density", (1, 2))
     of_type("name", name, str, "a string")
-    ax = figure(ax, size=(7.0, 3.6))
+    ax = figure(ax, size=(5.8, 3.6))
     ax.stairs(_heights(conjugate), conjugate.edges, color=GREY, linewidth=1, label="circular ensemble")
     ax.stairs(_heights(density), density.edges, color=BLUE, label=label(name, LONGEST))
     ax.set_yscale("symlog", linthresh=0.1)

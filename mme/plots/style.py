@@ -34,7 +34,7 @@ DRAWN = ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", 
          "legend.labelcolor", "grid.color")  # fmt: skip
 CLEAR = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
 STYLE: Any = dict.fromkeys(DRAWN, GREY) | dict.fromkeys(CLEAR, "none") | {
-    "figure.figsize": (7.0, 3.4),
+    "figure.figsize": (5.8, 3.2),
     "figure.dpi": 110,
     "savefig.dpi": 160,
     "savefig.bbox": "tight",

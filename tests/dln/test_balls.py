@@ -62,6 +62,19 @@ def test_products_adjoints_and_basis_are_those_of_the_field(field: Field) -> Non
 
 
 @over_fields
+def test_real_matrix_and_unitary(field: Field) -> None:
+    b, draws = field.beta, random.Random(5)
+    first, second = balls.unitary(2, b, draws), balls.unitary(2, b, draws)
+    one = balls.diagonal([1, 1], b)
+    CLAIM.certified(first * first.transpose(), one)
+    assert all(max(abs(floats(each - one)).ravel()) > 0.1 for each in (first, second, first - second + one))
+    matrix = balls.real_matrix(lambda Z: first * Z * second + 3 * Z, 2, b)
+    Z = balls.diagonal([2, 3], b) * second + first
+    image = matrix * arb_mat([[entry] for entry in balls.components(Z, b)])
+    CLAIM.certified(image, balls.components(first * Z * second + 3 * Z, b))
+
+
+@over_fields
 def test_differential_at_frames(field: Field) -> None:
     """Against the package's own, in floating point, for X = UΣV*."""
     draws, sigma, b = random.Random(2), [Fraction(9, 4), Fraction(1, 3)], field.beta

@@ -20,6 +20,11 @@ CLOSED = [
     ("R", [3.0, 1.0], 3),
     ("C", [2.0, 1.0], 2),
     ("C", [3.0, 2.0, 1.0], 2),
+    ("C", [1.5, 1.5], 2),
+    ("C", [1.0, 1.0, 1.0], 2),
+    ("R", [1.2, 1.2, 1.2], 2),
+    ("R", [1.0, 1.0, 1.0, 1.0], 2),
+    ("H", [2.0, 1.0], 2),
 ]
 
 
@@ -114,6 +119,13 @@ def test_bad_input(field: Field) -> None:
         orbit_volume_from_kernel([1.0], depth=2, field=field, levels=1)
 
 
-def test_tied_singular_values_over_c() -> None:
-    with pytest.raises(InputError, match="must be distinct for the closed form at depth 2 over C"):
-        kernel([1.0, 1.0], 0.1, depth=2, field="C")
+def test_what_has_no_closed_form() -> None:
+    for sigma in ([2.0, 1.0, 1.0], np.arange(1.0, 52.0)):
+        with pytest.raises(InputError, match="equal or, over C, distinct, not for"):
+            kernel(sigma, 0.1, depth=2, field="C")
+    with pytest.raises(InputError, match="known in closed form"):
+        kernel([2.0, 1.0], 0.1, depth=3, digits=20)
+    with pytest.raises(InputError, match="digits must be an integer from 1 to 100"):
+        kernel([2.0, 1.0], 0.1, depth=2, digits=101)
+    with pytest.raises(InputError, match="its series is too long"):
+        kernel([1.0], 1e-12, depth=2, field="C")

@@ -32,6 +32,7 @@ def forbid_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modulus_table, "_sample", refuse)
 
 
+@pytest.mark.slow
 def test_two_by_two_is_the_exact_law(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modulus_table, "EIGENVALUES", 200_000)
     # |U| = [[c, s], [s, c]] with c² uniform: half of the eigenvalues are c + s > 1, the others are c - s,
@@ -61,6 +62,7 @@ def test_same_table_on_every_machine(folder: Path) -> None:
     np.testing.assert_array_equal(modulus_quantiles(3, "modulus"), made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["empty", "cut off", "a flipped byte", "text"])
 def test_damaged_table_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
     made = modulus_quantiles(2)
