@@ -107,6 +107,14 @@ def test_is_unitary_looks_at_every_matrix(F: Field) -> None:
     assert F.is_unitary(a[0, 1]) is False
 
 
+def test_is_unitary_looks_at_the_worst_entry(F: Field) -> None:
+    one_entry = np.zeros((5, 5, F.beta))
+    one_entry[0, 3, -1] = 1e-6  # a* a - 1 has it twice, among 25 entries
+    a = F.identity(5) + F.from_components(one_entry)
+    assert not F.is_unitary(a, tolerance=9e-7)
+    assert F.is_unitary(a, tolerance=1.1e-6)
+
+
 def test_is_unitary_asks_for_more_than_complex_unitarity() -> None:
     assert C.is_unitary(C.haar(4, rng=1)) is True
     assert H.is_unitary(C.haar(4, rng=1)) is False

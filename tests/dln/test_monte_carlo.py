@@ -1,9 +1,11 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy
 
 from mme.algebra import C, Field, H, R
-from mme.dln import ball_count_volume, entropy, group_volume_mc, orbit_volume_mc
+from mme.dln import ball_count_volume, entropy, group_volume_mc, importance, monte_carlo, orbit_volume_mc
 from mme.errors import InputError
 
 from . import reference
@@ -93,6 +95,36 @@ def test_deep_orbits() -> None:
     found = orbit_volume_mc([2.0, 1.0], depth=25, rng=0, samples=4096)
     assert abs(found.log_volume - entropy([2.0, 1.0], depth=25)) < 4 * found.standard_error
     assert found.standard_error < 0.02
+
+
+def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are evaluations of the distance; the error is the jackknife's over the scramblings."""
+    counted, kept = [], []
+    distance, weigh = importance.squared_distance, importance.log_weights
+
+    def counting(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
+        counted.append(len(frames))
+        return distance(frames, roots, field)
+
+    def keeping(*arguments: Any) -> np.ndarray:
+        kept.append(weigh(*arguments))
+        return kept[-1]
+
+    monkeypatch.setattr(importance, "squared_distance", counting)
+    monkeypatch.setattr(monte_carlo, "log_weights", keeping)
+    found = orbit_volume_mc([2.0, 1.0], depth=3, rng=1, samples=1000)
+    assert found.samples == sum(counted)
+    assert [each.shape for each in kept] == [(3, 128)] * 16
+
+    def extrapolated(replicates: list[np.ndarray]) -> np.ndarray:
+        logs = [-np.log(np.mean([np.exp(each[k]).mean() for each in replicates])) for k in range(3)]
+        return np.array([2 * logs[2] - logs[1], (logs[0] - 6 * logs[1] + 8 * logs[2]) / 3])
+
+    without = np.array([extrapolated(kept[:k] + kept[k + 1 :])[1] for k in range(16)])
+    first, second = extrapolated(kept)
+    assert found.statistical_error == pytest.approx(np.sqrt(15 * without.var()), rel=1e-9)
+    assert found.extrapolation_error == pytest.approx(abs(first - second) / 4, rel=1e-6)
+    assert found.standard_error == np.hypot(found.statistical_error, found.extrapolation_error)
 
 
 def test_points() -> None:
