@@ -3,9 +3,10 @@
 
     python run.py book [--no-serve] [--port N]    install, execute the chapters, build the pages, serve them
     python run.py test [pytest arguments]         install, run the tests
+    python run.py mutants [--help]                install, count the faults in formulas that nothing notices
     python run.py proofs [--release]              check the proofs with Coq, which must be there
 
-The first two install into the folder .venv beside this file, and again only when pyproject.toml or
+All but the last install into the folder .venv beside this file, and again only when pyproject.toml or
 constraints.txt change.
 """
 
@@ -32,7 +33,7 @@ if not OLDEST <= sys.version_info[:2] <= NEWEST:
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PAGES = ROOT / "_build" / "html"
-EXTRAS = ("book", "test", "networks", "checkpoints", "hubs")
+EXTRAS = ("book", "test", "networks", "checkpoints", "hubs", "mutants")
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # elsewhere the Linux wheels bring several GB of CUDA
 
 
@@ -44,10 +45,11 @@ def main(arguments: list[str]) -> int:
     book.add_argument("--no-serve", action="store_true", help="build only")
     book.add_argument("--port", type=int, default=8000, help="port on the loopback address (default: 8000)")
     commands.add_parser("test", help="install and run pytest; what follows goes to pytest", add_help=False)
+    commands.add_parser("mutants", help="install and put faults into the formulas", add_help=False)
     proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
     proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
     options, rest = parser.parse_known_args(arguments)
-    if options.command != "test" and rest:
+    if options.command in ("book", "proofs") and rest:
         {"book": book, "proofs": proofs}[options.command].error("unknown argument " + rest[0])
     if options.command == "proofs":
         return check_proofs(release=options.release)
@@ -55,6 +57,8 @@ def main(arguments: list[str]) -> int:
     python = installed()
     if options.command == "test":
         return test(python, rest)
+    if options.command == "mutants":
+        return subprocess.call([str(python), "-m", "tests.mutation", *rest], cwd=ROOT, env=environment())
     status = build(python)
     return status if status or options.no_serve else serve(options.port)
 
@@ -118,8 +122,11 @@ def build(python: Path) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables for the programs that are started: UTF-8 everywhere, also on Windows."""
-    return {**os.environ, "PYTHONUTF8": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+    """Return the variables for the programs that are started: UTF-8 everywhere, also on Windows.
+
+    Compiled modules are kept even where the settings say otherwise: else each process compiles all anew.
+    """
+    return {**os.environ, "PYTHONUTF8": "1", "JUPYTER_PLATFORM_DIRS": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def serve(port: int) -> int:

@@ -15,8 +15,8 @@ from mme.errors import InputError
 
 __all__ = [
     "affordable", "any_array", "arrays", "batch_shape", "choice", "common_batch", "finite_array", "flag",
-    "generator", "integer", "listed", "number", "of_type", "plain_array", "real_array", "sequence",
-    "several", "share", "shown", "text",
+    "generator", "integer", "listed", "number", "of_type", "options", "plain_array", "real_array",
+    "sequence", "several", "share", "shown", "text",
 ]  # fmt: skip
 
 LONGEST_SHOWN = 60  # characters of a wrong value that an error repeats
@@ -85,17 +85,14 @@ def choice(name: str, value: Any, allowed: Iterable[T]) -> T:
     return next(each for each in names if each == value)
 
 
-def integer(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
-    """Return an integer in a range, Python's or NumPy's; truth values are none.
+def options(call: str, given: Iterable[str], *allowed: str) -> None:
+    """Refuse keywords that a function does not have, in its own name."""
+    if odd := [name for name in given if name not in allowed]:
+        raise InputError(f"{odd[0]} is no option of {call}, which takes {', '.join(allowed) or 'none'}.")
 
-    Examples
-    --------
-    >>> integer("depth", np.int64(3), 1)
-    3
-    >>> integer("depth", 2.5, 1)
-    Traceback (most recent call last):
-    mme.errors.InputError: depth must be an integer of at least 1, but it is 2.5.
-    """
+
+def integer(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+    """Return an integer in a range, Python's or NumPy's; truth values are none."""
     if not _is_whole(value) or not _within(value, least, most):
         raise InputError(f"{name} must be an integer{_range(least, most)}, but it is {shown(value)}.")
     return int(value)
@@ -117,8 +114,8 @@ def number(
         converted = float(value) if is_real else np.nan
     except OverflowError:
         converted = np.inf
-    is_above = above is None or converted > above
-    if not np.isfinite(converted) or not _within(converted, least, most) or not is_above:
+    is_within = _within(converted, least, most) and (above is None or converted > above)
+    if not np.isfinite(converted) or not is_within:
         span = _range(least, most, above)
         raise InputError(f"{name} must be a finite number{span}, but it is {shown(value)}.")
     return converted
@@ -150,19 +147,16 @@ def _range(least: float | None, most: float | None, above: float | None = None) 
 def affordable(name: str, numbers: int) -> None:
     """Refuse what needs an array of more than 2^27 floats of eight bytes, which is 1 GiB."""
     if numbers > LARGEST:
-        many = f"{min(numbers, 10**300):.3g}"
-        raise InputError(
-            f"{name} must be smaller: an array of {many} numbers exceeds {LARGEST:.3g}, which take 1 GiB."
-        )
+        many = f"an array of {min(numbers, 10**300):.3g} numbers exceeds {LARGEST:.3g}, which take 1 GiB"
+        raise InputError(f"{name} must be smaller: {many}.")
 
 
 def generator(rng: Any, name: str = "rng") -> np.random.Generator:
     """Return a NumPy generator from a seed, a generator or None."""
     is_seed = rng is None or isinstance(rng, np.random.Generator)
     if not is_seed and (not _is_whole(rng) or rng < 0):
-        raise InputError(
-            f"{name} must be None, a non-negative integer or a NumPy generator, but it is {shown(rng)}."
-        )
+        right = "None, a non-negative integer or a NumPy generator"
+        raise InputError(f"{name} must be {right}, but it is {shown(rng)}.")
     return np.random.default_rng(rng if is_seed else int(rng))
 
 
@@ -175,12 +169,9 @@ def batch_shape(size: Any, name: str = "size") -> tuple[int, ...]:
     ((), (3,), (2, 3))
     """
     shape: Sequence[Any] = () if size is None else size if isinstance(size, tuple | list) else (size,)
-    if any(not _is_whole(n) or n < 0 for n in shape):
-        raise InputError(
-            f"{name} must be None, a non-negative integer or a tuple of them, but it is {shown(size)}."
-        )
-    if len(shape) > MOST_AXES:
-        raise InputError(f"{name} must have at most {MOST_AXES} axes, but it has {len(shape)}.")
+    if len(shape) > MOST_AXES or any(not _is_whole(n) or n < 0 for n in shape):
+        right = f"None, a non-negative integer or a tuple of at most {MOST_AXES} of them"
+        raise InputError(f"{name} must be {right}, but it is {shown(size)}.")
     return tuple(int(n) for n in shape)
 
 
@@ -214,15 +205,18 @@ def finite_array(name: str, value: Any) -> NDArray[Any]:
 
 def plain_array(name: str, value: Any) -> NDArray[Any]:
     """Return a NumPy array of whatever type, from arrays, lists and torch tensors, without a mask."""
-    if _has_mask(value):
+    if _holds(value, np.ma.MaskedArray):
         raise InputError(f"{name} must be an array without a mask; fill it first, by its method filled.")
     try:
         if hasattr(value, "detach"):
             tensor = value.detach().cpu().resolve_conj().resolve_neg()
             is_half = tensor.is_floating_point() and tensor.element_size() < 4  # NumPy has no bfloat16
             return np.asarray(tensor.float() if is_half else tensor)
-        return np.asarray(value)
-    except InputError:  # of weights that are only read here
+        array = np.asarray(value)
+        if array.dtype.kind != "b" and _holds(value, bool | np.bool_):  # NumPy takes them for 0 and 1
+            raise InputError(f"{name} must be an array of numbers, but one of them is True or False.")
+        return array
+    except InputError:  # and that of weights that are only read here
         raise
     except ValueError:
         raise InputError(f"{name} must be an array of numbers, but its rows differ in length.") from None
@@ -232,10 +226,10 @@ def plain_array(name: str, value: Any) -> NDArray[Any]:
         raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.") from None
 
 
-def _has_mask(value: Any, levels: int = 4) -> bool:
-    """Whether an array has a mask, or one in a list, which NumPy would drop in silence."""
+def _holds(value: Any, kind: Any, levels: int = 4) -> bool:
+    """Whether a value or one in its lists is of a kind that NumPy would convert in silence."""
     entries = value if isinstance(value, list | tuple) and levels else ()
-    return isinstance(value, np.ma.MaskedArray) or any(_has_mask(entry, levels - 1) for entry in entries)
+    return isinstance(value, kind) or any(_holds(entry, kind, levels - 1) for entry in entries)
 
 
 def real_array(name: str, value: Any) -> NDArray[Any]:

@@ -7,12 +7,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib import import_module
+from inspect import signature
 from math import isfinite
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from mme.arguments import options
 from mme.errors import InputError
 from mme.extras import required
 
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-__all__ = ["Plotted", "Result", "Table", "plain"]
+__all__ = ["Plotted", "Result", "Table", "by_value", "counted", "plain"]
 
 MOST_ROWS = 12  # of a table in a page
 LONGEST_CELL = 60
+Tuple = TypeVar("Tuple", bound=tuple[Any, ...])
 
 
 def plain(value: Any) -> Any:
@@ -36,6 +39,8 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray | np.generic):
         value = {"real": value.real, "imag": value.imag} if np.iscomplexobj(value) else value.tolist()
+    if isinstance(value, np.random.Generator):
+        value = value.bit_generator.state
     if isinstance(value, complex):
         value = {"real": value.real, "imag": value.imag}
     if isinstance(value, Mapping):
@@ -45,6 +50,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, Result):
         return value.to_dict()
     return str(value) if isinstance(value, float) and not isfinite(value) else value
+
+
+def counted(number: float, one: str, several: str = "") -> str:
+    """Return how many there are of what, as in 1 bin and 2 bins."""
+    many = f"{number:.6g}" if isinstance(number, float) else str(number)
+    return f"{many} {one if number == 1 else several or one + 's'}"
 
 
 class Result:
@@ -58,7 +69,7 @@ class Result:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Self:
-        """Return the result whose `to_dict` this is; those that tell less than they hold do not come back.
+        """Return the result whose `to_dict` is `entry`; those that tell less than they hold do not come back.
 
         Raises
         ------
@@ -98,9 +109,20 @@ class Result:
 
 
 class Table(Result):
-    """A result that is a table, of which a page has the columns that `shown` names, by default all."""
+    """A result that is a table, of which a page has the columns that `shown` names, by default all.
+
+    The columns of `numbers` are floats in a frame also where they are empty.
+
+    Examples
+    --------
+    >>> from mme.ensembles import equivalence_classes
+    >>> found = equivalence_classes({"a": 0.1, "b": 0.3}, delta=0.1)
+    >>> len(found.rows()), found.to_frame().shape, found.from_dict(found.to_dict()) == found
+    (2, (2, 3), True)
+    """
 
     shown: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def rows(self) -> list[dict[str, Any]]:
@@ -108,7 +130,8 @@ class Table(Result):
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the table as a pandas DataFrame."""
-        return required("pandas", "chapters", "to_frame").DataFrame(self.rows())
+        frame = required("pandas", "chapters", "to_frame").DataFrame(self.rows())
+        return frame.astype(dict.fromkeys(self.numbers, float))
 
     def _repr_html_(self) -> str:
         rows = self.rows()
@@ -120,14 +143,31 @@ class Plotted(Result):
 
     figure: ClassVar[str]
 
-    def plot(self, **options: Any) -> Figure:
-        """Draw it, with the options of the function that `figure` names."""
-        drawn: Figure = getattr(import_module(f"{__package__}.plots"), self.figure)(self, **options)
+    def plot(self, **chosen: Any) -> Figure:
+        """Return its figure, drawn with the options of the function of `mme.plots` that `figure` names.
+
+        They have `ax`, to draw in axes of your own, where the figure has one panel only.
+        """
+        draw, name = getattr(import_module(f"{__package__}.plots"), self.figure), type(self).__name__
+        kinds = signature(draw).parameters.values()
+        allowed = [each.name for each in kinds if each.kind is each.KEYWORD_ONLY]
+        if "ax" in chosen and "ax" not in allowed:
+            raise InputError(f"ax must be left out, for the figure of a {name} has several panels.")
+        options(f"{name}.plot", chosen, *allowed)
+        drawn: Figure = draw(self, **chosen)
         return drawn
 
 
+def by_value(kind: type[Tuple]) -> type[Tuple]:
+    """Let a tuple of arrays equal its copies, where Python would ask for the truth of an array."""
+    changed: Any = kind
+    changed.__eq__ = lambda one, other: isinstance(other, tuple) and _equal(one, other)
+    changed.__ne__ = lambda one, other: not changed.__eq__(one, other)
+    return kind
+
+
 def _fields(result: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(result)]
+    return [field.name for field in dataclasses.fields(result) if field.repr]
 
 
 def _restored(kind: Any, value: Any) -> Any:
@@ -153,7 +193,9 @@ def _restored(kind: Any, value: Any) -> Any:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Compare by value, NaN with NaN as equal; arrays and tensors by their numbers."""
+    """Compare by value, NaN with NaN as equal; arrays, tensors and generators by their numbers."""
+    if isinstance(one, np.random.Generator) and isinstance(other, np.random.Generator):
+        one, other = one.bit_generator.state, other.bit_generator.state
     if hasattr(one, "shape") and hasattr(other, "shape"):
         numbers = (each.detach() if hasattr(each, "detach") else each for each in (one, other))
         left, right = map(np.asarray, numbers)

@@ -12,10 +12,6 @@ import jupytext
 import yaml
 from execute_once import CELL, ROOT, cache_path, prepare_kernels
 from filelock import FileLock
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.cache.main import JupyterCacheBase
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 
@@ -45,6 +41,9 @@ def executed(chapter: Path) -> NotebookNode:
     Processes that want the same chapter wait for the first one. A cell that fails raises
     `nbclient.exceptions.CellExecutionError`, and nothing is kept.
     """
+    from jupyter_cache.base import CacheBundleIn  # late: most tests that come here ask for the names alone
+    from nbclient import NotebookClient
+
     notebook = jupytext.read(chapter, fmt="md:myst")
     with FileLock(cache_path(chapter) / "executing.lock"):
         with opened_cache(chapter) as cache, suppress(KeyError):  # which says that it is not there yet
@@ -65,8 +64,10 @@ def executed(chapter: Path) -> NotebookNode:
 
 
 @contextmanager
-def opened_cache(chapter: Path) -> Iterator[JupyterCacheBase]:
+def opened_cache(chapter: Path) -> Iterator[Any]:
     """Open the chapter's cache for this process alone, and close its database at the end."""
+    from jupyter_cache import get_cache
+
     folder = cache_path(chapter)
     with FileLock(folder / "database.lock"):
         cache = get_cache(folder)

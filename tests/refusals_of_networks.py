@@ -91,7 +91,9 @@ ENSEMBLE = of("ensemble")
 DIFFERENCE = of("difference")
 ORDERS = Argument(lambda _: [5, 6], ([np.int64(5)], (3,)), (None, "56", [1], [2.5], [True], 5, [], [-3]))
 WINDOW = Argument(
-    lambda _: (0.0, 6.0), ([0, 4],), ("06", 3, (1.0, 0.0), (0.0, np.nan), (0.0, np.inf), (1,), (0, "6"))
+    lambda _: (0.0, 6.0),
+    ([0, 4],),
+    ("06", 3, (1.0, 0.0), (0.0, np.nan), (0.0, np.inf), (1,), (0, "6"), (True, 6)),
 )
 DENSITY: Row = {
     "window": WINDOW,
@@ -365,8 +367,13 @@ ROWS: Rows = {
         "zoom": anything(None),
         "ax": anything(None),
     },
-    "plots.equivalence_classes": {"found": of("classes"), "log": FLAG},
-    "plots.network_density": {"density": of("density"), "conjugate": of("density"), "name": WORDS},
+    "plots.equivalence_classes": {"found": of("classes"), "log": FLAG, "ax": anything(None)},
+    "plots.network_density": {
+        "density": of("density"),
+        "conjugate": of("density"),
+        "name": WORDS,
+        "ax": anything(None),
+    },
 }
 
 OBJECTS = {

@@ -11,6 +11,8 @@ import pytest
 from execute_once import ROOT
 from nbformat import NotebookNode
 
+from mme.evidence import records
+from mme.plots.style import STYLE
 from tests.chapters import CELL, chapters, executed, pages
 
 HEADER = re.compile(r"\A---\n(?:.*\n)*?    format_name: myst\n(?:.*\n)*?  name: python3\n(?:.*\n)*?---\n")
@@ -23,7 +25,11 @@ SOLUTION = re.compile(r"^[`:]{3,}\{solution(?:-start)?\} (\S+)", re.M)
 CODE = re.compile(r"^```\{code-cell\}.*\n(?:.*\n)*?```$", re.M)
 CAPTION = re.compile(r"^ +caption: .*(?:\n {6}.*)*", re.M)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|(?<!`)`[^`]+`(?!`)", re.S)  # or a role, or code in a line
+BOXES = re.compile(r"^[`:]{3,}\{prf:(?P<kind>\w+)\} ?(?P<title>.*)$", re.M)
+CLAIMS = {"theorem", "proposition", "lemma", "corollary"}
 UNLINKED = re.compile(r"\(\d\.\d+\)(?! of the\s+paper)")
+FONT = re.compile(r"""(?:font|label|title)_?size["']?\s*[=:]\s*["']?([\w-]+)""")
+PHONE, READABLE = 353, 9  # pixels: what a window of 400 leaves to a figure, and the least size of its letters
 PLAIN_FENCE = re.compile(r"^`{3,} *(?:python|ipython3)\b", re.M)
 
 every_chapter = pytest.mark.parametrize(
@@ -54,6 +60,26 @@ def test_figures_have_alternative_text(chapter: Path) -> None:
 
 @pytest.mark.slow
 @every_chapter
+def test_figures_can_be_read_on_a_phone(chapter: Path) -> None:
+    outputs = [output for cell in code_cells(executed(chapter)) for output in cell.outputs]
+    widths = [
+        output.metadata["image/png"]["width"] for output in outputs if "image/png" in output.get("data", {})
+    ]
+    smallest = STYLE["font.size"] * STYLE["figure.dpi"] / 72  # where a figure is as wide as its page, or less
+    assert [width for width in widths if smallest * min(1, PHONE / width) < READABLE] == []
+
+
+@pytest.mark.parametrize(
+    "path", [*chapters(), *sorted((ROOT / "mme" / "plots").glob("*.py"))], ids=lambda path: path.stem
+)
+def test_no_text_in_a_figure_is_smaller_than_the_style_says(path: Path) -> None:
+    sizes = FONT.findall(path.read_text(encoding="utf-8"))
+    small = [size for size in sizes if (size.isdigit() and int(size) < STYLE["font.size"]) or "small" in size]
+    assert small == []
+
+
+@pytest.mark.slow
+@every_chapter
 def test_visible_cells_are_short(chapter: Path) -> None:
     long = [
         cell.source
@@ -61,6 +87,14 @@ def test_visible_cells_are_short(chapter: Path) -> None:
         if not HIDDEN & set(cell.metadata.get("tags", [])) and cell.source.count("\n") >= 20
     ]
     assert long == []
+
+
+@pytest.mark.slow
+@every_chapter
+def test_certified_checks_see_a_change_in_the_fortieth_digit(chapter: Path) -> None:
+    checks = [record for record in records(executed(chapter)) if record.level == "certified"]
+    wide = [each for each in checks if each.details["largest_difference"] > 1e-50]
+    assert wide + [each for each in checks if each.details.get("digits", 50) < 50] == []
 
 
 @every_chapter
@@ -91,6 +125,27 @@ def test_chapter_that_the_recipes_write_keeps_the_habits(tmp_path: Path) -> None
     ]
 
 
+@every_chapter
+def test_theorems_have_proofs_or_say_that_they_are_cited(chapter: Path) -> None:
+    boxes = [*BOXES.finditer(chapter.read_text(encoding="utf-8"))]
+    kinds = [*(box["kind"] for box in boxes), "end"]
+    bare = [box["title"] for box, after in zip(boxes, kinds[1:], strict=True) if not is_settled(box, after)]
+    assert bare == []
+
+
+def is_settled(box: re.Match[str], after: str) -> bool:
+    return box["kind"] not in CLAIMS or after == "proof" or box["title"].endswith("(cited)")
+
+
+def test_theorems_without_proofs_are_found() -> None:
+    titles = ("lemma} One", "proof}", "theorem} Two", "remark} Three")
+    boxes = [*BOXES.finditer("".join(f"```{{prf:{title}\n```\n" for title in titles))]
+    kinds = [box["kind"] for box in boxes]
+    assert [is_settled(*each) for each in zip(boxes, [*kinds[1:], "end"], strict=True)] == [
+        True, True, False, True,
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
 def test_numbers_of_equations_are_links(page: Path) -> None:
     assert UNLINKED.findall(prose(page.read_text(encoding="utf-8"))) == []
@@ -117,8 +172,8 @@ def test_no_cell_escapes_execution() -> None:
     assert [page for page, text in texts.items() if PLAIN_FENCE.search(text) and CELL not in text] == []
     assert chapters(), f"no page has a {CELL}"
     # A cell inside another block, such as a solution, is text to the notebook and never runs.
-    written = {chapter: chapter.read_text(encoding="utf-8").count(CELL) for chapter in chapters()}
-    read = {chapter: len(code_cells(jupytext.read(chapter))) for chapter in chapters()}
+    written = {chapter: texts[chapter].count(CELL) for chapter in chapters()}
+    read = {chapter: len(code_cells(jupytext.read(chapter))) for chapter in written}
     assert written == read
 
 

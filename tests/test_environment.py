@@ -51,6 +51,17 @@ def test_conda_installs_what_run_installs(run: ModuleType) -> None:
     }
 
 
+@pytest.mark.slow  # what Sphinx brings takes a second to import
+def test_torch_comes_without_cuda_by_each_line_that_installs_it(run: ModuleType) -> None:
+    import notebook_download
+
+    told = [(ROOT / "README.md").read_text("utf-8"), notebook_download.first_cell()]
+    lines = [line for text in told for line in text.splitlines() if "pip install" in line]
+    with_torch = [line for line in lines if "[" in line]
+    assert len(with_torch) == 3
+    assert all(f"--extra-index-url {run.TORCH_CPU} " in line for line in with_torch)
+
+
 def test_python_range_is_the_same_everywhere(run: ModuleType) -> None:
     asked = PROJECT["requires-python"]
     assert f"python {asked}" in conda()["dependencies"]

@@ -86,6 +86,7 @@ def keyed(made: Path, cells: str) -> str:
     return fingerprint(chapter, made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "file", "new", "again"),
     [
@@ -147,6 +148,7 @@ def test_sources_can_be_followed() -> None:
         assert calls == [] or path.parent.name == "cli"  # whose package imports its modules for that
 
 
+@pytest.mark.slow
 def test_old_caches_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute_once, "CACHES", tmp_path)
     for age in range(5):
@@ -157,6 +159,7 @@ def test_old_caches_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert execute_once.KEPT == 3
 
 
+@pytest.mark.slow
 def test_pages_are_read_again_where_the_cache_is_another() -> None:
     paths = {name: ROOT / "book" / f"{name}.md" for name in ("intro", "notation")}
     env = SimpleNamespace(doc2path=lambda name: str(paths[name]), found_docs={"intro", "notation"})

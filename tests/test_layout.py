@@ -4,11 +4,11 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import execute_once
-import pytest
 
 ROOT = execute_once.ROOT
 PACKAGE = ROOT / "mme"
@@ -28,7 +28,7 @@ FLOORS = (
 READING, UNTRAINED = {"checkpoints", "weights"}, ("mme.weights.laws", "mme.weights.untrained")
 MATHEMATICS = {"algebra", "ensembles", "dln", "evidence"}
 MOST_READING = 2_400  # lines from files to the weights that a network computes with
-MOST_LINES, MOST_CODE, LONGEST_MODULE = 16_500, 8_850, 300
+MOST_LINES, MOST_CODE, LONGEST_MODULE = 17_200, 9_250, 300
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -45,8 +45,14 @@ def floor_of(module: str) -> int:
     return next((number for number, floor in enumerate(FLOORS, 1) if part_of(module) in floor), 0)
 
 
-def imported(module: str) -> Iterator[str]:
-    """Yield the modules of `mme` that one imports, anywhere in it."""
+@cache
+def imported(module: str) -> tuple[str, ...]:
+    """Return the modules of `mme` that one imports, anywhere in it."""
+    return tuple(imports(module))
+
+
+def imports(module: str) -> Iterator[str]:
+    """Yield them one by one, some twice."""
     for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "mme")
@@ -84,13 +90,13 @@ def module_tests() -> list[Path]:
     return [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if path.parent != ROOT / "tests"]
 
 
-@pytest.mark.parametrize("path", module_tests(), ids=lambda path: path.stem)
-def test_tests_stand_where_their_modules_stand(path: Path) -> None:
-    folder = PACKAGE / path.parent.relative_to(ROOT / "tests")
-    name = path.stem.removeprefix("test_")
-    said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-    assert folder.is_dir()
-    assert (folder / f"{name}.py").is_file() or said, f"{path} has neither a module nor a docstring"
+def test_tests_stand_where_their_modules_stand() -> None:
+    for path in module_tests():
+        folder = PACKAGE / path.parent.relative_to(ROOT / "tests")
+        assert folder.is_dir(), f"{path} tests no part of the package"
+        alone = not (folder / f"{path.stem.removeprefix('test_')}.py").is_file()
+        said = alone and ast.get_docstring(ast.parse(path.read_text("utf-8")))
+        assert said or not alone, f"{path} has neither a module nor a docstring"
 
 
 def test_chapters_share_the_names_of_their_modules() -> None:

@@ -150,6 +150,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_a_page_becomes_markdown(page: Path) -> None:
     notebook = nbformat.read(page / "_sources" / "index.ipynb", as_version=4)
     setup, *cells, space, notes = notebook.cells
@@ -176,6 +177,7 @@ def test_a_page_becomes_markdown(page: Path) -> None:
     assert notes.source == "---\n\n<sup>1</sup> Below."
 
 
+@pytest.mark.slow
 def test_solutions_stand_after_the_collapsed_chapter(page: Path) -> None:
     cells = nbformat.read(page / "_sources" / "index-solutions.ipynb", as_version=4).cells[1:]
     assert [cell.source.split("\n")[0] for cell in cells] == [
@@ -193,6 +195,7 @@ def test_solutions_stand_after_the_collapsed_chapter(page: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_page_offers_both_notebooks_and_the_script(page: Path) -> None:
     html = (page / "index.html").read_text("utf-8")
     offered = re.findall(r'href="([^"]+)"[^>]*class="btn btn-sm btn-download-notebook-button', html)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ PAGES = [*sorted(HTML.glob("book/**/*.html")), *(HTML / name for name in INDEXES
 FOUND = pkgutil.iter_modules(mme.__path__)
 SUBPACKAGES = [module.name for module in FOUND if module.ispkg and module.name != "cli"]
 LEAST_CONTRAST = 4.5
-
 
 
 def is_built() -> bool:
@@ -103,6 +103,24 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+EQUATION = re.compile(r'<div class="[^"]*math[^"]*" id="(equation-[^"]+)">\s*<span class="eqno">([^<]*)')
+REFERENCE = re.compile(r'<a class="reference internal" href="([^"#]*)#(equation-[^"]+)">(.*?)</a>', re.S)
+
+
+@needs_book
+def test_references_show_what_equations_show() -> None:
+    texts = {page.resolve(): page.read_text("utf-8") for page in PAGES}
+    equations = {page: EQUATION.findall(text) for page, text in texts.items()}
+    shown = {(page, label): number for page, found in equations.items() for label, number in found}
+    references = [
+        (shown.get(((page.parent / target).resolve() if target else page, label)), re.sub("<.*?>", "", seen))
+        for page, text in texts.items()
+        for target, label, seen in REFERENCE.findall(text)
+    ]
+    assert len(references) > 20
+    assert [pair for pair in references if pair[0] != pair[1]] == []
+
+
 @needs_book
 @needs_browser
 @pytest.mark.slow
@@ -125,14 +143,13 @@ def test_pages_read_well(page: Path, browser: Browser) -> None:
 
 
 def _public() -> dict[object, set[str]]:
-    """Full names of every public function, class and method of our own, but not of constants."""
+    """Full names of every public function, class, method and constant of our own."""
     found: dict[object, set[str]] = {}
     for package in SUBPACKAGES:
         module = importlib.import_module(f"mme.{package}")
         for name in module.__all__:
             thing, full = getattr(module, name), f"mme.{package}.{name}"
-            if callable(thing):
-                found.setdefault(id(thing), set()).add(full)
+            found.setdefault(id(thing) if callable(thing) else full, set()).add(full)
             owners = thing.__mro__ if inspect.isclass(thing) else ()
             for owner in (base for base in owners if base.__module__.startswith("mme.")):
                 for member, value in vars(owner).items():

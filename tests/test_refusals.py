@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -32,9 +32,7 @@ from .refusals_of_networks import COSTLY
 matplotlib.use("agg")
 
 HOMES = ["dln.symbolic"] + [
-    home.name
-    for home in pkgutil.iter_modules(mme.__path__)
-    if home.ispkg and home.name != "cli"
+    home.name for home in pkgutil.iter_modules(mme.__path__) if home.ispkg and home.name != "cli"
 ]
 ROWS = refusals.ROWS | refusals_of_networks.ROWS
 OBJECTS = refusals.OBJECTS | refusals_of_networks.OBJECTS
@@ -50,7 +48,7 @@ def public() -> dict[str, Any]:
         module = importlib.import_module(f"mme.{home}")
         for name in module.__all__:
             entry = getattr(module, name)
-            if callable(entry):
+            if callable(entry) and get_origin(entry) is None:  # no union of types
                 found[f"{home}.{name}"] = entry
             if inspect.isclass(entry):
                 found |= {f"{home}.{name}.{method}": member for method, member in methods(entry)}
@@ -214,3 +212,25 @@ def test_only_input_error_comes_out(path: str) -> None:
             text for owner, call in bound(path) for text in faults(call, arguments, owner, costly=is_costly)
         ]
     assert found == []
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_wrong_keyword_is_named_by_what_was_called(path: str) -> None:
+    """Not by a function of ours that the caller never heard of, to which the keyword was passed on."""
+    passes_on = any(kind.kind is kind.VAR_KEYWORD for kind in kinds(PUBLIC[path]).values())
+    arguments = (row(path) or {}) if passes_on else {}
+    for owner, call in bound(path):
+        valid = {name: argument.valid(owner) for name, argument in arguments.items()}
+        result, error = outcome(call, valid | {"no_such_option": 1}) if passes_on else misspelt(call)
+        assert isinstance(error, TypeError | InputError), result
+        assert "no_such_option" in str(error)
+        bases = [base.__name__ for base in getattr(call, "__mro__", ())]
+        names = [path.rpartition(".")[2], "subplots", *bases]
+        assert re.match(rf"(\w+ is no option of )?(\w+\.)*({'|'.join(names)})\b", str(error)), error
+
+
+def misspelt(call: Callable[..., Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return call(no_such_option=1), None
+    except TypeError as error:
+        return None, error

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -16,12 +17,15 @@ import pytest
 from matplotlib.figure import Figure
 
 import mme
+from mme.algebra import R
 from mme.checkpoints import open_checkpoint
 from mme.comparison import PAPER, Options, VisionRow, compare, measure
 from mme.dln import entropy_terms, orbit_volume_from_kernel, orbit_volume_mc
 from mme.ensembles import (
     Layer,
     MixedMatrixEnsemble,
+    PooledSpectrum,
+    SampledCircularEnsemble,
     calibrate_delta,
     circular_mixed_ensemble,
     circular_spectral_difference,
@@ -39,6 +43,8 @@ from mme.ensembles import (
 from mme.errors import InputError
 from mme.networks import train
 from mme.result import Plotted, Result, Table, plain
+from mme.weights import Checkpoint
+from mme.weights.sources import described
 
 LONGEST_LINE = 400
 
@@ -78,12 +84,15 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "PowerLaw": lambda: power_law(np.arange(1.0, 40.0)),
     "Printed": lambda: PAPER["vgg11"],
     "RejectionRate": lambda: rejection_rate([0, 1], 0.5),
+    "SampledCircularEnsemble": lambda: SampledCircularEnsemble([5, 4], 2, rng=0),
     "SamplingCost": lambda: sampling_cost([8]),
     "SpectralDensity": lambda: spectral_density(pooled_spectrum(layer_matrix_ensemble(network())), bins=50),
     "TrainedNetwork": lambda: train("vgg5"),
     "VisionRow": row,
     "VolumeEstimate": lambda: orbit_volume_mc([2.0], depth=2, field="C", rng=0, samples=512),
 }
+
+
 @cache
 def example(name: str) -> Any:
     """Results do not change, so each is made once."""
@@ -172,7 +181,15 @@ def test_tables_become_frames(name: str) -> None:
     result = example(name)
     frame = result.to_frame()
     assert len(frame) == len(result.rows()) == 2
-    assert [dict(row) for _, row in frame.iterrows()] == result.rows()
+    assert all(frame[column].dtype == float for column in result.numbers)
+    lines = frame.astype(object).where(frame.notna(), None)  # empty is NaN in a column of numbers
+    assert [dict(row) for _, row in lines.iterrows()] == result.rows()
+
+
+def test_an_empty_column_of_numbers_is_one_of_numbers() -> None:
+    frame = compare({"a": network()}, Options(bins=60), control=None).to_frame()
+    assert frame["control_variance"].isna().all()
+    assert frame["control_variance"].dtype == frame["control_standard_error"].dtype == float
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS if issubclass(kind, Plotted)])
@@ -180,6 +197,44 @@ def test_what_has_a_figure_draws_it(name: str) -> None:
     figure = example(name).plot()
     assert isinstance(figure, Figure)
     assert any(axes.has_data() for axes in figure.axes)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS if issubclass(kind, Plotted)])
+def test_a_figure_of_one_panel_is_drawn_in_given_axes(name: str) -> None:
+    """Those of several panels say that they have them."""
+    place = Figure()
+    ax = place.subplots(1, 2)[1]
+    if len(example(name).plot().axes) == 1:
+        assert example(name).plot(ax=ax) is place
+        assert [each.has_data() for each in place.axes] == [False, True]
+    else:
+        with pytest.raises(InputError, match=f"ax must be left out, .* {name} has several panels"):
+            example(name).plot(ax=ax)
+    with pytest.raises(InputError, match=rf"colour is no option of {name}\.plot"):
+        example(name).plot(colour="red")
+
+
+def test_one_is_not_told_as_several() -> None:
+    small = circular_spectral_difference({"fc": np.eye(2)}, "sampled", rng=0, bins=1, draws=1)
+    alone = [
+        small, SampledCircularEnsemble([2]), circular_mixed_ensemble([2], draws=1), PooledSpectrum([0.0], 1),
+        spectral_density(PooledSpectrum([1.0]), bins=1), Layer("fc", np.ones((3, 2))),
+        measure({"fc": np.eye(2)}), layer_matrix_ensemble({"fc": np.eye(2)}),
+        Checkpoint("a", "npz", [described("fc", np.eye(2))]), calibrate_delta(range(9)),
+    ]  # fmt: skip
+    assert [repr(each) for each in alone if re.search(r"\b1 (structural )?\w+(s|ces)\b", repr(each))] == []
+    assert all(re.search(r"\b1 \w", repr(each)) for each in alone[:-1])
+
+
+def test_decompositions_equal_their_copies() -> None:
+    found = {"svd": R.svd([[1.0, 2.0], [3.0, 4.0]]), "eigh": R.eigh([[2.0, 1.0], [1.0, 2.0]])}
+    for result in found.values():
+        twin = pickle.loads(pickle.dumps(result))
+        assert twin == result
+        assert (twin != result) is False
+        assert result != result._replace(V=-result.V)
+        assert result != 3
+    assert found["svd"] != found["eigh"]
 
 
 def test_networks_on_disk_are_pickled_with_their_numbers(tmp_path: Path) -> None:

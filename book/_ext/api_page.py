@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+import sys
+from collections.abc import Iterator
+from typing import Any, get_origin
+
+from sphinx.errors import ExtensionError
+from sphinx.pycode import ModuleAnalyzer
 
 __all__ = ["plain_words", "setup"]
 
@@ -42,6 +47,22 @@ def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list
             lines[place] = plain_words(line)
     if what == "property" and lines:
         lines[0] = lines[0].replace(":", COLON)
+    if what == "module":
+        lines.extend(_constants(obj))
+
+
+def _constants(package: Any) -> Iterator[str]:
+    """Yield an entry for each constant that a package exports, of which its own module says what it holds."""
+    exported = {name: getattr(package, name) for name in getattr(package, "__all__", ())}
+    inside = [name for name in sorted(sys.modules) if name.startswith(f"{package.__name__}.")]
+    found = [ModuleAnalyzer.for_module(name).find_attr_docs() for name in inside]
+    for name, value in exported.items():
+        if callable(value) and get_origin(value) is None:  # a union of types is callable too
+            continue
+        text = " ".join(line for said in found for line in said.get(("", name), ())).strip()
+        if not text:
+            raise ExtensionError(f"{package.__name__}.{name} needs a comment #: that says what it holds")
+        yield from ("", f".. py:data:: {name}", "", f"   {plain_words(text)}", "")
 
 
 def _restore(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

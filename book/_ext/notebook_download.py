@@ -35,9 +35,10 @@ ALL = "notebooks.zip"
 WHEEL = f"mme-{__version__}-py3-none-any.whl"
 EXTRA = "chapters"
 FIRST = """\
-# Install once what this notebook needs: unpack ALL of the book, put this notebook into that folder,
-# take the sign # from the next line, run this cell, and restart the kernel.
-# %pip install "./WHEEL[EXTRA]"
+# Install once what this notebook needs: unpack ALL of the book, put this notebook
+# into that folder, take the sign # from the line with pip, run this cell, and restart the kernel.
+# Without the extra index pip takes torch with CUDA on Linux, 5.8 GB.
+# %pip install --extra-index-url https://download.pytorch.org/whl/cpu "./WHEEL[EXTRA]"
 from importlib.metadata import distributions
 
 installed = {found.name.lower().replace("_", "-") for found in distributions() if found.name}

@@ -27,13 +27,13 @@ def main(picture: Path = PICTURE) -> None:
     weights: dict[str, tuple[Any, Any]] = {name: (net.trained, net.untrained) for name, net in family.items()}
     lite = efficientnet_lite(0)
     weights["efficientnet-lite0"] = (lite, untrained_control(lite, "efficientnet", rng=0))
-    spectra_beside_controls(weights).savefig(picture, dpi=160, transparent=True, bbox_inches="tight")
+    spectra_beside_controls(weights).savefig(picture, dpi=220, transparent=True, bbox_inches="tight")
 
 
 @styled
 def spectra_beside_controls(weights: dict[str, tuple[Any, Any]]) -> Axes:
     """Draw the densities of networks, one panel each; structural zeros would hide all the rest."""
-    axes: list[Axes] = list(figure(size=(9.0, 3.1), panels=(1, len(weights)), sharey=True))
+    axes: list[Axes] = list(figure(size=(5.6, 3.0), panels=(1, len(weights)), sharey=True))
     for ax, (name, states) in zip(axes, weights.items(), strict=True):
         trained, untrained = (pooled_spectrum(layer_matrix_ensemble(each)) for each in states)
         conjugate = deterministic_spectrum(trained.orders)
@@ -47,7 +47,7 @@ def spectra_beside_controls(weights: dict[str, tuple[Any, Any]]) -> Axes:
             ax.stairs(rho.density, rho.edges, **look)
         ax.set(title=name, xlabel="ε")
     axes[0].set(ylabel="density ρ(ε)")
-    axes[-1].legend()
+    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return axes[0]
 
 

@@ -13,12 +13,14 @@ from mme.algebra.pairing import Pairing
 from mme.algebra.structure import by_largest_entry
 from mme.arguments import integer
 from mme.errors import InputError
+from mme.result import by_value
 
 __all__ = ["SVD", "Decompositions", "Eigendecomposition"]
 
 Array = NDArray[Any]
 
 
+@by_value
 class SVD(NamedTuple):
     """The factors U, sigma and V of a = U diag(sigma) V*, in this order; see `Field.svd` for their shapes."""
 
@@ -27,6 +29,7 @@ class SVD(NamedTuple):
     V: Array
 
 
+@by_value
 class Eigendecomposition(NamedTuple):
     """The factors x and V of a = V diag(x) V*, in this order; see `Field.eigh` for their shapes."""
 
@@ -50,11 +53,6 @@ class Decompositions(Pairing):
         SVD
             ``U`` and ``V`` as arrays over the field (complex images over H), and ``sigma`` of shape (...,
             d), descending: each singular value once over H too, though the complex image has it twice.
-
-        Raises
-        ------
-        InputError
-            If a is no matrix over the field; see `validate`.
 
         Notes
         -----
@@ -89,11 +87,6 @@ class Decompositions(Pairing):
         array of floats, shape (..., min(n, m))
             A tensor, with its gradient, of a tensor.
 
-        Raises
-        ------
-        InputError
-            If a is no matrix over the field; see `validate`.
-
         Examples
         --------
         >>> from mme.algebra import R
@@ -125,11 +118,6 @@ class Decompositions(Pairing):
         Returns
         -------
         array, shape of a
-
-        Raises
-        ------
-        InputError
-            If a is no square matrix over the field; see `validate`.
 
         Examples
         --------
@@ -211,11 +199,6 @@ class Decompositions(Pairing):
         -------
         array of floats, shape (...)
 
-        Raises
-        ------
-        InputError
-            If a is no square matrix over the field; see `validate`.
-
         Examples
         --------
         >>> import numpy as np
@@ -226,7 +209,13 @@ class Decompositions(Pairing):
         return np.asarray(np.linalg.slogdet(self.validate(a))[1] / self.side)
 
     def hermitian_part(self, a: ArrayLike, *, sign: int, name: str = "a") -> Array:
-        """The Hermitian (sign 1) or skew-Hermitian (sign -1) matrix that a is up to rounding.
+        """Return the Hermitian (sign 1) or skew-Hermitian (sign -1) matrix that a is up to rounding.
+
+        Parameters
+        ----------
+        a, name
+            As in `validate`.
+        sign : {1, -1}
 
         Raises
         ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Literal
 
 from mme.algebra.haar import Sampling
 from mme.algebra.lie import LieGroup
@@ -16,6 +17,8 @@ __all__ = ["C", "Field", "FieldLike", "H", "R", "field"]
 class Field(LieGroup, Sampling, Volume):
     """A field with its matrices and its unitary group; see `R`, `C` and `H`.
 
+    Every method raises `InputError` for what is no matrix over the field (see `validate`), size or seed.
+
     Examples
     --------
     >>> R, C, H
@@ -24,14 +27,14 @@ class Field(LieGroup, Sampling, Volume):
     """
 
 
-R = Field(name="R", beta=1, group_name="O")
-C = Field(name="C", beta=2, group_name="U")
-H = Field(name="H", beta=4, group_name="Sp")
-FieldLike = str | int | Field  # a name, a beta, or a field itself
+R = Field(name="R", beta=1, group_name="O")  #: The real numbers, with the orthogonal groups O(d).
+C = Field(name="C", beta=2, group_name="U")  #: The complex numbers, with the unitary groups U(d).
+H = Field(name="H", beta=4, group_name="Sp")  #: The quaternions, with the symplectic groups Sp(d).
+FieldLike = Literal["R", "C", "H"] | int | Field  #: What names a field: its letter, its beta, or itself.
 
 
 def field(field: FieldLike) -> Field:
-    """The field with a name or a beta.
+    """Return the field with a name or a beta.
 
     Parameters
     ----------

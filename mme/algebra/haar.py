@@ -45,11 +45,6 @@ class Sampling(Pairing):
         -------
         array, shape (*size, d, columns), or (*size, 2d, 2 columns) over H
 
-        Raises
-        ------
-        InputError
-            If d, size or rng is none of these.
-
         Notes
         -----
         The standard normal distribution of the trace pairing: its density is proportional to exp(-norm(a)^2
@@ -67,7 +62,7 @@ class Sampling(Pairing):
         return self.from_components(generator(rng).standard_normal((*batch, d, columns, self.beta)))
 
     def gaussian_hermitian(self, d: int, size: Size = None, rng: Any = None) -> Array:
-        """Gaussian Hermitian matrices (GOE, GUE, GSE): density proportional to exp(-norm(a)^2 / 2).
+        """Return Gaussian Hermitian matrices (GOE, GUE, GSE): density proportional to exp(-norm(a)^2 / 2).
 
         They are (G + G*) / 2 for a Ginibre matrix G: the real components have variance 1 on the diagonal
         and 1/2 off it. The arguments are those of `haar`.
@@ -83,7 +78,7 @@ class Sampling(Pairing):
         return np.asarray((g + self.adjoint(g)) / 2)
 
     def gaussian_skew_hermitian(self, d: int, size: Size = None, rng: Any = None) -> Array:
-        """Gaussian skew-Hermitian matrices: density proportional to exp(-norm(a)^2 / 2) on the Lie algebra.
+        """Return Gaussian skew-Hermitian matrices, of the Lie algebra: density as of `gaussian_hermitian`.
 
         They are (G - G*) / 2 for a Ginibre matrix G. The arguments are those of `haar`.
 
@@ -112,11 +107,6 @@ class Sampling(Pairing):
         Returns
         -------
         array, shape (*size, d, d), or (*size, 2d, 2d) over H
-
-        Raises
-        ------
-        InputError
-            If d, size or rng is none of these.
 
         Notes
         -----

@@ -51,7 +51,7 @@ class Structure:
         return f"<Field {self.name}: beta = {self.beta}, unitary group {self.group_name}(d)>"
 
     def to_dict(self) -> dict[str, Any]:
-        """The field as plain data.
+        """Return the field as plain data.
 
         Examples
         --------
@@ -72,7 +72,7 @@ class Structure:
         return np.dtype(np.float64 if self.beta == 1 else np.complex128)
 
     def real_dimension(self, d: int) -> int:
-        """The dimension of the real vector space of d x d matrices, beta d^2.
+        """Return the dimension of the real vector space of matrices of order `d`, beta d^2.
 
         Examples
         --------
@@ -83,7 +83,7 @@ class Structure:
         return self.beta * integer("d", d, 1) ** 2
 
     def group_dimension(self, d: int) -> int:
-        """The dimension D of the unitary group, beta d (d-1) / 2 + (beta-1) d.
+        """Return the dimension D of the unitary group of order `d`, beta d (d-1) / 2 + (beta-1) d.
 
         Examples
         --------
@@ -95,7 +95,7 @@ class Structure:
         return self.beta * d * (d - 1) // 2 + (self.beta - 1) * d
 
     def size(self, d: int) -> int:
-        """The side of the array that holds a d x d matrix: 2d over H, otherwise d.
+        """Return the side of the array that holds a matrix of order `d`: 2d over H, otherwise d.
 
         Examples
         --------
@@ -106,7 +106,7 @@ class Structure:
         return self.side * integer("d", d, 1)
 
     def order(self, a: Any) -> int:
-        """The order d of square matrices given as an array.
+        """Return the order of square matrices given as an array `a`.
 
         Examples
         --------
@@ -140,7 +140,7 @@ class Structure:
         return shapes[0][-2] // self.side, shapes[0][-1] // self.side
 
     def identity(self, d: int) -> Array:
-        """The identity matrix of order d.
+        """Return the identity matrix of order `d`.
 
         Examples
         --------

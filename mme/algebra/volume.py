@@ -21,7 +21,7 @@ class Volume(Structure):
     """The volume of the unitary group in the bi-invariant metric of the trace pairing."""
 
     def log_group_volume(self, d: int) -> float:
-        """The logarithm of `group_volume`.
+        """Return the logarithm of `group_volume` for order `d`.
 
         Notes
         -----
@@ -41,7 +41,7 @@ class Volume(Structure):
         return float(stretch + log_sphere_volume(self.beta * np.arange(1, d + 1)).sum())
 
     def group_volume(self, d: int) -> float:
-        """The volume c_{d,beta} of O(d), U(d) or Sp(d) in the metric of the trace pairing.
+        """Return the volume c_{d,beta} of the unitary group of order `d` in the metric of the trace pairing.
 
         ``c_{d,beta} = 2^(beta d (d-1) / 4) prod_{k=1}^d 2 pi^(beta k / 2) / Gamma(beta k / 2)``
 

@@ -14,6 +14,7 @@ from mme.ensembles.parallel import validate_jobs
 from mme.ensembles.sampling import sampling_cost
 from mme.ensembles.streaming import seconds_for
 from mme.errors import InputError
+from mme.result import counted
 from mme.weights.stored import Checkpoint
 
 __all__ = ["about_controls", "about_layers", "about_window", "announce_cost", "gathered"]
@@ -87,8 +88,8 @@ def announce_cost(
         drawn = f" and {_words(drawing)} for the draws of circular ensembles" if drawing else ""
         complain(
             f"this takes about {_words(layers)} of processor time for the layers{drawn}, on "
-            f"{validate_jobs(jobs)} cores, unless it is kept from before; what is finished when you "
-            "interrupt it is kept."
+            f"{counted(validate_jobs(jobs), 'core')}, unless it is kept from before; what is finished when "
+            "you interrupt it is kept."
         )
 
 

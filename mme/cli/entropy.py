@@ -48,7 +48,8 @@ def entropy(
 
     A matrix over H is given as its complex image of 2d rows and columns, A and B above -conj B and conj A.
     """
-    scalars = field_of(int(field) if field.isdecimal() else field)
+    named: Any = int(field) if field.isdecimal() else field
+    scalars = field_of(named)
     depth = validate_depth(int(depth) if depth.is_integer() else depth)
     sigma = _singular_values(values, scalars)
     terms = terms_of(sigma, depth, scalars)

@@ -20,6 +20,7 @@ from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
+from mme.result import counted
 
 __all__ = ["spectrum"]
 
@@ -94,19 +95,19 @@ COLUMNS: dict[str, Callable[[Layer], object]] = {
 def _show(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares, format: str) -> None:
     output.print_columns(COLUMNS, found.layers[:LAYERS_SHOWN], left=2)
     if len(found) > LAYERS_SHOWN:
-        output.say(f"… and {len(found) - LAYERS_SHOWN} layers more; --csv and --json print all.")
-    total = len(found.eigenvalues)
+        output.say(f"… and {counted(len(found) - LAYERS_SHOWN, 'layer')} more; --csv and --json print all.")
+    total, zeros = len(found.eigenvalues), found.structural_zeros
     output.say("")
     output.say(
-        f"{found.name} ({format}): {len(found)} layers, {total} eigenvalues, {found.structural_zeros} "
-        f"structural zeros ({found.structural_zeros / total:.1%}), {len(found.skipped)} parameters left out "
-        "(--json says why)."
+        f"{found.name} ({format}): {counted(len(found), 'layer')}, {total} eigenvalues, "
+        f"{counted(zeros, 'structural zero')} ({zeros / total:.1%}), "
+        f"{counted(len(found.skipped), 'parameter')} left out (--json says why)."
     )
     low, high = density.edges[0], density.edges[-1]
     for words in (*about_layers(found), *about_window(found.name, shares[1], (low, high))):
         output.say(words)
-    counted = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
-    output.say(f"{counted}, {shares[0]:.1%} of all:\n")
+    told = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
+    output.say(f"{told}, {shares[0]:.1%} of all:\n")
     typer.echo(density_picture(density.density, density.edges))
 
 

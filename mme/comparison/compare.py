@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import choice, number, of_type
-from mme.comparison.measurement import Measurement, measure, validate_options
+from mme.comparison.measurement import TOLD, Measurement, measure, validate_options
 from mme.comparison.options import Options
 from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, Linkage, equivalence_classes
 from mme.errors import InputError
 from mme.result import Plotted, Table
+from mme.store import Store
 
 __all__ = ["Comparison", "compare", "grouped"]
 
@@ -36,6 +37,7 @@ class Comparison(Table, Plotted):
     """
 
     figure = "comparison"
+    numbers = (*TOLD, "inside_window", "inside_window_nonzero", "control_variance", "control_standard_error")
     shown = ("name", "variance", "standard_error", "control_variance", "inside_window", "class")
     measurements: tuple[Measurement, ...]
     delta: float
@@ -95,7 +97,10 @@ def compare(
     *,
     delta: float | None = None,
     linkage: Linkage = "complete",
-    **work: Any,
+    control: Any = "auto",
+    jobs: int | None = None,
+    store: Store | None = None,
+    progress: bool = False,
 ) -> Comparison:
     """Measure networks and sort them into classes.
 
@@ -109,8 +114,8 @@ def compare(
         By default `default_delta` of all.
     linkage : {"complete", "single"}
         As in `equivalence_classes`.
-    **work
-        `control`, `jobs`, `store` and `progress` of `measure`.
+    control, jobs, store, progress
+        As in `measure`.
 
     Returns
     -------
@@ -135,6 +140,7 @@ def compare(
     options = validate_options(options)
     choice("linkage", linkage, LINKAGES)
     delta = None if delta is None else number("delta", delta, 0)
+    work: dict[str, Any] = {"control": control, "jobs": jobs, "store": store, "progress": progress}
     measured = []
     for name, source in networks.items():
         try:

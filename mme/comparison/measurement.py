@@ -15,7 +15,7 @@ from mme.ensembles.difference import CircularSpectralDifference, circular_spectr
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Result, counted
 from mme.store import Store
 from mme.weights.effective import effective_weights
 from mme.weights.laws import RULES, recognised_rule
@@ -24,7 +24,7 @@ from mme.weights.untrained import untrained_control
 TOLD = ("variance", "standard_error", "variance_without_noise", "noise_floor", "largest_cumulative")
 NO_MATRIX = ("one axis", "a single number")  # biases and the like, which no option brings in
 
-__all__ = ["Measurement", "difference_of", "measure", "validate_options"]
+__all__ = ["TOLD", "Measurement", "difference_of", "measure", "validate_options"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +57,7 @@ class Measurement(Result):
 
     def __repr__(self) -> str:
         control = f"; untrained {self.control.variance:.4g} ({self.rule})" if self.control else ""
-        found = f"Var(CSD) {self.csd.variance:.4g}, {len(self.ensemble.orders)} layers"
+        found = f"Var(CSD) {self.csd.variance:.4g}, {counted(len(self.ensemble.orders), 'layer')}"
         return f"Measurement({self.name}: {found}{control})"
 
     def to_dict(self) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def balance_defects(layers: Any, field: FieldLike = "R") -> np.ndarray:
 def balance_violation(layers: Any, field: FieldLike = "R") -> Any:
     """Return the size of the balance defects, (Σ_p |W_{p+1}* W_{p+1} − W_p W_p*|²)^{1/2} in the trace norm.
 
+    The arguments are those of `stack_layers`.
+
     Returns
     -------
     float or ndarray, shape (...,)
@@ -62,6 +64,8 @@ def balance_violation(layers: Any, field: FieldLike = "R") -> Any:
 
 def require_balanced(layers: Any, field: FieldLike = "R") -> np.ndarray:
     """Return the layers as one array if they are balanced up to rounding.
+
+    The arguments are those of `stack_layers`.
 
     Raises
     ------

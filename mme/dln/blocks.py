@@ -17,7 +17,7 @@ __all__ = ["block_pairs", "gram_blocks", "log_gram_determinant", "path_adjacency
 
 
 def path_adjacency(n: int) -> np.ndarray:
-    """Return J_n, the adjacency matrix of a path with n vertices: ones beside the diagonal.
+    """Return J_n, the adjacency matrix of a path with `n` vertices: ones beside the diagonal.
 
     Examples
     --------

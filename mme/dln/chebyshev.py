@@ -1,6 +1,7 @@
 """Lemma 5.1, Proposition 5.2 and Corollary 5.3: tridiagonal determinants as Chebyshev polynomials.
 
-All functions work for numbers, arrays and, where said, SymPy symbols.
+All functions work for numbers, arrays and, where said, SymPy symbols; those that add and multiply only work
+for balls of python-flint as well.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ MOST_EXPRESSIONS = 300
 def chebyshev_recurrence(n: int, x: Any) -> list[Any]:
     """Return U_0(x), …, U_n(x), Chebyshev's polynomials of the second kind, by their recurrence.
 
-    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}, for numbers, arrays and SymPy expressions.
+    U_0 = 1, U_1 = 2x and U_{m+1} = 2x U_m − U_{m−1}.
+
+    Parameters
+    ----------
+    n : int
+    x : number, array or SymPy expression
 
     Raises
     ------
@@ -48,7 +54,12 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
     """Return det T_0, …, det T_n for tridiagonal matrices with constant diagonals.
 
     By expansion along the last row, D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1} for diagonal t and
-    off-diagonals s (Lemma 5.1's recurrence), numbers, arrays or SymPy expressions.
+    off-diagonals s (Lemma 5.1's recurrence).
+
+    Parameters
+    ----------
+    n : int
+    diagonal, off_diagonal : number, array or SymPy expression
 
     Raises
     ------
@@ -96,7 +107,7 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     """Return log det M_{N−1}(a, b) = log (a^{2N} − b^{2N})/(a² − b²) from log a and log b, for any depth.
 
     With u = log a − log b the quotient is (ab)^{N−1} sinh(N u)/sinh u, so its logarithm is
-    (N − 1)(log a + log b) + log N + h(N u) − h(u), which is (5.3) at u = 0.
+    (N − 1)(log a + log b) + log N + lsh(N u) − lsh(u), which is (5.3) at u = 0.
 
     Source: entropy formula, Proposition 5.2, (5.2) and (5.3).
 
@@ -127,6 +138,11 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
 def log_chebyshev(n: int, x: Any) -> Any:
     """Return log U_n(x) for x ≥ 1 and any degree: U_n(cosh u) = sinh((n+1) u)/sinh u.
 
+    Parameters
+    ----------
+    n : int
+    x : array
+
     Examples
     --------
     >>> float(np.exp(log_chebyshev(3, np.asarray(1.5))).round(9))  # 8x³ − 4x
@@ -150,7 +166,7 @@ def _recurrence(n: int, t: Any, square: Any) -> list[Any]:
 
 
 def _values(**given: Any) -> list[Any]:
-    """Expressions and exact numbers as they are, anything else as arrays of floating-point numbers."""
+    """Expressions, balls and exact numbers as they are, anything else as arrays of floating-point numbers."""
     found = {name: _exact(value) for name, value in given.items()}
     rest = {name: given[name] for name, value in found.items() if value is None}
     if rest:
@@ -169,7 +185,8 @@ def _most_terms(*values: Any) -> int:
 def _exact(value: Any) -> Any:
     if not isinstance(value, bool) and isinstance(value, Integral) and not hasattr(value, "as_expr"):
         return int(value)
-    return value if hasattr(value, "as_expr") or isinstance(value, Fraction) else None
+    is_ball = type(value).__module__.startswith("flint")
+    return value if is_ball or hasattr(value, "as_expr") or isinstance(value, Fraction) else None
 
 
 def _in_range(values: list[Any]) -> list[Any]:

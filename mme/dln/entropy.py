@@ -1,9 +1,9 @@
 """Theorem 1.1: the entropy formula of the deep linear network, written once in β for R, C and H.
 
-With x_k = log σ_k, h(u) = log(sinh u / u) and D = dim G, formula (1.2) reads
+With x_k = log σ_k, lsh(u) = log(sinh u / u) and D = dim G, formula (1.2) reads
 
-    S = (N − 1) log c + (D/2) log N + (1 − 1/N) (D/d) Σ_k x_k + (β/2) Σ_{k<l} [h(x_k − x_l) − h((x_k −
-    x_l)/N)],
+    S = (N − 1) log c + (D/2) log N + (1 − 1/N) (D/d) Σ_k x_k
+        + (β/2) Σ_{k<l} [lsh(x_k − x_l) − lsh((x_k − x_l)/N)],
 
 which is exact at coinciding singular values, and neither overflows nor cancels at any depth or scale.
 """
@@ -19,7 +19,7 @@ from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import flag
 from mme.dln.chebyshev import log_block_determinant
-from mme.dln.singular_values import validate_depth, validate_singular_values
+from mme.dln.singular_values import of_spectra, validate_depth, validate_singular_values
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
@@ -29,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@of_spectra
 def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     """Return log van(Σ²)/van(Λ²) = Σ_{k<l} log (σ_k² − σ_l²)/(λ_k² − λ_l²) with λ = σ^{1/N}.
 
@@ -58,6 +59,7 @@ def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     return scalar(pairs + _undefined_slope(sigma) + d * (d - 1) / 2 * float(np.log(depth)))
 
 
+@of_spectra
 def entropy(singular_values: Any, *, depth: int, field: FieldLike = "R", group_volume: bool = True) -> Any:
     """Return S(X) = log vol(O_X), the entropy of the balanced factorisations of X in N layers.
 
@@ -108,6 +110,7 @@ def entropy_of(sigma: Any, depth: int, scalars: Field, *, group_volume: bool = T
     return total
 
 
+@of_spectra
 def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return vol(O_X) = e^S, the volume of the balanced factorisations of X.
 
@@ -139,6 +142,7 @@ def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") ->
     return scalar(volume)
 
 
+@of_spectra
 def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return S_N − (N − 1) log c − (D/2) log N, which converges as the depth grows.
 
@@ -158,8 +162,9 @@ def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike =
     return scalar(_renormalised(validate_singular_values(singular_values, scalars), depth, scalars))
 
 
+@of_spectra
 def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> Any:
-    """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} h(log σ_k − log σ_l), the limit at infinite depth.
+    """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} lsh(log σ_k − log σ_l), the limit at infinite depth.
 
     `renormalised_entropy` converges to it.
 

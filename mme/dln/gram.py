@@ -55,6 +55,7 @@ def gram_matrix(
 ) -> np.ndarray:
     """Return the Gram matrix 𝒢 of the pushed-forward basis in the trace pairing, by pairing all with all.
 
+    The arguments are those of `pushed_forward_basis`.
     Source: entropy formula, Lemma 4.2 and Proposition 4.3.
 
     Returns
@@ -78,6 +79,7 @@ def gram_matrix(
 def log_jacobian(singular_values: Any, *, depth: int, field: FieldLike = "R", frames: Any = None) -> float:
     """Return log √det 𝒢 from the full Gram matrix, the logarithm of the Jacobian of Ψ_Σ.
 
+    The arguments are those of `pushed_forward_basis`.
     Source: entropy formula, Proposition 5.4, (5.5).
 
     Examples

@@ -20,6 +20,12 @@ __all__ = ["between", "orbit_dimension", "orbit_map", "orbit_map_differential", 
 def orbit_dimension(d: int, *, depth: int, field: FieldLike = "R") -> int:
     """Return dim O_X = (N − 1) D for an invertible d × d matrix X.
 
+    Parameters
+    ----------
+    d : int
+    depth, field
+        As in `entropy`.
+
     Examples
     --------
     >>> orbit_dimension(3, depth=4, field="H")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, cast, overload
 
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
@@ -12,10 +13,32 @@ from mme.algebra import Field
 from mme.arguments import affordable, any_array, finite_array, integer
 from mme.errors import InputError
 
-__all__ = ["measured_singular_values", "of_square", "validate_depth", "validate_singular_values"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "measured_singular_values", "of_spectra", "of_square", "validate_depth", "validate_singular_values",
+]  # fmt: skip
 
 DEEPEST = 2**53
 OF_A_MATRIX = "matrix_entropy takes a matrix"
+P = ParamSpec("P")
+
+
+class OfSpectra(Protocol[P]):
+    """A function of singular values: a number for those of one matrix, an array for several, a tensor."""
+
+    @overload
+    def __call__(self, singular_values: torch.Tensor, *args: P.args, **kwargs: P.kwargs) -> torch.Tensor: ...
+    @overload
+    def __call__(self, singular_values: Sequence[float], *args: P.args, **kwargs: P.kwargs) -> float: ...
+    @overload
+    def __call__(self, singular_values: Any, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+
+def of_spectra(function: Callable[Concatenate[Any, P], Any]) -> OfSpectra[P]:
+    """Tell type checkers what comes back; the function stays what it is."""
+    return cast("OfSpectra[P]", function)
 
 
 def validate_depth(depth: Any) -> int:
@@ -37,9 +60,7 @@ def validate_singular_values(
     sigma = any_array("singular_values", singular_values)
     xp, shape = array_namespace(sigma), tuple(sigma.shape)
     if len(shape) < 1 or shape[-1] < 1:
-        raise InputError(
-            f"singular_values must have shape (..., d) with d ≥ 1, but their shape is {shape}."
-        )
+        raise InputError(f"singular_values must have shape (..., d) with d ≥ 1, but their shape is {shape}.")
     if len(shape) > 1 and xp.isdtype(sigma.dtype, "complex floating"):
         raise InputError(f"singular_values must be real, but their dtype is {sigma.dtype}; {OF_A_MATRIX}.")
     sigma = any_array("singular_values", sigma, real=True)

@@ -1,4 +1,4 @@
-"""h(u) = log(sinh u / u) and its derivatives, exact at u = 0 and for large u alike.
+"""lsh(u) = log(sinh u / u) and its derivatives, exact at u = 0 and for large u alike.
 
 Every formula of the entropy is a sum of these (see `mme.dln.entropy`). The functions accept any array of the
 array API standard, NumPy and torch among them, and the first is differentiable where its array is.
@@ -28,7 +28,7 @@ def taylor() -> Polynomial:
 
 
 def log_sinhc(u: Any) -> Any:
-    """Return h(u) = log(sinh u / u), even in u, with h(0) = 0."""
+    """Return lsh(u) = log(sinh u / u), even in u, with lsh(0) = 0."""
     xp = array_namespace(u)
     small, near, far = _branches(u, xp)
     series = sum(c * near ** (2 * n) for n, c in enumerate(taylor().coef[2::2].tolist(), 1))
@@ -37,13 +37,13 @@ def log_sinhc(u: Any) -> Any:
 
 
 def log_sinhc_first(u: Any) -> np.ndarray:
-    """Return h'(u) = coth u − 1/u, the Langevin function."""
+    """Return lsh'(u) = coth u − 1/u, the Langevin function."""
     small, near, far = _branches(np.asarray(u, dtype=np.float64), np)
     return np.asarray(np.where(small, taylor().deriv()(near), 1 / np.tanh(far) - 1 / far))
 
 
 def log_sinhc_second(u: Any) -> np.ndarray:
-    """Return h''(u) = 1/u² − 1/sinh² u, positive and at most 1/3."""
+    """Return lsh''(u) = 1/u² − 1/sinh² u, positive and at most 1/3."""
     small, near, far = _branches(np.asarray(u, dtype=np.float64), np)
     decay = np.exp(-2 * np.abs(far))
     closed = (1 / far) ** 2 - 4 * decay / (1 - decay) ** 2

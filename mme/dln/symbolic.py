@@ -24,7 +24,7 @@ EXPRESSION = 1000  # floats that one expression stands for, by its memory and by
 
 
 def root_symbols(d: int) -> tuple[sp.Symbol, ...]:
-    """Return positive symbols λ_1, …, λ_d.
+    """Return `d` positive symbols λ_1, …, λ_d.
 
     Examples
     --------
@@ -38,6 +38,7 @@ def root_symbols(d: int) -> tuple[sp.Symbol, ...]:
 def symbolic_block(a: Any, b: Any, n: int) -> sp.Matrix:
     """Return M_n(a, b) = (a² + b²) I − ab J_n as a SymPy matrix.
 
+    The arguments are those of `mme.dln.tridiagonal_block`, as expressions.
     Source: entropy formula, (4.8).
 
     Examples

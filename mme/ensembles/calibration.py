@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from mme.arguments import number, sequence, share
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Result, counted
 
 __all__ = ["Calibration", "RejectionRate", "calibrate_delta", "disjoint_differences", "rejection_rate"]
 
@@ -90,9 +90,9 @@ class Calibration(Result):
         return (self.pairs + 1 - self.rank) / (self.pairs + 1)
 
     def __repr__(self) -> str:
-        low, high = self.rate_interval
+        (low, high), pairs = self.rate_interval, counted(self.pairs, "pair")
         return (
-            f"Calibration(δ = {self.delta:.3g} from {self.pairs} pairs: error rate {self.expected_rate:.1%}, "
+            f"Calibration(δ = {self.delta:.3g} from {pairs}: error rate {self.expected_rate:.1%}, "
             f"of this δ {low:.1%} to {high:.1%} with {self.level:.0%} confidence)"
         )
 

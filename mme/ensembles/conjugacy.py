@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import scipy
 
-from mme.arguments import number, share
-from mme.ensembles.conjugate import two_spectra
+from mme.arguments import number, options, share
+from mme.ensembles.conjugate import DRAWING, two_spectra
 from mme.ensembles.density import BINS, WINDOW, SpectralDensity, Zeros, bin_edges, spectral_density
 from mme.ensembles.difference import spectral_difference
 from mme.ensembles.noise import independent_positions
@@ -67,7 +67,7 @@ def conjugacy(
     bins: int = BINS,
     zeros: Zeros = "keep",
     bandwidth: float | None = None,
-    **options: Any,
+    **drawing: Any,
 ) -> Conjugacy:
     """Test whether two ensembles are conjugate, by the paper's criterion and by one that can fail.
 
@@ -83,7 +83,7 @@ def conjugacy(
     window, bins, zeros, bandwidth
         As in `spectral_density`. The distance is taken over [0, ε_max], as Definition 5 says: from the window
         it takes the upper end.
-    **options
+    **drawing
         `draws`, `rng`, `circular`, `construction`, `part` and `pooling` of `circular_spectral_difference`.
 
     Returns
@@ -104,9 +104,10 @@ def conjugacy(
     """
     tolerance = None if tolerance is None else number("tolerance", tolerance, 0)
     share("level", level)
-    if "normalise" in options or any(isinstance(side, SpectralDensity) for side in (ensemble, conjugate)):
+    if "normalise" in drawing or any(isinstance(side, SpectralDensity) for side in (ensemble, conjugate)):
         raise InputError("conjugacy sets the normalisation itself; pass ensembles or spectra instead.")
-    spectra = two_spectra(ensemble, conjugate, **options)  # one draw serves both criteria
+    options("conjugacy", drawing, "rng", *DRAWING)
+    spectra = two_spectra(ensemble, conjugate, **drawing)  # one draw serves both criteria
     density = partial(spectral_density, bins=bins, zeros=zeros, bandwidth=bandwidth)
     printed = spectral_difference(*(density(each, window=window, normalise="window") for each in spectra))
     end = float(printed.cumulative[-1] * printed.width)

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from mme.arguments import choice, generator, integer
+from mme.arguments import choice, generator, integer, listed
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, MOST_DRAWS, Circular, Construction
 from mme.ensembles.density import ExpectedSpectrum, SpectralDensity
 from mme.ensembles.layers import layer_matrix_ensemble
@@ -19,11 +19,12 @@ from mme.ensembles.spectrum import POOLINGS, Ensemble, PooledSpectrum, Pooling, 
 from mme.errors import InputError
 from mme.store import Store
 
-__all__ = ["CONJUGATES", "conjugate_spectrum", "spectrum_of", "two_spectra", "validate_drawing"]
+__all__ = ["CONJUGATES", "DRAWING", "conjugate_spectrum", "spectrum_of", "two_spectra", "validate_drawing"]
 
 Conjugate = Literal["deterministic", "sampled"]
 CONJUGATES = get_args(Conjugate)
 DRAWS = 5
+DRAWING = ("draws", "circular", "construction", "part", "pooling")  # what decides it, beside orders and seed
 
 
 def conjugate_spectrum(
@@ -80,6 +81,7 @@ def conjugate_spectrum(
     jobs, store, progress = validate_work(jobs, store, progress)
     if conjugate == "deterministic":
         return deterministic_spectrum(orders, part=part)
+    orders = listed("orders", orders, "integers of at least 2")
     sampled = SampledCircularEnsemble(
         orders, draws, rng, circular, construction, dtype, jobs=jobs, store=store, progress=progress
     )

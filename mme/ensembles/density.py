@@ -11,7 +11,7 @@ import scipy
 from mme.arguments import choice, integer, number, of_type, real_array
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
-from mme.result import Plotted, Result
+from mme.result import Plotted, Result, counted
 
 __all__ = [
     "BINS", "NORMALISATIONS", "WINDOW", "ZERO_POLICIES", "Binned", "ExpectedSpectrum", "SpectralDensity",
@@ -86,11 +86,9 @@ class SpectralDensity(Binned, Plotted):
         return np.asarray(1 - self.inside / self.total)
 
     def __repr__(self) -> str:
-        drawn = "" if self.density.ndim == 1 else f", {len(self.density)} draws"
-        return (
-            f"SpectralDensity({self.density.shape[-1]} bins on [{self.edges[0]:g}, {self.edges[-1]:g}], "
-            f"{np.mean(self.inside):.6g} eigenvalues inside{drawn})"
-        )
+        drawn = "" if self.density.ndim == 1 else f", {counted(len(self.density), 'draw')}"
+        bins, inside = counted(self.density.shape[-1], "bin"), counted(np.mean(self.inside), "eigenvalue")
+        return f"SpectralDensity({bins} on [{self.edges[0]:g}, {self.edges[-1]:g}], {inside} inside{drawn})"
 
 
 def bin_edges(window: Any = WINDOW, bins: int = BINS) -> np.ndarray:

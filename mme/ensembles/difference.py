@@ -25,7 +25,7 @@ from mme.ensembles.mixed import Part
 from mme.ensembles.noise import independent_positions, noise_floor
 from mme.ensembles.spectrum import PooledSpectrum, Pooling
 from mme.errors import InputError
-from mme.result import Plotted
+from mme.result import Plotted, counted
 
 __all__ = [
     "CSD", "CircularSpectralDifference", "circular_spectral_difference", "spectral_difference",
@@ -150,11 +150,9 @@ class CircularSpectralDifference(Binned, Plotted):
     def __repr__(self) -> str:
         error = f" ± {self.standard_error:.2g}" if self.sampled else ""
         draws, bins = self.differences.shape
-        drawn = f"{draws} draws" if self.sampled else "nothing drawn"
-        return (
-            f"CircularSpectralDifference(Var = {self.variance:.4g}{error}, {bins} bins on "
-            f"[{self.edges[0]:g}, {self.edges[-1]:g}], {drawn})"
-        )
+        drawn = counted(draws, "draw") if self.sampled else "nothing drawn"
+        window = f"{counted(bins, 'bin')} on [{self.edges[0]:g}, {self.edges[-1]:g}]"
+        return f"CircularSpectralDifference(Var = {self.variance:.4g}{error}, {window}, {drawn})"
 
 
 CSD = CircularSpectralDifference

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy
 
-from mme.arguments import choice, generator, number, of_type
+from mme.arguments import choice, generator, number, of_type, options
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
-from mme.ensembles.conjugate import Conjugate, conjugate_spectrum, spectrum_of
+from mme.ensembles.conjugate import DRAWING, Conjugate, conjugate_spectrum, spectrum_of
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.errors import InputError
 from mme.result import Plotted, Result, Table
@@ -25,7 +26,7 @@ __all__ = [
 Linkage = Literal["complete", "single"]
 LINKAGES = get_args(Linkage)
 ERRORS_IN_DELTA = 3.0
-DRAWING = ("draws", "circular", "construction", "part", "pooling")  # what decides a common conjugate
+OPTIONS = list(signature(circular_spectral_difference).parameters)[1:]
 
 
 def default_delta(*differences: CircularSpectralDifference) -> float:
@@ -121,7 +122,7 @@ def equivalence(
     tolerance: float | None = None,
     conjugate: Conjugate = "deterministic",
     rng: int | np.random.Generator | None = None,
-    **options: Any,
+    **chosen: Any,
 ) -> Equivalence:
     """Test whether two networks are equivalent.
 
@@ -136,7 +137,7 @@ def equivalence(
     conjugate : {"deterministic", "sampled"}
         As in `circular_spectral_difference`.
     rng : int or numpy.random.Generator, optional
-    **options
+    **chosen
         Further options of `circular_spectral_difference`.
 
     Returns
@@ -161,13 +162,14 @@ def equivalence(
     """
     delta = None if delta is None else number("delta", delta, 0)
     rng = generator(rng)
-    spectra = [spectrum_of(each, pooling=options.get("pooling", "plain")) for each in (first, second)]
-    csds = [circular_spectral_difference(each, conjugate, rng=rng, **options) for each in spectra]
-    drawn = {name: options.pop(name) for name in DRAWING if name in options}
-    options.pop("normalise", None)
+    options("equivalence", chosen, *OPTIONS)
+    spectra = [spectrum_of(each, pooling=chosen.get("pooling", "plain")) for each in (first, second)]
+    csds = [circular_spectral_difference(each, conjugate, rng=rng, **chosen) for each in spectra]
+    drawn = {name: chosen.pop(name) for name in DRAWING if name in chosen}
+    chosen.pop("normalise", None)
     orders = spectra[0].orders + spectra[1].orders
     common = conjugate_spectrum(orders, conjugate=conjugate, rng=rng, **drawn)
-    verdicts = [conjugacy(each, common, tolerance=tolerance, **options) for each in spectra]
+    verdicts = [conjugacy(each, common, tolerance=tolerance, **chosen) for each in spectra]
     tolerated = default_delta(*csds) if delta is None else delta
     return Equivalence(csds[0], csds[1], tolerated, (verdicts[0], verdicts[1]))
 
@@ -204,7 +206,7 @@ class EquivalenceClasses(Table, Plotted):
 
 
 def equivalence_classes(
-    networks: Mapping[str, Any], *, delta: float | None = None, linkage: Linkage = "complete", **options: Any
+    networks: Mapping[str, Any], *, delta: float | None = None, linkage: Linkage = "complete", **chosen: Any
 ) -> EquivalenceClasses:
     """Sort networks into classes of equivalent ones.
 
@@ -219,7 +221,7 @@ def equivalence_classes(
     linkage : {"complete", "single"}
         Merge the two closest classes as long as all members of both differ by at most δ; or as long as some
         two do, which is the transitive closure of the relation and can chain far-apart networks together.
-    **options
+    **chosen
         For `circular_spectral_difference`, where networks are given.
 
     Returns
@@ -245,10 +247,11 @@ def equivalence_classes(
     if not of_type("networks", networks, Mapping, right):
         raise InputError("networks must hold at least one network, but it is empty.")
     known = (Real, CircularSpectralDifference)
-    if options and all(isinstance(each, known) for each in networks.values()):
-        raise InputError(f"{', '.join(options)} must be left out where all networks are measured already.")
+    options("equivalence_classes", chosen, *OPTIONS)
+    if chosen and all(isinstance(each, known) for each in networks.values()):
+        raise InputError(f"{', '.join(chosen)} must be left out where all networks are measured already.")
     measured = {
-        name: each if isinstance(each, known) else circular_spectral_difference(each, **options)
+        name: each if isinstance(each, known) else circular_spectral_difference(each, **chosen)
         for name, each in networks.items()
     }
     csds = [each for each in measured.values() if isinstance(each, CircularSpectralDifference)]

@@ -69,10 +69,10 @@ def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: f
     tr(YYᵀ)/n, exceeds that of the Ginibre matrix by κ/n. To first order the density of the complex
     eigenvalues changes by (κ/n)(1 - 2r²/n)/π: a smaller trace pushes them outwards. The factor Q gives this
     change a smooth rim, and makes its total exactly zero. Where it comes from: let the law of Y not change
-    under rotations from either side, and let F be the share of moduli up to r√n. Then r² = F(1 + ε(F - 1))
-    with the fourth free cumulant ε = κ/n, so that F = r² + ε r²(1 - r²) + …. For independent entries, with
-    their excess kurtosis as κ, Cipolloni, Erdős and Schröder (Electron. J. Probab. 26, 2021) prove the same
-    shape.
+    under rotations from either side, and let F be the share of moduli up to r√n. Then, to first order in
+    the fourth free cumulant ε = κ/n, r² = F(1 - ε(1 - F)), so that F = r² + ε r²(1 - r²) + …. For
+    independent entries, with their excess kurtosis as κ, Cipolloni, Erdős and Schröder (Electron. J.
+    Probab. 26, 2021) prove the same shape.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from mme.ensembles.mixed import DTYPES, Precision
 from mme.ensembles.selection import real_weights
 from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Result, counted
 from mme.weights.stored import StoredTensor
 
 __all__ = ["Layer"]
@@ -130,5 +130,5 @@ class Layer(Result):
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.shape))
-        zeros = f"{self.structural_zeros} structural zeros"
+        zeros = counted(self.structural_zeros, "structural zero")
         return f"Layer({self.name!r}, {shape}: A is {self.order}×{self.columns}, {zeros})"

@@ -11,7 +11,7 @@ import scipy
 
 from mme.arguments import choice, listed, real_array
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Result, counted
 
 __all__ = ["DTYPES", "PARTS", "MatricesOnDemand", "MatrixSpectrum", "MixedMatrixEnsemble", "eigenvalues"]
 
@@ -104,6 +104,11 @@ class MixedMatrixEnsemble(Result):
         ----------
         part : {"real", "modulus", "symmetric"}
             What is read off a matrix that need not be symmetric; see `eigenvalues`.
+
+        Examples
+        --------
+        >>> next(MixedMatrixEnsemble([np.diag([2.0, 1.0])]).spectra()).eigenvalues
+        array([1., 2.])
         """
         for matrix in self.matrices:
             yield MatrixSpectrum(eigenvalues(matrix, part))
@@ -114,8 +119,9 @@ class MixedMatrixEnsemble(Result):
     def __repr__(self) -> str:
         orders = self.orders
         listed = ", ".join(map(str, orders[:6])) + (", …" if len(orders) > 6 else "")
-        drawn = "" if self.draws is None else f", {self.draws} draws"
-        return f"{type(self).__name__}({len(orders)} matrices of orders {listed}{drawn})"
+        drawn = "" if self.draws is None else f", {counted(self.draws, 'draw')}"
+        matrices = counted(len(orders), "matrix of order", "matrices of orders")
+        return f"{type(self).__name__}({matrices} {listed}{drawn})"
 
 
 class MatricesOnDemand(Sequence[np.ndarray]):

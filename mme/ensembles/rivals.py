@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from mme.arguments import sequence
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Result, counted
 
 __all__ = ["PowerLaw", "log_spectral_norm", "power_law", "power_law_exponent"]
 
@@ -50,7 +50,7 @@ class PowerLaw(Result):
         return float((self.exponent - 1) / np.sqrt(self.tail))
 
     def __repr__(self) -> str:
-        return f"PowerLaw(α = {self.exponent:.3g} from {self.x_min:.3g} on: {self.tail} values)"
+        return f"PowerLaw(α = {self.exponent:.3g} from {self.x_min:.3g} on: {counted(self.tail, 'value')})"
 
 
 def power_law(values: ArrayLike) -> PowerLaw:

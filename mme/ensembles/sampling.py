@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -24,9 +24,9 @@ from mme.ensembles.circular import (
     validate_orders,
 )
 from mme.ensembles.mixed import DTYPES, PARTS, MatrixSpectrum, Part, Precision, eigenvalues
-from mme.ensembles.parallel import in_threads, validate_work
+from mme.ensembles.parallel import in_threads, validate_jobs, validate_work
 from mme.progress import tracked
-from mme.result import Result
+from mme.result import Result, counted
 from mme.store import Store, key_of
 
 __all__ = ["SampledCircularEnsemble", "SamplingCost", "sampling_cost"]
@@ -36,7 +36,8 @@ IN_FLIGHT_BYTES = 2**29  # moduli that wait to be diagonalised, one at least
 COSTS = {"haar": (6.5e-10, 48), "eigenvectors": (1.7e-9, 120)}
 
 
-class SampledCircularEnsemble:
+@dataclass(frozen=True, eq=False, repr=False)
+class SampledCircularEnsemble(Result):
     """A circular mixed ensemble that is drawn, diagonalised and forgotten matrix by matrix.
 
     With the same seed it has the spectra of `circular_mixed_ensemble`, but needs memory for a few matrices
@@ -65,33 +66,28 @@ class SampledCircularEnsemble:
     SampledCircularEnsemble(CUE, 2 matrices of orders 3 to 5, 2 draws)
     """
 
-    def __init__(
-        self,
-        orders: Iterable[int],
-        draws: int = 1,
-        rng: int | np.random.Generator | None = None,
-        circular: Circular = "CUE",
-        construction: Construction = "eigenvectors",
-        dtype: Precision = "float64",
-        *,
-        jobs: int | None = None,
-        store: Store | None = None,
-        progress: bool = False,
-    ) -> None:
-        generator(rng)
-        self.dtype = choice("dtype", dtype, DTYPES)
-        self.circular = choice("circular", circular, ENSEMBLES)
-        self.construction = choice("construction", construction, CONSTRUCTIONS)
-        self.draws = integer("draws", draws, 1, MOST_DRAWS)
-        self.orders = validate_orders(orders)
-        self.rng = rng
-        self.jobs, self.store, self.progress = validate_work(jobs, store, progress)
-        cost = sampling_cost(self.orders, self.draws, circular=circular, construction=construction)
+    orders: Sequence[int]
+    draws: int = 1
+    rng: int | np.random.Generator | None = None
+    circular: Circular = "CUE"
+    construction: Construction = "eigenvectors"
+    dtype: Precision = "float64"
+    jobs: int | None = field(default=None, kw_only=True, compare=False, repr=False)
+    store: Store | None = field(default=None, kw_only=True, compare=False, repr=False)
+    progress: bool = field(default=False, kw_only=True, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        generator(self.rng)
+        choice("dtype", self.dtype, DTYPES)
+        object.__setattr__(self, "orders", validate_orders(self.orders))
+        validate_work(self.jobs, self.store, self.progress)
+        cost = sampling_cost(self.orders, self.draws, circular=self.circular, construction=self.construction)
         refuse_beyond_memory(cost.bytes)
 
     def __repr__(self) -> str:
-        orders = f"{len(self.orders)} matrices of orders {min(self.orders)} to {max(self.orders)}"
-        return f"SampledCircularEnsemble({self.circular}, {orders}, {self.draws} draws)"
+        orders = counted(len(self.orders), f"matrix of order {self.orders[0]}", "matrices of orders ")
+        span = "" if len(self.orders) == 1 else f"{min(self.orders)} to {max(self.orders)}"
+        return f"SampledCircularEnsemble({self.circular}, {orders}{span}, {counted(self.draws, 'draw')})"
 
     def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
@@ -101,7 +97,8 @@ class SampledCircularEnsemble:
         else:  # a seed makes the same again
             kind = (self.circular, self.construction, self.dtype, part)
             key = key_of("circular", *kind, *map(str, (self.rng, self.draws, *self.orders)))
-            found = self.store.kept(key, lambda: self._diagonalised(part))
+            store = validate_work(self.jobs, self.store, self.progress)[1]
+            found = store.kept(key, lambda: self._diagonalised(part))
         for spectrum in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
             yield MatrixSpectrum(spectrum)
 
@@ -115,7 +112,7 @@ class SampledCircularEnsemble:
         ]
         rng, shapes = generator(self.rng), [batch.shape for batch in places]
         tasks = ((8 * size * n**2, partial(self._drawn, size, n, rng, part)) for size, n in shapes)
-        steps = in_threads(tasks, self.jobs, IN_FLIGHT_BYTES)
+        steps = in_threads(tasks, validate_jobs(self.jobs), IN_FLIGHT_BYTES)
         for number, spectra in tracked(steps, "circular ensemble", total=len(places), show=self.progress):
             places[number][:] = spectra
         return found
@@ -137,7 +134,9 @@ class SamplingCost(Result):
 def sampling_cost(
     orders: Iterable[int], draws: int = 5, *, circular: Circular = "CUE", construction: Construction = "haar"
 ) -> SamplingCost:
-    """Estimate what it takes to draw the circular ensemble of given orders and to diagonalise it.
+    """Return an estimate of what it takes to draw a circular ensemble and to diagonalise it.
+
+    The arguments are those of `circular_mixed_ensemble`.
 
     Examples
     --------

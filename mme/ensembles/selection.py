@@ -88,6 +88,7 @@ def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
     mme.errors.InputError: network has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square
     (bias: one axis).
     """
+    skipped = sorted(skipped, key=lambda each: "pass [" not in each[1])  # what to pass instead comes first
     reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "it holds no parameters"
     more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
     return InputError(

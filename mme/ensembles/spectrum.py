@@ -11,7 +11,7 @@ import numpy as np
 from mme.arguments import choice, integer, of_type, real_array
 from mme.ensembles.mixed import PARTS, MatrixSpectrum, Part
 from mme.errors import InputError
-from mme.result import Result
+from mme.result import Result, counted
 
 __all__ = ["POOLINGS", "Ensemble", "PooledSpectrum", "pooled_spectrum"]
 
@@ -99,12 +99,10 @@ class PooledSpectrum(Result):
         return int(self.eigenvalues.shape[-1])
 
     def __repr__(self) -> str:
-        drawn = "" if self.draws is None else f", {self.draws} draws"
-        low, high = self.eigenvalues.min(), self.eigenvalues.max()
-        return (
-            f"PooledSpectrum({len(self)} eigenvalues from {low:.4g} to {high:.4g}, "
-            f"{self.structural_zeros} structural zeros{drawn})"
-        )
+        drawn = "" if self.draws is None else f", {counted(self.draws, 'draw')}"
+        low, high, many = self.eigenvalues.min(), self.eigenvalues.max(), counted(len(self), "eigenvalue")
+        zeros = counted(self.structural_zeros, "structural zero")
+        return f"PooledSpectrum({many} from {low:.4g} to {high:.4g}, {zeros}{drawn})"
 
 
 def pooled_spectrum(

@@ -1,7 +1,8 @@
 """Checks that leave a record: what was claimed, how it was checked, and how well it held.
 
 A check names a statement and is one of four methods, from strongest to weakest: `Check.proved`,
-`Check.certified`, `Check.numeric`, `Check.statistical`. A check that fails raises `CheckFailed`.
+`Check.certified`, `Check.numeric`, `Check.statistical`. A check that fails raises `CheckFailed`. Above them
+stands what a proof assistant has checked, of which records are made elsewhere.
 """
 
 from mme.evidence.check import Check, check

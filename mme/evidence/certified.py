@@ -29,21 +29,31 @@ def enclose(left: Any, right: Any, tolerance: float) -> Verdict:
     if not first:
         return Verdict(False, "there is nothing to compare, because both sides are empty")
 
-    bound = radius = 0.0
+    def place(index: int) -> str:
+        return f" of entry {index}" if len(first) > 1 else ""
+
+    bound = radius = seen = 0.0
     for index, (a, b) in enumerate(zip(first, second, strict=True)):
-        place = f" of entry {index}" if len(first) > 1 else ""
         if not (a.is_finite() and b.is_finite()):
-            return Verdict(False, f"a ball{place} is not finite")
+            return Verdict(False, f"a ball{place(index)} is not finite")
+        if a == b:  # exactly, as most zeros of a large matrix
+            continue
         if not a.overlaps(b):
-            return Verdict(False, f"the balls{place} do not overlap, so the two sides differ for certain")
-        bound = max(bound, _upward((a - b).abs_upper()))
+            wrong = f"the balls{place(index)} do not overlap, so the two sides differ for certain"
+            return Verdict(False, wrong)
+        difference = (a - b).abs_upper()
+        bound = max(bound, _upward(difference))
         radius = max(radius, _upward(a.rad()), _upward(b.rad()))
+        if not b.contains(0):
+            seen = max(seen, _upward((difference / b.abs_lower()).upper()))
     details = {
         "largest_difference": bound,
         "largest_radius": radius,
         "tolerance": tolerance,
         "compared": len(first),
     }
+    if 0 < seen < 1:
+        details["digits"] = math.floor(-math.log10(seen))
     if bound > tolerance:
         summary = (
             f"the balls overlap, but the two sides could differ by {short(bound)}, above the tolerance "
@@ -51,7 +61,8 @@ def enclose(left: Any, right: Any, tolerance: float) -> Verdict:
         )
         return Verdict(False, summary, details)
     more = f" in all {len(first)} entries" if len(first) > 1 else ""
-    summary = f"the two sides differ by at most {short(bound)}{more} (tolerance {short(tolerance)})"
+    digits = f", {details['digits']} digits" if "digits" in details else ""
+    summary = f"the two sides differ by at most {short(bound)}{more} (tolerance {short(tolerance)}){digits}"
     return Verdict(True, summary, details)
 
 
@@ -59,8 +70,8 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
     """Yield every entry as a complex ball."""
     flint = required("flint", "book", "a certified check")
     if isinstance(value, flint.arb_mat | flint.acb_mat):
-        value = value.entries()
-    if isinstance(value, list | tuple):
+        yield from map(flint.acb, value.entries())
+    elif isinstance(value, list | tuple):
         for entry in value:
             yield from _balls(entry, name)
     elif isinstance(value, int | np.integer | Fraction) and not isinstance(value, bool):
@@ -76,4 +87,4 @@ def _balls(value: Any, name: str) -> Iterator[Any]:
 
 def _upward(ball: Any) -> float:
     # The nearest float may lie below the bound; the next one up does not.
-    return math.nextafter(float(ball), math.inf) if float(ball) else 0.0
+    return 0.0 if ball.is_zero() else math.nextafter(float(ball), math.inf)

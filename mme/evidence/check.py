@@ -10,7 +10,7 @@ from mme.arguments import shown, text
 from mme.errors import InputError
 from mme.evidence import certified, numeric, statistical
 from mme.evidence.page import show
-from mme.evidence.record import CheckFailed, Evidence, Verdict, spoken
+from mme.evidence.record import CheckFailed, Evidence, Verdict, made, spoken
 
 __all__ = ["Check", "check"]
 
@@ -24,6 +24,11 @@ class Check:
     Every method returns the `Evidence` when the claim holds, and shows its line in a notebook; it raises
     `CheckFailed` when the claim does not hold, there is nothing to compare, or something is not finite, and
     `InputError` where an argument cannot be used.
+
+    Attributes
+    ----------
+    statement, claim : str
+        As in `check`.
     """
 
     statement: str
@@ -60,12 +65,13 @@ class Check:
 
         return self._record("proved", reduce_to_zero(left, right, is_named=not text("over", over)), over)
 
-    def certified(self, left: Any, right: Any, *, tolerance: float = 1e-15, over: str = "") -> Evidence:
+    def certified(self, left: Any, right: Any, *, tolerance: float = 1e-50, over: str = "") -> Evidence:
         """Check with rigorous error bounds that both sides agree to within ``tolerance``.
 
         Overlapping balls alone would prove nothing: two wide balls overlap whatever is in them. The claim
         holds when the balls overlap *and* no number in the one differs from a number in the other by more
-        than ``tolerance``. So it certifies a bound on the difference, not that the difference is zero.
+        than ``tolerance``. So it certifies a bound on the difference, not that the difference is zero. The
+        default needs balls of 170 bits or more, and sees a change of the right side by one part in 10^40.
 
         Parameters
         ----------
@@ -79,13 +85,15 @@ class Check:
         Returns
         -------
         Evidence
-            With the ``largest_difference`` that is possible and the ``largest_radius`` of a ball.
+            With the ``largest_difference`` that is possible, the ``largest_radius`` of a ball, and the
+            ``digits``: changing a right side by more than one part in 10^digits would have been seen.
 
         Examples
         --------
-        >>> from flint import arb
-        >>> check("haar-trace", "√8 = 2√2").certified(arb(8).sqrt(), 2 * arb(2).sqrt(), tolerance=1e-14)
-        <✓ Haar trace · certified · √8 = 2√2 — the two sides differ by at most ... (tolerance 1e-14)>
+        >>> from flint import arb, ctx
+        >>> with ctx.workprec(200):
+        ...     check("haar-trace", "√8 = 2√2").certified(arb(8).sqrt(), 2 * arb(2).sqrt())
+        <✓ Haar trace · certified · √8 = 2√2 — the two sides differ by at most ..., 59 digits>
         """
         return self._record("certified", certified.enclose(left, right, tolerance), text("over", over))
 
@@ -97,6 +105,7 @@ class Check:
         rtol: float | None = None,
         atol: float | None = None,
         over: str = "",
+        because: str = "",
     ) -> Evidence:
         """Check that ``|computed - formula| <= atol + rtol |formula|`` in every entry.
 
@@ -111,18 +120,26 @@ class Check:
             ``rtol=1e-9``. Zero asks for equality.
         over : str
             What the entries run over, in words, such as ``"R, C, H and d = 1…4"``.
+        because : str
+            Why the tolerance is more than a hundred times the error, where it is, in words.
 
         Returns
         -------
         Evidence
-            With the ``largest_error`` (relative to what is allowed there) and its ``tolerance``.
+            With the ``largest_error`` (relative to what is allowed there), its ``tolerance``, and the
+            ``slack``: how many times the error, or the rounding of one operation if that is more, the
+            tolerance is.
 
         Examples
         --------
         >>> check("definition-5", "the cumulative CSD ends at zero").numeric([0.0, 3e-15], 0, atol=1e-12)
         <✓ Definition 5 · numeric · the cumulative CSD ends at zero — largest error 3e-15 (tolerance 1e-12)>
         """
-        return self._record("numeric", numeric.compare(computed, formula, rtol, atol), text("over", over))
+        verdict = numeric.compare(computed, formula, rtol, atol)
+        if text("because", because) and verdict.passed:
+            told = {"because": because}
+            verdict = Verdict(True, f"{verdict.summary}, wide because {because}", verdict.details | told)
+        return self._record("numeric", verdict, text("over", over))
 
     def statistical(
         self,
@@ -171,7 +188,7 @@ class Check:
     def _record(self, level: str, verdict: Verdict, over: str = "") -> Evidence:
         summary = verdict.summary + (f", over {over}" if over and verdict.passed else "")
         details = verdict.details | ({"over": over} if over else {})
-        record = Evidence(self.statement, self.claim, level, verdict.passed, summary, details)
+        record = Evidence(self.statement, self.claim, level, verdict.passed, summary, details, **made())
         if not verdict.passed:
             raise CheckFailed(record)
         return show(record)

@@ -39,9 +39,12 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None)
     is_relative = rtol > 0 and atol == 0
     largest, tolerance = (rtol * share[worst], rtol) if is_relative else (error[worst], allowed[worst])
     passed = bool(np.all(error <= allowed))
+    scale = 1.0 if is_relative else float(max(np.max(size), np.max(_floats(np.abs(left))))) or 1.0
+    seen = max(float(largest), np.finfo(float).eps * scale)  # no less than the rounding of one operation
     details = {
         "largest_error": float(largest),
         "tolerance": float(tolerance),
+        "slack": float(tolerance) / seen,
         "measure": "relative" if is_relative else "absolute",
         "rtol": rtol,
         "atol": atol,

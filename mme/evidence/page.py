@@ -19,9 +19,10 @@ def html(record: Evidence) -> str:
     """Return the line as HTML, with classes to style it by."""
     claim = f' · <span class="mme-evidence__claim">{escape(record.claim)}</span>' if record.claim else ""
     anchor = f' id="{escape(record.anchor)}"' if record.anchor else ""
+    looks, mark, says = (record.level, "✓", "holds") if record.passed else ("failed", "✗", "does not hold")
     return (
-        f'<p class="mme-evidence mme-evidence--{record.level}"{anchor}>'
-        '<span class="mme-evidence__mark" role="img" aria-label="holds">✓</span> '
+        f'<p class="mme-evidence mme-evidence--{looks}"{anchor}>'
+        f'<span class="mme-evidence__mark" role="img" aria-label="{says}">{mark}</span> '
         f'<strong class="mme-evidence__statement">{escape(spoken(record.statement))}</strong> · '
         f'<span class="mme-evidence__level">{record.level}</span>{claim} — '
         f'<span class="mme-evidence__result">{escape(record.summary)}</span></p>'

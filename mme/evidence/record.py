@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mme import __version__
 from mme.arguments import choice, of_type, shown, text
 from mme.errors import InputError
 from mme.result import plain
 
-__all__ = ["LEVELS", "MIME_TYPE", "SCHEMA_VERSION", "CheckFailed", "Evidence", "Verdict", "records", "spoken"]
+__all__ = [
+    "LEVELS", "MIME_TYPE", "SCHEMA_VERSION", "CheckFailed", "Evidence", "Verdict", "made", "records",
+    "spoken",
+]  # fmt: skip
 
-MIME_TYPE = "application/vnd.mme.evidence+json"
-SCHEMA_VERSION = 1
-LEVELS = ("proved", "certified", "numeric", "statistical")
+MIME_TYPE = "application/vnd.mme.evidence+json"  #: Under which a notebook holds the record of a check.
+SCHEMA_VERSION = 2  #: The version of the layout of that record, which `Evidence.from_dict` asks for.
+#: How a claim is checked, strongest first.
+LEVELS = ("machine-checked", "proved", "certified", "numeric", "statistical")
+LIBRARIES = ("numpy", "scipy", "sympy", "mpmath", "flint", "torch")  # named where they are loaded
+_clock = [time.process_time()]
 
 
 @dataclass(frozen=True)
@@ -37,8 +47,8 @@ class Evidence:
         The statement's id in the ledger, such as ``"definition-5"`` or ``"lemma-5.1"``.
     claim : str
         What was checked, in words; may be empty.
-    level : {"proved", "certified", "numeric", "statistical"}
-        How strong the check is.
+    level : {"machine-checked", "proved", "certified", "numeric", "statistical"}
+        How strong the check is. The first comes from a proof assistant, and no method of a `Check` gives it.
     passed : bool
         Always True in a notebook: a check that fails raises `CheckFailed`.
     summary : str
@@ -47,6 +57,10 @@ class Evidence:
         The same numbers by name, for machines; which ones depends on the level.
     anchor : str
         Where the line stands in its page; empty when it was not shown in a page.
+    seconds : float
+        Processor time since the check before it in the same program, so that they add up to the whole.
+    versions : dict
+        Of Python, this package, and the numerical libraries that were loaded.
 
     Examples
     --------
@@ -64,6 +78,8 @@ class Evidence:
     summary: str
     details: Mapping[str, Any] = field(default_factory=dict)
     anchor: str = ""
+    seconds: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         parts = [f"{'✓' if self.passed else '✗'} {spoken(self.statement)}", self.level, self.claim]
@@ -75,11 +91,11 @@ class Evidence:
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as JSON knows them, and the ``version`` of this layout."""
         entry = {"version": SCHEMA_VERSION} | {name: getattr(self, name) for name in FIELDS}
-        return entry | {"details": plain(self.details)}
+        return entry | {"details": plain(self.details), "versions": dict(self.versions)}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Evidence:
-        """Read a record back; one of another version, without a field or of an unknown level is refused."""
+        """Return the record of an `entry`, which must have this version, all fields and a known level."""
         version = entry.get("version") if isinstance(entry, Mapping) else None
         if version != SCHEMA_VERSION:
             raise InputError(f"entry must be a record of version {SCHEMA_VERSION}, not {shown(version)}.")
@@ -89,6 +105,14 @@ class Evidence:
             raise InputError(f"entry must have the field {missing}, which this record lacks.") from None
         choice("level", record.level, LEVELS)
         return record
+
+
+def made() -> dict[str, Any]:
+    """Return the `seconds` and the `versions` of a check that is made now."""
+    before, _clock[0] = _clock[0], time.process_time()
+    loaded = {name: str(sys.modules[name].__version__) for name in LIBRARIES if name in sys.modules}
+    versions = {"python": platform.python_version(), "mme": __version__} | loaded
+    return {"seconds": round(_clock[0] - before, 3), "versions": versions}
 
 
 FIELDS = tuple(Evidence.__dataclass_fields__)
@@ -111,7 +135,7 @@ class CheckFailed(AssertionError):
 
 
 def spoken(statement: str) -> str:
-    """Say a statement's id as a reader would.
+    """Return the id of a `statement` as a reader would say it.
 
     Examples
     --------

@@ -54,7 +54,7 @@ class TrainedNetwork(Result):
         return sum(parameter.numel() for parameter in self.model().parameters())
 
     def model(self, trained: bool = True) -> nn.Module:
-        """A new module with the weights after training, or before, in evaluation mode."""
+        """Return a new module to evaluate, with the weights after training, or before it if not `trained`."""
         trained = flag("trained", trained)
         with own_settings():
             model = self.architecture.build()

@@ -24,7 +24,7 @@ FILES = (
 
 
 def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
-    """The state dict of EfficientNet-Lite, trained on ImageNet (Tan and Le, 2019).
+    """The state dict of EfficientNet-Lite, trained on ImageNet (Liu, 2020).
 
     Parameters
     ----------
@@ -63,7 +63,13 @@ def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
 
 
 def available_pretrained() -> tuple[str, ...]:
-    """The pretrained networks whose packages are installed."""
+    """Return the names of the pretrained networks whose packages are installed.
+
+    Examples
+    --------
+    >>> set(available_pretrained()) <= {f"efficientnet-lite{version}" for version in range(3)}
+    True
+    """
     found = [version for version in range(len(FILES)) if find(version) is not None]
     return tuple(f"efficientnet-lite{version}" for version in found)
 

@@ -47,7 +47,7 @@ class Digits:
 
 @lru_cache(maxsize=1)
 def digits_images() -> Digits:
-    """Scikit-learn's handwritten digits, always split in the same way.
+    """Return scikit-learn's handwritten digits, always split in the same way.
 
     Examples
     --------

@@ -22,7 +22,7 @@ WIDE = 20  # an axis over more than this factor is logarithmic
 
 @styled
 def comparison(found: Any) -> Axes:
-    """Draw Var(CSD) of networks with errors and controls, their dendrogram, and all pairs.
+    """Draw Var(CSD) of networks with errors and controls, their dendrogram, and all pairs, in three panels.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def comparison(found: Any) -> Axes:
 
 
 @styled
-def equivalence_classes(*found: EquivalenceClasses, log: bool = False) -> Axes:
+def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes | None = None) -> Axes:
     """Draw networks in the order of their Var(CSD), and the classes into which they fall.
 
     Parameters
@@ -77,6 +77,8 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False) -> Axes:
         Of the same networks: one panel each.
     log : bool
         Take a logarithmic axis. On a linear one a bar of length δ is drawn for scale.
+    ax : matplotlib Axes, optional
+        Draw here, the classes of one `found` only.
 
     Returns
     -------
@@ -89,14 +91,16 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False) -> Axes:
     >>> found = [classes(variances, delta=0.1, linkage=rule) for rule in ("complete", "single")]
     >>> drawn = equivalence_classes(*found)
     """
+    if ax is not None and len(found) > 1:
+        raise InputError("ax must be left out where found are several, for each has a panel of its own.")
     for each in several("found", found):
         of_type("found", each, EquivalenceClasses, "an EquivalenceClasses")
     log = flag("log", log)
     (names, *others) = ([name for members in each.classes for name in members] for each in found)
     if any(each != names for each in others) or not all(set(names) <= set(each.variances) for each in found):
         raise InputError("found must be classes of the same networks in the same order, but they are not.")
-    size = (1.4 + 2.8 * len(found), 1.2 + 0.2 * len(names))
-    axes: list[Axes] = list(figure(size=size, panels=(1, len(found)), sharey=True, squeeze=False)[0])
+    size = (1.2 + 2.3 * len(found), 1.2 + 0.2 * len(names))
+    axes: list[Axes] = list(np.ravel(figure(ax, size=size, panels=(1, len(found)), sharey=True)))
     for ax, each in zip(axes, found, strict=True):
         row = 0
         for members, colour in zip(each.classes, cycle(COLOURS), strict=False):

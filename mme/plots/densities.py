@@ -56,7 +56,7 @@ def densities(
         zoom = pair("zoom", zoom, number)
         number("zoom[1]", zoom[1], above=zoom[0])
     ratios = [1.0] if zoom is None or ax is not None else [2.2, 1.0]
-    opened = figure(ax, size=(7.2, 3.3), panels=(1, len(ratios)), sharey=True, width_ratios=ratios)
+    opened = figure(ax, size=(5.8, 3.3), panels=(1, len(ratios)), sharey=True, width_ratios=ratios)
     panels: list[Axes] = list(np.ravel(opened))
     for panel in panels:
         for (name, rho), colour in zip(densities.items(), cycle(COLOURS), strict=False):
@@ -71,7 +71,9 @@ def densities(
 
 
 @styled
-def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, name: str) -> Axes:
+def network_density(
+    density: SpectralDensity, conjugate: SpectralDensity, *, name: str, ax: Axes | None = None
+) -> Axes:
     """Draw the pooled density of a network, and that of its conjugate ensemble.
 
     Parameters
@@ -80,6 +82,7 @@ def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, nam
         Of several draws the mean is drawn.
     name : str
         Of the network.
+    ax : matplotlib Axes, optional
 
     Returns
     -------
@@ -94,7 +97,7 @@ def network_density(density: SpectralDensity, conjugate: SpectralDensity, *, nam
     binned("density", density, SpectralDensity, "density", (1, 2))
     binned("conjugate", conjugate, SpectralDensity, "density", (1, 2))
     of_type("name", name, str, "a string")
-    ax: Axes = figure(size=(7.0, 3.6))
+    ax = figure(ax, size=(5.8, 3.6))
     ax.stairs(_heights(conjugate), conjugate.edges, color=GREY, linewidth=1, label="circular ensemble")
     ax.stairs(_heights(density), density.edges, color=BLUE, label=label(name, LONGEST))
     ax.set_yscale("symlog", linthresh=0.1)

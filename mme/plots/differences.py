@@ -21,7 +21,7 @@ DASHES = ("-", "--", "-.")
 
 @styled
 def csd(difference: CircularSpectralDifference, *, until: float | None = None, linear: float = 0.1) -> Axes:
-    """Draw Δ(ε) above its cumulative sum, with the range of the draws.
+    """Draw Δ(ε) in a panel above its cumulative sum, with the range of the draws.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def csd(difference: CircularSpectralDifference, *, until: float | None = None, l
     edges = difference.edges
     linear = number("linear", linear, above=0)
     end = None if until is None else number("until", until, above=edges[0])
-    axes: list[Axes] = list(figure(size=(7.0, 4.6), panels=(2, 1), sharex=True))
+    axes: list[Axes] = list(figure(size=(5.8, 4.6), panels=(2, 1), sharex=True))
     sums = np.cumsum(difference.differences, axis=1) * difference.width
     for ax, draws in zip(axes, (difference.differences, sums), strict=True):
         ax.axhline(0, color=GREY, linewidth=0.6)
@@ -87,7 +87,7 @@ def cumulative_differences(
     """
     networks, controls = _networks(rows), flag("controls", controls)
     end = None if until is None else number("until", until, above=0)
-    ax = figure(ax, size=(7.0, 3.4))
+    ax = figure(ax, size=(5.8, 3.4))
     ax.axhline(0, color=GREY, linewidth=0.6)
     states = list(dict.fromkeys(state for *_, state in networks))
     for (row, csd, state), (colour, dashes) in zip(networks, _looks(networks), strict=True):
@@ -130,7 +130,7 @@ def fluctuations(rows: Iterable[Any], *, linear: float = 0.01, until: float | No
     networks = _networks(rows)
     end = None if until is None else number("until", until, above=0)
     linear = number("linear", linear, above=0)
-    size, panels = (7.0, 0.7 + 1.5 * len(networks)), (len(networks), 1)
+    size, panels = (5.8, 0.7 + 1.5 * len(networks)), (len(networks), 1)
     axes: list[Axes] = list(figure(size=size, panels=panels, sharex=True, sharey=True, squeeze=False)[:, 0])
     for ax, (row, csd, state), (colour, _) in zip(axes, networks, _looks(networks), strict=True):
         ax.axhline(0, color=GREY, linewidth=0.6)

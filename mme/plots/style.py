@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
+from types import FunctionType
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
@@ -20,7 +22,7 @@ __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figur
 # Okabe and Ito's colours, ordered by contrast on white and on near-black alike.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0077bb", "#dd7711", "#009e73", "#cc6699", "#44aadd"
 GREY = "#757575"  # text and axes: 4.6:1 against white; a dark page brightens its figures
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)  #: The colours of the house: five, and its grey.
 COLOURS = PALETTE[:-1]  # for curves and classes, again from the first after the last
 
 MOST_PANELS = 50  # in a row or a column; these take a second
@@ -32,7 +34,7 @@ DRAWN = ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", 
          "legend.labelcolor", "grid.color")  # fmt: skip
 CLEAR = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
 STYLE: Any = dict.fromkeys(DRAWN, GREY) | dict.fromkeys(CLEAR, "none") | {
-    "figure.figsize": (7.0, 3.4),
+    "figure.figsize": (5.8, 3.2),
     "figure.dpi": 110,
     "savefig.dpi": 160,
     "savefig.bbox": "tight",
@@ -49,7 +51,7 @@ STYLE: Any = dict.fromkeys(DRAWN, GREY) | dict.fromkeys(CLEAR, "none") | {
 
 
 def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
-    """Run a drawing function in the house style and hand its figure to the reader.
+    """Return a drawing function `draw` that works in the house style and hands its figure to the reader.
 
     The figure is closed in pyplot, so a notebook shows it once, and the user's own settings stay.
 
@@ -82,6 +84,8 @@ def styled(draw: Callable[P, Axes | Figure]) -> Callable[P, Figure]:
         return root
 
     drawn.__annotations__ = getattr(draw, "__annotations__", {}) | {"return": Figure}
+    if isinstance(draw, FunctionType):  # help() shows what comes back
+        vars(drawn)["__signature__"] = signature(draw).replace(return_annotation=Figure)
     return drawn
 
 

@@ -36,14 +36,14 @@ def listed(source: Any) -> tuple[Checkpoint, Facts]:
         kind = f"of type {type(source).__name__}"
         kind = f"an array of shape {tuple(source.shape)}" if hasattr(source, "shape") else kind
         kind = f"the class {source.__name__} and no instance of it" if isinstance(source, type) else kind
-        raise InputError(
-            "network must be a torch module, a mapping of names to arrays, pairs (name, array) or a file "
-            f"that mme.checkpoints.open_checkpoint has opened, but it is {kind}."
-        ) from None
+        right = "a torch module, a mapping of names to arrays, pairs (name, array) or a file that"
+        opened = f"mme.checkpoints.open_checkpoint has opened, but it is {kind}"
+        raise InputError(f"network must be {right} {opened}.") from None
     if len(dict(pairs)) < len(pairs):
         raise InputError("network must give every tensor its own name, but it gives two of them one name.")
     tensors = [described(name, value) for name, value in pairs]
     if all(tensor.skip.startswith("not an array") for tensor in tensors):
+        tensors.sort(key=lambda tensor: "pass [" not in tensor.skip)
         held = ", ".join(f"{tensor.name}: {tensor.skip}" for tensor in tensors[:3]) or "it is empty"
         raise InputError(f"network must hold arrays by their names, but it holds none ({held}).")
     return Checkpoint("network", "arrays", tensors), {}
@@ -57,8 +57,10 @@ def described(name: str, value: Any) -> StoredTensor:
         raise InputError(f"layer {name!r} is not initialised yet; run the network once first.")
     read = partial(as_numpy, name, value)
     if isinstance(value, Mapping) or not (hasattr(value, "shape") and hasattr(value, "dtype")):
-        kind = type(value).__name__
-        return StoredTensor(name, (), kind, read, skip=f"not an array but {kind}")
+        kind, within = type(value).__name__, value.values() if isinstance(value, Mapping) else ()
+        is_net = hasattr(value, "state_dict") or any(hasattr(each, "shape") for each in within)
+        told = f"{kind}, itself a network: pass [{name!r}]" if is_net else kind
+        return StoredTensor(name, (), kind, read, skip=f"not an array but {told}")
     dtype = getattr(value.dtype, "name", str(value.dtype).removeprefix("torch."))
     if isinstance(value, np.ndarray) and value.dtype == np.int_:
         dtype = "float64"  # typed by hand: numbers, neither codes nor indices
@@ -73,13 +75,11 @@ def _of_module(module: Any) -> tuple[Checkpoint, Facts]:
     parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     tensors: dict[str, StoredTensor] = {}
     for name, value in module.state_dict(keep_vars=True).items():
-        part = PARAMETRISED.fullmatch(name)
-        if part and part[1] + part[2] in tensors:
+        if (part := PARAMETRISED.fullmatch(name)) and part[1] + part[2] in tensors:
             continue
         holder = modules[part[1].removesuffix(".")] if part else None
         tensor = _parametrised(part[1] + part[2], holder, part[2]) if part else described(name, value)
-        layer = type(modules.get(tensor.name.rpartition(".")[0]))
-        types = frozenset(base.__name__ for base in layer.__mro__)
+        types = frozenset(base.__name__ for base in type(modules.get(tensor.name.rpartition(".")[0])).__mro__)
         skip = tensor.skip or ("" if name in parameters else "a buffer")
         tensors[tensor.name] = replace(tensor, types=types, skip=skip)
     return Checkpoint(type(module).__name__, "module", tensors.values()), _facts(modules)

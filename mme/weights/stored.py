@@ -113,7 +113,7 @@ class Checkpoint(dict[str, StoredTensor]):
     --------
     >>> one = StoredTensor("fc.weight", (2, 3), "float64", lambda: np.ones((2, 3)))
     >>> Checkpoint("net", "npz", [one])
-    Checkpoint('net', npz: 1 tensors)
+    Checkpoint('net', npz: 1 tensor)
     """
 
     name: str
@@ -132,7 +132,7 @@ class Checkpoint(dict[str, StoredTensor]):
         self.update({tensor.name: tensor for tensor in given})
 
     def __repr__(self) -> str:
-        return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensors)"
+        return f"Checkpoint({self.name!r}, {self.format}: {len(self)} tensor{'s' * (len(self) != 1)})"
 
 
 def _left_out(name: str, reason: str) -> np.ndarray:

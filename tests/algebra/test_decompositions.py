@@ -46,6 +46,7 @@ def test_svd(F: Field, data: st.DataObject, n: int, m: int) -> None:
     np.testing.assert_allclose(np.sum(sigma**2), F.pairing(a, a), rtol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.0, 1e-305, 1e-300, 1e-150, 1.0, 1e150, 1e300, 8e307])
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_svd_at_every_scale(F: Field, d: int, scale: float) -> None:

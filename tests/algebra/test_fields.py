@@ -30,6 +30,7 @@ def test_a_field_is_a_value(F: Field) -> None:
         F.beta = 3  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_torch_is_not_imported() -> None:
     code = "import sys, mme.algebra; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -27,7 +27,8 @@ orders = st.integers(1, 4)
 
 def sometimes(**strategies: Any) -> Any:
     """`given`, with as many examples as three fields can bear."""
-    return lambda test: settings(max_examples=30)(given(**strategies)(test))
+    examples = min(30, settings.default.max_examples)
+    return lambda test: settings(max_examples=examples)(given(**strategies)(test))
 
 
 def largest(a: Any) -> float:

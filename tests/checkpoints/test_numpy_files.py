@@ -217,6 +217,7 @@ def test_a_truncated_or_altered_file_is_refused_or_read(tmp_path: Path, suffix: 
     assert refused > 100
 
 
+@pytest.mark.slow
 def test_many_small_arrays_open_in_time_that_grows_with_their_number(tmp_path: Path) -> None:
     """Nothing but the entry itself is looked at for each array."""
     path = tmp_path / "net.npz"

@@ -197,6 +197,7 @@ def test_a_folder_without_a_network_says_so(tmp_path: Path) -> None:
         checkpoints_in(tmp_path)
 
 
+@pytest.mark.slow
 def test_importing_needs_no_torch() -> None:
     code = "import sys, mme.checkpoints; print(sorted({'torch', 'h5py', 'onnx'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -70,6 +70,7 @@ def test_short_floats_have_the_values_that_torch_gives_them(tmp_path: Path) -> N
         np.testing.assert_array_equal(checkpoint[name].read(), tensor.float().numpy())
 
 
+@pytest.mark.slow
 def test_torch_is_not_imported(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     save_file(ARRAYS, path)

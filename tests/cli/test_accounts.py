@@ -72,6 +72,7 @@ def test_the_control_is_named_given_or_missing(call: Call, nets: Path, complaint
     assert "the layers of a" in complaint("compare", nets / "a.npz", "--control", nets / "d.npz")
 
 
+@pytest.mark.slow
 def test_a_window_that_shows_little_is_a_warning(call: Call, nets: Path) -> None:
     told = words(call("compare", nets / "a.npz", nets / "c.npz", "--window", 0, 6).stdout)
     (record,) = json.loads(call("compare", nets / "c.npz", "--json").stdout)["networks"]
@@ -84,6 +85,7 @@ def test_a_window_that_shows_little_is_a_warning(call: Call, nets: Path) -> None
     assert "warning: of a" not in told
 
 
+@pytest.mark.slow
 def test_long_work_is_announced(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("compare", nets).stderr == ""
     monkeypatch.setattr(accounts, "LONG", 1e-9)
@@ -94,6 +96,7 @@ def test_long_work_is_announced(call: Call, nets: Path, monkeypatch: pytest.Monk
     assert seconds_for(ensemble.layers) == pytest.approx(1.6e-11 * 2e9 + 9.5e-11 * 1e9)
 
 
+@pytest.mark.slow
 def test_what_a_folder_holds_beside_networks_is_told(call: Call, nets: Path) -> None:
     (nets / "optimizer.pt").write_bytes(b"state")
     (nets / "notes.txt").write_text("not a network")

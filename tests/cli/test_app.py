@@ -13,6 +13,7 @@ HEAVY = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "allowed"),
     [("from mme.start import main\nmain()", {"numpy", "scipy", "typer"}), ("import mme", set[str]())],

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 Call = Callable[..., Result]
@@ -14,6 +15,7 @@ def kept(call: Call) -> dict[str, object]:
     return record
 
 
+@pytest.mark.slow
 def test_shows_and_clears(call: Call, nets: Path, tmp_path: Path) -> None:
     assert kept(call)["spectra"] == 0
     call("compare", nets)

@@ -187,6 +187,7 @@ def test_bad_arguments(arguments: tuple[object, ...], message: str) -> None:
     assert message in complaint(*arguments)
 
 
+@pytest.mark.slow
 def test_bad_matrices(tmp_path: Path) -> None:
     path = tmp_path / "matrix.npy"
     for array, field, message in (
@@ -217,6 +218,7 @@ def test_a_broken_block_symmetry_says_how_far_off(tmp_path: Path) -> None:
     assert 0.1 < float(match[1]) <= 0.25
 
 
+@pytest.mark.slow
 def test_bad_files(tmp_path: Path) -> None:
     good = tmp_path / "good.npy"
     np.save(good, np.eye(3))
@@ -269,6 +271,7 @@ def test_any_cut_of_a_file_is_refused_or_read(tmp_path: Path) -> None:
     assert 10 < refused < 80
 
 
+@pytest.mark.slow
 def test_usage() -> None:
     assert run("--version").stdout.strip() == f"mme {__version__}"
     assert "entropy" in run("--help").stdout

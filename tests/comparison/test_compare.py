@@ -35,6 +35,7 @@ def checkpoint(name: str, seed: int, scale: float = 1.0) -> Checkpoint:
     return Checkpoint(name, "test", tensors)
 
 
+@pytest.mark.slow
 def test_a_comparison_counts_its_classes() -> None:
     networks = {"a": weights(0), "b": weights(0, 3.0)}
     assert "; 2 classes, δ = 0)" in repr(compare(networks, delta=0, control=None))
@@ -72,6 +73,7 @@ def test_a_measurement_is_that_of_part_one(options: Options) -> None:
         assert measured.conjugacy.distance == verdict.distance
 
 
+@pytest.mark.slow
 def test_the_control_is_drawn_by_the_rule_of_the_architecture() -> None:
     one = measure(checkpoint("one", 0), Options())
     assert one.rule == "resnet"
@@ -98,6 +100,7 @@ def test_errors_of_the_control_and_of_the_network_come_from_the_same_draws() -> 
     assert 0 < one.control.standard_error < one.control.variance
 
 
+@pytest.mark.slow
 def test_comparison_is_that_of_part_one() -> None:
     networks = {name: checkpoint(name, seed, scale) for name, seed, scale in
                 (("a", 0, 1.0), ("b", 1, 1.0), ("c", 2, 3.0))}  # fmt: skip
@@ -119,6 +122,7 @@ def test_comparison_is_that_of_part_one() -> None:
     assert default.delta == pytest.approx(default_delta(*csds.values()))
 
 
+@pytest.mark.slow
 def test_a_difference_of_exactly_delta_is_within_it() -> None:
     networks = {"a": weights(0), "b": weights(1)}
     options = Options()
@@ -215,6 +219,7 @@ def test_how_much_was_looked_at() -> None:
     assert record["inside_window_nonzero"] == one.csd.inside_nonzero == 5 / 6
 
 
+@pytest.mark.slow
 def test_the_large_embedding_takes_no_time() -> None:
     rng = np.random.default_rng(0)
     tall = rng.standard_normal((50_257, 64), dtype=np.float32) / 8

@@ -19,6 +19,7 @@ from mme.weights import Checkpoint, StoredTensor  # noqa: E402
 LAW = Options(dtype="float32")
 
 
+@pytest.mark.slow  # torchvision takes seconds to import
 def test_table_one_is_complete() -> None:
     families = Counter(name.rstrip("_bn0123456789") for name in PAPER)
     assert families == {"vgg": 8, "resnet": 5, "densenet": 4}
@@ -53,6 +54,7 @@ def test_untrained_rows_agree_with_torchvisions_own_weights(name: str, zeros: st
     assert row.untrained_standard_error == pytest.approx(np.std(ours, ddof=1) / 2)
 
 
+@pytest.mark.slow
 def test_draws_and_seeds_both_count_in_the_error() -> None:
     options = Options(conjugate="sampled", dtype="float32", draws=3, include=("layer1*",))
     (one,) = vision_rows(["resnet18"], options, trained=False)

@@ -20,6 +20,11 @@ CLOSED = [
     ("R", [3.0, 1.0], 3),
     ("C", [2.0, 1.0], 2),
     ("C", [3.0, 2.0, 1.0], 2),
+    ("C", [1.5, 1.5], 2),
+    ("C", [1.0, 1.0, 1.0], 2),
+    ("R", [1.2, 1.2, 1.2], 2),
+    ("R", [1.0, 1.0, 1.0, 1.0], 2),
+    ("H", [2.0, 1.0], 2),
 ]
 
 
@@ -49,6 +54,17 @@ def test_volume_is_the_entropy(name: str, sigma: list[float], depth: int) -> Non
     exact = entropy(sigma, depth=depth, field=name)
     assert found.error < 1e-8
     assert abs(found.log_volume - exact) < 10 * found.error + 1e-12
+
+
+def test_error_is_the_last_change_and_rounding() -> None:
+    """Rounding of exponents of size |Ψ|²/t: one unit in the last place of N Σ σ^{2/N}/t, for the least t."""
+    sigma, depth, levels = [2.0, 1.0], 3, 7
+    found = orbit_volume_from_kernel(sigma, depth=depth, levels=levels)
+    times = 0.08 / 2.0 ** np.arange(levels)
+    values = [np.log(2 * np.pi * t) - kernel(sigma, t, depth=depth) for t in times]  # k = 2
+    size = depth * sum(value ** (2 / depth) for value in sigma) / times[-1]
+    assert found.log_volume == richardson(values).log_volume
+    assert found.error == pytest.approx(richardson(values).error + 2.0**-52 * size, rel=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e-100, 1e-3, 1e100])
@@ -114,6 +130,13 @@ def test_bad_input(field: Field) -> None:
         orbit_volume_from_kernel([1.0], depth=2, field=field, levels=1)
 
 
-def test_tied_singular_values_over_c() -> None:
-    with pytest.raises(InputError, match="must be distinct for the closed form at depth 2 over C"):
-        kernel([1.0, 1.0], 0.1, depth=2, field="C")
+def test_what_has_no_closed_form() -> None:
+    for sigma in ([2.0, 1.0, 1.0], np.arange(1.0, 52.0)):
+        with pytest.raises(InputError, match="equal or, over C, distinct, not for"):
+            kernel(sigma, 0.1, depth=2, field="C")
+    with pytest.raises(InputError, match="known in closed form"):
+        kernel([2.0, 1.0], 0.1, depth=3, digits=20)
+    with pytest.raises(InputError, match="digits must be an integer from 1 to 100"):
+        kernel([2.0, 1.0], 0.1, depth=2, digits=101)
+    with pytest.raises(InputError, match="its series is too long"):
+        kernel([1.0], 1e-12, depth=2, field="C")

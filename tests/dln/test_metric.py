@@ -37,6 +37,7 @@ def tied_matrix(field: Field, sigma: list[float], seed: int) -> np.ndarray:
     return field.haar(d, rng=rng) @ field.diagonal(np.array(sigma)) @ field.haar(d, rng=rng)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
 def test_operator_against_powers_of_matrices(field: Field, depth: int) -> None:
@@ -125,6 +126,7 @@ def test_eigenvalues_are_the_sums(depth: int) -> None:
     np.testing.assert_allclose(mean, [[np.e**2, (np.e**2 - 1) / 2], [(np.e**2 - 1) / 2, 1]], rtol=1e-14)
 
 
+@pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("depth", [1, 2, 5, 1000, 10**12])
 def test_entropy_from_metric(field: Field, depth: int) -> None:

@@ -76,6 +76,7 @@ def test_differential_at_a_diagonal_point(F) -> None:
     np.testing.assert_allclose(T, expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @fields
 def test_differential_is_injective_for_invertible_matrices_only(F) -> None:
     def rank(X):

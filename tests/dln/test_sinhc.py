@@ -23,6 +23,7 @@ def exact(u: float, order: int) -> mp.mpf:
     return 1 / x**2 - (mp.csch(x) ** 2 if x < 1e4 else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "order"), [(log_sinhc, 0), (log_sinhc_first, 1), (log_sinhc_second, 2)])
 def test_against_long_arithmetic(function: object, order: int) -> None:
     assert callable(function)
@@ -49,6 +50,7 @@ def test_series() -> None:
     assert 2 * n * (2 * n - 1) * left_out * SMALL ** (2 * n - 2) < 1e-16
 
 
+@pytest.mark.slow
 def test_autograd_at_zero_and_beyond() -> None:
     u = torch.tensor([0.0, 1e-8, 0.2, 0.25, 1.0, -3.0, 800.0], dtype=torch.float64, requires_grad=True)
     first = torch.autograd.grad(log_sinhc(u).sum(), u, create_graph=True)[0]

@@ -77,3 +77,5 @@ def test_bad_input() -> None:
             function(root_symbols(2), depth=0)
         with pytest.raises(InputError, match="field"):
             function(root_symbols(2), depth=2, field="Q")
+        with pytest.raises(InputError, match="roots must be finite SymPy expressions"):
+            function([], depth=2)

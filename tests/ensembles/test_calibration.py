@@ -101,6 +101,36 @@ def test_a_difference_of_exactly_delta_is_not_told_apart() -> None:
     assert rejection_rate([0.5, 0.5, 0.6], 0.5).rejected == 1
 
 
+def binomial(count: int, p: float, at_least: int) -> float:
+    return sum(comb(count, j) * p**j * (1 - p) ** (count - j) for j in range(at_least, count + 1))
+
+
+@pytest.mark.parametrize(("pairs", "rate", "level"), [(99, 0.1, 0.9), (49, 0.2, 0.95), (39, 0.25, 0.5)])
+def test_calibrations_whole(pairs: int, rate: float, level: float) -> None:
+    found = calibrate_delta(np.arange(pairs, 0, -1.0) ** 2, rate, level=level)
+    rank, outside = round((pairs + 1) * (1 - rate)), (1 - level) / 2
+    # The number of differences below the quantile is binomial, and their ranks are the roots of the values.
+    below = [1 - binomial(pairs, 1 - rate, j + 1) for j in range(pairs + 1)]
+    low = next(j for j, share in enumerate(below) if share >= outside)
+    high = next(j for j, share in enumerate(below) if share >= 1 - outside) + 1
+    record = found.to_dict()
+    ends = record.pop("rate_interval")
+    assert record == {
+        "delta": rank**2, "rate": rate, "pairs": pairs, "rank": rank, "level": level,
+        "delta_interval": [low**2, high**2], "expected_rate": pytest.approx(rate),
+    }  # fmt: skip
+    # The error rate of the k-th smallest of n is at most p where at least n + 1 − k of n are beyond it.
+    beyond = [binomial(pairs, end, pairs + 1 - rank) for end in ends]
+    assert beyond == pytest.approx([outside, 1 - outside])
+
+
+def test_rejection_rates_whole() -> None:
+    found = rejection_rate([1.0] * 3 + [0.5] * 4 + [0.25] * 5, 0.5, level=0.8).to_dict()
+    low, high = found.pop("low"), found.pop("high")
+    assert found == {"rejected": 3, "pairs": 12, "level": 0.8, "rate": 0.25}
+    assert [binomial(12, low, 3), 1 - binomial(12, high, 4)] == pytest.approx([0.1, 0.1])
+
+
 def test_results_tell_what_they_hold() -> None:
     assert calibrate_delta(range(1, 10)).to_dict()["expected_rate"] == pytest.approx(0.1)
     assert rejection_rate([0, 1], 0.5).to_dict()["rate"] == 0.5

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special, stats
 
 from mme.algebra import C, Field, H, R
 from mme.ensembles import SampledCircularEnsemble, circular, circular_mixed_ensemble, pooled_spectrum
@@ -114,6 +114,7 @@ def test_unitary_group_is_the_cue(construction: str) -> None:
 # --- Haar measure ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_construction
 @pytest.mark.parametrize("order", [2, 3, 6])
 def test_cue_traces_of_powers(order: int, construction: str) -> None:
@@ -148,11 +149,12 @@ def test_every_column_is_uniform_on_the_sphere(ensemble: str, construction: str)
     blocks = entries(draw(order, ensemble, construction), ensemble)
     sums = blocks.sum(axis=1)  # <1, u_k> in the field, for each column k
     overlaps = (np.abs(sums) ** 2).sum(axis=(-2, -1)) / sums.shape[-1] / order
-    law = stats.beta(beta / 2, beta * (order - 1) / 2)
+    law = scipy.stats.beta(beta / 2, beta * (order - 1) / 2)
     for column in range(order):
-        assert stats.kstest(overlaps[:, column], law.cdf).pvalue > 1e-4
+        assert scipy.stats.kstest(overlaps[:, column], law.cdf).pvalue > 1e-4
 
 
+@pytest.mark.slow
 @every_construction
 @pytest.mark.parametrize("ensemble", HAAR)
 def test_haar_measure_is_invariant(ensemble: str, construction: str) -> None:
@@ -163,14 +165,14 @@ def test_haar_measure_is_invariant(ensemble: str, construction: str) -> None:
     other = draw(4, ensemble, construction, rng=6)
     for pick in (np.real, np.abs):
         moved = pick((left @ unitary @ right)[:, 0, 0])
-        assert stats.ks_2samp(moved, pick(other[:, 0, 0])).pvalue > 1e-4
+        assert scipy.stats.ks_2samp(moved, pick(other[:, 0, 0])).pvalue > 1e-4
 
 
 @every_construction
 def test_phases_are_uniform_and_independent_of_the_length(construction: str) -> None:
     entry = draw(3, "CUE", construction)[:, [0, -1], [0, 1]]
     for angle, length in zip(np.angle(entry).T, np.abs(entry).T, strict=True):
-        assert stats.kstest(angle, stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-4
+        assert scipy.stats.kstest(angle, scipy.stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-4
         assert largest_z(np.exp(1j * angle) * (length - length.mean()), 0) < 4
 
 
@@ -192,7 +194,7 @@ def test_both_constructions_agree_in_law(ensemble: str) -> None:
         )
 
     for first, second in zip(numbers("eigenvectors", 10), numbers("haar", 11), strict=True):
-        assert stats.ks_2samp(first, second).pvalue > 1e-4
+        assert scipy.stats.ks_2samp(first, second).pvalue > 1e-4
 
 
 @every_construction
@@ -206,7 +208,7 @@ def test_moduli_of_haar_entries(field: Field, construction: str) -> None:
         [order], rng=3, circular=name, construction=construction, draws=DRAWS
     ).matrices
     a, b = field.beta / 2, field.beta * (order - 1) / 2
-    mean = special.beta(a + 0.5, b) / special.beta(a, b)
+    mean = scipy.special.beta(a + 0.5, b) / scipy.special.beta(a, b)
     assert largest_z(modulus, mean) < 4.5  # the largest of 49
     assert largest_z(modulus.mean(axis=(1, 2)), mean) < 4
 
@@ -242,8 +244,8 @@ def test_dyson_traces_and_entries(order: int, ensemble: str, construction: str) 
 def test_two_eigenvalues_repel_with_power_beta(ensemble: str, construction: str) -> None:
     # at order 2 the angle φ between the eigenvalues has the density sin(φ/2)^β up to a constant
     angles = np.sort(np.angle(np.linalg.eigvals(draw(2, ensemble, construction))), axis=-1)
-    law = stats.beta(1 / 2, (BETA[ensemble] + 1) / 2)
-    assert stats.kstest(np.cos((angles[:, -1] - angles[:, 0]) / 2) ** 2, law.cdf).pvalue > 1e-4
+    law = scipy.stats.beta(1 / 2, (BETA[ensemble] + 1) / 2)
+    assert scipy.stats.kstest(np.cos((angles[:, -1] - angles[:, 0]) / 2) ** 2, law.cdf).pvalue > 1e-4
 
 
 @every_construction
@@ -260,6 +262,7 @@ def test_spacings_follow_wigners_surmise(ensemble: str, construction: str) -> No
     assert gaps.var() == pytest.approx(surmise, rel=0.1)  # the surmise itself errs by some per cent
 
 
+@pytest.mark.slow
 def test_cue_counts_eigenvalues_on_an_arc() -> None:
     # Var N = Σ_k |a_k|² E|tr Uᵏ|² with the Fourier coefficients a_k of the arc's indicator, k ≠ 0
     order, arc = 8, 2.0
@@ -299,6 +302,7 @@ def test_phases_do_not_change_the_modulus() -> None:
 # --- draws, batches, seeds ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_ensemble
 @every_construction
 @pytest.mark.parametrize("part", ["real", "modulus", "symmetric"])
@@ -313,6 +317,7 @@ def test_streamed_spectra_are_those_of_the_matrices(ensemble: str, construction:
     assert second.eigenvalues == pytest.approx(first.eigenvalues, abs=1e-13)
 
 
+@pytest.mark.slow
 @every_ensemble
 @every_construction
 def test_size_of_batches_changes_nothing(
@@ -328,6 +333,7 @@ def test_size_of_batches_changes_nothing(
         assert second == pytest.approx(first, abs=1e-13)
 
 
+@pytest.mark.slow
 @every_ensemble
 @every_construction
 @pytest.mark.parametrize("order", [4, 30])

@@ -135,6 +135,7 @@ def test_the_second_condition_binds_the_strict_verdict_too() -> None:
     assert not equivalence(*drawn, delta=0, conjugate="deterministic").strictly_equivalent
 
 
+@pytest.mark.slow
 def test_spectra_ensembles_and_networks_give_the_same() -> None:
     first, second = network(), network(seed=1)
     ensembles = [layer_matrix_ensemble(each) for each in (first, second)]
@@ -147,6 +148,7 @@ def test_spectra_ensembles_and_networks_give_the_same() -> None:
     assert [each.difference for each in verdicts] == pytest.approx([verdicts[0].difference] * 4, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_verdict() -> None:
     pair = network(), network(seed=1)
     once, again, other = (

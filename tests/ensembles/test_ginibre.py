@@ -41,6 +41,7 @@ def test_number_of_real_eigenvalues_is_edelmans(order: int, real: float) -> None
     assert number == pytest.approx(real, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_agrees_with_direct_quadrature_of_the_densities(part: str) -> None:
     order, end = 20, 3.7
@@ -64,6 +65,7 @@ def test_all_eigenvalues_are_expected_somewhere(order: int, part: str) -> None:
     assert expected_eigenvalues(order, -np.inf, part) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("order", [12, 600, 4095])
 def test_interpolant_is_fine_enough(monkeypatch: pytest.MonkeyPatch, order: int, part: str) -> None:

@@ -343,7 +343,9 @@ class TestBadInput:
         [
             ({}, "it is empty"),
             ({"bias": np.ones(3)}, "bias: one axis"),
-            ({"state_dict": {"fc": np.eye(3)}}, "state_dict: not an array but dict"),
+            ({"state_dict": {"fc": np.eye(3)}}, r"state_dict: not .* but dict, .*pass \['state_dict'\]"),
+            ({"a": 1, "b": 2, "c": 3, "d": [], "model": {"fc": np.eye(3)}}, r"pass \['model'\]"),
+            ({"a": np.ones(3), "b": 2, "c": 3, "d": {}, "ema": {"fc": np.eye(3)}}, r"pass \['ema'\]"),
             ({f"b{n}": np.ones(3) for n in range(5)}, r"b2: one axis and 2 more"),
         ],
     )

@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import unitary_group
 
 from mme.ensembles import limit_law
 from mme.ensembles.ginibre import expected_eigenvalues
@@ -29,7 +29,7 @@ DRAWS = {2: 40_000, 6: 20_000, 16: 6000, 24: 3000, 48: 1000}
 
 @cache
 def sampled(order: int) -> dict[str, np.ndarray]:
-    moduli = np.abs(unitary_group.rvs(order, size=DRAWS[order], random_state=order))
+    moduli = np.abs(scipy.stats.unitary_group.rvs(order, size=DRAWS[order], random_state=order))
     eigenvalues = np.linalg.eigvals(moduli)
     squares = np.linalg.svd(moduli, compute_uv=False) ** 2
     return {"real": eigenvalues.real, "modulus": np.abs(eigenvalues), "symmetric": squares}
@@ -76,6 +76,7 @@ def test_limit_errs_by_a_power_of_the_order(part: str, power: float, low: float,
         assert low < order**power * np.abs(limit - exact).max() < high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [*ANALYTIC, "auto"])
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("order", [2, 3, 24, 47])

@@ -117,7 +117,7 @@ class TestMixedMatrixEnsemble:
         with pytest.raises(FrozenInstanceError):
             ensemble.matrices = ()  # type: ignore[misc]
         assert repr(ensemble) == "MixedMatrixEnsemble(2 matrices of orders 2, 3)"
-        assert repr(MixedMatrixEnsemble([np.zeros((4, 2, 2))])).endswith("(1 matrices of orders 2, 4 draws)")
+        assert repr(MixedMatrixEnsemble([np.zeros((4, 2, 2))])).endswith("(1 matrix of order 2, 4 draws)")
         assert json.loads(json.dumps(ensemble.to_dict()))["matrices"][0] == [[1.0, 0.0], [0.0, 1.0]]
 
     @pytest.mark.parametrize(

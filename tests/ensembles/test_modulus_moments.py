@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.stats import unitary_group
+import scipy
 
 from mme.ensembles.modulus_moments import (
     bulk_deviation,
@@ -25,7 +25,7 @@ DRAWS = {2: 20_000, 3: 20_000, 5: 20_000, 12: 10_000, 32: 4000}
 
 @cache
 def moduli(order: int) -> np.ndarray:
-    return np.abs(unitary_group.rvs(order, size=DRAWS[order], random_state=order))
+    return np.abs(scipy.stats.unitary_group.rvs(order, size=DRAWS[order], random_state=order))
 
 
 def assert_mean(samples: np.ndarray, expected: float) -> None:
@@ -109,6 +109,7 @@ def test_limits() -> None:
     assert bulk_radius() ** 2 + np.pi / 4 == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_trace_excess_of_sampled_moduli() -> None:
     order = 32
     n = order - 1

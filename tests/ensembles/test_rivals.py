@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from mme.ensembles import layer_matrix_ensemble
 from mme.ensembles.rivals import log_spectral_norm, power_law, power_law_exponent
@@ -25,8 +25,8 @@ def best_by_scipy(values: np.ndarray) -> tuple[float, float, float]:
     found = []
     for x_min in np.unique(values)[:-1]:
         tail = values[values >= x_min]
-        shape, _, _ = stats.pareto.fit(tail, floc=0, fscale=x_min)
-        distance = stats.kstest(tail, stats.pareto(shape, scale=x_min).cdf).statistic
+        shape, _, _ = scipy.stats.pareto.fit(tail, floc=0, fscale=x_min)
+        distance = scipy.stats.kstest(tail, scipy.stats.pareto(shape, scale=x_min).cdf).statistic
         found.append((distance, 1 + shape, x_min))
     return min(found)
 

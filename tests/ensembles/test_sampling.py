@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mme.ensembles import SampledCircularEnsemble, circular_mixed_ensemble, pooled_spectrum, sampling
+from mme.ensembles import (
+    SampledCircularEnsemble,
+    circular,
+    circular_mixed_ensemble,
+    pooled_spectrum,
+    sampling,
+)
 from mme.ensembles.sampling import sampling_cost
 from mme.errors import InputError
 from mme.store import Store
@@ -28,6 +34,15 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(one, eigenvalues(jobs=3))
 
 
+def test_as_many_are_drawn_at_a_time_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, draw = [], sampling.draw_unitaries
+    monkeypatch.setattr(circular, "BATCH_ENTRIES", 2 * 6**2)
+    monkeypatch.setattr(sampling, "draw_unitaries", lambda *given: drawn.append(given[2:4]) or draw(*given))
+    eigenvalues(orders=(6, 9), draws=5)
+    assert drawn == [(6, 2), (6, 2), (6, 1), *[(9, 1)] * 5]
+
+
+@pytest.mark.slow
 def test_settings_and_seeds_do_not_mix(tmp_path: Path) -> None:
     store = Store("spectra", folder=tmp_path)
     settings: list[dict[str, Any]] = [
@@ -59,6 +74,15 @@ def test_a_generator_goes_on() -> None:
     sampled = SampledCircularEnsemble([5], 2, np.random.default_rng(0))
     first, second = (next(sampled.spectra()).eigenvalues for _ in range(2))
     assert not np.isclose(first, second).any()
+
+
+def test_equal_settings_are_equal_however_they_are_worked_on() -> None:
+    one, other = SampledCircularEnsemble([5, 4], 2, rng=3), SampledCircularEnsemble((5, 4), 2, rng=3, jobs=2)
+    assert one == other
+    assert one != SampledCircularEnsemble([5, 4], 2, rng=4)
+    drawn = [SampledCircularEnsemble([5], 2, np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert repr(SampledCircularEnsemble([5])) == "SampledCircularEnsemble(CUE, 1 matrix of order 5, 1 draw)"
 
 
 def test_the_estimate_grows_as_the_work_does() -> None:

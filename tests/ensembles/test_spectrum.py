@@ -205,7 +205,7 @@ class TestPooledSpectrum:
 
     def test_speaks(self) -> None:
         spectrum = pooled_spectrum(layer_matrix_ensemble({"a": np.eye(3, 2), "b": 2 * np.eye(2)}))
-        assert repr(spectrum) == "PooledSpectrum(5 eigenvalues from 0 to 4, 1 structural zeros)"
+        assert repr(spectrum) == "PooledSpectrum(5 eigenvalues from 0 to 4, 1 structural zero)"
         assert "3 draws)" in repr(PooledSpectrum(np.ones((3, 2))))
         assert json.loads(json.dumps(spectrum.to_dict())) == {
             "eigenvalues": [0.0, 1.0, 1.0, 4.0, 4.0], "structural_zeros": 1, "orders": [3, 2],

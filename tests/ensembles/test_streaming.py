@@ -31,6 +31,7 @@ def measured(network: Any, dtype: str = "float64", **work: Any) -> LayerMatrixEn
     return layer_matrix_ensemble(network, dtype=dtype).measured(**work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 3])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_layers_have_the_same_digits_by_every_road(
@@ -107,6 +108,7 @@ def test_what_was_computed_is_not_computed_again(
     assert np.array_equal(first.eigenvalues, second.eigenvalues)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["value", "shape", "dtype", "precision"])
 def test_the_key_is_the_content(network: dict[str, np.ndarray], tmp_path: Path, change: str) -> None:
     store = Store("spectra", folder=tmp_path)

@@ -28,6 +28,7 @@ def test_agrees_with_sampled_matrices(order: int) -> None:
     assert (np.abs(counts.mean(axis=0) - expected_squares(order, points)) <= 4 * error).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 11, 50, 301, 640])
 def test_moments_are_those_of_a_gaussian_matrix(order: int) -> None:
     # E tr GGᵀ = n² and E tr (GGᵀ)² = 2n³ + n², by counting pairings; 640 needs numbers below e^-700

@@ -23,6 +23,7 @@ def test_depth_counts_the_layers_on_the_longest_path(name: str) -> None:
     assert len(layers) == architecture.depth == int(in_name.group())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_takes_images_to_ten_scores_that_depend_on_every_weight(name: str) -> None:
     model = ARCHITECTURES[name].build()

@@ -135,7 +135,7 @@ def test_of_two_processes_one_makes_and_the_other_reads(folder: Path) -> None:
         "print(load_or_make('a', '1', make)['pid'])\n"
     )
     both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(2)]
-    answers = [process.communicate(timeout=100)[0] for process in both]
+    answers = [process.communicate(timeout=600)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert answers[0] == answers[1] != b""
     assert [path.name for path in folder.glob("made-by-*")] == [f"made-by-{int(answers[0])}"]

@@ -67,6 +67,7 @@ def test_accuracies_are_those_of_the_model(network: TrainedNetwork) -> None:
     assert accuracy(network.model(), "train") == network.train_accuracy
 
 
+@pytest.mark.slow
 def test_a_model_is_the_users_own(network: TrainedNetwork) -> None:
     state = torch.random.get_rng_state()
     model = network.model()
@@ -78,6 +79,7 @@ def test_a_model_is_the_users_own(network: TrainedNetwork) -> None:
     assert network.trained["classifier.weight"].abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_record_tells_what_a_table_needs(network: TrainedNetwork) -> None:
     record = json.loads(json.dumps(network.to_dict()))
     assert record["name"] == "vgg8_bn"
@@ -176,6 +178,7 @@ def test_the_whole_family_learns_the_digits() -> None:
         assert network.test_accuracy >= 0.97, network
 
 
+@pytest.mark.slow
 def test_without_torch_one_sentence_names_the_extra() -> None:
     script = (
         "import sys; sys.modules['torch'] = None\n"
@@ -184,7 +187,7 @@ def test_without_torch_one_sentence_names_the_extra() -> None:
         "untrained_control({'a.weight': __import__('numpy').ones((2, 3))})\n"
         "from mme.networks import digits_family\n"
     )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600)
     assert ended.stderr.splitlines()[-1] == (
         "mme.extras.MissingExtra: mme.networks needs torch, which is not installed: "
         "pip install 'mme[networks]' brings it."
@@ -192,8 +195,9 @@ def test_without_torch_one_sentence_names_the_extra() -> None:
     assert "During handling" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_package_is_imported_without_torch_and_names_its_parts() -> None:
     script = "import sys, mme.networks as n; print('torch' in sys.modules, [x in dir(n) for x in n.__all__])"
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600)
     assert ended.stdout.startswith("False [True")
     assert "False" not in ended.stdout[6:]

@@ -12,6 +12,7 @@ from mme.errors import InputError  # noqa: E402
 from mme.networks import available_pretrained, efficientnet, efficientnet_lite, untrained_control  # noqa: E402
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "layers", "parameters"), [(0, 50, 4652008), (1, 65, 5416680), (2, 65, 6092072)]
 )

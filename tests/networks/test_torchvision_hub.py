@@ -20,8 +20,6 @@ from mme.errors import InputError  # noqa: E402
 from mme.networks import import_torchvision  # noqa: E402
 from mme.networks.torchvision_hub import has_weights  # noqa: E402
 
-models = import_torchvision().models
-
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -47,6 +45,7 @@ def fill(hub: Path, monkeypatch: pytest.MonkeyPatch) -> Fill:
 
     def put(network: str) -> dict[str, Any]:
         torch.manual_seed(7)
+        models = import_torchvision().models
         state = models.get_model(network, weights=None).state_dict()
         state = {name: 0.5 * w if w.ndim > 1 else w for name, w in state.items()}
         made = hub / "made.pth"
@@ -60,22 +59,25 @@ def fill(hub: Path, monkeypatch: pytest.MonkeyPatch) -> Fill:
     return put
 
 
+@pytest.mark.slow  # torchvision takes seconds to import
 def test_an_empty_folder_has_no_weights(hub: Path) -> None:
     assert not any(has_weights(name) for name in PAPER)
     with pytest.raises(InputError, match="torchvision:resnet18 is not here and cannot be fetched"):
         next(vision_rows(["resnet18"]))
 
 
+@pytest.mark.slow  # torchvision takes seconds to import
 def test_a_file_is_found_by_the_name_of_its_url(hub: Path) -> None:
-    url = models.ResNet18_Weights.IMAGENET1K_V1.url
+    url = import_torchvision().models.ResNet18_Weights.IMAGENET1K_V1.url
     (hub / url.rpartition("/")[2]).touch()
     assert [name for name in PAPER if has_weights(name)] == ["resnet18"]
-    newer = models.ResNet50_Weights.IMAGENET1K_V2.url
+    newer = import_torchvision().models.ResNet50_Weights.IMAGENET1K_V2.url
     (hub / newer.rpartition("/")[2]).touch()
     assert has_weights("resnet50", "IMAGENET1K_V2")
     assert not has_weights("resnet50")
 
 
+@pytest.mark.slow  # torchvision takes seconds to import
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(InputError, match=r"near names are .*resnet18"):
         has_weights("resnet19")

@@ -28,6 +28,7 @@ class Constant(nn.Module):
         return nn.functional.one_hot(torch.full((len(images),), 7), 10).float()
 
 
+@pytest.mark.slow
 def test_the_split_is_a_partition_of_the_1797_digits() -> None:
     load_digits = pytest.importorskip("sklearn.datasets").load_digits
     digits = digits_images()
@@ -113,6 +114,7 @@ def test_training_is_repeatable_learns_and_touches_no_setting_of_torch() -> None
     assert not first.training
 
 
+@pytest.mark.slow
 def test_the_rate_ends_at_zero_and_decay_shrinks() -> None:
     plain, decayed = small(), small()
     fit(plain, Recipe(epochs=2, weight_decay=0), seed=0)

@@ -78,6 +78,7 @@ def test_a_mixed_family_says_for_each_what_it_is() -> None:
     assert legend(ax) == ("dotted: before training", ["resnet18, trained", "resnet34, untrained"])
 
 
+@pytest.mark.slow
 def test_fluctuations_have_a_panel_for_each_network() -> None:
     rows = [row("vgg19"), row("resnet152", trained=True)]
     upper, lower = plots.fluctuations(rows, until=2).axes

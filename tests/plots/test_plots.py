@@ -98,6 +98,13 @@ def test_it_says_what_it_takes(name: str) -> None:
         assert parameter in text
 
 
+@every_function
+def test_help_shows_what_comes_back(name: str) -> None:
+    function, namespace = example(name)
+    (made,) = figures(namespace)
+    assert inspect.signature(function).return_annotation is type(made) is Figure
+
+
 @pytest.mark.slow
 def test_no_model_is_known_here() -> None:
     """Figures know arrays and records: nothing of the floors above them is imported."""

@@ -32,6 +32,7 @@ def same(before: dict[str, np.ndarray], after: dict[str, np.ndarray], *names: st
     return all(np.array_equal(before[name], after[name]) for name in names)
 
 
+@pytest.mark.slow
 @given(share=st.floats(0, 1), seed=st.integers(0, 99))
 def test_the_smallest_weights_go_the_others_stay(share: float, seed: int) -> None:
     before = network(seed)
@@ -51,6 +52,7 @@ def test_of_equal_magnitudes_the_first_go() -> None:
     assert prune({"w": np.array([[1.0, -1.0], [1.0, 1.0]])}, 0.5)["w"].tolist() == [[0, 0], [1, 1]]
 
 
+@pytest.mark.slow
 def test_a_module_gives_a_module_and_a_state_dict_gives_tensors() -> None:
     model = ARCHITECTURES["resnet8"].build()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -684,10 +684,14 @@ def test_two_tensors_of_one_name_are_refused() -> None:
 
 @pytest.mark.slow
 def test_many_layers_take_time_in_proportion() -> None:
-    stored = {f"{number}.weight": StoredTensor("", (4, 3), "float32", np.zeros) for number in range(20_000)}
-    began = time.perf_counter()
-    effective_weights(stored)
-    assert time.perf_counter() - began < 5  # seconds; with one pass for each layer it is eight
+    def seconds(n: int) -> float:
+        stored = {f"{number}.weight": StoredTensor("", (4, 3), "float32", np.zeros) for number in range(n)}
+        began = time.process_time()
+        effective_weights(stored)
+        return time.process_time() - began
+
+    few = min(seconds(5_000) for _ in range(3))
+    assert seconds(20_000) < 8 * few  # with one pass for each layer it is over eleven times as much
 
 
 def test_a_stored_tensor_is_shown_without_its_numbers() -> None:

@@ -1,0 +1,202 @@
+"""Forty digits: each closed form against a way to the same number that shares no formula with it."""
+
+import itertools
+import warnings
+from math import comb
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from mme.algebra import C, Field, H, R
+from mme.dln import group_volume_from_kernel, kernel, orbit_volume_from_kernel
+from mme.dln.closed_kernels import extrapolated, jacobi_average, settled, triangle
+from mme.errors import InputError
+
+over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
+DIGITS = 40
+RNG = np.random.default_rng(17)
+PAIRS = [tuple(pair) for pair in RNG.uniform(0.3, 2, (2, 2))] + [(1.0, 1.0), (1.3, 1.29)]
+
+
+@pytest.fixture(autouse=True)
+def many_digits() -> object:
+    with mp.workdps(70), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "singular_values come in equal pairs over H")
+        yield
+
+
+def agree(left: object, right: object, digits: int = DIGITS) -> None:
+    assert abs(left - right) < mp.mpf(10) ** -digits, mp.nstr(left - right, 3)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+@pytest.mark.parametrize("t", [2.0, 0.3])
+def test_two_by_two(pair: tuple[float, float], t: float) -> None:
+    """Over R rotations and reflections; over C Bessel's determinant; over H the moments, term by term."""
+    a, b = (2 * mp.mpf(value) / mp.mpf(t) for value in pair)
+    real = (mp.besseli(0, a + b) + mp.besseli(0, a - b)) / 2
+    agree(kernel(pair, t, depth=2, digits=DIGITS), mp.log(real) - a - b)
+    if a == b:  # the limit of the determinant, by l'Hôpital
+        unitary = mp.besseli(0, a) ** 2 - mp.besseli(1, a) ** 2
+    else:
+        unitary = 2 * (b * mp.besseli(1, b) * mp.besseli(0, a) - a * mp.besseli(1, a) * mp.besseli(0, b))
+        unitary /= b**2 - a**2
+    agree(kernel(pair, t, depth=2, field=C, digits=DIGITS), mp.log(unitary) - a - b)
+    # E u^n = (2)_n/(4)_n for the Beta law, and E (Re q)^2n = (1/2)_n/(2)_n for a unit quaternion
+    terms = [
+        (a / 2) ** (2 * j) * (b / 2) ** (2 * k) * mp.rf(2, j + k) / mp.rf(4, j + k)
+        / (mp.factorial(j) * mp.factorial(k) * mp.rf(2, j) * mp.rf(2, k))
+        for j, k in itertools.product(range(60), repeat=2)
+    ]  # fmt: skip
+    agree(kernel(pair, t, depth=2, field=H, digits=DIGITS), mp.log(mp.fsum(terms)) - a - b)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_one_by_one(depth: int) -> None:
+    """Bessel functions of mpmath, and over R the choices of signs."""
+    sigma, t = 1.7, 0.9
+    x = mp.mpf(sigma) ** (mp.mpf(2) / depth) / mp.mpf(t)
+    p = [mp.exp(-x) * mp.besseli(n, x) for n in range(80)]
+    circle = p[0] ** depth + 2 * mp.fsum(value**depth for value in p[1:])
+    sphere = mp.fsum(n**2 * (2 * p[n] / x) ** depth for n in range(1, 80))
+    signs = mp.fsum(comb(depth, k) * mp.exp(-2 * k * x) for k in range(0, depth + 1, 2)) / 2 ** (depth - 1)
+    for field, expected in ((R, signs), (C, circle), (H, sphere)):
+        agree(kernel([sigma], t, depth=depth, field=field, digits=DIGITS), mp.log(expected))
+
+
+def by_angles(x: mp.mpf, pairs: int, single: str, multiplicity: int) -> mp.mpf:
+    """Weyl's density in the angles, by equal steps, which are exact to all digits for a periodic function."""
+    grid = [2 * mp.pi * k / 80 for k in range(80)]
+    factor = {"": lambda _: 1, "+": lambda a: 1 - mp.cos(a), "-": lambda a: 1 + mp.cos(a)}
+    factor["+-"] = lambda a: mp.sin(a) ** 2
+    one = [factor[single](a) for a in grid]
+    cosine = [mp.cos(a) for a in grid]
+    kernel = [mp.exp(multiplicity * x * (c - 1)) for c in cosine]
+    above = below = mp.mpf(0)
+    for at in itertools.product(range(80), repeat=pairs):
+        density = mp.fprod(one[k] for k in at)
+        density *= mp.fprod((cosine[j] - cosine[k]) ** 2 for j, k in itertools.combinations(at, 2))
+        below += density
+        above += density * mp.fprod(kernel[k] for k in at)
+    return above / below
+
+
+def test_groups_by_angles() -> None:
+    x = mp.mpf(1) / mp.mpf(0.7)
+    half = mp.exp(-2 * x)
+    expected = {
+        (1, R): (1 + half) / 2,
+        (2, R): (by_angles(x, 1, "", 2) + half) / 2,
+        (3, R): (by_angles(x, 1, "+", 2) + half * by_angles(x, 1, "-", 2)) / 2,
+        (4, R): (by_angles(x, 2, "", 2) + half * by_angles(x, 1, "+-", 2)) / 2,
+        (5, R): (by_angles(x, 2, "+", 2) + half * by_angles(x, 2, "-", 2)) / 2,
+        (1, H): by_angles(x, 1, "+-", 1),
+        (2, H): by_angles(x, 2, "+-", 1),
+    }
+    for (d, field), value in expected.items():
+        if d != 2 or field is not H:
+            agree(kernel(np.ones(d), 1.4, depth=2, field=field, digits=DIGITS), mp.log(value))
+    agree(kernel([1, 1], 1.4, depth=2, field=H, digits=30), mp.log(expected[2, H]), 30)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5])
+def test_unitary_groups_by_permutations(d: int) -> None:
+    """E |tr Q|^2n counts the permutations of n letters without d + 1 letters in increasing order: Σ f_λ²."""
+    x = mp.mpf(1) / mp.mpf(0.7)
+
+    def partitions(n: int, most: int, parts: int) -> list[list[int]]:
+        if n == 0:
+            return [[]]
+        if parts == 0:
+            return []
+        heads = range(min(n, most), 0, -1)
+        return [[head, *tail] for head in heads for tail in partitions(n - head, head, parts - 1)]
+
+    def tableaux(shape: list[int]) -> mp.mpf:
+        columns = [sum(row > j for row in shape) for j in range(shape[0] if shape else 0)]
+        hooks = [row - j + columns[j] - i - 1 for i, row in enumerate(shape) for j in range(row)]
+        return mp.factorial(sum(shape)) / mp.fprod(hooks)
+
+    total = mp.mpf(0)
+    for n in range(40):
+        moment = mp.fsum(tableaux(shape) ** 2 for shape in partitions(n, n, d))
+        total += (x / 2) ** (2 * n) * moment / mp.factorial(n) ** 2
+    agree(kernel(np.ones(d), 1.4, depth=2, field=C, digits=DIGITS), mp.log(total) - d * x)
+
+
+def log_volume(sigma: list[float], depth: int, beta: int) -> mp.mpf:
+    """The entropy formula, in the form (1.2) and with the powers of λ divided out."""
+    d, beta = len(sigma), mp.mpf(beta)
+    roots = [mp.mpf(value) ** (mp.mpf(1) / depth) for value in sigma]
+    value = (depth - 1) * log_group(d, beta) + d * (beta - 1) / 2 * mp.log(depth)
+    value += (depth - 1) * (beta - 1) * mp.fsum(map(mp.log, roots))
+    for a, b in itertools.combinations(roots, 2):
+        value += beta / 2 * mp.log(mp.fsum(a ** (2 * p) * b ** (2 * (depth - 1 - p)) for p in range(depth)))
+    return value
+
+
+def log_group(d: int, beta: mp.mpf) -> mp.mpf:
+    spheres = [mp.log(2 * mp.pi ** (beta * k / 2) / mp.gamma(beta * k / 2)) for k in range(1, d + 1)]
+    return beta * d * (d - 1) / 4 * mp.log(2) + mp.fsum(spheres)
+
+
+@over_fields
+@pytest.mark.parametrize(
+    ("sigma", "depth"),
+    [(PAIRS[0], 2), (PAIRS[2], 2), (PAIRS[3], 2), ((1.7,), 5), ((0.6,), 2), ((1.2, 1.2, 1.2), 2)],
+    ids=str,
+)
+@pytest.mark.slow
+def test_volumes(field: Field, sigma: tuple[float, ...], depth: int) -> None:
+    if field is not C and len(sigma) == 3:
+        sigma = (1.2,) * 4
+    found = orbit_volume_from_kernel(sigma, depth=depth, field=field, digits=DIGITS)
+    assert found.error < 1e-39
+    agree(mp.mpf(found.decimals), log_volume(list(sigma), depth, field.beta), DIGITS - 1)
+    assert found.log_volume == pytest.approx(float(mp.mpf(found.decimals)), rel=1e-15)
+
+
+@pytest.mark.slow
+def test_three_complex_layers_of_digits() -> None:
+    found = orbit_volume_from_kernel([1.9, 1.1, 0.4], depth=2, field=C, digits=DIGITS)
+    agree(mp.mpf(found.decimals), log_volume([1.9, 1.1, 0.4], 2, 2), DIGITS - 1)
+
+
+@over_fields
+@pytest.mark.slow
+def test_group_volumes(field: Field) -> None:
+    for d in range(1, 6):
+        found = group_volume_from_kernel(d, field=field, digits=DIGITS)
+        assert found.error < 1e-39
+        agree(mp.mpf(found.decimals), log_group(d, mp.mpf(field.beta)), DIGITS - 1)
+
+
+def test_settled_asks_for_more_digits() -> None:
+    asked = []
+
+    def cancels() -> mp.mpf:
+        asked.append(mp.mp.dps)
+        return (1 + mp.mpf(10) ** -30) - 1
+
+    agree(settled(lambda: cancels() * mp.mpf(10) ** 30, 10), 1, 10)
+    assert asked == [25, 37, 55, 82]
+    with pytest.raises(InputError, match="cancels too many digits"):
+        settled(lambda: mp.mpf(RNG.standard_normal()), 10)
+
+
+def test_extrapolation() -> None:
+    rows = list(triangle([1 + 3 * t - 2 * t**2 for t in (mp.mpf(1), mp.mpf(1) / 2, mp.mpf(1) / 4)]))
+    assert [len(row) for row in rows] == [1, 2, 3]
+    assert rows[-1][-1] == 1
+    assert rows[-1][1] != 1
+    t = mp.mpf("0.3")
+    found = extrapolated(lambda t: -t - t**2, 0, float(t), 30)
+    assert abs(mp.mpf(found.decimals)) < 1e-30
+    assert found.error < 2e-30
+    with pytest.raises(InputError, match="digits must be fewer"):
+        extrapolated(lambda _: mp.mpf(RNG.standard_normal()), 1, 0.1, 30)
+
+
+def test_no_variables_at_all() -> None:
+    assert jacobi_average(0, mp.mpf(1), mp.mpf(1), mp.mpf(3)) == 1

@@ -1,0 +1,279 @@
+"""Tests and chapters in processes forked from one that has collected everything: with a fault, or measured.
+
+A fault within a function is put into that function's code where it is, whoever holds it by any name. One that
+acts at import needs `mme`, and what imports it, anew.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import inspect
+import io
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import platformdirs
+import pytest
+
+from tests.mutation.faults import Fault
+
+Found = dict[str, Any]
+PRELOADED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+
+
+def in_child(work: Callable[[], Found], limit: float) -> Found:
+    """Return what `work` returns in a process of its own, or ``{"failed": "time limit"}``."""
+    with tempfile.TemporaryDirectory() as folder:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _work(work, writing, Path(folder))
+        os.close(writing)
+        parts, end = list[bytes](), time.monotonic() + limit
+        try:
+            while select.select([reading], [], [], max(0, end - time.monotonic()))[0]:
+                if not (part := os.read(reading, 1 << 20)):
+                    break
+                parts.append(part)
+            else:
+                return {"failed": "time limit"}
+        finally:
+            os.close(reading)
+            try:
+                os.killpg(child, signal.SIGKILL)  # and with it what it has started
+            except ProcessLookupError:
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    found: Found = json.loads(b"".join(parts)) if parts else {"failed": "the process died"}
+    if "error" in found:
+        raise RuntimeError(found["error"])
+    return found
+
+
+def _work(work: Callable[[], Found], writing: int, folder: Path) -> None:
+    try:
+        os.setsid()
+        with (folder / "log").open("w") as log:
+            for stream in (1, 2):
+                os.dup2(log.fileno(), stream)
+            # What formulas without a fault have kept would hide it; trained networks are none of theirs.
+            trained = Path(os.environ.get("MME_CACHE") or platformdirs.user_cache_dir("mme", appauthor=False))
+            os.environ |= {"MME_CACHE": str(folder / "cache"), "TMPDIR": str(folder)}
+            tempfile.tempdir = str(folder)
+            (folder / "cache").mkdir()
+            (folder / "cache" / "networks").symlink_to((trained / "networks").resolve())
+            try:
+                found = work()
+            except BaseException:
+                found = {"error": traceback.format_exc()}
+        with os.fdopen(writing, "w") as pipe:
+            json.dump(found, pipe)
+    finally:
+        os._exit(0)
+
+
+class Faulty(MetaPathFinder, SourceFileLoader):
+    """Finds one module, and gives its source with a fault in it."""
+
+    def __init__(self, module: str, path: Path, source: bytes) -> None:
+        super().__init__(module, str(path))
+        self.source = source
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        return spec_from_file_location(fullname, self.path, loader=self) if fullname == self.name else None
+
+    def get_code(self, fullname: str) -> Any:
+        return compile(self.source, self.path, "exec", dont_inherit=True)
+
+
+def put(fault: Fault, root: Path) -> str:
+    """Put a fault into this process; return what it raised at once, if it did."""
+    path = root / fault.module
+    source = fault.applied(path.read_bytes())
+    if fault.early == "import":
+        for name in [name for name in sys.modules if name.split(".")[0] in ("mme", "tests")]:
+            if not name.startswith("tests.mutation"):
+                del sys.modules[name]
+        module = fault.module.removesuffix(".py").replace("/", ".")
+        sys.meta_path.insert(0, Faulty(module, path, source))
+        try:
+            importlib.import_module(module)
+        except BaseException as error:
+            return f"import: {type(error).__name__}"
+        return ""
+    codes = _functions(compile(source, str(path), "exec", dont_inherit=True))
+    new = next(code for code in codes if code.co_firstlineno == fault.top)
+    place = (new.co_filename, new.co_name, new.co_firstlineno)
+    found = False
+    gc.unfreeze()  # the tests set apart what they have imported
+    for held in gc.get_objects():
+        if type(held) is FunctionType:  # whose class others only pretend to have
+            code = held.__code__
+            if (code.co_filename, code.co_name, code.co_firstlineno) == place:
+                held.__code__, found = new, True
+    if not found:
+        raise RuntimeError(f"nobody holds the function of {fault}")
+    return ""
+
+
+def _functions(code: CodeType) -> Iterator[CodeType]:
+    """Yield the functions of a module and of its classes, but none within a function."""
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType) and inner.co_flags & inspect.CO_OPTIMIZED:
+            yield inner
+        elif isinstance(inner, CodeType):
+            yield from _functions(inner)
+
+
+class Measured:
+    """The lines of `mme` that run, by what runs them."""
+
+    def __init__(self, root: Path, *, on: bool) -> None:
+        self.root, self.context, self.coverage = root, "", None
+        if on:
+            import coverage
+
+            self.coverage: Any = coverage.Coverage(
+                data_file=None, config_file=False, include=[f"{root}/mme/*"]
+            )
+            self.coverage.set_option("run:core", "ctrace")
+            self.coverage.set_option("run:disable_warnings", ["no-data-collected"])
+            self.coverage.start()
+
+    def switch(self, context: str) -> str:
+        """Count what runs now as run by `context`; return what was counted before."""
+        before, self.context = self.context, context
+        if self.coverage and context:
+            self.coverage.switch_context(context)
+        return before
+
+    def lines(self) -> dict[str, dict[str, list[str]]]:
+        """Return who ran each line of each module."""
+        if not self.coverage:
+            return {}
+        self.coverage.stop()
+        data = self.coverage.get_data()
+        return {
+            Path(file).relative_to(self.root).as_posix(): {
+                str(line): sorted(filter(None, names))
+                for line, names in data.contexts_by_lineno(file).items()
+            }
+            for file in data.measured_files()
+        }
+
+
+class Session:
+    """pytest, which has collected the tests of some files and runs the ones that it is told to."""
+
+    def __init__(self, root: Path, then: Callable[[Session], None]) -> None:
+        self.root, self.then = root, then
+        self.items, self.broken = dict[str, Any](), list[str]()
+        self.measured = Measured(root, on=False)
+        self.seconds, self.failed = dict[str, float](), list[str]()
+
+    def start(self, files: Collection[str]) -> None:
+        """Collect the tests, and then do what was asked for."""
+        os.chdir(self.root)
+        options = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no", "--no-header"]
+        options += ["--continue-on-collection-errors", f"--rootdir={self.root}", "-W", PRELOADED]
+        status = pytest.main([*options, *files], plugins=[self])
+        if status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+            raise RuntimeError("pytest could not be used; it says why above")
+        if status == pytest.ExitCode.INTERRUPTED and not self.broken:
+            raise KeyboardInterrupt
+
+    def pytest_collectreport(self, report: Any) -> None:
+        """Note what cannot even be imported."""
+        if report.failed:
+            self.broken.append(report.nodeid)
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        """Take over from pytest."""
+        self.items = {item.nodeid: item for item in session.items}
+        self.then(self)
+        return True
+
+    def run(self, names: Collection[str], *, measure: bool = False) -> Found:
+        """Run the tests of these names in this order; without measuring only until one fails."""
+        items = [self.items[name] for name in names]
+        self.measured = Measured(self.root, on=measure)
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            self.measured.switch(item.nodeid)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.failed and not measure:
+                break
+        found = {"failed": self.failed[0] if self.failed else "", "all_failed": self.failed}
+        return found | {"seconds": self.seconds, "lines": self.measured.lines()}
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Add up the time of a test, and note whether it failed."""
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[None]:
+        """Count what is made once, for all tests of a file, as run by all of them."""
+        wide = fixturedef.scope != "function"
+        before = self.measured.switch(f"{request.node.nodeid.partition('::')[0]}::*") if wide else ""
+        try:
+            return (yield)
+        finally:
+            self.measured.switch(before)
+
+
+def cells_of(chapter: Path) -> list[str]:
+    """Return the code of a chapter's cells."""
+    import jupytext
+
+    return [cell.source for cell in jupytext.read(chapter, fmt="md:myst").cells if cell.cell_type == "code"]
+
+
+def run_cells(
+    root: Path,
+    chapter: Path,
+    first: int = 0,
+    *,
+    before: Callable[[int], None] | None = None,
+    measure: bool = False,
+) -> Found:
+    """Run the cells of a chapter until one raises, or writes to stderr as none may in the book."""
+    import matplotlib.pyplot as plt
+    from IPython.core.history import HistoryManager
+    from IPython.core.interactiveshell import InteractiveShell
+
+    HistoryManager.enabled = False
+    os.chdir(chapter.parent)
+    measured, name, start = (
+        Measured(root, on=measure),
+        chapter.relative_to(root).as_posix(),
+        time.process_time(),
+    )
+    shell, complaints, failed = InteractiveShell.instance(), io.StringIO(), ""
+    sys.stderr = complaints
+    for number, cell in list(enumerate(cells_of(chapter)))[first:]:
+        if before:
+            before(number)
+        measured.switch(f"{name}#{number}")
+        result = shell.run_cell(cell, store_history=True)
+        plt.close("all")
+        if not result.success or complaints.getvalue():
+            error = result.error_in_exec or result.error_before_exec
+            failed = f"{name}#{number}: {type(error).__name__ if error else complaints.getvalue()[:200]}"
+            break
+    found = {"failed": failed, "all_failed": [failed] if failed else [], "lines": measured.lines()}
+    return found | {"seconds": {name: time.process_time() - start}}
