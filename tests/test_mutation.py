@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
 from execute_once import ROOT
 
 from tests.mutation.faults import Fault, faults
@@ -118,6 +119,13 @@ def test_keys_stay_when_other_lines_change(tmp_path: Path) -> None:
     keys = [fault.key for fault in before]
     assert len(set(keys)) == len(keys)
     assert [fault.key for fault in after if fault.function != "new"] == keys
+
+
+def test_faults_judged_equivalent_are_there_and_say_why() -> None:
+    for entry in yaml.safe_load((ROOT / "tests" / "mutation" / "equivalent.yml").read_text("utf-8")):
+        there = [(fault.old, fault.new) for fault in faults(ROOT / entry["module"], ROOT)]
+        assert (entry["line"], entry["fault"]) in there
+        assert entry["why"].endswith(".")
 
 
 @pytest.fixture

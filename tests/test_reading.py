@@ -27,7 +27,6 @@ SUBPACKAGES = [module.name for module in FOUND if module.ispkg and module.name !
 LEAST_CONTRAST = 4.5
 
 
-
 def is_built() -> bool:
     """Whether there are pages, and none of what they are made of has changed since."""
     index = HTML / "searchindex.js"

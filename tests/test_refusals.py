@@ -32,9 +32,7 @@ from .refusals_of_networks import COSTLY
 matplotlib.use("agg")
 
 HOMES = ["dln.symbolic"] + [
-    home.name
-    for home in pkgutil.iter_modules(mme.__path__)
-    if home.ispkg and home.name != "cli"
+    home.name for home in pkgutil.iter_modules(mme.__path__) if home.ispkg and home.name != "cli"
 ]
 ROWS = refusals.ROWS | refusals_of_networks.ROWS
 OBJECTS = refusals.OBJECTS | refusals_of_networks.OBJECTS

@@ -91,6 +91,8 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "VisionRow": row,
     "VolumeEstimate": lambda: orbit_volume_mc([2.0], depth=2, field="C", rng=0, samples=512),
 }
+
+
 @cache
 def example(name: str) -> Any:
     """Results do not change, so each is made once."""

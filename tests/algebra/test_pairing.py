@@ -16,6 +16,15 @@ def test_adjoint_reverses_products(F: Field, data: st.DataObject, n: int, m: int
     np.testing.assert_array_equal(F.adjoint(F.adjoint(a)), a)
 
 
+def test_real_matrices_alone_are_taken_over_r() -> None:
+    z = np.array([[1.0, 2j]])
+    for function in (R.adjoint, R.norm, lambda a: R.pairing(a, a)):
+        with pytest.raises(InputError, match="must be real"):
+            function(z)
+    np.testing.assert_array_equal(C.adjoint(z), [[1], [-2j]])
+    assert [C.pairing(z, z), C.norm(z) ** 2] == pytest.approx([5, 5])
+
+
 @pytest.mark.slow
 @sometimes(data=st.data(), n=orders, m=orders)
 def test_adjoint_conjugates_every_component(F: Field, data: st.DataObject, n: int, m: int) -> None:
@@ -96,6 +105,14 @@ def test_is_unitary_looks_at_every_matrix(F: Field) -> None:
     np.testing.assert_array_equal(F.is_unitary(a), [[True, False], [True, True]])
     assert F.is_unitary(a, tolerance=1e-5).all()
     assert F.is_unitary(a[0, 1]) is False
+
+
+def test_is_unitary_looks_at_the_worst_entry(F: Field) -> None:
+    one_entry = np.zeros((5, 5, F.beta))
+    one_entry[0, 3, -1] = 1e-6  # a* a - 1 has it twice, among 25 entries
+    a = F.identity(5) + F.from_components(one_entry)
+    assert not F.is_unitary(a, tolerance=9e-7)
+    assert F.is_unitary(a, tolerance=1.1e-6)
 
 
 def test_is_unitary_asks_for_more_than_complex_unitarity() -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from mme.algebra import C, Field, H, R
 from mme.dln import beta_hermite
@@ -18,6 +19,16 @@ def test_moments_are_those_of_dense_matrices(F: Field) -> None:
     dense = F.eigvalsh(F.gaussian_hermitian(n, size=draws, rng=2))[:, -1]
     difference = x[:, -1].mean() - dense.mean()
     assert abs(difference) < 4 * np.hypot(x[:, -1].std(), dense.std()) / np.sqrt(draws)
+
+
+@pytest.mark.parametrize("beta", [0.5, 2.0, 7.0])
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_trace_and_squares_have_their_laws(n: int, beta: float) -> None:
+    """Tr H is normal of variance n, and tr H² is χ² of n + βn(n−1)/2 degrees: compared as distributions."""
+    x = beta_hermite(n, beta, size=4000, rng=3)
+    size = n + beta * n * (n - 1) / 2
+    assert kstest(x.sum(axis=1) / np.sqrt(n), "norm").pvalue > 1e-4
+    assert kstest((x**2).sum(axis=1), "chi2", args=(size,)).pvalue > 1e-4
 
 
 def test_order_one_and_bad_input() -> None:

@@ -56,6 +56,17 @@ def test_volume_is_the_entropy(name: str, sigma: list[float], depth: int) -> Non
     assert abs(found.log_volume - exact) < 10 * found.error + 1e-12
 
 
+def test_error_is_the_last_change_and_rounding() -> None:
+    """Rounding of exponents of size |Ψ|²/t: one unit in the last place of N Σ σ^{2/N}/t, for the least t."""
+    sigma, depth, levels = [2.0, 1.0], 3, 7
+    found = orbit_volume_from_kernel(sigma, depth=depth, levels=levels)
+    times = 0.08 / 2.0 ** np.arange(levels)
+    values = [np.log(2 * np.pi * t) - kernel(sigma, t, depth=depth) for t in times]  # k = 2
+    size = depth * sum(value ** (2 / depth) for value in sigma) / times[-1]
+    assert found.log_volume == richardson(values).log_volume
+    assert found.error == pytest.approx(richardson(values).error + 2.0**-52 * size, rel=1e-12)
+
+
 @pytest.mark.parametrize("scale", [1e-100, 1e-3, 1e100])
 @pytest.mark.parametrize(
     ("name", "sigma", "depth"), [("H", [1.4], 4), ("R", [2.0, 1.0], 3), ("C", [2.0, 1.0], 2)]

@@ -1,9 +1,11 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy
 
 from mme.algebra import C, Field, H, R
-from mme.dln import ball_count_volume, entropy, group_volume_mc, orbit_volume_mc
+from mme.dln import ball_count_volume, entropy, group_volume_mc, importance, monte_carlo, orbit_volume_mc
 from mme.errors import InputError
 
 from . import reference
@@ -95,6 +97,36 @@ def test_deep_orbits() -> None:
     assert found.standard_error < 0.02
 
 
+def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are evaluations of the distance; the error is the jackknife's over the scramblings."""
+    counted, kept = [], []
+    distance, weigh = importance.squared_distance, importance.log_weights
+
+    def counting(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
+        counted.append(len(frames))
+        return distance(frames, roots, field)
+
+    def keeping(*arguments: Any) -> np.ndarray:
+        kept.append(weigh(*arguments))
+        return kept[-1]
+
+    monkeypatch.setattr(importance, "squared_distance", counting)
+    monkeypatch.setattr(monte_carlo, "log_weights", keeping)
+    found = orbit_volume_mc([2.0, 1.0], depth=3, rng=1, samples=1000)
+    assert found.samples == sum(counted)
+    assert [each.shape for each in kept] == [(3, 128)] * 16
+
+    def extrapolated(replicates: list[np.ndarray]) -> np.ndarray:
+        logs = [-np.log(np.mean([np.exp(each[k]).mean() for each in replicates])) for k in range(3)]
+        return np.array([2 * logs[2] - logs[1], (logs[0] - 6 * logs[1] + 8 * logs[2]) / 3])
+
+    without = np.array([extrapolated(kept[:k] + kept[k + 1 :])[1] for k in range(16)])
+    first, second = extrapolated(kept)
+    assert found.statistical_error == pytest.approx(np.sqrt(15 * without.var()), rel=1e-9)
+    assert found.extrapolation_error == pytest.approx(abs(first - second) / 4, rel=1e-6)
+    assert found.standard_error == np.hypot(found.statistical_error, found.extrapolation_error)
+
+
 def test_points() -> None:
     """d = 1 over R: 2^{N−1} points, known without sampling at any depth; and one point at depth 1."""
     for depth in (1, 2, 10**12):
@@ -148,6 +180,17 @@ def test_ball_counting(name: str, sigma: list[float], depth: int, radius: float)
     assert abs(extrapolated - exact) < 4 * error + radius**4
     share = 1 / (1 + 200_000 * found[0].standard_error ** 2)  # binomial
     assert found[0].effective_share == pytest.approx(share)
+
+
+def test_draws_where_nothing_is_said() -> None:
+    ball = ball_count_volume([1.0], depth=2, radius=0.5, field="C", rng=0)
+    group = group_volume_mc(1, field="C", rng=0)
+    assert (ball.samples, group.samples) == (100_000, 2 * 100_000)
+    share = ball.standard_error**2 * ball.samples  # of the hits: (1 − share)/(share · samples)
+    assert ball.effective_share == pytest.approx(1 / (1 + share))
+    # Half of the circle's chord against its whole length: 4 arcsin(r/2√2)/2π of the draws are within r.
+    expected = 2 * np.arcsin(0.5 / (2 * 2**0.5)) / np.pi
+    assert abs(ball.effective_share - expected) < 4 * (expected * (1 - expected) / ball.samples) ** 0.5
 
 
 @over_fields

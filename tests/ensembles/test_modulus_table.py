@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mme.algebra import C
 from mme.ensembles import modulus_table
 from mme.ensembles.modulus_table import LARGEST_ORDER, PROBABILITIES, modulus_quantiles
 from mme.errors import InputError
@@ -46,6 +48,19 @@ def test_two_by_two_is_the_exact_law(folder: Path, monkeypatch: pytest.MonkeyPat
         below = quantiles[quantiles <= 1]
         np.testing.assert_allclose(law(below), PROBABILITIES[: len(below)], atol=0.005)
         assert len(below) == pytest.approx(len(quantiles) / 2, abs=1)
+
+
+def test_as_much_is_sampled_at_a_time_as_fits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def haar(order: int, size: int, rng: np.random.Generator) -> np.ndarray:
+        sizes.append(size)
+        return C.haar(order, size=size, rng=rng)
+
+    monkeypatch.setattr(modulus_table, "C", SimpleNamespace(haar=haar, modulus=C.modulus))
+    monkeypatch.setattr(modulus_table, "BATCH_ENTRIES", 300 * 3**2)
+    modulus_quantiles(3)
+    assert sizes == [300, 300, 300, 300, 133]  # 4000 eigenvalues in all
 
 
 def test_table_is_kept_and_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
