@@ -104,6 +104,10 @@ def test_rounded_zeros_of_a_layer_without_full_rank_take_no_part() -> None:
     low_rank = {"fc": thin @ rng.normal(size=(5, 40))}
     values = np.linalg.svd(low_rank["fc"])[1][:5] ** 2
     assert power_law_exponent(low_rank) == pytest.approx(power_law(values).exponent)
+    # Of three eigenvalues what is below 3 · 2.2e-16 of the largest is zero, and two are too few.
+    assert power_law_exponent({"fc": np.diag([1.0, 0.9, 3e-8])}) > 1
+    with pytest.raises(InputError, match="at least 3 different numbers above 0, but hold 2"):
+        power_law_exponent({"fc": np.diag([1.0, 0.9, 2e-8])})
 
 
 def test_layers_that_are_scaled_move_the_norm_and_not_the_exponent() -> None:
