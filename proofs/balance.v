@@ -94,9 +94,16 @@ have [l' r'] := uQ p.-1; rewrite -(mulmxA (Q p *m W p)) l' mulmx1.
 by rewrite -(mulmxA (Q p)) bal // mulmxA.
 Qed.
 
+Lemma mulmx_realZ (c : K) A B : A *m (c%:A *: B) = c%:A *: (A *m B).
+Proof.
+apply/matrixP => i j; rewrite !mxE mulr_sumr; apply: eq_bigr => k _.
+by rewrite mxE !mulrA real_comm.
+Qed.
+
 (** [frame-action] The frames are Q 1, ..., Q (N-1), with Q 0 = Q N = 1. *)
 Theorem frame_action N X Q W : (forall p, unitary (Q p)) -> Q 0%N = 1%:M -> Q N = 1%:M ->
-  [/\ forall P p, (act P (act Q W)) p = act (fun q => P q *m Q q) W p,
+  [/\ forall P p, act P (act Q W) p = act (fun q => P q *m Q q) W p /\ act (fun=> 1%:M) W p = W p,
+      forall (c : K) Y Z p, act Q (fun q => c%:A *: Y q + Z q) p = c%:A *: act Q Y p + act Q Z p,
       forall Y Z, layers_pair N (act Q Y) (act Q Z) = layers_pair N Y Z,
       phi N (act Q W) = phi N W
     & orbit N X W -> orbit N X (act Q W)].
@@ -104,7 +111,8 @@ Proof.
 move=> uQ Q0 QN.
 have product : phi N (act Q W) = phi N W by rewrite phi_act // Q0 QN adj1 mulmx1 mul1mx.
 split=> //.
-- by move=> P p; rewrite /act adj_mul !mulmxA.
+- by move=> P p; rewrite /act adj_mul adj1 mul1mx mulmx1 !mulmxA.
+- by move=> c Y Z p; rewrite /act mulmxDr mulmxDl mulmx_realZ -scalemxAl.
 - by move=> Y Z; apply: eq_bigr => p _; apply: pair_unitary => //; apply: unitary_adj.
 move=> [<- bal inv]; split=> //; first exact: act_balanced.
 move=> p le; apply: invertible_mul; last exact/unitary_invertible/unitary_adj.

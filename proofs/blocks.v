@@ -36,18 +36,21 @@ by congr (_ * _); apply: eq_bigr => x _; rewrite prodr_const card_ord.
 Qed.
 
 (** [proposition-4.3: the direct sum] Over R, C and H at once; mxdiag is the direct sum of square matrices. *)
-Theorem gram_blocks (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) : 2%:R * r ^+ 2 = 1 ->
+Theorem gram_blocks (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) :
+  2%:R * r ^+ 2 = 1 ->
   gram F n r lam = \mxdiag_(i < size d (beta F)) M n (lam (first i)) (lam (second i)).
 Proof.
 move=> rr; apply: eq_mxblock => i j; apply/matrixP => p p'; rewrite mxE.
-have ni := enum_valP i; have nj := enum_valP j; rewrite sum_pair_V (basis_orthogonal rr) // => [|k l]; last first.
+have ni := enum_valP i; have nj := enum_valP j.
+rewrite sum_pair_V (basis_orthogonal rr) // => [|k l]; last first.
   by rewrite !M_tridiag (addrC (lam l ^+ 2)) (mulrC (lam l)).
 rewrite (inj_eq enum_val_inj); case: eqP => _; last by rewrite mul0r mxE.
 by rewrite mul1r conform_mx_id.
 Qed.
 
 (** [proposition-4.3: (4.9)] The products are over all pairs k < l, and over all k. *)
-Theorem eq_4_9 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) : 2%:R * r ^+ 2 = 1 ->
+Theorem eq_4_9 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) :
+  2%:R * r ^+ 2 = 1 ->
   \det (gram F n r lam) =
   \prod_(kl : 'I_d * 'I_d | (kl.1 < kl.2)%N) \det (M n (lam kl.1) (lam kl.2)) ^+ beta F *
   \prod_k \det (M n (lam k) (lam k)) ^+ (beta F).-1.
@@ -55,8 +58,9 @@ Proof.
 by move=> rr; rewrite gram_blocks // det_mxdiag (prod_named _ (fun k l => \det (M n (lam k) (lam l)))).
 Qed.
 
-(** [proposition-4.3] Both claims, for r = 1 / sqrt 2. *)
-Theorem proposition_4_3 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) : 2%:R * r ^+ 2 = 1 ->
+(** [proposition-4.3] Both claims, over R, C and H at once, with n = N - 1; r stands for 1 / sqrt 2. *)
+Theorem proposition_4_3 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) :
+  2%:R * r ^+ 2 = 1 ->
   gram F n r lam = \mxdiag_(i < size d (beta F)) M n (lam (first i)) (lam (second i)) /\
   \det (gram F n r lam) =
   \prod_(kl : 'I_d * 'I_d | (kl.1 < kl.2)%N) \det (M n (lam kl.1) (lam kl.2)) ^+ beta F *

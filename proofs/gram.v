@@ -16,8 +16,9 @@ Definition basis (K : fieldType) (F : field_over K) d (r : K) (x : 'I_d * 'I_d *
   if (k < l)%N then r%:A *: (unit e *: delta_mx k l - conj (unit e) *: delta_mx l k)
   else unit e *: delta_mx k k.
 
-(* (4.4): frame p + 1 moves the layers p + 1 and p + 2, which are q = p and q = p + 1 here. *)
-Definition V (K : fieldType) (F : field_over K) d n (l : 'I_d -> K) (a : 'M[F]_d) (p : 'I_n) (q : 'I_n.+1) : 'M[F]_d :=
+(* (4.4): a frame p moves the layers p and p + 1; layers and frames are numbered from 0 here. *)
+Definition V (K : fieldType) (F : field_over K) d n (l : 'I_d -> K) (a : 'M[F]_d)
+    (p : 'I_n) (q : 'I_n.+1) : 'M[F]_d :=
   (if q == p :> nat then a *m diag F l else 0) - (if q == p.+1 :> nat then diag F l *m a else 0).
 
 (* (2.1), for layers that are numbered from 0 *)
@@ -245,9 +246,10 @@ move=> rr; split; [exact: basis_skew | | by move=> a; exact: basis_span | exact:
 by move=> x y nx ny; rewrite pair_basis (basis_orthogonal rr) // mulr1.
 Qed.
 
-(** [lemma-4.2] Over R, C and H at once. With x = (k, l, e) and k < l this is (4.5), with k = l it is (4.6), and
-    for one x of each kind it is 0. *)
-Theorem lemma_4_2 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) (p p' : 'I_n) x y :
+(** [lemma-4.2] Over R, C and H at once, with n = N - 1; r stands for 1 / sqrt 2. For x = (k, l, e) with k < l it is
+    (4.5), with k = l it is (4.6), and for one of each kind it says that they are orthogonal. *)
+Theorem lemma_4_2 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K)
+    (p p' : 'I_n) (x y : 'I_d * 'I_d * 'I_(beta F)) :
   2%:R * r ^+ 2 = 1 -> named x -> named y ->
   sum_pair (V lam (basis r x : 'M[F]_d) p) (V lam (basis r y) p') =
   if x == y then

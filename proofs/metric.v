@@ -5,12 +5,13 @@ Import Order.TTheory GRing.Theory Num.Theory.
 From Mme Require Import fields balance chebyshev gram blocks vandermonde.
 Open Scope ring_scope.
 
-(* The operator A_{N,X} of the metric; P and Q stand for the N-th roots of X X^* and of X^* X. *)
+(* The operator A_{N,X} of the metric, with p from 0; P and Q are the N-th roots of X X^* and of X^* X. *)
 Definition operator (K : fieldType) (F : field_over K) d N (P Q Z : 'M[F]_d) : 'M[F]_d :=
   \sum_(p < N) mxpow P (N.-1 - p) *m Z *m mxpow Q p.
 
 (* E_kl^e = u_k e v_l^*, with the columns u_k of U and v_l of V *)
-Definition eigenmatrix (K : fieldType) (F : field_over K) d (U V : 'M[F]_d) (x : 'I_d * 'I_d * 'I_(beta F)) : 'M[F]_d :=
+Definition eigenmatrix (K : fieldType) (F : field_over K) d (U V : 'M[F]_d)
+    (x : 'I_d * 'I_d * 'I_(beta F)) : 'M[F]_d :=
   let: (k, l, e) := x in U *m (unit e *: delta_mx k l) *m V^*.
 
 Definition mu (K : fieldType) d N (lam : 'I_d -> K) k l : K :=
@@ -47,7 +48,8 @@ have term p : mxpow P (N.-1 - p) *m (U *m (unit e *: delta_mx k l) *m V^*) *m mx
   (lam k ^+ (2 * (N.-1 - p)) * lam l ^+ (2 * p))%:A *: (U *m (unit e *: delta_mx k l) *m V^*).
   have [lU _] := uU; have [lV _] := uV; rewrite !mxpow_frame //.
   set c := lam k ^+ _ * _; set B := unit e *: _.
-  transitivity (U *m (diag F (fun k => lam k ^+ (2 * (N.-1 - p))) *m B *m diag F (fun k => lam k ^+ (2 * p))) *m V^*).
+  transitivity (U *m (diag F (fun k => lam k ^+ (2 * (N.-1 - p))) *m B *m
+                      diag F (fun k => lam k ^+ (2 * p))) *m V^*).
     by rewrite !mulmxA -(mulmxA _ U^*) lU mulmx1 -(mulmxA _ V^*) lV mulmx1.
   have -> : diag F (fun k => lam k ^+ (2 * (N.-1 - p))) *m B *m diag F (fun k => lam k ^+ (2 * p)) = c%:A *: B.
     apply/matrixP => i j; rewrite mulmx_diag mul_diag !mxE.
@@ -156,7 +158,8 @@ Qed.
 
 (** [proposition-1.3: the powers] The fourth power of (1.5) without the volumes: vol = c^(N-1) (det G)^(1/2) by (5.5),
     and det Lambda is the N-th root of det Sigma. For beta = 2 the factors cancel, which is (1.7). *)
-Theorem proposition_1_3 (K : realFieldType) (F : field_over K) d N (r : K) (U V : 'M[F]_d) (lam : 'I_d -> K) :
+Theorem proposition_1_3 (K : realFieldType) (F : field_over K) d N (r : K)
+    (U V : 'M[F]_d) (lam : 'I_d -> K) :
   2%:R * r ^+ 2 = 1 -> (0 < N)%N -> (0 < beta F)%N -> unitary U -> unitary V ->
   (forall k, 0 < lam k) -> injective lam ->
   let P := U *m diag F (fun k => lam k ^+ 2) *m U^* in

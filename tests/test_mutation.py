@@ -68,6 +68,8 @@ assert four == 4, "lemma-1"
 ```
 """
 
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the hunt forks")
+
 
 def found(path: Path, text: str = MODULE) -> list[Fault]:
     path.write_text(text, "utf-8")
@@ -154,7 +156,7 @@ def hunt(project: Path, *options: str) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the hunt forks")
+@forks
 @pytest.mark.skipif(find_spec("coverage") is None, reason="the hunt asks coverage what runs a line")
 def test_hunt_finds_survivors_and_resumes(project: Path) -> None:
     status, told = hunt(project)
@@ -192,6 +194,7 @@ def test_hunt_finds_survivors_and_resumes(project: Path) -> None:
     assert status == 0, told
 
 
+@forks
 def test_children_that_do_not_end_are_ended() -> None:
     program = """
         import time

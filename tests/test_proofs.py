@@ -21,11 +21,20 @@ STATE = check.theorems()
 # A statement of each file with one sign, exponent, index or place changed: none of them is a theorem.
 NEIGHBOURS = {
     "chebyshev.v": [
-        (r"tridiag n (-1) (x *+ 2) (-1)) = U n x.", r"tridiag n 1 (x *+ 2) (-1)) = U n x."),
-        (r"N%:R * a ^+ (2 * N.-1).", r"N%:R * a ^+ (2 * N)."),
-        (r"x *+ 2 * U m x - U k x", r"x *+ 2 * U m x + U k x"),
+        ("tridiag n (-1) (x *+ 2) (-1)) = U n x.", "tridiag n 1 (x *+ 2) (-1)) = U n x."),
+        ("N%:R * a ^+ (2 * N.-1).", "N%:R * a ^+ (2 * N)."),
+        ("x *+ 2 * U m x - U k x", "x *+ 2 * U m x + U k x"),
     ],
-    "orbit.v": [("U' = U *m D & V' = V *m D", "U' = U *m D & V' = D *m V")],
+    "orbit.v": [
+        (
+            "[/\\ T D, U' = U *m D & V' = V *m D].\nProof.\nmove=> pos",
+            "U' = U *m D /\\ V' = D *m V.\nProof.\nmove=> pos",
+        )
+    ],
+    "gram.v": [("then - (lam k * lam l) else 0", "then lam k * lam l else 0")],
+    "blocks.v": [("f k k ^+ b.-1.", "f k k ^+ b.")],
+    "vandermonde.v": [("(2 * N.-1 * (beta F).-1).", "(2 * N.-1 * beta F).")],
+    "metric.v": [("^+ (2 * beta F) *", "^+ beta F *")],
 }
 
 

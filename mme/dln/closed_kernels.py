@@ -167,12 +167,12 @@ def whole_group(d: int, x: Any, beta: int) -> Any:
 def jacobi_average(n: int, a: Any, b: Any, x: Any) -> Any:
     """Return E e^{−x Σ v_k} over the density Π v_k^{a−1} (2 − v_k)^{b−1} Π_{j<k} (v_j − v_k)² on [0, 2]^n.
 
-    By Andréief's identity a quotient of determinants of moments, at x and at 0; each is Kummer's function.
+    By Andréief's identity a quotient of determinants, at x and at 0, of moments of v/2: Kummer's functions.
     """
     import mpmath as mp
 
     def determinant(x: Any) -> Any:
-        m = [2**k * mp.beta(k + a, b) * mp.hyp1f1(k + a, k + a + b, -2 * x) for k in range(2 * n)]
+        m = [mp.beta(k + a, b) * mp.hyp1f1(k + a, k + a + b, -2 * x) for k in range(2 * n)]
         return mp.det(mp.matrix([[m[j + k] for k in range(n)] for j in range(n)])) if n else mp.mpf(1)
 
     return determinant(x) / determinant(mp.mpf(0))

@@ -65,6 +65,8 @@ def test_frames_of_coinciding_singular_values_need_the_matrix(F) -> None:
 def test_bad_input() -> None:
     with pytest.raises(InputError, match=r"must be invertible .* singular"):
         frames(centre(np.diag([1.0, 0.0]), depth=3))
+    with pytest.raises(InputError, match="singular"):  # one of two
+        frames(np.stack([centre(np.diag([1.0, smallest]), depth=3) for smallest in (0.5, 0.0)]))
     with pytest.raises(InputError, match=r"max_steps must be more for these layers, .* within 1"):
         nearest_balanced(np.random.default_rng(1).normal(size=(3, 2, 2)), max_steps=1)
     with pytest.raises(InputError, match="matrix must have the others' size"):

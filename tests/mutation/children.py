@@ -209,6 +209,8 @@ class Session:
 
     def run(self, names: Collection[str], *, measure: bool = False) -> Found:
         """Run the tests of these names in this order; without measuring only until one fails."""
+        if gone := [name for name in names if name not in self.items]:  # its file cannot be imported
+            return {"failed": gone[0]}
         items = [self.items[name] for name in names]
         self.measured = Measured(self.root, on=measure)
         for item, following in zip(items, [*items[1:], None], strict=True):

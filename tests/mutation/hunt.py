@@ -203,7 +203,7 @@ class Hunt:
 
 def count(entries: list[Entry], kinds: list[str]) -> Entry:
     """Count what lived, with the Clopper-Pearson interval of its share."""
-    run = [entry for entry in entries if all(kind in entry for kind in kinds)]
+    run = [entry for entry in entries if decided(entry, kinds)]
     living = sum(alive(entry, kinds) for entry in run)
     if not run:
         return {"run": 0, "alive": 0}
@@ -228,6 +228,11 @@ def tally(entries: list[Entry], names: Any) -> Entry:
         name: {"run": run[name], "alive": dead[name], "alive_in_chapters": unread[name]}
         for name in sorted(run)
     }
+
+
+def decided(entry: Entry, kinds: list[str]) -> bool:
+    """Say whether one of the kinds noticed the fault, or all were run."""
+    return any(kind in entry and entry[kind]["by"] for kind in kinds) or all(kind in entry for kind in kinds)
 
 
 def alive(entry: Entry, kinds: list[str]) -> bool:
