@@ -189,6 +189,11 @@ Proof. exact: double_comm. Qed.
 (* H: the double of the complex numbers *)
 Definition quaternion (K : fieldType) : field_over K := double (@complex_comm K).
 
-Lemma dyson_indices (K : fieldType) : (beta (real K), beta (complex K), beta (quaternion K)) = (1, 2, 4)%N.
-Proof. by []. Qed.
-
+(** [lemma-4.1: (4.1), for the units of R, C and H] R is K itself, C the double of R, and H the double of C. *)
+Theorem eq_4_1 (K : fieldType) :
+  [/\ beta (real K) = 1%N /\ (forall e e' : 'I_(beta (real K)), re (conj (unit e) * unit e') = (e == e')%:R),
+      beta (complex K) = 2%N /\
+      (forall e e' : 'I_(beta (complex K)), re (conj (unit e) * unit e') = (e == e')%:R)
+    & beta (quaternion K) = 4%N /\
+      (forall e e' : 'I_(beta (quaternion K)), re (conj (unit e) * unit e') = (e == e')%:R)].
+Proof. by split; split=> // e e'; apply: re_unit. Qed.

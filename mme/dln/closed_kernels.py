@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import mpmath as mp
+
 from mme.errors import InputError
 from mme.result import Result
 
@@ -44,8 +46,6 @@ class ExtrapolatedVolume(Result):
 
 def settled(compute: Callable[[], Any], digits: int) -> Any:
     """Return a number computed with so many digits that half as many more change none of those asked for."""
-    import mpmath as mp  # late: it takes long to import
-
     precision, before = digits + GUARD, mp.inf
     while precision < LARGEST_PRECISION:
         with mp.workdps(precision):
@@ -71,7 +71,6 @@ def extrapolated(
     log_kernel: Callable[[Any], Any], dimension: int, start: float, digits: int
 ) -> ExtrapolatedVolume:
     """Return log lim (2πt)^{k/2}/Z(t), from so many t that the last change is below 10^−digits."""
-    import mpmath as mp
 
     def log_volume(level: int) -> Any:
         t = mp.mpf(start) / 2**level
@@ -95,8 +94,6 @@ def closed_walk(x: Any, depth: int, beta: int) -> Any:
     over H Σ_{n≥1} n² (2 p_n/x)^N, with p_n = e^{−x} I_n(x). I_{n−1} = I_{n+1} + (2n/x) I_n downwards gives
     them up to a factor, and p_0 + 2 Σ_{n≥1} p_n = 1 the factor.
     """
-    import mpmath as mp
-
     if beta == 1:
         q = mp.exp(-2 * x)
         return mp.log(((1 + q) / 2) ** depth + ((1 - q) / 2) ** depth)
@@ -110,8 +107,6 @@ def closed_walk(x: Any, depth: int, beta: int) -> Any:
 
 def two_layers(s: list[Any]) -> Any:
     """Return log Z for N = 2 over C and distinct s = σ/t: a determinant of Bessel functions."""
-    import mpmath as mp
-
     d = len(s)
     # e^{−2 s_i} goes into row i, so that nothing overflows.
     rows = [[mp.exp(-2 * x) * x**j * mp.besseli(j, 2 * x) for j in range(d)] for x in s]
@@ -125,7 +120,6 @@ def two_by_two(s: list[Any], beta: int) -> Any:
     Z = E_r g(2 s_1 r) g(2 s_2 r) e^{−2 (s_1 + s_2)(1 − r)}, where g(y) = E e^{y (Re q − 1)} for q uniform on
     the unit sphere of the field.
     """
-    import mpmath as mp
 
     def g(y: Any) -> Any:
         if beta == 1:
@@ -149,8 +143,6 @@ def two_by_two(s: list[Any], beta: int) -> Any:
 
 def whole_group(d: int, x: Any, beta: int) -> Any:
     """Return log E e^{−x Re tr(1 − Q)} over O(d), U(d) or Sp(d): Weyl's density gives determinants."""
-    import mpmath as mp
-
     if beta == 2:  # det[e^{−x} I_{j−k}(x)]
         p = [mp.exp(-x) * mp.besseli(n, x) for n in range(d)]
         return mp.log(mp.det(mp.matrix([[p[abs(j - k)] for k in range(d)] for j in range(d)])))
@@ -169,7 +161,6 @@ def jacobi_average(n: int, a: Any, b: Any, x: Any) -> Any:
 
     By Andréief's identity a quotient of determinants, at x and at 0, of moments of v/2: Kummer's functions.
     """
-    import mpmath as mp
 
     def determinant(x: Any) -> Any:
         m = [mp.beta(k + a, b) * mp.hyp1f1(k + a, k + a + b, -2 * x) for k in range(2 * n)]

@@ -8,22 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import integer, number
-from mme.dln.closed_kernels import (
-    MOST_DIGITS,
-    ExtrapolatedVolume,
-    closed_walk,
-    extrapolated,
-    settled,
-    triangle,
-    two_by_two,
-    two_layers,
-    whole_group,
-)
+from mme.dln import closed_kernels as forms
+from mme.dln.closed_kernels import MOST_DIGITS, ExtrapolatedVolume, extrapolated, settled, triangle
 from mme.dln.orbit import orbit_dimension
 from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.errors import InputError
@@ -146,7 +138,7 @@ def group_volume_from_kernel(d: int, *, field: FieldLike = "R", digits: int = 15
     scalars, d = field_of(field), integer("d", d, 1, LARGEST_DETERMINANT)
     digits, D = integer("digits", digits, 1, MOST_DIGITS), scalars.group_dimension(d)
     return extrapolated(
-        lambda t: settled(lambda: whole_group(d, 1 / t, scalars.beta), digits + 5),
+        lambda t: settled(lambda: forms.whole_group(d, 1 / t, scalars.beta), digits + 5),
         D,
         0.04 / (1 + D / 8),
         digits,
@@ -164,8 +156,6 @@ def richardson(values: Any) -> ExtrapolatedVolume:
 
 def _log_kernel(sigma: np.ndarray, t: Any, depth: int, scalars: Field, digits: int) -> Any:
     """Log Z(t) as a number of mpmath, with an error below 10^−digits."""
-    import mpmath as mp  # late: it takes long to import
-
     d, beta = len(sigma), scalars.beta
     if depth == 1:
         return mp.mpf(0)
@@ -174,14 +164,14 @@ def _log_kernel(sigma: np.ndarray, t: Any, depth: int, scalars: Field, digits: i
     if d == 1:
         if beta > 1 and not 12 * s[0] ** 0.5 < MOST_TERMS:
             raise InputError("t must be larger for such a singular value and depth: its series is too long.")
-        return settled(lambda: closed_walk(s[0], depth, beta), digits)
+        return settled(lambda: forms.closed_walk(s[0], depth, beta), digits)
     if d == depth == 2 and beta != 2:
         with mp.workdps(digits):
-            return two_by_two(s, beta)
+            return forms.two_by_two(s, beta)
     if depth == 2 and len(set(s)) == 1 and d <= LARGEST_DETERMINANT:
-        return settled(lambda: whole_group(d, 2 * s[0], beta), digits)
+        return settled(lambda: forms.whole_group(d, 2 * s[0], beta), digits)
     if beta == 2 and depth == 2 and len(set(s)) == d <= LARGEST_DETERMINANT:
-        return settled(lambda: two_layers(s), digits)
+        return settled(lambda: forms.two_layers(s), digits)
     raise InputError(
         "the kernel is known in closed form for d = 1, for d = depth = 2, without digits for d = 2 over R, "
         f"and at depth 2 for up to {LARGEST_DETERMINANT} singular values, equal or, over C, distinct, not "

@@ -40,7 +40,7 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None)
     largest, tolerance = (rtol * share[worst], rtol) if is_relative else (error[worst], allowed[worst])
     passed = bool(np.all(error <= allowed))
     scale = 1.0 if is_relative else float(max(np.max(size), np.max(_floats(np.abs(left))))) or 1.0
-    seen = max(float(largest), float(np.finfo(float).eps) * scale)  # no less than the rounding of one operation
+    seen = max(float(largest), float(np.finfo(float).eps) * scale)  # or the rounding of one operation
     details = {
         "largest_error": float(largest),
         "tolerance": float(tolerance),
