@@ -111,3 +111,10 @@ def test_exp_of_a_full_turn() -> None:
     assert largest(R.exp(turn) - np.eye(2)) < 1e-14
     j = H.from_components(np.array([0, 0, np.pi, 0]).reshape(1, 1, 4))
     assert largest(H.exp(j) + np.eye(2)) < 1e-15
+
+
+def test_exponential_of_coinciding_angles() -> None:
+    u, angles = C.haar(5, rng=3), np.array([1.0, 1.0, 1.0, -2.0, -2.0])
+    found = C.exp((u * (1j * angles)) @ u.conj().T)
+    np.testing.assert_allclose(found, (u * np.exp(1j * angles)) @ u.conj().T, atol=1e-13)
+    np.testing.assert_allclose(found @ found.conj().T, np.eye(5), atol=1e-13)

@@ -71,6 +71,12 @@ def test_metric_matrix(field: Field, d: int, depth: int) -> None:
     assert np.linalg.slogdet(matrix)[1] == pytest.approx(logarithm, abs=1e-12)
 
 
+def test_roots_are_positive_and_numbered() -> None:
+    roots = root_symbols(3)
+    assert [str(root) for root in roots] == ["lambda_1", "lambda_2", "lambda_3"]
+    assert all(root.is_positive for root in roots)
+
+
 def test_bad_input() -> None:
     for function in (symbolic_gram_matrix, symbolic_metric_matrix):
         with pytest.raises(InputError, match="depth"):
