@@ -230,6 +230,7 @@ def test_extrapolated_volumes_of_circles_whole() -> None:
     assert found.log_volume == pytest.approx(np.log(2 * np.pi), rel=0, abs=1e-10)
     assert found.error == pytest.approx(float(change) + 5e-11, rel=1e-9, abs=0)
     assert found.decimals == "1.8378770664"
+    assert group_volume_from_kernel(1, field=C).decimals == "1.837877066409345"
 
     start, sigma = mp.mpf(0.02) * 3, mp.mpf(3)  # a quarter of 0.08 σ^{2/N}
     found = orbit_volume_from_kernel([3.0], depth=2, field=C, digits=10)

@@ -99,7 +99,7 @@ def test_deep_orbits() -> None:
 
 def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples are evaluations of the distance; the error is the jackknife's over the scramblings."""
-    counted, kept = [], []
+    counted, kept, times = [], [], []
     distance, weigh = importance.squared_distance, importance.log_weights
 
     def counting(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
@@ -107,6 +107,7 @@ def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> 
         return distance(frames, roots, field)
 
     def keeping(*arguments: Any) -> np.ndarray:
+        times.append(arguments[2])
         kept.append(weigh(*arguments))
         return kept[-1]
 
@@ -115,6 +116,7 @@ def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> 
     found = orbit_volume_mc([2.0, 1.0], depth=3, rng=1, samples=1000)
     assert found.samples == sum(counted)
     assert [each.shape for each in kept] == [(3, 128)] * 16
+    np.testing.assert_allclose(times, [[0.04, 0.02, 0.01]] * 16, rtol=1e-14)  # t, t/2, t/4
 
     def extrapolated(replicates: list[np.ndarray]) -> np.ndarray:
         logs = [-np.log(np.mean([np.exp(each[k]).mean() for each in replicates])) for k in range(3)]
