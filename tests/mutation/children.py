@@ -6,6 +6,7 @@ acts at import needs `mme`, and what imports it, anew.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import inspect
@@ -32,6 +33,7 @@ import pytest
 from tests.mutation.faults import Fault
 
 Found = dict[str, Any]
+Cached = type(functools.cache(len))
 # Tests that use one of these run chapters, build pages or start programs: they test no formula themselves.
 OUTSIDE = {"executed", "chapters", "subprocess", "NotebookClient"}
 PRELOADED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
@@ -127,6 +129,8 @@ def put(fault: Fault, root: Path) -> str:
             code = held.__code__
             if (code.co_filename, code.co_name, code.co_firstlineno) == place:
                 held.__code__, found = new, True
+        elif type(held) is Cached and (held.__module__ or "").partition(".")[0] == "mme":
+            held.cache_clear()  # of what was worked out without the fault, as tests were collected
     if not found:
         raise RuntimeError(f"nobody holds the function of {fault}")
     return ""

@@ -100,7 +100,9 @@ class Hunt:
         left = self._start(wanted, "tests", again)
         say(f"{len(left)} faults to run against the tests of their modules")
         for fault in left:
-            if names := session.of(self.reach.own(fault.module)):
+            known = self.found(fault, "tests")["tried"]
+            names = session.of(self.reach.own(fault.module))
+            if not set(names) <= set(known):
                 by = self._tests(fault, session, names, 600)
                 self.keep(fault, "tests", by or None, names)
         left = [fault for fault in left if not self.found(fault, "tests")["by"]]
