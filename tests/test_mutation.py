@@ -206,7 +206,8 @@ def test_page_tells_of_the_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     assert "python run.py mutants" in evidence_page._mutation(None, "")[0].astext()  # type: ignore[arg-type]
     score = {
-        "date": "2000-01-02", "sources": hashed(ROOT), "faults": 900, "equivalent": 3, "left_out": ["the rest"],
+        "date": "2000-01-02", "sources": hashed(ROOT), "faults": 900, "equivalent": 3,
+        "left_out": ["the rest"],
         "everything": {"run": 40, "alive": 2, "rate": 0.05, "interval": [0.01, 0.17]},
         "chapters": {"run": 10, "alive": 3, "rate": 0.3, "interval": [0.07, 0.65]},
     }  # fmt: skip
