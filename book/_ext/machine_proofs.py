@@ -22,8 +22,8 @@ __all__ = ["machine_proofs", "setup"]
 
 AFTER_THE_NOTEBOOKS = 450
 OVER_K = (
-    "K stands for the real numbers, of which only this is used: that they are a field (fieldType), or an ordered "
-    "one (realFieldType). That R, C and H are each a field_over K is proved in proofs/instances.v."
+    "K stands for the real numbers, of which only this is used: that they are a field (fieldType), or an "
+    "ordered one (realFieldType). That R, C and H are each a field_over K is proved in proofs/instances.v."
 )
 
 
