@@ -93,6 +93,17 @@ def test_proved_fails_on_what_is_not_equal(left: Any, right: Any, why: str) -> N
     assert not failure.value.record.passed
 
 
+def test_proved_shows_where_a_difference_is_not_zero() -> None:
+    for left, right, why in (
+        (a, b, "is a - b, which is -0.2857 at a = 3/7, b = 5/7"),
+        (a * k, 0, "is a*k, which is 1.286 at a = 3/7, k = 3"),
+        (sp.I * a, -1, "is I*a + 1, which is 1+0.4286j at a = 3/7"),
+    ):
+        with pytest.raises(CheckFailed) as failure:
+            CLAIM.proved(left, right)
+        assert why in str(failure.value)
+
+
 @pytest.mark.parametrize(
     "left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None]
 )

@@ -10,9 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 
+import evidence_page
 import pytest
 import yaml
 from execute_once import ROOT
+from formulas import hashed
 
 from tests.mutation.faults import Fault, faults
 
@@ -171,7 +173,8 @@ def test_hunt_finds_survivors_and_resumes(project: Path) -> None:
     unread = {entry["new"] for entry in score["unnoticed_by_chapters"]}
     assert "return x*2" in unread  # for 2² is 2 · 2
     assert "return x**3" not in unread
-    assert score["statements"] == {"lemma-1": {"run": 3, "alive": 0, "alive_in_chapters": 1}}
+    counted = {"run": 3, "alive": 0, "run_in_chapters": 3, "alive_in_chapters": 1}
+    assert score["statements"] == {"lemma-1": counted}
 
     results = project / "_build" / "mutation" / "results.jsonl"
     whole = results.read_text("utf-8").splitlines()
@@ -182,7 +185,7 @@ def test_hunt_finds_survivors_and_resumes(project: Path) -> None:
     ]
     (project / "tests" / "mutation" / "equivalent.yml").write_text(json.dumps(reasons[1:]), "utf-8")
     status, told = hunt(project)
-    assert "1 faults to run" in told
+    assert "1 faults to run" in told  # and all others are known
     score = json.loads((project / "tests" / "mutation" / "score.json").read_text("utf-8"))
     assert [entry["new"] for entry in score["survivors"]] == living[:1]
     assert (score["run"], score["equivalent"], score["everything"]["run"]) == (16, 11, 5)
@@ -192,6 +195,31 @@ def test_hunt_finds_survivors_and_resumes(project: Path) -> None:
     )
     status, told = hunt(project, "--again")
     assert status == 0, told
+
+
+def test_page_tells_of_the_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence_page, "SCORE", tmp_path / "score.json")
+
+    def told(**score: object) -> str:
+        (tmp_path / "score.json").write_text(json.dumps(score), "utf-8")
+        return evidence_page._mutation(None, "")[0].astext()  # type: ignore[arg-type]
+
+    assert "python run.py mutants" in evidence_page._mutation(None, "")[0].astext()  # type: ignore[arg-type]
+    score = {
+        "date": "2000-01-02", "sources": hashed(ROOT), "faults": 900, "equivalent": 3,
+        "left_out": ["the rest"],
+        "everything": {"run": 40, "alive": 2, "rate": 0.05, "interval": [0.01, 0.17]},
+        "chapters": {"run": 10, "alive": 3, "rate": 0.3, "interval": [0.07, 0.65]},
+    }  # fmt: skip
+    whole = told(**score)
+    assert "Of 40 single faults, of 900 possible ones, 2 were noticed by nothing: 5.0 %" in whole
+    assert "from 1.0 to 17.0 %" in whole
+    assert "chapters alone noticed 70.0 % of the first 10 (interval from 35.0 to 93.0 %)" in whole
+    assert "Left out of the run: the rest." in whole
+    assert whole.endswith("The run is of 2000-01-02, and of these sources.")
+    other = told(**score | {"chapters": {"run": 0, "alive": 0}, "sources": "others"})
+    assert "The chapters were not run alone." in other
+    assert other.endswith("sources that have changed since.")
 
 
 @forks

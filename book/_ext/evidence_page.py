@@ -12,6 +12,7 @@ from typing import Any
 
 from docutils import nodes
 from evidence_records import Page, add_maker, summary
+from formulas import hashed
 from ledger import ROOT, Statement
 
 from mme.cli.evidence import SCHEMA
@@ -61,14 +62,27 @@ def _mutation(page: Page, _: str) -> list[nodes.Node]:
     """Say how many faults put into the formulas were noticed."""
     if (score := _score()) is None:
         return [nodes.paragraph("", "No score is there yet: python run.py mutants makes one.")]
-    both, noticed = score["everything"], 100 - 100 * score["chapters"]["rate"]
+    both, alone = score["everything"], score["chapters"]
+    if not both["run"]:
+        return [nodes.paragraph("", "No fault of the last run was decided.")]
     low, high = (f"{100 * end:.1f}" for end in both["interval"])
     text = (
         f"Of {both['run']} single faults, of {score['faults']} possible ones, {both['alive']} were noticed "
-        f"by nothing: {100 * both['rate']:.1f} %, with the 95 % interval from {low} to {high} %. The "
-        f"chapters alone noticed {noticed:.1f} %. Another {score['equivalent']} change nothing that could "
-        f"be noticed. The run is of {score['date']}."
+        f"by nothing: {100 * both['rate']:.1f} %, with the 95 % interval from {low} to {high} %. "
     )
+    if alone["run"]:
+        low, high = (f"{100 - 100 * end:.1f}" for end in reversed(alone["interval"]))
+        text += (
+            f"The chapters alone noticed {100 - 100 * alone['rate']:.1f} % of the first {alone['run']} "
+            f"(interval from {low} to {high} %). "
+        )
+    else:
+        text += "The chapters were not run alone. "
+    text += f"Another {score['equivalent']} change nothing that could be noticed. "
+    if score.get("left_out"):
+        text += f"Left out of the run: {'; '.join(score['left_out'])}. "
+    of = "these sources" if score["sources"] == hashed(ROOT) else "sources that have changed since"
+    text += f"The run is of {score['date']}, and of {of}."
     return [nodes.paragraph("", text)]
 
 

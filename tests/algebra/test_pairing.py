@@ -107,6 +107,11 @@ def test_is_unitary_looks_at_every_matrix(F: Field) -> None:
     assert F.is_unitary(a[0, 1]) is False
 
 
+def test_is_unitary_allows_a_ten_billionth_where_nothing_is_said(F: Field) -> None:
+    for deviation, expected in ((0.96e-10, True), (1.04e-10, False)):
+        assert F.is_unitary(F.identity(3) * np.sqrt(1 + deviation)) is expected
+
+
 def test_is_unitary_looks_at_the_worst_entry(F: Field) -> None:
     one_entry = np.zeros((5, 5, F.beta))
     one_entry[0, 3, -1] = 1e-6  # a* a - 1 has it twice, among 25 entries

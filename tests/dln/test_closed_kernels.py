@@ -10,7 +10,7 @@ import pytest
 
 from mme.algebra import C, Field, H, R
 from mme.dln import group_volume_from_kernel, kernel, orbit_volume_from_kernel
-from mme.dln.closed_kernels import extrapolated, jacobi_average, settled, triangle
+from mme.dln.closed_kernels import closed_walk, extrapolated, jacobi_average, settled, triangle, two_by_two
 from mme.errors import InputError
 
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
@@ -197,6 +197,68 @@ def test_extrapolation() -> None:
     assert 5e-31 <= found.error < 2e-30  # half a unit of the last decimal, at least
     with pytest.raises(InputError, match="digits must be fewer"):
         extrapolated(lambda _: mp.mpf(RNG.standard_normal()), 1, 0.1, 30)
+
+
+def test_extrapolated_decimals_below_zero() -> None:
+    found = extrapolated(lambda t: mp.mpf("12.25") - t, 0, 0.1, 20)
+    assert found.decimals == "-12.25" + 18 * "0"
+    assert (found.log_volume, found.error) == (-12.25, pytest.approx(5e-21, rel=1e-9, abs=0))
+
+
+def last_change(values: list[mp.mpf], below: float) -> mp.mpf:
+    """The first change below a bound of polynomials through the values at 1, 1/2, 1/4, …, read at 0."""
+    before = mp.inf
+    for count in range(1, len(values)):
+        points = [mp.mpf(2) ** -k for k in range(count)]
+        weights = [mp.fprod(other / (other - x) for other in points if other != x) for x in points]
+        limit = mp.fdot(weights, values[:count])
+        if abs(limit - before) < below:
+            return abs(limit - before)
+        before = limit
+    raise AssertionError("the values do not settle")
+
+
+def test_extrapolated_volumes_of_circles_whole() -> None:
+    """U(1) is a circle of length 2π, and two layers of d = 1 over C one of radius √(2σ)."""
+    start, below = mp.mpf(0.04 / (1 + 1 / 8)), 1e-10
+
+    def log_volume(t: mp.mpf, rate: mp.mpf) -> mp.mpf:
+        return mp.log(2 * mp.pi * t) / 2 + rate / t - mp.log(mp.besseli(0, rate / t))
+
+    found = group_volume_from_kernel(1, field=C, digits=10)
+    change = last_change([log_volume(start / 2**k, mp.mpf(1)) for k in range(15)], below)
+    assert found.log_volume == pytest.approx(np.log(2 * np.pi), rel=0, abs=1e-10)
+    assert found.error == pytest.approx(float(change) + 5e-11, rel=1e-9, abs=0)
+    assert found.decimals == "1.8378770664"
+    assert group_volume_from_kernel(1, field=C).decimals == "1.837877066409345"
+
+    start, sigma = mp.mpf(0.02) * 3, mp.mpf(3)  # a quarter of 0.08 σ^{2/N}
+    found = orbit_volume_from_kernel([3.0], depth=2, field=C, digits=10)
+    change = last_change([log_volume(start / 2**k, 2 * sigma) for k in range(15)], below)
+    assert found.log_volume == pytest.approx(np.log(2 * np.pi * np.sqrt(6)), rel=0, abs=1e-10)
+    assert found.error == pytest.approx(float(change) + 5e-11, rel=1e-9, abs=0)
+    assert found.decimals == mp.nstr(mp.log(2 * mp.pi * mp.sqrt(6)), 11, strip_zeros=False)
+
+
+@pytest.mark.parametrize("beta", [1, 4])
+def test_one_singular_value_far_above_the_other(beta: int) -> None:
+    """Only Re q_11 is left, a coordinate on a sphere in 2β dimensions: a Bessel function of order β − 1."""
+    for large in (mp.mpf(10), mp.mpf(10) ** 20):
+        y = 2 * large
+        exact = mp.log(mp.gamma(beta) * (2 / y) ** (beta - 1) * mp.besseli(beta - 1, y)) - y
+        for s in ([mp.mpf(10) ** -60, large], [large, mp.mpf(10) ** -60]):
+            with mp.workdps(30):
+                found = two_by_two(s, beta)
+            agree(found, exact, 26)
+
+
+@pytest.mark.parametrize("x", ["0.01", "0.5", "3"])
+def test_short_walks_use_all_digits(x: str) -> None:
+    """Two layers over C: e^{−2x} I_0(2x), to the digits that it is worked out with."""
+    exact = mp.log(mp.besseli(0, 2 * mp.mpf(x))) - 2 * mp.mpf(x)
+    with mp.workdps(16):
+        found = closed_walk(mp.mpf(x), 2, 2)
+    assert abs(found - exact) < 1e-13
 
 
 def test_no_variables_at_all() -> None:

@@ -65,6 +65,16 @@ def test_error_is_the_last_change_and_rounding() -> None:
     size = depth * sum(value ** (2 / depth) for value in sigma) / times[-1]
     assert found.log_volume == richardson(values).log_volume
     assert found.error == pytest.approx(richardson(values).error + 2.0**-52 * size, rel=1e-9, abs=0)
+    assert found.decimals == ""
+
+
+def test_nine_levels_where_nothing_is_said() -> None:
+    found, nine, ten = (
+        orbit_volume_from_kernel([2.0, 1.0], depth=2, **levels)
+        for levels in ({}, {"levels": 9}, {"levels": 10})
+    )
+    assert found == nine
+    assert found != ten
 
 
 @pytest.mark.parametrize("scale", [1e-100, 1e-3, 1e100])

@@ -99,7 +99,7 @@ def test_deep_orbits() -> None:
 
 def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples are evaluations of the distance; the error is the jackknife's over the scramblings."""
-    counted, kept = [], []
+    counted, kept, times = [], [], []
     distance, weigh = importance.squared_distance, importance.log_weights
 
     def counting(frames: np.ndarray, roots: np.ndarray, field: Field) -> np.ndarray:
@@ -107,6 +107,7 @@ def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> 
         return distance(frames, roots, field)
 
     def keeping(*arguments: Any) -> np.ndarray:
+        times.append(arguments[2])
         kept.append(weigh(*arguments))
         return kept[-1]
 
@@ -115,6 +116,7 @@ def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> 
     found = orbit_volume_mc([2.0, 1.0], depth=3, rng=1, samples=1000)
     assert found.samples == sum(counted)
     assert [each.shape for each in kept] == [(3, 128)] * 16
+    np.testing.assert_allclose(times, [[0.04, 0.02, 0.01]] * 16, rtol=1e-14)  # t, t/2, t/4
 
     def extrapolated(replicates: list[np.ndarray]) -> np.ndarray:
         logs = [-np.log(np.mean([np.exp(each[k]).mean() for each in replicates])) for k in range(3)]
@@ -125,6 +127,10 @@ def test_what_is_said_of_errors_and_samples(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.statistical_error == pytest.approx(np.sqrt(15 * without.var()), rel=1e-9)
     assert found.extrapolation_error == pytest.approx(abs(first - second) / 4, rel=1e-6)
     assert found.standard_error == np.hypot(found.statistical_error, found.extrapolation_error)
+    weights = [np.exp(each[2]) for each in kept]  # at the smallest t
+    share = np.mean([each.sum() ** 2 / (each**2).sum() / each.size for each in weights])
+    assert found.effective_share == pytest.approx(share, rel=1e-9)
+    assert found.method == "kernel"
 
 
 def test_points() -> None:
@@ -191,6 +197,26 @@ def test_draws_where_nothing_is_said() -> None:
     # Half of the circle's chord against its whole length: 4 arcsin(r/2√2)/2π of the draws are within r.
     expected = 2 * np.arcsin(0.5 / (2 * 2**0.5)) / np.pi
     assert abs(ball.effective_share - expected) < 4 * (expected * (1 - expected) / ball.samples) ** 0.5
+    assert ball.log_volume == pytest.approx(np.log(2 * 0.5 / ball.effective_share), rel=1e-12)
+    assert (ball.statistical_error, ball.method) == (ball.standard_error, "ball")
+    assert np.isnan(ball.extrapolation_error)
+    # On the line a ~ N(0, 2) the weights are 1/(1 + a²/4), on the circle they are e^{−tan²(θ/2)}.
+    line = [
+        scipy.integrate.quad(lambda a: np.exp(-(a**2) / 4) / (1 + a**2 / 4) ** n, -np.inf, np.inf)[0]  # noqa: B023
+        / np.sqrt(4 * np.pi)
+        for n in (1, 2)
+    ]
+    circle = [
+        scipy.integrate.quad(lambda x: np.exp(-n * np.tan(x) ** 2), -np.pi / 2, np.pi / 2)[0] / np.pi  # noqa: B023
+        for n in (1, 2)
+    ]
+    shares = [first**2 / second for first, second in (line, circle)]
+    assert group.effective_share == pytest.approx(min(shares), rel=0.02)
+    error = np.sqrt(sum(1 / share - 1 for share in shares) / 100_000)
+    assert group.standard_error == pytest.approx(error, rel=0.02)
+    assert group.statistical_error == group.standard_error
+    assert abs(group.log_volume - np.log(2 * np.pi)) < 4 * error
+    assert (group.extrapolation_error, group.method) == (0, "cayley")
 
 
 @over_fields

@@ -37,6 +37,17 @@ def test_terms_are_those_of_the_formula(field: Field, depth: int) -> None:
                     orbit_volume(sigma, depth=depth, field=field)
 
 
+def test_terms_of_a_circle() -> None:
+    """Two layers of d = 1 over C with product 3: a circle of radius √6 in the plane of both."""
+    found = entropy_terms([3.0], depth=2, field=C)
+    assert found.group_term == pytest.approx(np.log(2 * np.pi), rel=1e-14)
+    assert found.depth_term == pytest.approx(np.log(2) / 2, rel=1e-14)
+    assert found.determinant_term == pytest.approx(np.log(3) / 2, rel=1e-14)
+    assert (found.vandermonde_term, found.dimension) == (0, 1)
+    assert found.entropy == pytest.approx(np.log(2 * np.pi * np.sqrt(6)), rel=1e-14)
+    assert found.volume == pytest.approx(2 * np.pi * np.sqrt(6), rel=1e-14)
+
+
 @over_fields
 def test_singular_matrices(field: Field) -> None:
     """Rank r leaves the frames free to turn the kernel, so the orbit loses N − 1 copies of that group."""

@@ -119,6 +119,20 @@ def test_antisymmetry(first: list[float], second: list[float], bins: int, normal
     assert not circular_spectral_difference(a, a, bins=bins).differences.any()
 
 
+def test_a_difference_by_hand() -> None:
+    """Heights 3/6, 0, 0 against 3/10, 2/10, 0; two of the first are structural zeros, and one is beyond."""
+    first = PooledSpectrum([0.0, 0.0, 1.0, 7.0], structural_zeros=2)
+    found = circular_spectral_difference(first, PooledSpectrum([0.5, 1.0, 1.0, 3.0, 3.0, 9.0]), bins=3)
+    np.testing.assert_allclose(found.differences, [[0.2, -0.2, 0]], rtol=1e-14, atol=1e-16)
+    np.testing.assert_array_equal(found.edges, [0, 2, 4, 6])
+    assert (found.counts, found.sampled) == ((3, 3), False)  # two of the five come in pairs
+    assert (found.inside, found.inside_nonzero) == (0.75, 0.5)
+    assert found.variance == found.variance_without_noise == pytest.approx(0.08 / 3)
+    assert (found.standard_error, found.standard_error_without_noise, found.sampling_noise) == (0, 0, 0)
+    assert found.noise_floor == pytest.approx((1 / 3 + 1 / 3) / (2 * 6))
+    assert found.largest_cumulative == pytest.approx(0.2 * 2)
+
+
 def test_antisymmetry_with_draws() -> None:
     circular = SampledCircularEnsemble(ORDERS, 4, rng=3)
     layers = layer_matrix_ensemble(NETWORK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -110,6 +111,15 @@ def test_the_printed_first_condition_holds_for_any_two() -> None:
     assert verdict.equivalent
     assert all(each.holds_as_printed for each in verdict.conjugacies)
     assert not verdict.strictly_equivalent
+
+
+def test_both_conjugates_must_hold_as_printed() -> None:
+    """No spectra fail the printed criterion, so a verdict that says so is made by hand."""
+    verdict = equivalence(network(), network(seed=1), delta=1e6, conjugate="deterministic")
+    kept = verdict.conjugacies[0]
+    failing = replace(kept, holds_as_printed=False)
+    assert not replace(verdict, conjugacies=(kept, failing)).equivalent
+    assert not replace(verdict, conjugacies=(failing, kept)).equivalent
 
 
 def test_the_strict_first_condition_can_hold() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
@@ -121,6 +123,20 @@ def test_excess_kurtosis_of_the_entries_shifts_the_law() -> None:
         # the shift is of first order in 1/n: noise, or a sixth of it, may remain
         assert (off <= np.maximum(4 * error, np.abs(corrected - gaussian) / 6)).all()
         assert (np.abs(counts.mean(axis=0) - gaussian) > 4 * error).any()
+
+
+def test_points_grow_as_the_fourth_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rim has width 1, and Chebyshev points stand √reach times as close at the ends of √n + 8."""
+    degrees = []
+
+    def asked(density: Any, reach: float, degree: int) -> Any:
+        degrees.append(degree)
+        return lambda x: x
+
+    monkeypatch.setattr(ginibre, "integrate_from_zero", asked)
+    for order in (1, 16, 10_000):
+        ginibre._excess.__wrapped__(order, "modulus")
+    assert degrees == [110, 160, 560]
 
 
 def test_unknown_part_is_refused() -> None:

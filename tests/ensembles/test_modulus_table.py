@@ -65,6 +65,8 @@ def test_as_much_is_sampled_at_a_time_as_fits(folder: Path, monkeypatch: pytest.
 
 def test_table_is_kept_and_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = modulus_quantiles(3)
+    with pytest.raises(ValueError, match="read-only"):
+        made[0] = 0  # for all who ask later
     assert len(Store("modulus")) == 1
     forbid_sampling(monkeypatch)
     np.testing.assert_array_equal(modulus_quantiles(3), made)

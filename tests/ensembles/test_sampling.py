@@ -76,6 +76,13 @@ def test_a_generator_goes_on() -> None:
     assert not np.isclose(first, second).any()
 
 
+def test_without_a_seed_nothing_is_kept(tmp_path: Path) -> None:
+    ensemble = SampledCircularEnsemble([4], store=Store("test", folder=tmp_path))
+    first, again = (next(ensemble.spectra()).eigenvalues for _ in range(2))
+    assert (first != again).all()
+    assert list(tmp_path.rglob("*.*")) == []
+
+
 def test_equal_settings_are_equal_however_they_are_worked_on() -> None:
     one, other = SampledCircularEnsemble([5, 4], 2, rng=3), SampledCircularEnsemble((5, 4), 2, rng=3, jobs=2)
     assert one == other

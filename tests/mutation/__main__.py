@@ -33,6 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--module", default="", metavar="TEXT", help="only modules with this in their path")
     parser.add_argument("--statement", default="", metavar="ID", help="only lines that its checks run")
+    parser.add_argument(
+        "--alone", type=int, metavar="N", help="all chapters for the first N; then for what no test notices"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="also slow tests of other modules, and chapters that measure"
+    )
     alone = parser.add_mutually_exclusive_group()
     alone.add_argument("--chapters", action="store_true", help="run the chapters and no tests")
     alone.add_argument("--tests", action="store_true", help="run the tests and no chapters")
@@ -60,13 +66,13 @@ def main(arguments: list[str] | None = None) -> int:
     from tests.mutation.children import Session
     from tests.mutation.hunt import Hunt, say
 
-    hunt, wanted = Hunt(options.root.resolve(), longest=options.longest), []
+    hunt, wanted = Hunt(options.root.resolve(), longest=options.longest, whole=options.whole), []
 
     def go(session: Session | None) -> None:
-        kinds = [*[".py"][: not options.chapters], *[".md"][: not options.tests]]
-        hunt.reach.load(session, kinds, say)
-        for name in filter(None, [*hunt.reach.broken, *(session.broken if session else ())]):
+        for name in session.broken if session else ():
             say(f"fails without any fault, so it is left out: {name}")
+        if options.statement:
+            hunt.reach.load(hunt.reach.chapters(), session)
         wanted.extend(hunt.wanted(options.module, options.statement))
         if options.sample:
             random.Random(options.seed).shuffle(wanted)
@@ -74,7 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
         if session and not options.chapters:
             hunt.run_tests(wanted, session, again=options.again)
         if session and not options.tests:
-            hunt.run_chapters(wanted, again=options.again)
+            alone = len(wanted) if options.alone is None else options.alone
+            living = [f for f in wanted[alone:] if not hunt.found(f, "tests")["by"]]
+            hunt.run_chapters(wanted[:alone] + living, session, again=options.again)
 
     if options.list:
         go(None)

@@ -6,6 +6,7 @@ acts at import needs `mme`, and what imports it, anew.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import inspect
@@ -32,6 +33,9 @@ import pytest
 from tests.mutation.faults import Fault
 
 Found = dict[str, Any]
+Cached = type(functools.cache(len))
+# Tests that use one of these run chapters, build pages or start programs: they test no formula themselves.
+OUTSIDE = {"executed", "chapters", "subprocess", "NotebookClient"}
 PRELOADED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 
 
@@ -125,6 +129,8 @@ def put(fault: Fault, root: Path) -> str:
             code = held.__code__
             if (code.co_filename, code.co_name, code.co_firstlineno) == place:
                 held.__code__, found = new, True
+        elif type(held) is Cached and (held.__module__ or "").partition(".")[0] == "mme":
+            held.cache_clear()  # of what was worked out without the fault, as tests were collected
     if not found:
         raise RuntimeError(f"nobody holds the function of {fault}")
     return ""
@@ -207,6 +213,15 @@ class Session:
         self.then(self)
         return True
 
+    def of(self, files: Collection[str], *, slow: bool = True) -> list[str]:
+        """Return the tests of formulas in some files, those that are slow last or not at all."""
+        marked = {
+            name: item.get_closest_marker("slow") is not None
+            for name, item in self.items.items()
+            if name.partition("::")[0] in files and not reaches_outside(item)
+        }
+        return sorted((name for name in marked if slow or not marked[name]), key=marked.__getitem__)
+
     def run(self, names: Collection[str], *, measure: bool = False) -> Found:
         """Run the tests of these names in this order; without measuring only until one fails."""
         if gone := [name for name in names if name not in self.items]:  # its file cannot be imported
@@ -236,6 +251,29 @@ class Session:
             return (yield)
         finally:
             self.measured.switch(before)
+
+
+def reaches_outside(item: Any) -> bool:
+    """Say whether a test, or what it uses of its file, runs chapters, pages or programs."""
+    function = getattr(item, "function", None)
+    if function is None:
+        return False  # an example in a docstring
+    there, seen, left = vars(item.module), set[str](), {function.__name__, *item.fixturenames}
+    while left:
+        name = left.pop()
+        seen.add(name)
+        held = there.get(name)
+        held = getattr(held, "_fixture_function", held)
+        code = getattr(inspect.unwrap(held) if callable(held) else held, "__code__", None)
+        if code:
+            left |= {each for each in names_in(code) if each in there} - seen
+    return bool(seen & OUTSIDE)
+
+
+def names_in(code: CodeType) -> set[str]:
+    """Return the names that a function and those within it look up."""
+    inner = (names_in(each) for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*inner)
 
 
 def cells_of(chapter: Path) -> list[str]:

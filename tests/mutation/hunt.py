@@ -6,32 +6,37 @@ import json
 import os
 import platform
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import scipy.stats
 import yaml
+from formulas import hashed, modules
 
 from tests.mutation.children import Session, in_child, put, run_cells
 from tests.mutation.faults import Fault, faults
-from tests.mutation.reach import Reach, code_hash, hashed
+from tests.mutation.reach import MEASURING, Reach, code_hash
 
 PACKAGES = ("mme", "numpy", "scipy", "sympy", "hypothesis", "pytest", "coverage")
 SAID = os.dup(2)  # children send what they print elsewhere
+KINDS = {"everything": ["tests", "chapters"], "tests": ["tests"], "chapters": ["chapters"]}
 Entry = dict[str, Any]
 
 
 class Hunt:
     """The faults of a package, and what is known about each."""
 
-    def __init__(self, root: Path, *, longest: float = 60) -> None:
+    def __init__(self, root: Path, *, longest: float = 60, whole: bool = False) -> None:
         self.root, self.build, self.here = root, root / "_build" / "mutation", root / "tests" / "mutation"
-        self.reach = Reach(root, self.build / "reach", longest)
-        self.faults = [fault for path in self.reach.modules() for fault in faults(path, root)]
-        self.codes = {path.relative_to(root).as_posix(): code_hash(path) for path in self.reach.modules()}
+        self.whole, self.sound = whole, set[str]()
+        self.reach = Reach(root, self.build / "reach", longest, say, whole=whole)
+        self.faults = [fault for path in modules(root) for fault in faults(path, root)]
+        self.codes = {path.relative_to(root).as_posix(): code_hash(path) for path in modules(root)}
         self.results, self.known = self.build / "results.jsonl", dict[str, Entry]()
         self.read()
         listed = self.here / "equivalent.yml"
@@ -48,18 +53,25 @@ class Hunt:
             if entry["code"] == self.codes.get(entry["module"]):  # else the module is another one by now
                 self.known[entry["key"]] = self.known.get(entry["key"], {}) | entry
 
-    def keep(self, fault: Fault, kind: str, by: str, tried: list[str]) -> None:
-        """Write down what noticed a fault, of the tests or of the chapters, or what did not."""
+    def keep(self, fault: Fault, kind: str, by: str | None, tried: list[str]) -> None:
+        """Write down what noticed a fault, "" where nothing did, None as long as something is left to run."""
         told = {
             name: getattr(fault, name) for name in ("key", "module", "line", "function", "kind", "old", "new")
         }
-        told |= {"code": self.codes[fault.module], "statements": self.statements(fault), "date": today()}
-        entry = told | {kind: {"by": by, "tried": tried if kind == "chapters" and not by else len(tried)}}
+        told |= {"code": self.codes[fault.module], "date": today()}
+        entry = told | {kind: {"by": by, "tried": [] if by else tried}}
         self.known[fault.key] = self.known.get(fault.key, {}) | entry
         self.results.parent.mkdir(parents=True, exist_ok=True)
         with self.results.open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps(entry, ensure_ascii=False))
-        say(f"{fault.module}:{fault.line} · {kind}: {by or 'ALIVE'} · {fault.new}")
+        say(
+            f"{fault.module}:{fault.line} · {kind}: {by or ('ALIVE' if by == '' else 'so far')} · {fault.new}"
+        )
+
+    def found(self, fault: Fault, kind: str) -> Entry:
+        """Return what is known of a fault and the tests, or the chapters."""
+        known: Entry = self.known.get(fault.key, {}).get(kind, {"by": None, "tried": []})
+        return known
 
     def wanted(self, module: str = "", statement: str = "") -> list[Fault]:
         """Return the faults of some modules, on lines that the checks of a statement run."""
@@ -84,62 +96,82 @@ class Hunt:
         return sorted(names & self.reach.seconds.keys(), key=self.reach.seconds.__getitem__)
 
     def run_tests(self, wanted: list[Fault], session: Session, *, again: bool) -> None:
-        """Run the tests that reach each fault, and keep each result as soon as it is there."""
-        left = [fault for fault in wanted if self._asks(fault, "tests", again)]
-        self._say_cost(left, "tests")
+        """Run the tests that mirror the module of each fault, and for what lives all others that reach it."""
+        left = self._start(wanted, "tests", again)
+        say(f"{len(left)} faults to run against the tests of their modules")
         for fault in left:
-            names = [name for name in self.ordered(fault, "tests") if name in session.items]
-
-            def work(fault: Fault = fault, names: list[str] = names) -> Entry:
-                if raised := put(fault, self.root):
-                    return {"failed": raised}
-                if fault.early != "import":
-                    return session.run(names)
-                found: Entry = {}
-                anew = Session(self.root, lambda anew: found.update(anew.run(names)))
-                anew.start(sorted({name.partition("::")[0] for name in names}))
-                return {"failed": found.get("failed", "pytest")}
-
-            found = in_child(work, self._limit(names)) if names else {"failed": ""}
-            self.keep(fault, "tests", found["failed"], names)
-
-    def run_chapters(self, wanted: list[Fault], *, again: bool) -> None:
-        """Run each chapter once without a fault, and from the first cell that reaches one, with it."""
-        left = [fault for fault in wanted if self._asks(fault, "chapters", again)]
-        self._say_cost(left, "chapters")
-        tried = {
-            f.key: [] if again else self.known.get(f.key, {}).get("chapters", {}).get("tried", [])
-            for f in left
-        }
+            known = self.found(fault, "tests")["tried"]
+            names = session.of(self.reach.own(fault.module))
+            if not set(names) <= set(known):
+                by = self._tests(fault, session, names, 600)
+                self.keep(fault, "tests", by or None, names)
+        left = [fault for fault in left if not self.found(fault, "tests")["by"]]
+        say(f"{len(left)} faults to run against all other tests")
+        if left:
+            self.reach.load(self.reach.files(), session, slow=self.whole)
         for fault in left:
-            if not self.ordered(fault, "chapters"):
-                self.keep(fault, "chapters", "", [])
-        every = sorted(
-            {name for fault in left for name in self.ordered(fault, "chapters")}, key=self.reach.seconds.get
-        )
-        for name in every:
-            here = [f for f in left if name in self.ordered(f, "chapters") and name not in tried[f.key]]
-            here = [f for f in here if again or not self.known.get(f.key, {}).get("chapters", {}).get("by")]
-            cells = {f.key: 0 if f.early == "import" else self._first(f, name) for f in here}
+            known = set(self.found(fault, "tests")["tried"])
+            names = [
+                each for each in self.ordered(fault, "tests") if each in session.items and each not in known
+            ]
+            by = self._tests(fault, session, names, self._limit(names)) if names else ""
+            self.keep(fault, "tests", by, [*known, *names])
 
-            def at(
-                number: int, early: str, name: str = name, here: list[Fault] = here, cells: Any = cells
-            ) -> None:
-                for fault in (
-                    f for f in here if cells[f.key] == number and (f.early == "import") == bool(early)
-                ):
+    def _tests(self, fault: Fault, session: Session, names: list[str], limit: float) -> str:
+        """Return what noticed a fault, but for tests that fail without it."""
+
+        def work() -> Entry:
+            if raised := put(fault, self.root):
+                return {"failed": raised}
+            if fault.early != "import":
+                return session.run(names)
+            found: Entry = {}
+            anew = Session(self.root, lambda anew: found.update(anew.run(names)))
+            anew.start(sorted({name.partition("::")[0] for name in names}))
+            return {"failed": found.get("failed", "pytest")}
+
+        while (by := str(in_child(work, limit)["failed"])) in names and by not in self.sound:
+            if not in_child(lambda: session.run([by]), limit)["failed"]:
+                self.sound.add(by)
+                break
+            say(f"fails without any fault, so it is left out: {by}")
+            self.reach.broken.append(by)
+            names.remove(by)
+        return by
+
+    def run_chapters(self, wanted: list[Fault], session: Session, *, again: bool) -> None:
+        """Run the chapters that use the module of each fault, and for what lives all others that reach it."""
+        left = self._start(wanted, "chapters", again)
+        say(f"{len(left)} faults to run against the chapters")
+        every = self.reach.chapters()
+        for first in (True, False):
+            uses = {f.key: self.reach.owning(f.module) if first else every for f in left}
+            here = [name for name in every if any(name in uses[fault.key] for fault in left)]
+            self.reach.load(here, session)
+            for name in sorted(filter(self.reach.seconds.__contains__, here), key=self.reach.seconds.get):
+                self._chapter(name, [f for f in left if name in uses[f.key]])
+            left = [fault for fault in left if not self.found(fault, "chapters")["by"]]
+        for fault in left:
+            self.keep(fault, "chapters", "", self.found(fault, "chapters")["tried"])
+
+    def _chapter(self, name: str, faults: list[Fault]) -> None:
+        """Run a chapter once without a fault, and from the first cell that reaches one, with it."""
+        known = {fault.key: self.found(fault, "chapters") for fault in faults}
+        here = [f for f in faults if not known[f.key]["by"] and name not in known[f.key]["tried"]]
+        here = [fault for fault in here if name in self.ordered(fault, "chapters")]
+        cells = {f.key: 0 if f.early == "import" else self._first(f, name) for f in here}
+
+        def at(number: int, early: str) -> None:
+            for fault in here:
+                if cells[fault.key] == number and (fault.early == "import") == bool(early):
                     work = partial(self._cells, fault, name, number)
                     by = in_child(work, self._limit([name]))["failed"]
-                    self.keep(fault, "chapters", by, [*tried[fault.key], name])
+                    self.keep(fault, "chapters", by or None, [*known[fault.key]["tried"], name])
 
-            at(0, "import")
-            if any(fault.early != "import" for fault in here):
-                in_child(partial(run_cells, self.root, self.root / name, before=partial(at, early="")), 1e6)
-            self.read()
-            for fault in here:
-                tried[fault.key] = [*tried[fault.key], name]
-                if self.known.get(fault.key, {}).get("chapters", {}).get("by"):
-                    left.remove(fault)
+        at(0, "import")
+        if any(fault.early != "import" for fault in here):
+            in_child(partial(run_cells, self.root, self.root / name, before=partial(at, early="")), 1e6)
+        self.read()
 
     def _cells(self, fault: Fault, name: str, number: int) -> Entry:
         raised = put(fault, self.root)
@@ -152,42 +184,61 @@ class Hunt:
     def _limit(self, names: list[str]) -> float:
         return 30 + 10 * sum(self.reach.seconds[name] for name in names)
 
-    def _asks(self, fault: Fault, kind: str, again: bool) -> bool:
-        known = self.known.get(fault.key, {}).get(kind)
-        if known is None or known["by"]:
-            return known is None
-        return again or (
-            kind == "chapters" and not set(self.ordered(fault, kind)) <= set(known["tried"] or ())
-        )
+    def _start(self, wanted: list[Fault], kind: str, again: bool) -> list[Fault]:
+        """Return what is not decided yet; or has lived, and is to be run again."""
+        left = [
+            f
+            for f in wanted
+            if self.found(f, kind)["by"] is None or (again and not self.found(f, kind)["by"])
+        ]
+        for fault in left if again else ():
+            self.keep(fault, kind, None, [])
+        return left
 
-    def _say_cost(self, left: list[Fault], kind: str) -> None:
-        most = sum(self.reach.seconds[name] for fault in left for name in self.ordered(fault, kind))
-        cost = f"{most / 3600:.1f} hours if none is noticed, a small part of it if all are"
-        say(f"{len(left)} faults to run against the {kind}: {cost}")
+    def judged(self, entry: Entry) -> tuple[str, str, str]:
+        """Return what a judgement of a fault goes by."""
+        return entry["module"], entry["old"], entry["new"]
+
+    def left_out(self) -> list[str]:
+        """Say what was not run."""
+        slow = "slow tests, but for those that mirror the module of a fault"
+        return [
+            "tests that run chapters, build pages or start programs",
+            *([] if self.whole else [slow, *(f"the chapter {name}" for name in sorted(MEASURING))]),
+            *(
+                f"{name}, which fails without a fault"
+                for name in sorted(set(filter(None, self.reach.broken)))
+            ),
+            *(f"{name}, which takes more than {self.reach.longest:g} s" for name in self.reach.too_long),
+        ]
 
     def report(self, wanted: list[Fault], drawn: Entry, *, write: bool) -> int:
         """Print the score, write it where it is asked for, and return 1 if anything lived."""
-        done = [self.known[fault.key] | {"line": fault.line} for fault in wanted if fault.key in self.known]
-        entries = [
-            entry for entry in done if (entry["module"], entry["old"], entry["new"]) not in self.equivalent
-        ]
+        self.reach.load(self.reach.chapters())
+        told = {f.key: {"line": f.line, "statements": self.statements(f)} for f in wanted}
+        entries = [self.known.get(fault.key, {}) | told[fault.key] for fault in wanted]
+        # Up to the first that is not decided: drawn by chance, and not what happened to be quick.
+        run = {name: list(takewhile(partial(decided, kinds=kinds), entries)) for name, kinds in KINDS.items()}
+        sound = {
+            name: [e for e in found if self.judged(e) not in self.equivalent] for name, found in run.items()
+        }
         score = {
             "version": 1, "date": today(), "python": platform.python_version(),
             "versions": {name: version(name) for name in PACKAGES},
-            "sources": hashed(self.reach.modules(), self.root),
+            "sources": hashed(self.root),
             "faults": len(self.faults), "drawn": drawn,
-            "run": len(done), "equivalent": len(done) - len(entries),
+            "run": len(run["everything"]), "equivalent": len(run["everything"]) - len(sound["everything"]),
+            "left_out": self.left_out(),
         }  # fmt: skip
-        score |= {
-            "everything": count(entries, ["tests", "chapters"]),
-            "tests": count(entries, ["tests"]),
-            "chapters": count(entries, ["chapters"]),
-            "modules": tally(entries, lambda entry: [entry["module"]]),
-            "statements": tally(entries, lambda entry: entry["statements"]),
-            "survivors": [short(entry) for entry in entries if alive(entry, ["tests", "chapters"])],
-            "unnoticed_by_chapters": [short(entry) for entry in entries if alive(entry, ["chapters"])],
+        score |= {name: count(sound[name], kinds) for name, kinds in KINDS.items()} | {
+            "modules": tally(sound, lambda entry: [entry["module"]]),
+            "statements": tally(sound, lambda entry: entry["statements"]),
+            "survivors": [short(entry) for entry in sound["everything"] if alive(entry, KINDS["everything"])],
+            "unnoticed_by_chapters": [
+                short(entry) for entry in sound["chapters"] if alive(entry, ["chapters"])
+            ],
         }
-        for kind in ("everything", "tests", "chapters"):
+        for kind in KINDS:
             s = score[kind]
             if s["run"]:
                 low, high = (100 * bound for bound in s["interval"])
@@ -201,9 +252,8 @@ class Hunt:
         return int(bool(score["survivors"]))
 
 
-def count(entries: list[Entry], kinds: list[str]) -> Entry:
+def count(run: list[Entry], kinds: list[str]) -> Entry:
     """Count what lived, with the Clopper-Pearson interval of its share."""
-    run = [entry for entry in entries if decided(entry, kinds)]
     living = sum(alive(entry, kinds) for entry in run)
     if not run:
         return {"run": 0, "alive": 0}
@@ -216,28 +266,33 @@ def count(entries: list[Entry], kinds: list[str]) -> Entry:
     }
 
 
-def tally(entries: list[Entry], names: Any) -> Entry:
-    """Count by name: the faults run, those that nothing noticed, and those that no chapter did."""
-    run, dead, unread = Counter[str](), Counter[str](), Counter[str]()
-    for entry in entries:
-        for name in names(entry):
-            run[name] += 1
-            dead[name] += alive(entry, ["tests", "chapters"])
-            unread[name] += alive(entry, ["chapters"])
-    return {
-        name: {"run": run[name], "alive": dead[name], "alive_in_chapters": unread[name]}
-        for name in sorted(run)
-    }
+def tally(run: dict[str, list[Entry]], names: Callable[[Entry], list[str]]) -> Entry:
+    """Count by name: the faults run and those alive, against everything and against the chapters alone."""
+    found = {"run": Counter[str](), "alive": Counter[str]()}
+    found |= {f"{each}_in_chapters": Counter[str]() for each in found}
+    for kind, suffix in (("everything", ""), ("chapters", "_in_chapters")):
+        for entry in run[kind]:
+            for name in names(entry):
+                found["run" + suffix][name] += 1
+                found["alive" + suffix][name] += alive(entry, KINDS[kind])
+    every = sorted(found["run"].keys() | found["run_in_chapters"].keys())
+    return {name: {each: counted[name] for each, counted in found.items()} for name in every}
 
 
 def decided(entry: Entry, kinds: list[str]) -> bool:
     """Say whether one of the kinds noticed the fault, or all were run."""
-    return any(kind in entry and entry[kind]["by"] for kind in kinds) or all(kind in entry for kind in kinds)
+    return any(by(entry, kind) for kind in kinds) or alive(entry, kinds)
 
 
 def alive(entry: Entry, kinds: list[str]) -> bool:
     """Say whether none of the kinds noticed the fault, and all were run."""
-    return all(kind in entry and not entry[kind]["by"] for kind in kinds)
+    return all(by(entry, kind) == "" for kind in kinds)
+
+
+def by(entry: Entry, kind: str) -> str | None:
+    """Return what noticed a fault, "" where nothing did, None where something is left to run."""
+    found: str | None = entry.get(kind, {}).get("by")
+    return found
 
 
 def short(entry: Entry) -> Entry:

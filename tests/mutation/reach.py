@@ -7,76 +7,96 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from execute_once import CELL
+from formulas import PARTS, hashed, modules
 
 from tests.mutation.children import Session, cells_of, in_child, run_cells
 
-FORMULAS = ("algebra", "dln", "evidence", "ensembles")
-NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming"}
 OF_SEVERAL = ("evidence", "refusals", "result")  # tests of formulas in several modules
+# Chapters that measure networks, or that take long beside what they say of a formula.
+MEASURING = {"networks", "vision", "power", "compression"}
 
 
 class Reach:
     """What runs the lines of the modules under `root`, and how long each test and each chapter takes."""
 
-    def __init__(self, root: Path, kept: Path, longest: float) -> None:
-        self.root, self.kept, self.longest = root, kept, longest
+    def __init__(
+        self, root: Path, kept: Path, longest: float, say: Callable[[str], None], *, whole: bool = False
+    ) -> None:
+        self.root, self.kept, self.longest, self.say, self.whole = root, kept, longest, say, whole
+        self.too_long = list[str]()
+        self.loaded = set[tuple[str, bool]]()
         self.seconds = dict[str, float]()
         self.lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.broken = list[str]()  # what fails without any fault, and so shows nothing
 
-    def modules(self) -> list[Path]:
-        """Return the modules that hold formulas."""
-        paths = (path for part in FORMULAS for path in sorted((self.root / "mme" / part).glob("*.py")))
-        return [path for path in paths if path.stem not in NO_FORMULAS]
-
+    @cache  # noqa: B019
     def files(self) -> list[str]:
         """Return the files of tests that may reach the formulas, modules with examples among them."""
         paths = [self.root / "tests" / f"test_{name}.py" for name in OF_SEVERAL]
-        paths += [
-            path for part in FORMULAS for path in sorted((self.root / "tests" / part).glob("test_*.py"))
-        ]
+        paths += [path for part in PARTS for path in sorted((self.root / "tests" / part).glob("test_*.py"))]
         tests = [path for path in paths if path.exists()]
-        tests += [path for path in self.modules() if ">>>" in path.read_text("utf-8")]
+        tests += [path for path in modules(self.root) if ">>>" in path.read_text("utf-8")]
         return [path.relative_to(self.root).as_posix() for path in tests]
 
-    def chapters(self) -> list[Path]:
-        """Return the pages with cells."""
+    def own(self, module: str) -> list[str]:
+        """Return the files of tests that mirror a module, and the module where it has examples."""
+        part, name = Path(module).parts[1:]
+        mirrored = "tests/test_evidence.py" if part == "evidence" else f"tests/{part}/test_{name}"
+        return [file for file in (mirrored, module) if file in self.files()]
+
+    @cache  # noqa: B019
+    def chapters(self) -> list[str]:
+        """Return the pages with cells, without those that measure networks unless all are asked for."""
+        paths = [p for p in sorted((self.root / "book").rglob("*.md")) if CELL in p.read_text("utf-8")]
+        kept = [path for path in paths if self.whole or path.stem not in MEASURING]
+        return [path.relative_to(self.root).as_posix() for path in kept]
+
+    @cache  # noqa: B019
+    def owning(self, module: str) -> list[str]:
+        """Return the chapters whose cells name what a module defines for others."""
+        tree = ast.parse((self.root / module).read_bytes())
+        names = {each.name for each in tree.body if isinstance(each, ast.FunctionDef | ast.ClassDef)}
+        public = {name for name in names if not name.startswith("_")}
         return [
-            path for path in sorted((self.root / "book").rglob("*.md")) if CELL in path.read_text("utf-8")
+            chapter
+            for chapter in self.chapters()
+            if any(public & set(re.findall(r"\w+", cell)) for cell in self.cells(chapter))
         ]
 
-    def load(self, session: Session | None, suffixes: list[str], say: Callable[[str], None]) -> None:
-        """Read what was measured, and measure the rest of the files with these suffixes, one at a time."""
-        formulas = hashed(self.modules(), self.root)
-        for path in [*map(self.root.joinpath, self.files()), *self.chapters()]:
-            key = hashlib.sha256(formulas.encode() + path.read_bytes()).hexdigest()[:16]
+    def load(self, files: Iterable[str], session: Session | None = None, *, slow: bool = True) -> None:
+        """Read what was measured of some files; with a session measure the rest, one file at a time."""
+        for file in files:
+            if (file, slow) in self.loaded:
+                continue
+            path = self.root / file
+            key = hashlib.sha256(f"{hashed(self.root)}{slow}".encode() + path.read_bytes()).hexdigest()[:16]
             kept = self.kept / f"{path.stem}-{key}.json"
-            if not kept.exists() and session and path.suffix in suffixes:
-                say(f"measuring {path.relative_to(self.root)}")
-                if path.suffix == ".md":
-                    work = partial(run_cells, self.root, path, measure=True)
-                else:
-                    file = path.relative_to(self.root).as_posix()
-                    names = [name for name in session.items if name.partition("::")[0] == file]
-                    work = partial(session.run, names, measure=True)
+            if not kept.exists() and session:
+                self.say(f"measuring {file}")
+                work = partial(run_cells, self.root, path, measure=True)
+                if path.suffix != ".md":
+                    work = partial(session.run, session.of([file], slow=slow), measure=True)
                 found = in_child(work, 20 * self.longest)
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 kept.write_text(json.dumps(found), "utf-8")
             if kept.exists():
+                self.loaded.add((file, slow))
                 self._take(json.loads(kept.read_text("utf-8")))
 
     def _take(self, found: dict[str, Any]) -> None:
         broken = found.get("all_failed", [found["failed"]])
         self.broken += broken
         for name, taken in found.get("seconds", {}).items():
-            if taken <= self.longest and not any(each.startswith(name) for each in broken):
+            if taken > self.longest:
+                self.too_long.append(name)
+            elif not any(each.startswith(name) for each in broken):
                 self.seconds[name] = taken
         for module, lines in found.get("lines", {}).items():
             for line, names in lines.items():
@@ -126,11 +146,3 @@ def code_hash(path: Path) -> str:
         ):
             del node.body[0]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
-
-
-def hashed(paths: list[Path], root: Path) -> str:
-    """Hash files with their names."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
