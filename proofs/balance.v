@@ -105,7 +105,7 @@ Theorem frame_action N X Q W : (forall p, unitary (Q p)) -> Q 0%N = 1%:M -> Q N 
   [/\ forall P p, act P (act Q W) p = act (fun q => P q *m Q q) W p /\ act (fun=> 1%:M) W p = W p,
       forall (c : K) Y Z p, act Q (fun q => c%:A *: Y q + Z q) p = c%:A *: act Q Y p + act Q Z p,
       forall Y Z, layers_pair N (act Q Y) (act Q Z) = layers_pair N Y Z,
-      phi N (act Q W) = phi N W
+      phi N (act Q W) = phi N W /\ (balanced N W -> balanced N (act Q W))
     & orbit N X W -> orbit N X (act Q W)].
 Proof.
 move=> uQ Q0 QN.
@@ -114,6 +114,7 @@ split=> //.
 - by move=> P p; rewrite /act adj_mul adj1 mul1mx mulmx1 !mulmxA.
 - by move=> c Y Z p; rewrite /act mulmxDr mulmxDl mulmx_realZ -scalemxAl.
 - by move=> Y Z; apply: eq_bigr => p _; apply: pair_unitary => //; apply: unitary_adj.
+- by split=> //; apply: act_balanced.
 move=> [<- bal inv]; split=> //; first exact: act_balanced.
 move=> p le; apply: invertible_mul; last exact/unitary_invertible/unitary_adj.
 by apply: invertible_mul; [exact: unitary_invertible | exact: inv].

@@ -58,7 +58,8 @@ Proof.
 by move=> rr; rewrite gram_blocks // det_mxdiag (prod_named _ (fun k l => \det (M n (lam k) (lam l)))).
 Qed.
 
-(** [proposition-4.3] Both claims, over R, C and H at once, with n = N - 1; r stands for 1 / sqrt 2. *)
+(** [proposition-4.3] Both claims, over R, C and H at once, with n = N - 1; r stands for 1 / sqrt 2. The blocks come in
+    the order of (k, l, e): for each k those of l = k, then those of l > k. *)
 Theorem proposition_4_3 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K) :
   2%:R * r ^+ 2 = 1 ->
   gram F n r lam = \mxdiag_(i < size d (beta F)) M n (lam (first i)) (lam (second i)) /\

@@ -64,18 +64,42 @@ under eq_bigr do rewrite term.
 by rewrite -scaler_suml -scaler_suml.
 Qed.
 
-Lemma eigen_orthonormal x y : pair (eigenmatrix U V x) (eigenmatrix U V y) = (x == y)%:R.
+Lemma pair_place (s : F) k l (Y : 'M[F]_d) : pair (s *: delta_mx k l) Y = re (conj s * Y k l).
 Proof.
-case: x y => [[k l] e] [[k' l'] e'] /=.
-rewrite pair_unitary //; last exact: unitary_adj.
 rewrite pairE (bigD1 k) //= [X in _ + X]big1 => [|i ne]; last first.
   apply: big1 => j _; rewrite !mxE (negbTE ne) mulr0n mulr0.
   by rewrite (linear0 (conj : {linear F -> F})) mul0r linear0.
 rewrite addr0 (bigD1 l) //= [X in _ + X]big1 => [|j ne]; last first.
   by rewrite !mxE eqxx (negbTE ne) mulr0n mulr0 (linear0 (conj : {linear F -> F})) mul0r linear0.
-rewrite addr0 !mxE !eqxx mulr1 !xpair_eqE.
+by rewrite addr0 !mxE !eqxx mulr1.
+Qed.
+
+Lemma eigen_orthonormal x y : pair (eigenmatrix U V x) (eigenmatrix U V y) = (x == y)%:R.
+Proof.
+case: x y => [[k l] e] [[k' l'] e'] /=.
+rewrite pair_unitary //; last exact: unitary_adj.
+rewrite pair_place !mxE !xpair_eqE.
 case: andP => _; first by rewrite mulr1 re_unit.
 by rewrite mulr0n !mulr0 linear0.
+Qed.
+
+Lemma eigen_span (Z : 'M[F]_d) : Z = \sum_x (pair (eigenmatrix U V x) Z)%:A *: eigenmatrix U V x.
+Proof.
+have [_ rU] := uU; have [_ rV] := uV; pose Y := U^* *m Z *m V.
+have UYV : U *m Y *m V^* = Z by rewrite /Y !mulmxA rU mul1mx -mulmxA rV mulmx1.
+have c x : pair (eigenmatrix U V x) Z = re (conj (unit x.2) * Y x.1.1 x.1.2).
+  case: x => [[k l] e] /=; rewrite -[in LHS]UYV pair_unitary //; last exact: unitary_adj.
+  exact: pair_place.
+have YE : Y = \sum_x (re (conj (unit x.2) * Y x.1.1 x.1.2))%:A *: (unit x.2 *: delta_mx x.1.1 x.1.2).
+  apply/matrixP => i j; rewrite summxE [LHS]unit_span.
+  rewrite -(pair_bigA _ (fun kl e =>
+    ((re (conj (unit e) * Y kl.1 kl.2))%:A *: (unit e *: delta_mx kl.1 kl.2) : 'M[F]_d) i j)) /=.
+  rewrite (bigD1 (i, j)) //= [X in _ + X]big1 ?addr0 => [|[k l] ne].
+    by apply: eq_bigr => e _; rewrite !mxE !eqxx mulr1 -scalerAl mul1r.
+  apply: big1 => e _; rewrite !mxE (_ : (i == k) && (j == l) = false) ?mulr0 //.
+  by rewrite -xpair_eqE eq_sym (negbTE ne).
+rewrite -[LHS]UYV [Y in LHS]YE mulmx_sumr mulmx_suml; apply: eq_bigr => -[[k l] e] _.
+by rewrite c /= mulmx_realZ -scalemxAl.
 Qed.
 
 Lemma det_operator : \det (real_matrix U V (operator N P Q)) = \prod_k \prod_l mu N lam k l ^+ beta F.
@@ -126,7 +150,8 @@ Theorem lemma_5_5 (K : realFieldType) (F : field_over K) d N (U V : 'M[F]_d) (la
   let Q := V *m diag F (fun k => lam k ^+ 2) *m V^* in
   let A := operator N P Q in
   [/\ mxpow P N = X *m X^* /\ mxpow Q N = X^* *m X,
-      forall x y, pair (eigenmatrix U V x) (eigenmatrix U V y) = (x == y)%:R,
+      (forall x y, pair (eigenmatrix U V x) (eigenmatrix U V y) = (x == y)%:R) /\
+      (forall Z, Z = \sum_x (pair (eigenmatrix U V x) Z)%:A *: eigenmatrix U V x),
       forall x, A (eigenmatrix U V x) = (mu N lam x.1.1 x.1.2)%:A *: eigenmatrix U V x,
       forall k l, mu N lam k l =
         if k == l then N%:R * lam k ^+ (2 * N.-1)
@@ -147,7 +172,7 @@ split=> //.
     by congr (_ *m _ *m _); apply/matrixP => i j; rewrite !mxE -exprD addnn -mul2n.
   rewrite -(mulmxA _ U^*) lU mulmx1 -[in RHS](mulmxA V) diag_mul.
   by congr (_ *m _ *m _); apply/matrixP => i j; rewrite !mxE -exprD addnn -mul2n.
-- exact: eigen_orthonormal.
+- by split; [exact: eigen_orthonormal | exact: eigen_span].
 - by move=> x; apply: eigenvalue.
 rewrite det_operator // prod_pairs; last by move=> k l; rewrite (mu_sym _ _ _ N0).
 rewrite van_ratio // prodrXl -exprM (mulnC _ 2%N) -mulrA; congr (_ ^+ _ * _).

@@ -35,7 +35,7 @@ Theorem van_ratio_sums (K : realFieldType) d N (lam : 'I_d -> K) :
     \sum_(p < N) lam kl.1 ^+ (2 * (N.-1 - p)) * lam kl.2 ^+ (2 * p).
 Proof. by move=> N0 pos inj; rewrite van_ratio //; apply: eq_bigr => kl _; rewrite eq_5_1_sum. Qed.
 
-(** [corollary-5.3] Over R, C and H at once. With sigma = lam^N, so that (det Lambda)^(2(N-1)(beta-1)) is the power of
+(** [corollary-5.3] Over R, C and H at once, for distinct sigma. With sigma = lam^N, so that (det Lambda)^(2(N-1)(beta-1)) is the power of
     det Sigma in (5.4); r stands for 1 / sqrt 2. *)
 Theorem corollary_5_3 (K : realFieldType) (F : field_over K) d N (r : K) (lam : 'I_d -> K) :
   2%:R * r ^+ 2 = 1 -> (0 < N)%N -> (forall k, 0 < lam k) -> injective lam ->

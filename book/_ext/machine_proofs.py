@@ -21,6 +21,10 @@ from proofs.check import state
 __all__ = ["machine_proofs", "setup"]
 
 AFTER_THE_NOTEBOOKS = 450
+OVER_K = (
+    "K stands for the real numbers, of which only this is used: that they are a field (fieldType), or an "
+    "ordered one (realFieldType). That R, C and H are each a field_over K is proved in proofs/instances.v."
+)
 
 
 def machine_proofs() -> tuple[str, list[dict[str, Any]]]:
@@ -45,6 +49,8 @@ def toggle(label: str, where: str, theorems: list[dict[str, Any]]) -> nodes.Elem
         box += [nodes.paragraph("", told), code(theorem["formal"]), nodes.paragraph("", "", *place)]
     if used := dict.fromkeys(chain.from_iterable(theorem["definitions"] for theorem in theorems)):
         box += [nodes.paragraph("", "Here"), code("\n\n".join(used))]
+    if any("field_over" in definition for definition in used):
+        box += nodes.paragraph("", OVER_K)
     box += nodes.paragraph("", f"{where[0].upper()}{where[1:]}.")
     return box
 
