@@ -62,13 +62,15 @@ def _mutation(page: Page, _: str) -> list[nodes.Node]:
     """Say how many faults put into the formulas were noticed."""
     if (score := _score()) is None:
         return [nodes.paragraph("", "No score is there yet: python run.py mutants makes one.")]
-    both, alone = score["everything"], score["chapters"]
+    both, alone, by = score["everything"], score["chapters"], "nothing"
     if not both["run"]:
-        return [nodes.paragraph("", "No fault of the last run was decided.")]
+        both, by = score["tests"], "no test"
+    if not both["run"]:
+        return [nodes.paragraph("", "The last run was not finished.")]
     low, high = (f"{100 * end:.1f}" for end in both["interval"])
     text = (
         f"Of {both['run']} single faults, of {score['faults']} possible ones, {both['alive']} were noticed "
-        f"by nothing: {100 * both['rate']:.1f} %, with the 95 % interval from {low} to {high} %. "
+        f"by {by}: {100 * both['rate']:.1f} %, with the 95 % interval from {low} to {high} %. "
     )
     if alone["run"]:
         low, high = (f"{100 - 100 * end:.1f}" for end in reversed(alone["interval"]))

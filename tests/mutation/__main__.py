@@ -93,7 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
         for name in ("sample", "seed", "module", "statement")
         if getattr(options, name)
     }
-    return hunt.report(wanted, drawn, write=not (options.list or options.module or options.statement))
+    write = not (options.list or options.module or options.statement)
+    return hunt.report(wanted, drawn, write=write, alone=options.alone)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -220,28 +219,34 @@ class Hunt:
             *(f"{name}, which takes more than {self.reach.longest:g} s" for name in self.reach.too_long),
         ]
 
-    def report(self, wanted: list[Fault], drawn: Entry, *, write: bool) -> int:
+    def report(self, wanted: list[Fault], drawn: Entry, *, write: bool, alone: int | None = None) -> int:
         """Print the score, write it where it is asked for, and return 1 if anything lived."""
         self.reach.load(self.reach.chapters())
         told = {f.key: {"line": f.line, "statements": self.statements(f)} for f in wanted}
         entries = [self.known.get(fault.key, {}) | told[fault.key] for fault in wanted]
-        # Up to the first that is not decided: drawn by chance, and not what happened to be quick.
-        run = {name: list(takewhile(partial(decided, kinds=kinds), entries)) for name, kinds in KINDS.items()}
+        # What is left undecided lives more often than the rest, so a kind counts when none is left.
+        drawn_for = {name: entries[: alone if name == "chapters" else None] for name in KINDS}
+        run = {
+            name: found if all(decided(entry, KINDS[name]) for entry in found) else []
+            for name, found in drawn_for.items()
+        }
         sound = {
             name: [e for e in found if self.judged(e) not in self.equivalent] for name, found in run.items()
         }
+        most = max(KINDS, key=lambda name: len(run[name]))
         score = {
             "version": 1, "date": today(), "python": platform.python_version(),
             "versions": {name: version(name) for name in PACKAGES},
             "sources": hashed(self.root),
             "faults": len(self.faults), "drawn": drawn,
-            "run": len(run["everything"]), "equivalent": len(run["everything"]) - len(sound["everything"]),
+            "run": len(run[most]), "equivalent": len(run[most]) - len(sound[most]),
             "left_out": self.left_out(),
         }  # fmt: skip
         score |= {name: count(sound[name], kinds) for name, kinds in KINDS.items()} | {
             "modules": tally(sound, lambda entry: [entry["module"]]),
             "statements": tally(sound, lambda entry: entry["statements"]),
             "survivors": [short(entry) for entry in sound["everything"] if alive(entry, KINDS["everything"])],
+            "unnoticed_by_tests": [short(entry) for entry in sound["tests"] if alive(entry, ["tests"])],
             "unnoticed_by_chapters": [
                 short(entry) for entry in sound["chapters"] if alive(entry, ["chapters"])
             ],
