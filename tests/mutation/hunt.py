@@ -7,6 +7,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -33,7 +34,7 @@ class Hunt:
 
     def __init__(self, root: Path, *, longest: float = 60, whole: bool = False) -> None:
         self.root, self.build, self.here = root, root / "_build" / "mutation", root / "tests" / "mutation"
-        self.whole, self.sound = whole, set[str]()
+        self.whole, self.sound = whole, set[tuple[str, ...]]()
         self.reach = Reach(root, self.build / "reach", longest, say, whole=whole)
         self.faults = [fault for path in modules(root) for fault in faults(path, root)]
         self.codes = {path.relative_to(root).as_posix(): code_hash(path) for path in modules(root)}
@@ -101,7 +102,8 @@ class Hunt:
         say(f"{len(left)} faults to run against the tests of their modules")
         for fault in left:
             known = self.found(fault, "tests")["tried"]
-            names = session.of(self.reach.own(fault.module))
+            own = session.of(self.reach.own(fault.module))
+            names = [name for name in own if name not in self.reach.broken]
             if not set(names) <= set(known):
                 by = self._tests(fault, session, names, 600)
                 self.keep(fault, "tests", by or None, names)
@@ -120,7 +122,7 @@ class Hunt:
     def _tests(self, fault: Fault, session: Session, names: list[str], limit: float) -> str:
         """Return what noticed a fault, but for tests that fail without it."""
 
-        def work() -> Entry:
+        def work(names: list[str], fault: Fault) -> Entry:
             if raised := put(fault, self.root):
                 return {"failed": raised}
             if fault.early != "import":
@@ -130,13 +132,19 @@ class Hunt:
             anew.start(sorted({name.partition("::")[0] for name in names}))
             return {"failed": found.get("failed", "pytest")}
 
-        while (by := str(in_child(work, limit)["failed"])) in names and by not in self.sound:
-            if not in_child(lambda: session.run([by]), limit)["failed"]:
-                self.sound.add(by)
-                break
-            say(f"fails without any fault, so it is left out: {by}")
-            self.reach.broken.append(by)
-            names.remove(by)
+        none = replace(fault, start=0, end=0, text="")  # tests can fail for what ran before them
+        while (by := str(in_child(partial(work, names, fault), limit)["failed"])) in names:
+            before = names[: names.index(by) + 1]
+            key = (fault.early and fault.module, *before)
+            if key not in self.sound and (unfit := in_child(partial(work, before, none), limit)["failed"]):
+                say(f"fails without any fault, so it is left out: {unfit}")
+                if unfit not in names:
+                    return ""
+                names.remove(unfit)
+                self.reach.broken += [unfit] * (fault.early != "import")
+                continue
+            self.sound.add(key)
+            break
         return by
 
     def run_chapters(self, wanted: list[Fault], session: Session, *, again: bool) -> None:
