@@ -29,13 +29,9 @@ from mme.dln.entropy import (
     orbit_volume,
     renormalised_entropy,
 )
+from mme.dln.extrapolation import ExtrapolatedVolume
 from mme.dln.gram import gram_matrix, log_jacobian, pushed_forward_basis
-from mme.dln.kernels import (
-    ExtrapolatedVolume,
-    group_volume_from_kernel,
-    kernel,
-    orbit_volume_from_kernel,
-)
+from mme.dln.kernels import group_volume_from_kernel, kernel, orbit_volume_from_kernel
 from mme.dln.matrices import matrix_entropy, network_entropy
 from mme.dln.metric import (
     dln_metric,

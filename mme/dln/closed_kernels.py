@@ -5,43 +5,21 @@ None of them uses a Jacobian of the orbit map, or the volume of a group.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import mpmath as mp
 
+from mme.dln.extrapolation import ExtrapolatedVolume, triangle
 from mme.errors import InputError
-from mme.result import Result
 
 __all__ = [
-    "MOST_DIGITS", "ExtrapolatedVolume", "closed_walk", "extrapolated", "jacobi_average", "settled",
-    "triangle", "two_by_two", "two_layers", "whole_group",
+    "closed_walk", "extrapolated", "jacobi_average", "settled", "two_by_two", "two_layers", "whole_group",
 ]  # fmt: skip
 
-MOST_DIGITS = 100  # that may be asked for
 GUARD = 15  # digits beyond those
 LARGEST_PRECISION = 2000  # digits at which a determinant that still cancels is given up
 LONGEST_EXTRAPOLATION = 60
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ExtrapolatedVolume(Result):
-    """A volume from kernels at several t, extrapolated to t = 0.
-
-    Attributes
-    ----------
-    log_volume : float
-    error : float
-        The last change of the extrapolation, and what rounding can do.
-    decimals : str
-        Where digits were asked for, the logarithm to as many decimals, more than a float holds. The error is
-        then theirs.
-    """
-
-    log_volume: float
-    error: float
-    decimals: str = ""
 
 
 def settled(compute: Callable[[], Any], digits: int) -> Any:
@@ -54,17 +32,6 @@ def settled(compute: Callable[[], Any], digits: int) -> Any:
             return value
         precision, before = precision * 3 // 2, value
     raise InputError("the arguments must be less extreme: the closed form cancels too many digits.")
-
-
-def triangle(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield Richardson's triangle for values at t, t/2, t/4, …: entry p of a row lacks t, …, t^p."""
-    row: list[Any] = []
-    for value in values:
-        finer = [value]
-        for power, coarser in enumerate(row, 1):
-            finer.append(finer[-1] + (finer[-1] - coarser) / (2**power - 1))
-        yield finer
-        row = finer
 
 
 def extrapolated(

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import mpmath as mp
 import numpy as np
 
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import integer, number
-from mme.dln import closed_kernels as forms
-from mme.dln.closed_kernels import MOST_DIGITS, ExtrapolatedVolume, extrapolated, settled, triangle
+from mme.dln.extrapolation import MOST_DIGITS, ExtrapolatedVolume, richardson
 from mme.dln.orbit import orbit_dimension
 from mme.dln.singular_values import measured_singular_values, validate_depth
 from mme.errors import InputError
 
-__all__ = [
-    "ExtrapolatedVolume", "group_volume_from_kernel", "kernel", "orbit_volume_from_kernel", "richardson",
-]  # fmt: skip
+__all__ = ["group_volume_from_kernel", "kernel", "orbit_volume_from_kernel"]
 
 LARGEST_GRID = 4000  # angles, so that a transfer matrix stays below half a gigabyte
 LARGEST_CHAIN = 10_000  # layers of a chain of transfer matrices
@@ -109,6 +105,8 @@ def orbit_volume_from_kernel(
     k = orbit_dimension(sigma.shape[-1], depth=depth, field=scalars)
     start = 0.08 * float(sigma.min()) ** (2 / depth) / max(1.0, k / 8)
     if digits is not None:
+        from mme.dln.closed_kernels import extrapolated  # and with it mpmath
+
         digits = integer("digits", digits, 1, MOST_DIGITS)
         return extrapolated(lambda t: _log_kernel(sigma, t, depth, scalars, digits + 5), k, start / 4, digits)
     steps = start / 2.0 ** np.arange(levels)
@@ -135,27 +133,24 @@ def group_volume_from_kernel(d: int, *, field: FieldLike = "R", digits: int = 15
     >>> group_volume_from_kernel(1, field="C", digits=20).decimals  # log 2π
     '1.83787706640934548356'
     """
+    from mme.dln import closed_kernels as forms  # and with it mpmath
+
     scalars, d = field_of(field), integer("d", d, 1, LARGEST_DETERMINANT)
     digits, D = integer("digits", digits, 1, MOST_DIGITS), scalars.group_dimension(d)
-    return extrapolated(
-        lambda t: settled(lambda: forms.whole_group(d, 1 / t, scalars.beta), digits + 5),
+    return forms.extrapolated(
+        lambda t: forms.settled(lambda: forms.whole_group(d, 1 / t, scalars.beta), digits + 5),
         D,
         0.04 / (1 + D / 8),
         digits,
     )
 
 
-def richardson(values: Any) -> ExtrapolatedVolume:
-    """Extrapolate values at t, t/2, t/4, … to t = 0: the entry of the triangle that changed least."""
-    *_, before, last = [[], *triangle(np.asarray(values, dtype=np.float64).tolist())]
-    # The newest entry has none before it in its column, so it is compared with the column before.
-    changes = [abs(new - old) for new, old in zip(last[1:], [*before[1:], *last[-2:-1]], strict=True)]
-    best = int(np.argmin(changes)) + 1 if changes else 0
-    return ExtrapolatedVolume(last[best], changes[best - 1] if changes else float("inf"))
-
-
 def _log_kernel(sigma: np.ndarray, t: Any, depth: int, scalars: Field, digits: int) -> Any:
     """Log Z(t) as a number of mpmath, with an error below 10^−digits."""
+    import mpmath as mp
+
+    from mme.dln import closed_kernels as forms
+
     d, beta = len(sigma), scalars.beta
     if depth == 1:
         return mp.mpf(0)
@@ -164,14 +159,14 @@ def _log_kernel(sigma: np.ndarray, t: Any, depth: int, scalars: Field, digits: i
     if d == 1:
         if beta > 1 and not 12 * s[0] ** 0.5 < MOST_TERMS:
             raise InputError("t must be larger for such a singular value and depth: its series is too long.")
-        return settled(lambda: forms.closed_walk(s[0], depth, beta), digits)
+        return forms.settled(lambda: forms.closed_walk(s[0], depth, beta), digits)
     if d == depth == 2 and beta != 2:
         with mp.workdps(digits):
             return forms.two_by_two(s, beta)
     if depth == 2 and len(set(s)) == 1 and d <= LARGEST_DETERMINANT:
-        return settled(lambda: forms.whole_group(d, 2 * s[0], beta), digits)
+        return forms.settled(lambda: forms.whole_group(d, 2 * s[0], beta), digits)
     if beta == 2 and depth == 2 and len(set(s)) == d <= LARGEST_DETERMINANT:
-        return settled(lambda: forms.two_layers(s), digits)
+        return forms.settled(lambda: forms.two_layers(s), digits)
     raise InputError(
         "the kernel is known in closed form for d = 1, for d = depth = 2, without digits for d = 2 over R, "
         f"and at depth 2 for up to {LARGEST_DETERMINANT} singular values, equal or, over C, distinct, not "

@@ -10,7 +10,7 @@ import pytest
 
 from mme.algebra import C, Field, H, R
 from mme.dln import group_volume_from_kernel, kernel, orbit_volume_from_kernel
-from mme.dln.closed_kernels import closed_walk, extrapolated, jacobi_average, settled, triangle, two_by_two
+from mme.dln.closed_kernels import closed_walk, extrapolated, jacobi_average, settled, two_by_two
 from mme.errors import InputError
 
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
@@ -187,10 +187,6 @@ def test_settled_asks_for_more_digits() -> None:
 
 
 def test_extrapolation() -> None:
-    rows = list(triangle([1 + 3 * t - 2 * t**2 for t in (mp.mpf(1), mp.mpf(1) / 2, mp.mpf(1) / 4)]))
-    assert [len(row) for row in rows] == [1, 2, 3]
-    assert rows[-1][-1] == 1
-    assert rows[-1][1] != 1
     t = mp.mpf("0.3")
     found = extrapolated(lambda t: -t - t**2, 0, float(t), 30)
     assert abs(mp.mpf(found.decimals)) < 1e-30

@@ -3,7 +3,7 @@ import pytest
 
 from mme.algebra import C, Field, H, R
 from mme.dln import end_to_end, entropy, kernel, orbit_map, orbit_volume_from_kernel
-from mme.dln.kernels import richardson
+from mme.dln.extrapolation import richardson
 from mme.errors import InputError
 
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
@@ -111,14 +111,6 @@ def test_order_does_not_matter() -> None:
     for name, depth in (("R", 4), ("C", 2)):
         first, second = (kernel(sigma, 0.2, depth=depth, field=name) for sigma in ([2.0, 1.0], [1.0, 2.0]))
         assert first == pytest.approx(second, rel=1e-12)
-
-
-def test_richardson() -> None:
-    t = 0.5 / 2.0 ** np.arange(8)
-    found = richardson(np.exp(t) * np.cos(t))
-    assert found.log_volume == pytest.approx(1, abs=1e-10)
-    assert abs(found.log_volume - 1) <= 10 * found.error + 1e-15
-    assert richardson([3.0]).error == np.inf
 
 
 @over_fields
