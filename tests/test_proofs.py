@@ -32,8 +32,15 @@ NEIGHBOURS = {
         )
     ],
     "gram.v": [("then - (lam k * lam l) else 0", "then lam k * lam l else 0")],
+    "image.v": [("(chi a) = (re (\\tr a) *+ 2)%:A].", "(chi a) = (re (\\tr a))%:A].")],
     "blocks.v": [("f k k ^+ b.-1.", "f k k ^+ b.")],
-    "vandermonde.v": [("(2 * N.-1 * (beta F).-1).", "(2 * N.-1 * beta F).")],
+    "vandermonde.v": [
+        ("(2 * N.-1 * (beta F).-1).", "(2 * N.-1 * beta F)."),
+        (
+            "(kl.1 < kl.2)%N) (x kl.2 - x kl.1).\nProof. by split",
+            "(kl.1 < kl.2)%N) (x kl.1 - x kl.2).\nProof. by split",
+        ),
+    ],
     "metric.v": [("^+ (2 * beta F) *", "^+ beta F *")],
 }
 
