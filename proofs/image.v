@@ -71,6 +71,15 @@ Proof.
 have adjE p q (X : 'M[C]_(p, q)) : X^* = map_mx conj X^T by apply/matrixP => i j; rewrite !mxE.
 by rewrite !adjE tr_block_mx map_block_mx linearN /= !map_trmx !conj_mxN !conj_mxK opprK.
 Qed.
+Lemma pattern1 d :
+  block_mx 1%:M 0 (- map_mx conj 0) (map_mx conj 1%:M) = 1%:M :> 'M[C]_(d + d).
+Proof.
+have -> : map_mx conj 0 = 0 :> 'M[C]_d by apply/matrixP => i j; rewrite !mxE linear0.
+have -> : map_mx conj 1%:M = 1%:M :> 'M[C]_d.
+  by apply/matrixP => i j; rewrite !mxE; case: (i == j); rewrite ?conj1 ?linear0.
+by rewrite oppr0 -scalar_mx_block.
+Qed.
+
 End Pattern.
 
 Section Image.
@@ -128,6 +137,13 @@ have -> : first_part a^* = (first_part a)^* by apply/matrixP => i j; rewrite !mx
 by have -> : second_part a^* = - (second_part a)^T by apply/matrixP => i j; rewrite !mxE.
 Qed.
 
+Lemma chi1 d : chi (1%:M : 'M[H]_d) = 1%:M.
+Proof.
+rewrite -[RHS]pattern1 /chi.
+have -> : first_part (1%:M : 'M[H]_d) = 1%:M by apply/matrixP => i j; rewrite !mxE; case: (i == j).
+by have -> : second_part (1%:M : 'M[H]_d) = 0 by apply/matrixP => i j; rewrite !mxE; case: (i == j).
+Qed.
+
 Lemma add_conj (x : C) : x + conj x = (re x *+ 2)%:A.
 Proof.
 case: x => u v; change ((u + u, v - v) = ((u *+ 2) * 1, (u *+ 2) * 0) :> C).
@@ -142,13 +158,14 @@ Qed.
 
 End Image.
 
-(** [complex-image] Over any field in the place of R; linear and injective for matrices of any sizes. *)
+(** [complex-image] Over any field in the place of R; beyond the statement, 1 goes to 1. *)
 Theorem complex_image (K : fieldType) d :
   [/\ forall (c : K) (a b : 'M[quaternion K]_d), chi (c%:A *: a + b) = c%:A *: chi a + chi b,
       injective (@chi K d d),
-      forall a b : 'M[quaternion K]_d, chi (a *m b) = chi a *m chi b,
+      forall a b : 'M[quaternion K]_d, chi (a *m b) = chi a *m chi b /\ chi (1%:M : 'M[quaternion K]_d) = 1%:M,
       forall a : 'M[quaternion K]_d, chi a^* = (chi a)^*
     & forall a : 'M[quaternion K]_d, \tr (chi a) = (re (\tr a) *+ 2)%:A].
 Proof.
-by split; [exact: chi_linear | exact: chi_inj | exact: chi_mul | exact: chi_adj | exact: chi_tr].
+split; [exact: chi_linear | exact: chi_inj | | exact: chi_adj | exact: chi_tr].
+by move=> a b; split; [exact: chi_mul | exact: chi1].
 Qed.
