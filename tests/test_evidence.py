@@ -563,7 +563,7 @@ def test_each_check_is_recorded_once(notebook: nbformat.NotebookNode) -> None:
 
 
 @pytest.mark.slow
-# From the last chapter on: another process executes them from the first, and the two need not wait for each other.
+# From the last chapter on: another process starts at the first, and neither waits for the other.
 @pytest.mark.parametrize("chapter", chapters()[::-1], ids=lambda path: path.stem)
 def test_tolerances_are_near_to_the_errors_or_say_why_not(chapter: Path) -> None:
     found = [record for record in records(executed(chapter)) if record.level == "numeric"]
