@@ -30,6 +30,7 @@ def agree(left: object, right: object, digits: int = DIGITS) -> None:
     assert abs(left - right) < mp.mpf(10) ** -digits, mp.nstr(left - right, 3)  # type: ignore[operator]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 @pytest.mark.parametrize("t", [2.0, 0.3])
 def test_two_by_two(pair: tuple[float, float], t: float) -> None:
@@ -82,6 +83,7 @@ def by_angles(x: mp.mpf, pairs: int, single: str, multiplicity: int) -> mp.mpf:
     return above / below
 
 
+@pytest.mark.slow
 def test_groups_by_angles() -> None:
     x = mp.mpf(1) / mp.mpf(0.7)
     half = mp.exp(-2 * x)
@@ -100,6 +102,7 @@ def test_groups_by_angles() -> None:
     agree(kernel([1, 1], 1.4, depth=2, field=H, digits=30), mp.log(expected[2, H]), 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [1, 2, 3, 5])
 def test_unitary_groups_by_permutations(d: int) -> None:
     """E |tr Q|^2n counts the permutations of n letters without d + 1 letters in increasing order: Σ f_λ²."""
