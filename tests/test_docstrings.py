@@ -4,8 +4,6 @@ import inspect
 import re
 from typing import Any
 
-import pytest
-
 from mme.result import Table
 
 from .test_refusals import PUBLIC, kinds
@@ -44,36 +42,48 @@ def resolved(name: str, path: str) -> str:
     return beside if beside in PUBLIC else name.removeprefix("mme.")
 
 
-@pytest.mark.parametrize("path", PUBLIC)
-def test_it_says_what_it_takes(path: str) -> None:
+def says_what_it_takes(path: str) -> bool:
     """In a section; one argument may be told in the text, and a record's fields are its attributes."""
     taken = [name for name, kind in kinds(PUBLIC[path]).items() if kind.kind is not kind.VAR_KEYWORD]
     if not taken or path in TUPLES:
-        return
+        return True
     if same := SAME.search(text(path)):
-        assert set(taken) <= set(kinds(PUBLIC[resolved(same[1], path)]))
-    elif len(taken) > 1 or f"`{taken[0]}`" not in text(path):
-        assert has(path, "Parameters", "Attributes")
-        assert [name for name in taken if not re.search(rf"(?<!\w){name}(?!\w)", text(path))] == []
+        return set(taken) <= set(kinds(PUBLIC[resolved(same[1], path)]))
+    if len(taken) == 1 and f"`{taken[0]}`" in text(path):
+        return True
+    named = all(re.search(rf"(?<!\w){name}(?!\w)", text(path)) for name in taken)
+    return has(path, "Parameters", "Attributes") and named
 
 
-@pytest.mark.parametrize("path", [path for path, entry in PUBLIC.items() if not inspect.isclass(entry)])
-def test_it_says_what_it_returns(path: str) -> None:
-    assert has(path, "Returns", "Yields") or re.match(r"(Return|Yield)\b", text(path))
+def says_what_it_returns(path: str) -> bool:
+    return has(path, "Returns", "Yields") or bool(re.match(r"(Return|Yield)\b", text(path)))
 
 
-@pytest.mark.parametrize("path", PUBLIC)
-def test_it_shows_itself_at_work(path: str) -> None:
+def shows_itself_at_work(path: str) -> bool:
     owner, _, name = path.rpartition(".")
     in_class = owner in PUBLIC and f".{name}(" in text(owner)
     inherited = [getattr(base, name, None) for base in getattr(PUBLIC.get(owner), "__mro__", ())[1:]]
     if any(">>> " in (inspect.getdoc(each) or "") for each in inherited):  # the same, of another kind
-        return
-    if not has_example(path) and not in_class and path not in SHOWN_ELSEWHERE:
-        made = inspect.isclass(PUBLIC[path]) and any(
-            has_example(maker) and returns(PUBLIC[maker]) == name for maker in PUBLIC if maker != path
-        )
-        assert made or (name in OF_EVERY_RESULT and owner in PUBLIC)
+        return True
+    if has_example(path) or in_class or path in SHOWN_ELSEWHERE:
+        return True
+    return (name in OF_EVERY_RESULT and owner in PUBLIC) or (
+        inspect.isclass(PUBLIC[path])
+        and any(has_example(made) and returns(PUBLIC[made]) == name for made in PUBLIC if made != path)
+    )
+
+
+def test_everything_says_what_it_takes() -> None:
+    assert [path for path in PUBLIC if not says_what_it_takes(path)] == []
+
+
+def test_everything_says_what_it_returns() -> None:
+    calls = [path for path, entry in PUBLIC.items() if not inspect.isclass(entry)]
+    assert [path for path in calls if not says_what_it_returns(path)] == []
+
+
+def test_everything_shows_itself_at_work() -> None:
+    assert [path for path in PUBLIC if not shows_itself_at_work(path)] == []
 
 
 def returns(call: Any) -> str:
