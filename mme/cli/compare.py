@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from mme.arguments import choice, number
+from mme.arguments import choice, integer, number
 from mme.cli import output
 from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
@@ -17,6 +17,7 @@ from mme.cli.nets import Nets, Which, open_net, open_nets
 from mme.cli.settings import Run, measuring
 from mme.comparison.compare import Comparison, grouped
 from mme.comparison.measurement import Measurement, measure
+from mme.comparison.statistics import STATISTICS
 from mme.ensembles.equivalence import LINKAGES
 from mme.errors import InputError
 from mme.networks.hubs import is_hub_name
@@ -55,6 +56,17 @@ def compare(
             "tells it by the names of the layers, where it can), or the checkpoint of epoch 0.",
         ),
     ] = "auto",
+    controls: Annotated[
+        int, typer.Option(help="How many untrained controls are drawn for each network, for --more.")
+    ] = 1,
+    more: Annotated[
+        bool,
+        typer.Option(
+            "--more",
+            help="Show Var(CSD) with all eigenvalues counted and without structural zeros, norms, stable "
+            "rank and the distance of shapes, each beside its controls, with the classifier and without.",
+        ),
+    ] = False,
     which: Which = None,
     plot: Annotated[
         Path | None,
@@ -78,13 +90,14 @@ def compare(
         delta = number("delta", delta, 0)
     elif run.options.conjugate == "sampled" and run.options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    before = _control(control, run.options.rng)
+    taken: dict[str, Any] = {"control": _control(control, run.options.rng), "controls": controls}
+    integer("--controls", controls, 1)
     opened, complete = open_nets(nets, seed=run.options.rng, which=which)
     announce_cost(opened, run.options, run.jobs)
     measured: list[Measurement] = []
     for name, checkpoint in opened.items():
         try:
-            measured.append(measure(checkpoint, run.options, name=name, control=before, **run.work))
+            measured.append(measure(checkpoint, run.options, name=name, **taken, **run.work))
         except InputError as error:
             if name in nets or len(opened) == len(nets):
                 raise InputError(f"{name}: {error}") from None
@@ -96,7 +109,12 @@ def compare(
     rows = found.rows()
     for row in rows:
         row["left_out"] = "; ".join(f"{name}: {why}" for name, why in row["left_out"].items())
-    run.tell(found.to_dict(), rows, lambda: _show(found, run.options.window))
+    record = found.to_dict()
+    if more:
+        for network, row, each in zip(record["networks"], rows, measured, strict=True):
+            network["more"] = each.more()
+            row.update((_column(line), line["value"]) for line in network["more"])
+    run.tell(record, rows, lambda: _show(found, run.options.window, more))
     if plot is not None:
         from mme import plots
 
@@ -132,7 +150,11 @@ COLUMNS: dict[str, Callable[[Measurement], object]] = {
 }
 
 
-def _show(found: Comparison, window: tuple[float, float]) -> None:
+def _column(line: dict[str, Any]) -> str:
+    return str(line["statistic"]) + ("" if line["classifier"] else "_without_classifier")
+
+
+def _show(found: Comparison, window: tuple[float, float], more: bool) -> None:
     output.print_columns(COLUMNS, found.measurements)
     output.say("")
     for words in about_controls(found.measurements):
@@ -148,6 +170,34 @@ def _show(found: Comparison, window: tuple[float, float]) -> None:
         _show_pairs(found)
     output.say("")
     output.say(_about_delta(found))
+    for each in found.measurements if more else ():
+        _show_more(each)
+
+
+WORDS = STATISTICS | {"shape_distance": "distance of shapes"}
+
+
+def _show_more(one: Measurement) -> None:
+    """One network's numbers, each beside its controls, with the classifier and without."""
+    typer.echo(f"\n{one.name}")
+    lines: dict[str, list[str]] = {}
+    for each in one.more():
+        before = "–" if each["control"] is None else f"{each['control']:.3f}"
+        spread = "" if each["control_spread"] is None else f" ± {each['control_spread']:.3f}"
+        value = "–" if each["value"] is None else f"{each['value']:.3f}"
+        lines.setdefault(each["statistic"], [WORDS[each["statistic"]]]).extend([value, before + spread])
+    columns, apart = ["", "all layers", "untrained"], one.ensemble.classifier
+    columns += ["without", "untrained"] if apart else []
+    output.print_table(columns, list(lines.values()), left=1)
+    if apart:
+        output.say(f"without: all but the last layer, {apart}, which is taken for the classifier.")
+    drawn = len(one.controls)
+    if drawn > 1:
+        output.say(
+            f"± is the spread over {drawn} untrained controls, not an error of the network's own number."
+        )
+    elif drawn:
+        output.say("One control was drawn; --controls 5 shows how far they spread.")
 
 
 def _show_pairs(found: Comparison) -> None:

@@ -87,6 +87,8 @@ SHARED: tuple[tuple[str, Any, str, str | None, dict[str, Any]], ...] = (
     ("zeros", str, "What becomes of structural zeros: eigenvalues that vanish because N > M.", DENSITY,
      _among(ZERO_POLICIES)),
     ("normalise", str, "What the densities are divided by.", DENSITY, _among(NORMALISATIONS)),
+    ("squarings", int, "1 squares layers to X = A Aᵀ, as printed; 2 to X Xᵀ, as in the author's package.",
+     DENSITY, {}),
     ("bandwidth", float, "Smooth with a Gaussian kernel of this standard deviation.", DENSITY, {}),
     ("device", str, "Where eigenvalues are computed: cpu, or a torch device such as cuda.", WORK, {}),
     ("jobs", int, "Layers to work on at a time; all cores by default.", WORK, {}),

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import choice, number, of_type
-from mme.comparison.measurement import TOLD, Measurement, measure, validate_options
-from mme.comparison.options import Options
+from mme.comparison.measurement import TOLD, Measurement, measure
+from mme.comparison.options import Options, validate_options
 from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, Linkage, equivalence_classes
 from mme.errors import InputError
 from mme.result import Plotted, Table
@@ -98,6 +98,7 @@ def compare(
     delta: float | None = None,
     linkage: Linkage = "complete",
     control: Any = "auto",
+    controls: int = 1,
     jobs: int | None = None,
     store: Store | None = None,
     progress: bool = False,
@@ -114,7 +115,7 @@ def compare(
         By default `default_delta` of all.
     linkage : {"complete", "single"}
         As in `equivalence_classes`.
-    control, jobs, store, progress
+    control, controls, jobs, store, progress
         As in `measure`.
 
     Returns
@@ -140,7 +141,13 @@ def compare(
     options = validate_options(options)
     choice("linkage", linkage, LINKAGES)
     delta = None if delta is None else number("delta", delta, 0)
-    work: dict[str, Any] = {"control": control, "jobs": jobs, "store": store, "progress": progress}
+    work: dict[str, Any] = {
+        "control": control,
+        "controls": controls,
+        "jobs": jobs,
+        "store": store,
+        "progress": progress,
+    }
     measured = []
     for name, source in networks.items():
         try:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, of_type
-from mme.comparison.options import Options
+from mme.arguments import choice, integer
+from mme.comparison.options import Options, validate_options
+from mme.comparison.statistics import STATISTICS, statistics
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
-from mme.ensembles.spectrum import pooled_spectrum
+from mme.ensembles.rivals import shape_distance
 from mme.errors import InputError
 from mme.result import Result, counted
 from mme.store import Store
@@ -24,7 +26,7 @@ from mme.weights.untrained import untrained_control
 TOLD = ("variance", "standard_error", "variance_without_noise", "noise_floor", "largest_cumulative")
 NO_MATRIX = ("one axis", "a single number")  # biases and the like, which no option brings in
 
-__all__ = ["TOLD", "Measurement", "difference_of", "measure", "validate_options"]
+__all__ = ["TOLD", "Measurement", "difference_of", "measure"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +47,9 @@ class Measurement(Result):
         By which the control was drawn, or the name of the network that served as one.
     reason : str
         Whose rule that is and why it was taken, or why there is no control.
+    controls : tuple of LayerMatrixEnsemble
+        All untrained controls that were drawn; `control` is of the first.
+    options : Options
     """
 
     name: str
@@ -54,6 +59,41 @@ class Measurement(Result):
     control: CircularSpectralDifference | None = None
     rule: str | None = None
     reason: str = ""
+    controls: tuple[LayerMatrixEnsemble, ...] = ()
+    options: Options = field(default_factory=Options)
+
+    def more(self) -> list[dict[str, Any]]:
+        """Return every number of `STATISTICS` beside its controls, with the classifier and without.
+
+        The spread is that of several controls, not an error of the network's own number: how far networks
+        that were trained alike lie apart is known only from such networks.
+
+        Returns
+        -------
+        list of dict
+            `statistic`, `classifier` (whether it counts), `value`, `control` (mean over the controls) and
+            `control_spread` (standard deviation; None for fewer than two). `shape_distance` is the mean
+            distance to the controls, and its control is the mean distance between two of them.
+
+        Examples
+        --------
+        >>> one = measure({"fc": 2 * np.eye(30)}, control="torch", controls=2)
+        >>> next(row["value"] for row in one.more() if row["statistic"] == "log_frobenius_norm")
+        2.0791812460476247
+        """
+        rows: list[dict[str, Any]] = []
+        for classifier in (True, False) if self.ensemble.classifier else (True,):
+            found = [statistics(each, self.options, classifier=classifier) for each in self._all()]
+            rows += [_row(name, classifier, [each[name] for each in found]) for name in STATISTICS]
+            taken = [each if classifier else each.without(each.classifier or "") for each in self._all()]
+            if len(taken) > 1:
+                apart = [shape_distance(taken[0], each) for each in taken[1:]]
+                among = [shape_distance(*pair) for pair in combinations(taken[1:], 2)]
+                rows.append(_row("shape_distance", classifier, [float(np.mean(apart)), *among]))
+        return rows
+
+    def _all(self) -> tuple[LayerMatrixEnsemble, ...]:
+        return (self.ensemble, *self.controls)
 
     def __repr__(self) -> str:
         control = f"; untrained {self.control.variance:.4g} ({self.rule})" if self.control else ""
@@ -85,6 +125,17 @@ class Measurement(Result):
         }
 
 
+def _row(name: str, classifier: bool, values: list[float]) -> dict[str, Any]:
+    value, *controls = values
+    return {
+        "statistic": name,
+        "classifier": classifier,
+        "value": _number(value),
+        "control": _number(float(np.mean(controls))) if controls else None,
+        "control_spread": _number(float(np.std(controls, ddof=1))) if len(controls) > 1 else None,
+    }
+
+
 def _number(value: float) -> float | None:
     """One draw has no standard error: nothing, rather than a NaN that JSON does not know."""
     return float(value) if np.isfinite(value) else None
@@ -94,8 +145,7 @@ def difference_of(
     ensemble: LayerMatrixEnsemble, conjugate: Any, options: Options
 ) -> CircularSpectralDifference:
     """Return the circular spectral difference of a network and the spectrum of its conjugate ensemble."""
-    pooled = pooled_spectrum(ensemble, pooling=options.pooling)
-    return circular_spectral_difference(pooled, conjugate, **options.density)
+    return circular_spectral_difference(options.pooled(ensemble), conjugate, **options.density)
 
 
 def measure(
@@ -104,6 +154,7 @@ def measure(
     *,
     name: str | None = None,
     control: Any = "auto",
+    controls: int = 1,
     jobs: int | None = None,
     store: Store | None = None,
     progress: bool = False,
@@ -120,6 +171,8 @@ def measure(
         What the weights were before training: the rule by which they are drawn, where "auto" takes that of
         the architecture if it is known; or a network with the same layers, such as the checkpoint of epoch 0.
         None compares with nothing.
+    controls : int
+        How many are drawn by the rule, for `Measurement.more`. A network that is given is the only one.
     jobs, store, progress
         As in `LayerMatrixEnsemble.measured`.
 
@@ -142,40 +195,39 @@ def measure(
     >>> measure(network, control="torch").rule
     'torch'
     """
-    options = validate_options(options)
+    options, controls = validate_options(options), integer("controls", controls, 1)
     work: dict[str, Any] = {"jobs": jobs, "store": store, "progress": progress}
     ensemble = layer_matrix_ensemble(source, name=name, **options.selection)
     ensemble.measured(device=options.device, **work)
     conjugate = conjugate_spectrum(ensemble.orders, **options.drawing, **work)
     csd = difference_of(ensemble, conjugate, options)
     binning = {name: value for name, value in options.density.items() if name != "normalise"}
-    verdict = conjugacy(pooled_spectrum(ensemble, pooling=options.pooling), conjugate, **binning)
-    before, rule, reason = _control(source, control, options)
-    if before is None:
-        return Measurement(ensemble.name, ensemble, csd, verdict, reason=reason)
-    untrained = layer_matrix_ensemble(before, **options.selection)
-    layers, theirs = ({each.name: each.shape for each in net.layers} for net in (ensemble, untrained))
-    if odd := [name for name in [*layers, *theirs] if layers.get(name) != theirs.get(name)]:
-        alike = f"the layers of {ensemble.name} with the same names and shapes"
-        raise InputError(f"control must have {alike}, but {odd[0]!r} differs.")
-    untrained.measured(device=options.device, **work)
-    control_csd = difference_of(untrained, conjugate, options)
-    return Measurement(ensemble.name, ensemble, csd, verdict, control_csd, rule, reason)
+    verdict = conjugacy(options.pooled(ensemble), conjugate, **binning)
+    drawn, rule, reason = _control(source, control, options, controls)
+    told: dict[str, Any] = {"reason": reason, "options": options}
+    if not drawn:
+        return Measurement(ensemble.name, ensemble, csd, verdict, **told)
+    layers = {each.name: each.shape for each in ensemble.layers}
+    untrained = []
+    for before in drawn:
+        one = layer_matrix_ensemble(before, **options.selection)
+        theirs = {each.name: each.shape for each in one.layers}
+        if odd := [name for name in [*layers, *theirs] if layers.get(name) != theirs.get(name)]:
+            alike = f"the layers of {ensemble.name} with the same names and shapes"
+            raise InputError(f"control must have {alike}, but {odd[0]!r} differs.")
+        untrained.append(one.measured(device=options.device, **work))
+    told |= {"control": difference_of(untrained[0], conjugate, options), "controls": tuple(untrained)}
+    return Measurement(ensemble.name, ensemble, csd, verdict, rule=rule, **told)
 
 
-def validate_options(options: Any) -> Options:
-    """Return the options; the default ones for None."""
-    return Options() if options is None else of_type("options", options, Options, "an mme.comparison.Options")
-
-
-def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | None, str]:
-    """The network to compare with, what it is called, and why it was taken; None where there is none."""
+def _control(source: Any, control: Any, options: Options, number: int) -> tuple[list[Any], str | None, str]:
+    """The networks to compare with, what they are called, and why they were taken, or why there are none."""
     if not isinstance(control, str | None):
         called = getattr(control, "name", None)
         called = called if isinstance(called, str) else "given network"
-        return control, called, f"{called}, as given"
+        return [control], called, f"{called}, as given"
     if control is None:
-        return None, None, "not asked for"
+        return [], None, "not asked for"
     network = effective_weights(source)
     if control != "auto":
         rule = choice("control", control, RULES)
@@ -183,5 +235,6 @@ def _control(source: Any, control: Any, options: Options) -> tuple[Any, str | No
     elif recognised := recognised_rule(network):
         rule, reason = recognised.rule, recognised.reason
     else:
-        return None, None, "the rule of its initial weights is not known"
-    return untrained_control(network, rule, rng=options.rng), rule, reason
+        return [], None, "the rule of its initial weights is not known"
+    drawn = [untrained_control(network, rule, rng=options.rng + more) for more in range(number)]
+    return drawn, rule, reason

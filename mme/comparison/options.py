@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mme.arguments import choice, integer, number, text
+from mme.arguments import choice, integer, number, of_type, text
 from mme.ensembles.circular import Circular, Construction
 from mme.ensembles.conjugate import DRAWS, Conjugate, validate_drawing
 from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, Normalisation, Zeros, bin_edges
+from mme.ensembles.layers import LayerMatrixEnsemble
 from mme.ensembles.mixed import Part, Precision
 from mme.ensembles.selection import validate_selection
-from mme.ensembles.spectrum import Pooling
+from mme.ensembles.spectrum import PooledSpectrum, Pooling, pooled_spectrum
 from mme.result import Result
 
-__all__ = ["Options"]
+__all__ = ["Options", "validate_options"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,6 +38,9 @@ class Options(Result):
         As in `circular_spectral_difference`. The paper's eigenvectors and QR are equal in law; QR is faster.
     part, pooling, window, bins, zeros, normalise, bandwidth
         As in `circular_spectral_difference`.
+    squarings : int
+        1 for the layer matrices X = A Aᵀ of Definition 1, with eigenvalues σ²; 2 for X Xᵀ, with σ⁴, as in the
+        author's later package. The conjugate stays as it is.
 
     Raises
     ------
@@ -66,11 +70,13 @@ class Options(Result):
     zeros: Zeros = "keep"
     normalise: Normalisation = "window"
     bandwidth: float | None = None
+    squarings: int = 1
 
     def __post_init__(self) -> None:
         validate_selection(self.include, self.exclude, self.types)
         text("device", self.device)
         integer("rng", self.rng, 0)
+        integer("squarings", self.squarings, 1, 2)
         validate_drawing(**self.drawing)
         choice("zeros", self.zeros, ZERO_POLICIES)
         choice("normalise", self.normalise, NORMALISATIONS)
@@ -96,3 +102,29 @@ class Options(Result):
     def density(self) -> dict[str, Any]:
         """What decides a density, given its spectrum."""
         return self._chosen("window", "bins", "zeros", "normalise", "bandwidth")
+
+    def pooled(self, ensemble: LayerMatrixEnsemble) -> PooledSpectrum:
+        """Pool the spectrum of a network.
+
+        Parameters
+        ----------
+        ensemble : LayerMatrixEnsemble
+
+        Returns
+        -------
+        PooledSpectrum
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mme.ensembles import layer_matrix_ensemble
+        >>> Options(squarings=2).pooled(layer_matrix_ensemble({"fc": 3 * np.eye(2)})).eigenvalues
+        array([81., 81.])
+        """
+        spectrum = pooled_spectrum(ensemble, pooling=self.pooling)
+        return spectrum.squared() if self.squarings == 2 else spectrum
+
+
+def validate_options(options: Any) -> Options:
+    """Return the options; the default ones for None."""
+    return Options() if options is None else of_type("options", options, Options, "an mme.comparison.Options")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import flag, integer, several
-from mme.comparison.measurement import difference_of, validate_options
-from mme.comparison.options import Options
+from mme.comparison.measurement import difference_of
+from mme.comparison.options import Options, validate_options
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble

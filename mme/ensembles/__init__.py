@@ -29,17 +29,17 @@ from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum, modulus_density
 from mme.ensembles.mixed import MixedMatrixEnsemble
 from mme.ensembles.noise import noise_floor
-from mme.ensembles.rivals import PowerLaw, log_spectral_norm, power_law, power_law_exponent
+from mme.ensembles.rivals import log_frobenius_norm, log_spectral_norm, log_stable_rank, shape_distance
 from mme.ensembles.sampling import SampledCircularEnsemble, sampling_cost
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 
 __all__ = [
     "CSD", "Calibration", "CircularMixedEnsemble", "CircularSpectralDifference", "Conjugacy",
     "Equivalence", "EquivalenceClasses", "Layer", "LayerMatrixEnsemble", "MixedMatrixEnsemble",
-    "PooledSpectrum", "PowerLaw", "RejectionRate", "SampledCircularEnsemble", "SpectralDensity",
-    "calibrate_delta", "circular_mixed_ensemble", "circular_spectral_difference", "conjugacy",
-    "conjugate_spectrum", "default_delta", "deterministic_spectrum", "disjoint_differences",
-    "equivalence", "equivalence_classes", "layer_matrix_ensemble", "log_spectral_norm",
-    "modulus_density", "noise_floor", "pooled_spectrum", "power_law", "power_law_exponent",
-    "rejection_rate", "sampling_cost", "spectral_density", "spectral_difference",
+    "PooledSpectrum", "RejectionRate", "SampledCircularEnsemble", "SpectralDensity", "calibrate_delta",
+    "circular_mixed_ensemble", "circular_spectral_difference", "conjugacy", "conjugate_spectrum",
+    "default_delta", "deterministic_spectrum", "disjoint_differences", "equivalence",
+    "equivalence_classes", "layer_matrix_ensemble", "log_frobenius_norm", "log_spectral_norm",
+    "log_stable_rank", "modulus_density", "noise_floor", "pooled_spectrum", "rejection_rate",
+    "sampling_cost", "shape_distance", "spectral_density", "spectral_difference",
 ]  # fmt: skip

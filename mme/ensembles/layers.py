@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, text
+from mme.arguments import choice, shown, text
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.mixed import (
     DTYPES,
@@ -22,6 +22,7 @@ from mme.ensembles.mixed import (
 from mme.ensembles.parallel import validate_work
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.ensembles.streaming import compute_eigenvalues
+from mme.errors import InputError
 from mme.result import Table
 from mme.store import Store
 from mme.weights.stored import Checkpoint
@@ -65,6 +66,43 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble, Table):
     def structural_zeros(self) -> int:
         """The sum of max(N_l − M_l, 0) over the layers."""
         return sum(layer.structural_zeros for layer in self.layers)
+
+    @property
+    def classifier(self) -> str | None:
+        """The name of the last layer, if it is a plain matrix among others: as a rule, the classifier."""
+        last = self.layers[-1]
+        return last.name if len(self.layers) > 1 and len(last.shape) == 2 else None
+
+    def without(self, *names: str) -> LayerMatrixEnsemble:
+        """Return the ensemble of the other layers; eigenvalues that are known stay known.
+
+        Parameters
+        ----------
+        *names : str
+            Of layers to take out.
+
+        Returns
+        -------
+        LayerMatrixEnsemble
+
+        Raises
+        ------
+        InputError
+            If a name is of no layer, or no layer is left.
+
+        Examples
+        --------
+        >>> ensemble = layer_matrix_ensemble({"conv": np.ones((2, 3, 3, 3)), "fc": np.eye(2)})
+        >>> ensemble.classifier, ensemble.without("fc").skipped
+        ('fc', (('fc', 'taken out'),))
+        """
+        known = [layer.name for layer in self.layers]
+        if odd := [name for name in names if name not in known]:
+            raise InputError(f"names must be of layers of {self.name}, but {shown(odd[0])} is none.")
+        left = tuple(layer for layer in self.layers if layer.name not in names)
+        if not left:
+            raise InputError(f"names must leave a layer of {self.name}, but they are all its layers.")
+        return replace(self, layers=left, skipped=(*self.skipped, *((name, "taken out") for name in names)))
 
     def measured(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
@@ -94,6 +94,19 @@ class PooledSpectrum(Result):
         draws = np.atleast_2d(self.eigenvalues)
         counts = np.concatenate([np.unique(draw[draw != 0], return_counts=True)[1] for draw in draws])
         return float((counts**2).sum() / counts.sum()) if counts.size else 1.0
+
+    def squared(self) -> PooledSpectrum:
+        """Return the spectrum of X Xᵀ in the place of X, for symmetric X: each eigenvalue squared.
+
+        With X = A Aᵀ these are the σ⁴ of the singular values of A. The paper's definitions stop at σ²; its
+        author's later package squares twice.
+
+        Examples
+        --------
+        >>> PooledSpectrum([0, 1, 3], structural_zeros=1).squared().eigenvalues
+        array([0., 1., 9.])
+        """
+        return replace(self, eigenvalues=self.eigenvalues**2)
 
     def __len__(self) -> int:
         return int(self.eigenvalues.shape[-1])
