@@ -178,7 +178,9 @@ ROWS: Rows = {
     },
     "ensembles.MixedMatrixEnsemble.spectra": {"part": one_of("real")},
     "ensembles.LayerMatrixEnsemble.measured": {**WORK, "device": one_of("cpu")},
-    "ensembles.LayerMatrixEnsemble.without": {"names": Argument(lambda one: one.layers[0].name, (), (3, "no"))},
+    "ensembles.LayerMatrixEnsemble.without": {
+        "names": Argument(lambda one: one.layers[0].name, (), (3, "no"))
+    },
     "ensembles.LayerMatrixEnsemble.spectra": {"part": one_of("real")},
     "ensembles.CircularMixedEnsemble.spectra": {"part": one_of("real")},
     "ensembles.SampledCircularEnsemble.spectra": {"part": one_of("real")},

@@ -70,16 +70,19 @@ def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
 
 
 def announce_cost(
-    networks: Mapping[str, Checkpoint], options: Options, jobs: int, draws: bool = True
+    networks: Mapping[str, Checkpoint], options: Options, jobs: int, draws: bool = True, controls: int = 0
 ) -> None:
-    """Say on standard error what long work will cost, before it begins."""
+    """Say on standard error what long work will cost, before it begins.
+
+    Each network is measured once, and so is each of its untrained controls.
+    """
     layers = drawing = 0.0
     for checkpoint in networks.values():
         try:
             ensemble = layer_matrix_ensemble(checkpoint, **options.selection)
         except InputError:  # to be said when it is measured
             continue
-        layers += seconds_for(ensemble.layers)
+        layers += (1 + controls) * seconds_for(ensemble.layers)
         if draws and options.conjugate == "sampled":
             drawing += sampling_cost(
                 ensemble.orders, options.draws, circular=options.circular, construction=options.construction

@@ -93,7 +93,7 @@ def compare(
     taken: dict[str, Any] = {"control": _control(control, run.options.rng), "controls": controls}
     integer("--controls", controls, 1)
     opened, complete = open_nets(nets, seed=run.options.rng, which=which)
-    announce_cost(opened, run.options, run.jobs)
+    announce_cost(opened, run.options, run.jobs, controls=0 if control == "none" else controls)
     measured: list[Measurement] = []
     for name, checkpoint in opened.items():
         try:

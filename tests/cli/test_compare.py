@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from mme.comparison import Options, compare
+from mme.comparison import STATISTICS, Options, compare, measure
 from mme.ensembles import circular_spectral_difference
 from mme.store import Store
 
@@ -261,3 +261,30 @@ def test_a_pipe_gets_the_table_and_nothing_else(nets: Path) -> None:
     assert "\x1b" not in text
     assert "…" not in text
     assert text.splitlines()[1].startswith("network")
+
+
+@pytest.mark.slow
+def test_more_numbers_beside_several_controls(call: Call, nets: Path) -> None:
+    options = ("compare", nets / "a.npz", "--control", "torch", "--controls", 3, "--more")
+    found = json.loads(call(*options, "--json").stdout)["networks"][0]["more"]
+    one = measure(arrays(nets / "a.npz"), control="torch", controls=3)
+    assert found == [pytest.approx(line) for line in one.more()]
+    lines = call(*options).stdout.splitlines()
+    told = {line["statistic"]: line for line in found if line["classifier"]}
+    for name, title in STATISTICS.items():
+        line = next(x for x in lines if x.startswith(f"{title}  "))
+        assert f"{told[name]['value']:.3f}" in line
+        assert f"{told[name]['control']:.3f} ± {told[name]['control_spread']:.3f}" in line
+    assert "± is the spread over 3 untrained controls" in " ".join(lines)
+    assert all(len(line) < 100 for line in lines)
+    [row] = csv.DictReader(io.StringIO(call(*options, "--csv").stdout))
+    assert float(row["log_stable_rank"]) == pytest.approx(told["log_stable_rank"]["value"])
+
+
+@pytest.mark.slow
+def test_more_with_one_control_and_with_none(call: Call, nets: Path) -> None:
+    words = call("compare", nets / "a.npz", "--control", "torch", "--more").stdout
+    assert "--controls 5 shows how far they spread" in words
+    words = call("compare", nets / "a.npz", "--control", "none", "--more").stdout
+    assert "distance of shapes" not in words
+    assert "spread" not in words
