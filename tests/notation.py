@@ -18,7 +18,7 @@ from tests.chapters import CELL, ROOT, pages
 
 BOOK, PAGES = ROOT / "book", pages()
 NOTATION = BOOK / "notation.md"
-PARTS = {"Part I": "ensembles", "Part II": "dln"}
+PARTS = {"Part I": "ensembles", "Part II": "dln", "Part III": "bridge"}
 ROW = re.compile(r"^\| (?P<symbols>[^|]+) \|.+\| \{[\w:]+\}`(?:[^`]*<)?(?P<where>[^`>]+)>?` \|$", re.M)
 GOALS = re.compile(r"^`{3}\{admonition\} What you will learn\n.*?^`{3}$", re.M | re.S)
 MATH = re.compile(r"\$\$.*?\$\$|\$[^$]+\$|^```\{math\}.*?^```$", re.M | re.S)
@@ -49,7 +49,7 @@ class Symbol:
 
 
 def symbols() -> list[Symbol]:
-    """Return the symbols of the tables of both parts."""
+    """Return the symbols of the tables of all parts."""
     found = []
     sections = re.split(r"^## ", NOTATION.read_text("utf-8"), flags=re.M)
     for name, folder in PARTS.items():

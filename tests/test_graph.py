@@ -25,7 +25,7 @@ from mme.plots.style import BLUE
 STATEMENTS = load().statements
 PARTS = {
     part: [entry for entry in STATEMENTS.values() if f"/{part}/" in f"{entry.chapter}"]
-    for part in ("ensembles", "dln")
+    for part in ("ensembles", "dln", "bridge")
 }
 WITHIN = {  # uses of a statement of another part are not drawn in the picture of a part
     part: {entry.id: [used for used in entry.uses if STATEMENTS[used] in entries] for entry in entries}

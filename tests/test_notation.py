@@ -24,7 +24,7 @@ def test_no_symbol_comes_before_its_meaning() -> None:
     assert list(unexplained()) == []
 
 
-def test_every_row_of_both_parts_names_its_place() -> None:
+def test_every_row_of_all_parts_names_its_place() -> None:
     text = NOTATION.read_text("utf-8")
     for part in PARTS:
         table = text[text.index(f"## {part}:") :].partition("\n## ")[0].partition("(two-meanings)=")[0]
