@@ -28,6 +28,7 @@ from mme.evidence import LEVELS, MIME_TYPE, CheckFailed, Evidence, check, record
 from mme.evidence.page import html
 from mme.extras import MissingExtra
 from tests.chapters import chapters, executed
+from tests.each import each
 
 flint = pytest.importorskip("flint")
 
@@ -104,9 +105,7 @@ def test_proved_shows_where_a_difference_is_not_zero() -> None:
         assert why in str(failure.value)
 
 
-@pytest.mark.parametrize(
-    "left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None]
-)
+@each("left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None])
 def test_proved_refuses_what_is_not_exact(left: Any) -> None:
     with pytest.raises(InputError, match="left must"):
         CLAIM.proved(left)
@@ -168,8 +167,8 @@ def test_certified_counts_the_digits_of_the_worst_entry() -> None:
     assert small.details["largest_difference"] < 1e-24
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "why"),
+@each(
+    "left, right, why",
     [
         (flint.arb(2).sqrt(), flint.arb(3).sqrt(), "differ for certain"),
         (flint.arb(2, 1e-3), 2, "could differ by 0.001, above the tolerance"),
@@ -258,8 +257,8 @@ def test_numeric_fails_for_one_entry_of_many() -> None:
         CLAIM.numeric(computed, 0, atol=0.1)
 
 
-@pytest.mark.parametrize(
-    ("computed", "formula", "why"),
+@each(
+    "computed, formula, why",
     [
         (1.0, 1.0 + 1e-8, "relative error is"),
         ([1.0, np.nan], [1.0, np.nan], "1 of the 2 entries of computed are not finite"),
@@ -278,8 +277,8 @@ def test_numeric_fails(computed: Any, formula: Any, why: str) -> None:
         CLAIM.numeric(computed, formula)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
+@each(
+    "arguments, why",
     [
         (([[1, 2], [3]], 0), "computed must be an array of numbers, but its rows differ"),
         (("text", 0), "computed must be"),
@@ -291,8 +290,8 @@ def test_numeric_refuses_what_is_no_array(arguments: Any, why: str) -> None:
         CLAIM.numeric(*arguments)
 
 
-@pytest.mark.parametrize("tolerance", [-1.0, np.nan, np.inf, "1e-9"])
-@pytest.mark.parametrize("name", ["rtol", "atol"])
+@each("tolerance", [-1.0, np.nan, np.inf, "1e-9"])
+@each("name", ["rtol", "atol"])
 def test_numeric_refuses_senseless_tolerances(name: str, tolerance: Any) -> None:
     with pytest.raises(InputError, match=f"{name} must be a finite number"):
         CLAIM.numeric(1, 1, **{name: tolerance})
@@ -359,8 +358,8 @@ def test_statistical_false_alarms_are_rare_but_possible() -> None:
     assert 0 < np.mean(np.abs(z) > 3) < 0.012
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
+@each(
+    "arguments, why",
     [
         (
             {"samples": np.append(normal(99), np.nan), "expected": 0},
@@ -377,8 +376,8 @@ def test_statistical_fails(arguments: dict[str, Any], why: str) -> None:
         CLAIM.statistical(**arguments)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
+@each(
+    "arguments, why",
     [
         ({"samples": normal(29), "expected": 0}, "at least 30 draws"),
         ({"samples": 1.0, "expected": 1}, "draws along axis 0"),
@@ -498,7 +497,7 @@ def test_failures_say_statement_claim_and_level() -> None:
     assert isinstance(failure.value, AssertionError)
 
 
-@pytest.mark.parametrize("statement", ["Definition 5", "", "definition-", "a b", None, 5, "lemma-5..1"])
+@each("statement", ["Definition 5", "", "definition-", "a b", None, 5, "lemma-5..1"])
 def test_statements_go_by_their_id(statement: Any) -> None:
     with pytest.raises(InputError, match=r"statement must be an id .* lower-case letters and digits joined"):
         check(statement)

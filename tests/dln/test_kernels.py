@@ -68,6 +68,7 @@ def test_error_is_the_last_change_and_rounding() -> None:
     assert found.decimals == ""
 
 
+@pytest.mark.slow
 def test_nine_levels_where_nothing_is_said() -> None:
     found, nine, ten = (
         orbit_volume_from_kernel([2.0, 1.0], depth=2, **levels)
