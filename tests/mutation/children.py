@@ -1,11 +1,12 @@
 """Tests and chapters in processes forked from one that has collected everything: with a fault, or measured.
 
-A fault within a function is put into that function's code where it is, whoever holds it by any name. One that
-acts at import needs `mme`, and what imports it, anew.
+A fault within a function is put into that function's code, or its defaults, where it is, whoever holds it by
+any name. One that acts at import needs `mme`, and what imports it, anew.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
 import gc
 import importlib
@@ -122,6 +123,7 @@ def put(fault: Fault, root: Path) -> str:
     codes = _functions(compile(source, str(path), "exec", dont_inherit=True))
     new = next(code for code in codes if code.co_firstlineno == fault.top)
     place = (new.co_filename, new.co_name, new.co_firstlineno)
+    default = _default(path.read_bytes(), source, fault.top) if fault.early == "default" else None
     found = False
     gc.unfreeze()  # the tests set apart what they have imported
     for held in gc.get_objects():
@@ -129,11 +131,40 @@ def put(fault: Fault, root: Path) -> str:
             code = held.__code__
             if (code.co_filename, code.co_name, code.co_firstlineno) == place:
                 held.__code__, found = new, True
+                if default:
+                    _take(held, *default)
         elif type(held) is Cached and (held.__module__ or "").partition(".")[0] == "mme":
             held.cache_clear()  # of what was worked out without the fault, as tests were collected
     if not found:
         raise RuntimeError(f"nobody holds the function of {fault}")
     return ""
+
+
+def _default(before: bytes, after: bytes, top: int) -> tuple[str | int, CodeType] | None:
+    """Return which default of a function a fault is in, and what it has become; None without a fault."""
+    for old, new in zip(_defaults(before, top), _defaults(after, top), strict=True):
+        if ast.dump(old[1]) != ast.dump(new[1]):
+            return new[0], compile(ast.Expression(new[1]), "default", "eval")
+    return None
+
+
+def _defaults(source: bytes, top: int) -> Iterator[tuple[str | int, ast.expr]]:
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        if min(each.lineno for each in [node, *node.decorator_list]) == top:
+            yield from enumerate(node.args.defaults)
+            named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            yield from ((arg.arg, value) for arg, value in named if value)
+
+
+def _take(function: FunctionType, place: str | int, code: CodeType) -> None:
+    value = eval(code, function.__globals__)
+    if isinstance(place, str):
+        function.__kwdefaults__ = function.__kwdefaults__ | {place: value}
+    else:
+        kept = list(function.__defaults__ or ())
+        function.__defaults__ = (*kept[:place], value, *kept[place + 1 :])
 
 
 def _functions(code: CodeType) -> Iterator[CodeType]:

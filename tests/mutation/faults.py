@@ -49,7 +49,7 @@ class Fault:
     lines: tuple[int, int]
     old: str
     new: str
-    early: str  # "import" or "cache" where it acts on what does not run its line itself
+    early: str  # "import", "default" or "cache" where it acts on what does not run its line itself
     top: int  # the first line of the function outside all others that it stands in
     key: str = ""
 
@@ -112,7 +112,8 @@ class Finder:
             elif isinstance(node, ast.keyword) and node.arg in ("axis", "axes"):
                 inner = "axis"
             if isinstance(node, ast.FunctionDef):
-                self.early = "import" if name == "args" else kept
+                outer = before[2]  # what a function within another takes is worked out when that runs
+                self.early = "default" if name == "args" and not outer else kept
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
                     yield from self.visit(child, inner)
