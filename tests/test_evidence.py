@@ -250,6 +250,13 @@ def test_numeric_tolerances_add_up() -> None:
             CLAIM.numeric(wrong, 100, **tolerances)
 
 
+def test_numeric_tolerances_are_relative_to_the_size_of_the_formula() -> None:
+    for sign in (-1, 1j, -1j):
+        assert CLAIM.numeric(sign * 100.9, sign * 100, rtol=0.01).passed
+        with pytest.raises(CheckFailed):
+            CLAIM.numeric(sign * 101.1, sign * 100, rtol=0.01)
+
+
 def test_numeric_fails_for_one_entry_of_many() -> None:
     computed = np.zeros((2, 3))
     computed[1, 2] = 0.5

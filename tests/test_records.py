@@ -72,14 +72,14 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
     "a calibration": (  # the quantile lies between binomial ranks, here the first and the last
         lambda: calibrate_delta([4.0, 1.0, 9.0], 0.5, level=0.7),
         {"delta": 4, "rate": 0.5, "pairs": 3, "rank": 2, "level": 0.7, "delta_interval": (1, 9),
-         "rate_interval": tuple(scipy.optimize.brentq(lambda p, share=share: 3 * p**2 - 2 * p**3 - share, 0, 1)
-                                for share in (0.15, 0.85))},
+         "rate_interval": tuple(scipy.optimize.brentq(lambda p, q=q: 3 * p**2 - 2 * p**3 - q, 0, 1)
+                                for q in (0.15, 0.85))},
     ),
     "no pair told apart": (
         lambda: rejection_rate([0.1, 0.2], 0.2, level=0.75),
         {"rejected": 0, "pairs": 2, "low": 0, "high": 1 - sqrt(0.125), "level": 0.75},
     ),
-    "conjugacy by default": (  # two of the second's eigenvalues are one position: 6 over (4 + 1 + 1 + 1 + 1)/6
+    "conjugacy by default": (  # two of the second's eigenvalues are one: 4 over (4 + 1 + 1 + 1 + 1)/6
         verdict, verdict_with(scipy.stats.kstwobign.isf(0.01) * sqrt(1 / 6 + 1 / 3), holds=True),
     ),
     "conjugacy at a level": (
@@ -146,8 +146,9 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
          "total": 4, "zeros": "keep", "normalise": "window", "mass_outside": 0},
     ),
     "a density of draws with a structural zero": (  # which counts half; one is negative and has no part
-        lambda: spectral_density(PooledSpectrum([[-1.0, 0.0, 0.5, 9.0], [0.0, 0.2, 0.3, 1.9]], 1), zeros="half",
-                                 normalise="positive", window=(0, 2), bins=2),
+        lambda: spectral_density(
+            PooledSpectrum([[-1.0, 0.0, 0.5, 9.0], [0.0, 0.2, 0.3, 1.9]], 1),
+            zeros="half", normalise="positive", window=(0, 2), bins=2),
         {"density": [[1.5 / 2.5, 0], [2.5 / 3.5, 1 / 3.5]], "edges": [0, 1, 2], "inside": [1.5, 3.5],
          "total": [2.5, 3.5], "zeros": "half", "normalise": "positive", "mass_outside": [1 / 2.5, 0]},
     ),

@@ -43,6 +43,16 @@ def test_as_many_are_drawn_at_a_time_as_fit(monkeypatch: pytest.MonkeyPatch) -> 
     assert drawn == [(6, 2), (6, 2), (6, 1), *[(9, 1)] * 5]
 
 
+def test_what_is_in_flight_is_counted_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, work = [], sampling.in_threads
+    monkeypatch.setattr(circular, "BATCH_ENTRIES", 2 * 6**2)
+    monkeypatch.setattr(
+        sampling, "in_threads", lambda tasks, *limits: work([told.append(t[0]) or t for t in tasks], *limits)
+    )
+    eigenvalues(orders=(6, 9), draws=3)
+    assert told == [np.empty(shape).nbytes for shape in ((2, 6, 6), (1, 6, 6), *[(9, 9)] * 3)]
+
+
 @pytest.mark.slow
 def test_settings_and_seeds_do_not_mix(tmp_path: Path) -> None:
     store = Store("spectra", folder=tmp_path)
