@@ -116,6 +116,12 @@ def test_proved_refuses_two_right_sides() -> None:
         CLAIM.proved([sp.Eq(a, b)], [b])
 
 
+def test_proved_counts_symbols_where_they_are_many() -> None:
+    six, seven = (sum(sp.symbols(f"x:{count}")) for count in (6, 7))
+    assert CLAIM.proved(six, six).summary.endswith("for symbolic x0, x1, x2, x3, x4, x5")
+    assert CLAIM.proved(seven, seven).summary.endswith("for 7 symbols")
+
+
 def test_proved_names_the_symbols_of_both_sides() -> None:
     record = CLAIM.proved([a * b / b, N], [a, N])
     assert record.details["symbols"] == ["N", "a"]
@@ -432,6 +438,16 @@ def test_lines_are_short_and_say_it_all(level: str) -> None:
     assert str(record).startswith(f"✓ Lemma 5.1 · {level} · a claim — ")
     assert len(str(record)) < 140
     assert repr(record) == f"<{record}>"
+
+
+def test_times_are_told_to_a_thousandth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    CLAIM.numeric(1, 1)
+    now = time.process_time()
+    for later, told in ((10, None), (0.0627, 0.063), (0.0004, 0), (1.0005001, 1.001)):
+        now += later
+        monkeypatch.setattr("mme.evidence.record.time.process_time", lambda now=now: now)
+        record = CLAIM.numeric(1, 1)
+        assert told is None or record.seconds == told
 
 
 def test_records_say_what_made_them_and_how_long_it_took() -> None:

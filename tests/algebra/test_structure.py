@@ -54,6 +54,13 @@ def test_components_do_not_share_memory(F: Field) -> None:
     assert (x == 1).all()
 
 
+def test_there_are_three_fields() -> None:
+    assert [Field(F.name, F.beta, F.group_name) for F in (R, C, H)] == [R, C, H]
+    for wrong in (("R", 1, "U"), ("C", 1, "U"), ("Q", 2, "U")):
+        with pytest.raises(InputError, match="name, beta and group_name must be those of R, C or H"):
+            Field(*wrong)
+
+
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_dimensions(F: Field, d: int) -> None:
     generic = F.components(F.ginibre(d, size=2 * F.real_dimension(d), rng=0)).reshape(-1, d * d * F.beta)
