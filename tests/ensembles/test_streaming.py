@@ -11,7 +11,6 @@ import pytest
 
 from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, streaming
 from mme.ensembles.parallel import validate_jobs
-from mme.ensembles.solvers import smaller_gram_eigenvalues
 from mme.errors import InputError
 from mme.store import Store
 from mme.weights import Checkpoint, StoredTensor
@@ -61,23 +60,6 @@ def test_blocks_of_the_gram_matrix_add_up(
     whole = measured(network)
     monkeypatch.setattr("mme.ensembles.solvers.BLOCK_ENTRIES", 1000)
     np.testing.assert_allclose(measured(network).eigenvalues, whole.eigenvalues, atol=1e-10)
-
-
-def test_no_block_is_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = []
-
-    class Watched(np.ndarray):
-        def __getitem__(self, index: Any) -> Any:
-            found = super().__getitem__(index)
-            read.append(np.shape(found))
-            return found
-
-    for limit, widths in ((20, [6, 4]), (3, [3, 3, 3, 1]), (1, [1] * 10)):
-        monkeypatch.setattr("mme.ensembles.solvers.BLOCK_ENTRIES", limit)
-        read.clear()
-        weights = np.arange(10.0 * (3 if limit == 20 else 1)).reshape(-1, 10).view(Watched)
-        smaller_gram_eigenvalues(weights)
-        assert [shape for shape in read if len(shape) == 2] == [(len(weights), width) for width in widths]
 
 
 def test_small_layers_of_extreme_weights_are_rescaled() -> None:
