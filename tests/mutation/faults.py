@@ -72,6 +72,7 @@ def faults(path: Path, root: Path) -> list[Fault]:
 
 LIMIT = re.compile(r"[A-Z][A-Z_]*")  # a bound or a threshold, no formula
 GUARDS = {"affordable"}  # how much memory may be asked for
+ASSERTING = {"strict"}  # of zip: whether lengths that must be equal are compared
 
 
 class Finder:
@@ -89,6 +90,8 @@ class Finder:
         if isinstance(node, ast.Assign) and LIMIT.fullmatch(getattr(node.targets[0], "id", "")):
             return
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in GUARDS:
+            return
+        if isinstance(node, ast.keyword) and node.arg in ASSERTING:
             return
         before = self.function, self.early, self.top, self.lines
         if isinstance(node, ast.stmt):
