@@ -18,7 +18,7 @@ from formulas import PARTS, hashed, modules
 
 from tests.mutation.children import Session, cells_of, in_child, run_cells
 
-OF_SEVERAL = ("evidence", "records", "refusals", "result")  # tests of formulas in several modules
+OF_SEVERAL = ("bounds", "evidence", "records", "refusals", "result")  # tests of formulas in several modules
 # Chapters that measure networks, or that take long beside what they say of a formula.
 MEASURING = {"networks", "vision", "power", "compression"}
 
