@@ -61,6 +61,18 @@ def test_there_are_three_fields() -> None:
             Field(*wrong)
 
 
+def test_odd_sides_are_refused_and_odd_batches_are_not() -> None:
+    for shape in ((4, 3), (3, 4), (2, 4, 3), (2, 3, 4), (2, 2, 3, 4), (2, 2, 4, 3)):
+        with pytest.raises(InputError, match="a must have an even number of rows and of columns"):
+            H.order(np.zeros(shape))
+    for shape in ((0, 4), (4, 0), (3, 0, 4), (3, 4, 0)):
+        with pytest.raises(InputError, match="a must have at least one row and one column"):
+            H.order(np.zeros(shape))
+    for shape in ((3, 4, 4), (3, 5, 4, 4), (0, 4, 4)):
+        assert H.order(np.zeros(shape)) == 2
+        assert R.order(np.zeros(shape)) == 4
+
+
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_dimensions(F: Field, d: int) -> None:
     generic = F.components(F.ginibre(d, size=2 * F.real_dimension(d), rng=0)).reshape(-1, d * d * F.beta)

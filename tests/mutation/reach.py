@@ -92,6 +92,8 @@ class Reach:
 
     def _take(self, found: dict[str, Any]) -> None:
         broken = found.get("all_failed", [found["failed"]])
+        for name in filter(None, broken):
+            self.say(f"fails without any fault, so it is left out: {name}")
         self.broken += broken
         for name, taken in found.get("seconds", {}).items():
             if taken > self.longest:
