@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from filelock import FileLock
 from nbformat import NotebookNode
 
 
-def pages() -> list[Path]:
+@cache
+def pages() -> tuple[Path, ...]:
     """Return every page of the book, in the order of its table of contents."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [ROOT / f"{name}.md" for name in _names(toc)]
+    return tuple(ROOT / f"{name}.md" for name in _names(toc))
 
 
 def _names(entry: Any) -> Iterator[str]:
@@ -30,9 +32,10 @@ def _names(entry: Any) -> Iterator[str]:
         yield from _names([entry[key] for key in ("parts", "chapters", "sections") if key in entry])
 
 
-def chapters() -> list[Path]:
+@cache
+def chapters() -> tuple[Path, ...]:
     """Return the pages that have cells to execute."""
-    return [page for page in pages() if CELL in page.read_text(encoding="utf-8")]
+    return tuple(page for page in pages() if CELL in page.read_text(encoding="utf-8"))
 
 
 def executed(chapter: Path) -> NotebookNode:

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from mme.evidence import records
 from mme.plots.style import STYLE
 from tests.chapters import CELL, chapters, executed, pages
+from tests.each import each
 
 HEADER = re.compile(r"\A---\n(?:.*\n)*?    format_name: myst\n(?:.*\n)*?  name: python3\n(?:.*\n)*?---\n")
 PARTS = ("ensembles", "dln", "bridge")
@@ -69,9 +70,7 @@ def test_figures_can_be_read_on_a_phone(chapter: Path) -> None:
     assert [width for width in widths if smallest * min(1, PHONE / width) < READABLE] == []
 
 
-@pytest.mark.parametrize(
-    "path", [*chapters(), *sorted((ROOT / "mme" / "plots").glob("*.py"))], ids=lambda path: path.stem
-)
+@each("path", [*chapters(), *sorted((ROOT / "mme" / "plots").glob("*.py"))], ids=lambda path: path.stem)
 def test_no_text_in_a_figure_is_smaller_than_the_style_says(path: Path) -> None:
     sizes = FONT.findall(path.read_text(encoding="utf-8"))
     small = [size for size in sizes if (size.isdigit() and int(size) < STYLE["font.size"]) or "small" in size]
@@ -97,15 +96,14 @@ def test_certified_checks_see_a_change_in_the_fortieth_digit(chapter: Path) -> N
     assert wide + [each for each in checks if each.details.get("digits", 50) < 50] == []
 
 
-@every_chapter
-def test_header_makes_it_a_notebook(chapter: Path) -> None:
-    # without it the build shows the cells and does not execute them
-    assert HEADER.match(chapter.read_text(encoding="utf-8"))
+@each("chapter", chapters(), ids=lambda path: path.stem)
+def test_chapters_are_notebooks_with_solutions(chapter: Path) -> None:
+    assert_habits(chapter)
 
 
-@every_chapter
-def test_exercises_have_solutions(chapter: Path) -> None:
+def assert_habits(chapter: Path) -> None:
     text = chapter.read_text(encoding="utf-8")
+    assert HEADER.match(text)  # without it the build shows the cells and does not execute them
     exercises = EXERCISE.findall(text)
     assert sorted(exercises) == sorted(SOLUTION.findall(text))
     assert exercises or chapter.parent.name not in PARTS
@@ -118,14 +116,13 @@ def test_chapter_that_the_recipes_write_keeps_the_habits(tmp_path: Path) -> None
     scope: dict[str, Any] = {"run": folder}
     exec("\n".join(cell.source for cell in recipes if "fence" in cell.source), scope)
     written = scope["path"]
-    test_header_makes_it_a_notebook(written)
-    test_exercises_have_solutions(written)
+    assert_habits(written)
     assert [cell.source.splitlines()[-1] for cell in code_cells(jupytext.read(written))] == [
         'orbit_volume([3.0], depth=2, field="C")'
     ]
 
 
-@every_chapter
+@each("chapter", chapters(), ids=lambda path: path.stem)
 def test_theorems_have_proofs_or_say_that_they_are_cited(chapter: Path) -> None:
     boxes = [*BOXES.finditer(chapter.read_text(encoding="utf-8"))]
     kinds = [*(box["kind"] for box in boxes), "end"]
@@ -146,7 +143,7 @@ def test_theorems_without_proofs_are_found() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
+@each("page", pages(), ids=lambda path: path.stem)
 def test_numbers_of_equations_are_links(page: Path) -> None:
     assert UNLINKED.findall(prose(page.read_text(encoding="utf-8"))) == []
 
@@ -167,6 +164,7 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     assert written == set(pages())
 
 
+@pytest.mark.slow
 def test_no_cell_escapes_execution() -> None:
     texts = {page: page.read_text(encoding="utf-8") for page in pages()}
     assert [page for page, text in texts.items() if PLAIN_FENCE.search(text) and CELL not in text] == []

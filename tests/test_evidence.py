@@ -28,6 +28,7 @@ from mme.evidence import LEVELS, MIME_TYPE, CheckFailed, Evidence, check, record
 from mme.evidence.page import html
 from mme.extras import MissingExtra
 from tests.chapters import chapters, executed
+from tests.each import each
 
 flint = pytest.importorskip("flint")
 
@@ -104,9 +105,7 @@ def test_proved_shows_where_a_difference_is_not_zero() -> None:
         assert why in str(failure.value)
 
 
-@pytest.mark.parametrize(
-    "left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None]
-)
+@each("left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None])
 def test_proved_refuses_what_is_not_exact(left: Any) -> None:
     with pytest.raises(InputError, match="left must"):
         CLAIM.proved(left)
@@ -115,6 +114,12 @@ def test_proved_refuses_what_is_not_exact(left: Any) -> None:
 def test_proved_refuses_two_right_sides() -> None:
     with pytest.raises(InputError, match="right must be left out"):
         CLAIM.proved([sp.Eq(a, b)], [b])
+
+
+def test_proved_counts_symbols_where_they_are_many() -> None:
+    six, seven = (sum(sp.symbols(f"x:{count}")) for count in (6, 7))
+    assert CLAIM.proved(six, six).summary.endswith("for symbolic x0, x1, x2, x3, x4, x5")
+    assert CLAIM.proved(seven, seven).summary.endswith("for 7 symbols")
 
 
 def test_proved_names_the_symbols_of_both_sides() -> None:
@@ -168,8 +173,8 @@ def test_certified_counts_the_digits_of_the_worst_entry() -> None:
     assert small.details["largest_difference"] < 1e-24
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "why"),
+@each(
+    "left, right, why",
     [
         (flint.arb(2).sqrt(), flint.arb(3).sqrt(), "differ for certain"),
         (flint.arb(2, 1e-3), 2, "could differ by 0.001, above the tolerance"),
@@ -251,6 +256,13 @@ def test_numeric_tolerances_add_up() -> None:
             CLAIM.numeric(wrong, 100, **tolerances)
 
 
+def test_numeric_tolerances_are_relative_to_the_size_of_the_formula() -> None:
+    for sign in (-1, 1j, -1j):
+        assert CLAIM.numeric(sign * 100.9, sign * 100, rtol=0.01).passed
+        with pytest.raises(CheckFailed):
+            CLAIM.numeric(sign * 101.1, sign * 100, rtol=0.01)
+
+
 def test_numeric_fails_for_one_entry_of_many() -> None:
     computed = np.zeros((2, 3))
     computed[1, 2] = 0.5
@@ -258,8 +270,8 @@ def test_numeric_fails_for_one_entry_of_many() -> None:
         CLAIM.numeric(computed, 0, atol=0.1)
 
 
-@pytest.mark.parametrize(
-    ("computed", "formula", "why"),
+@each(
+    "computed, formula, why",
     [
         (1.0, 1.0 + 1e-8, "relative error is"),
         ([1.0, np.nan], [1.0, np.nan], "1 of the 2 entries of computed are not finite"),
@@ -278,8 +290,8 @@ def test_numeric_fails(computed: Any, formula: Any, why: str) -> None:
         CLAIM.numeric(computed, formula)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
+@each(
+    "arguments, why",
     [
         (([[1, 2], [3]], 0), "computed must be an array of numbers, but its rows differ"),
         (("text", 0), "computed must be"),
@@ -291,8 +303,8 @@ def test_numeric_refuses_what_is_no_array(arguments: Any, why: str) -> None:
         CLAIM.numeric(*arguments)
 
 
-@pytest.mark.parametrize("tolerance", [-1.0, np.nan, np.inf, "1e-9"])
-@pytest.mark.parametrize("name", ["rtol", "atol"])
+@each("tolerance", [-1.0, np.nan, np.inf, "1e-9"])
+@each("name", ["rtol", "atol"])
 def test_numeric_refuses_senseless_tolerances(name: str, tolerance: Any) -> None:
     with pytest.raises(InputError, match=f"{name} must be a finite number"):
         CLAIM.numeric(1, 1, **{name: tolerance})
@@ -359,8 +371,8 @@ def test_statistical_false_alarms_are_rare_but_possible() -> None:
     assert 0 < np.mean(np.abs(z) > 3) < 0.012
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
+@each(
+    "arguments, why",
     [
         (
             {"samples": np.append(normal(99), np.nan), "expected": 0},
@@ -377,8 +389,8 @@ def test_statistical_fails(arguments: dict[str, Any], why: str) -> None:
         CLAIM.statistical(**arguments)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
+@each(
+    "arguments, why",
     [
         ({"samples": normal(29), "expected": 0}, "at least 30 draws"),
         ({"samples": 1.0, "expected": 1}, "draws along axis 0"),
@@ -426,6 +438,16 @@ def test_lines_are_short_and_say_it_all(level: str) -> None:
     assert str(record).startswith(f"✓ Lemma 5.1 · {level} · a claim — ")
     assert len(str(record)) < 140
     assert repr(record) == f"<{record}>"
+
+
+def test_times_are_told_to_a_thousandth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    CLAIM.numeric(1, 1)
+    now = time.process_time()
+    for later, told in ((10, None), (0.0627, 0.063), (0.0004, 0), (1.0005001, 1.001)):
+        now += later
+        monkeypatch.setattr("mme.evidence.record.time.process_time", lambda now=now: now)
+        record = CLAIM.numeric(1, 1)
+        assert told is None or record.seconds == told
 
 
 def test_records_say_what_made_them_and_how_long_it_took() -> None:
@@ -498,7 +520,7 @@ def test_failures_say_statement_claim_and_level() -> None:
     assert isinstance(failure.value, AssertionError)
 
 
-@pytest.mark.parametrize("statement", ["Definition 5", "", "definition-", "a b", None, 5, "lemma-5..1"])
+@each("statement", ["Definition 5", "", "definition-", "a b", None, 5, "lemma-5..1"])
 def test_statements_go_by_their_id(statement: Any) -> None:
     with pytest.raises(InputError, match=r"statement must be an id .* lower-case letters and digits joined"):
         check(statement)

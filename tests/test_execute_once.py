@@ -138,6 +138,7 @@ def test_parts_do_not_execute_each_other() -> None:
     assert reached["command"] >= {"cli", "ensembles", "dln", "checkpoints", "networks"}
 
 
+@pytest.mark.slow
 def test_sources_can_be_followed() -> None:
     """What the closure takes for granted: no relative imports, and modules that do nothing when imported."""
     for path in (ROOT / "mme").rglob("*.py"):

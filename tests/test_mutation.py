@@ -114,7 +114,7 @@ def test_faults_are_what_they_say(tmp_path: Path) -> None:
 
 def test_faults_behind_a_cache_or_at_import_are_marked(tmp_path: Path) -> None:
     early = {(fault.old, fault.early) for fault in found(tmp_path / "area.py") if fault.early}
-    assert early == {("def shift(x, by=10):", "import"), ("return x.sum(axis=0)[1] * 0.5", "cache")}
+    assert early == {("def shift(x, by=10):", "default"), ("return x.sum(axis=0)[1] * 0.5", "cache")}
 
 
 def test_keys_stay_when_other_lines_change(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_symbols_that_the_page_of_notation_was_without_stand_there() -> None:
     assert len(twice) == len(set(twice))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chapter", "line", "told"),
     [

@@ -26,6 +26,7 @@ from mme.evidence import CheckFailed
 from mme.result import Result
 
 from . import refusals, refusals_of_networks
+from .each import each
 from .refusals import ANYTHING, Argument, Row
 from .refusals_of_networks import COSTLY
 
@@ -214,7 +215,7 @@ def test_only_input_error_comes_out(path: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("path", PUBLIC)
+@each("path", PUBLIC)
 def test_a_wrong_keyword_is_named_by_what_was_called(path: str) -> None:
     """Not by a function of ours that the caller never heard of, to which the keyword was passed on."""
     passes_on = any(kind.kind is kind.VAR_KEYWORD for kind in kinds(PUBLIC[path]).values())

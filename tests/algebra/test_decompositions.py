@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from mme.algebra import C, Field, H, R, quaternion
 from mme.errors import InputError
+from tests.each import each
 
 from .tools import largest, matrices, orders, sometimes
 
@@ -70,8 +71,9 @@ SPECTRA = {
 }
 
 
-@pytest.mark.parametrize("spectrum", SPECTRA.values(), ids=SPECTRA)
-def test_svd_of_prescribed_spectra(F: Field, spectrum: np.ndarray) -> None:
+@each("name", SPECTRA)
+def test_svd_of_prescribed_spectra(F: Field, name: str) -> None:
+    spectrum = SPECTRA[name]
     expected = np.sort(spectrum)[::-1]
     U, V = F.haar(6, size=(2, 20), rng=7)
     sigma = assert_svd(F, U @ F.diagonal(spectrum) @ F.adjoint(V))
@@ -147,7 +149,7 @@ def test_polar_finds_the_unitary_factor_where_singular_values_coincide(F: Field)
         assert largest(F.polar(q @ positive) - q) < 1e-11
 
 
-@pytest.mark.parametrize(
+@each(
     "spectrum",
     [
         [-2.0, -1.0, 0.5, 3.0],
@@ -157,7 +159,7 @@ def test_polar_finds_the_unitary_factor_where_singular_values_coincide(F: Field)
         [-3.0, -1e-12, 0.0, 1e-12],
     ],
 )
-@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+@each("scale", [1e-300, 1.0, 1e300])
 def test_eigh_of_prescribed_spectra(F: Field, spectrum: list[float], scale: float) -> None:
     u = F.haar(4, size=20, rng=1)
     a = scale * (u @ F.diagonal(spectrum) @ F.adjoint(u))

@@ -8,6 +8,7 @@ import pytest
 
 from mme.algebra import C, Field, H, R, field
 from mme.errors import InputError
+from tests.each import each
 
 
 @pytest.mark.parametrize(("which", "expected"), [("R", R), ("C", C), ("H", H), (1, R), (2, C), (4, H)])
@@ -16,7 +17,7 @@ def test_field_is_found_by_name_and_by_beta(which: object, expected: Field) -> N
     assert field(expected) is expected
 
 
-@pytest.mark.parametrize("which", ["Q", "", 3, 0, None, True, 2.5, ["R"]])
+@each("which", ["Q", "", 3, 0, None, True, 2.5, ["R"]])
 def test_unknown_field_says_which_exist(which: object) -> None:
     with pytest.raises(InputError, match=r'field must be "R", "C" or "H", or its beta 1, 2 or 4, but it is '):
         field(which)

@@ -4,6 +4,7 @@ import scipy
 
 from mme.algebra import C, Field, H, R, haar
 from mme.errors import InputError
+from tests.each import each
 
 from .tools import assert_mean, largest
 
@@ -160,8 +161,8 @@ def test_the_symplectic_sampler_is_quaternionic_qr(d: int) -> None:
     assert largest(diagonal[:, 1:]) < 1e-13
 
 
-@pytest.mark.parametrize("draw", ["haar", "ginibre", "gaussian_hermitian", "gaussian_skew_hermitian"])
-@pytest.mark.parametrize("d", [1, 3, LARGE])
+@each("draw", ["haar", "ginibre", "gaussian_hermitian", "gaussian_skew_hermitian"])
+@each("d", [1, 3, LARGE])
 def test_a_batch_is_a_sequence_of_single_draws(F: Field, draw: str, d: int) -> None:
     batch = getattr(F, draw)(d, size=(2, 2), rng=1)
     rng = np.random.default_rng(1)
@@ -180,7 +181,7 @@ def test_seeds_generators_and_sizes(F: Field) -> None:
         assert draw(30, size=(0, 2)).shape == (0, 2, F.size(30), F.size(30))
 
 
-@pytest.mark.parametrize("rng", ["seed", -1, 1.5])
+@each("rng", ["seed", -1, 1.5])
 def test_bad_seeds_are_refused(F: Field, rng: object) -> None:
     with pytest.raises(
         InputError, match=r"^rng must be None, a non-negative integer or a NumPy generator, but it is"

@@ -4,6 +4,7 @@ from scipy.linalg import expm
 
 from mme.algebra import C, Field, H, R
 from mme.errors import InputError
+from tests.each import each
 
 from .tools import assert_mean, largest
 
@@ -43,8 +44,8 @@ def test_gaussian_skew_hermitian_has_independent_normal_coordinates(F: Field) ->
     assert_mean(coordinates[:, :, None] * coordinates[:, None, :], np.eye(F.group_dimension(2)))
 
 
-@pytest.mark.parametrize("scale", [0.0, 1e-200, 1e-8, 1.0, 100.0])
-@pytest.mark.parametrize("d", [1, 2, 4])
+@each("scale", [0.0, 1e-200, 1e-8, 1.0, 100.0])
+@each("d", [1, 2, 4])
 def test_exp(F: Field, d: int, scale: float) -> None:
     a = scale * F.gaussian_skew_hermitian(d, size=(2, 5), rng=1)
     q = F.exp(a)
@@ -56,8 +57,8 @@ def test_exp(F: Field, d: int, scale: float) -> None:
     np.testing.assert_allclose(q[1, 2], F.exp(a[1, 2]), atol=1e-13)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1e-200, 1e-8, 1.0, 1e3, 1e200])
-@pytest.mark.parametrize("d", [1, 2, 4])
+@each("scale", [0.0, 1e-200, 1e-8, 1.0, 1e3, 1e200])
+@each("d", [1, 2, 4])
 def test_cayley(F: Field, d: int, scale: float) -> None:
     a = scale * F.gaussian_skew_hermitian(d, size=(2, 5), rng=1)
     q = F.cayley(a)

@@ -98,6 +98,14 @@ def test_mismatched_shapes_are_refused(F: Field) -> None:
         F.pairing(np.ones((2, 4)), np.ones((2, 2)))
 
 
+@pytest.mark.parametrize("F", [R, H])
+def test_is_unitary_looks_at_every_entry_of_what_is_no_matrix_over_the_field(F: Field) -> None:
+    a = np.diag(np.exp(1j * np.array([1e-7, 0, 0, 0])))  # unitary over C
+    assert C.is_unitary(a)
+    assert not F.is_unitary(a, tolerance=0.9e-7)
+    assert F.is_unitary(a, tolerance=1.1e-7)
+
+
 def test_is_unitary_looks_at_every_matrix(F: Field) -> None:
     a = F.haar(3, size=(2, 2), rng=1)
     assert F.is_unitary(a).all()

@@ -54,6 +54,25 @@ def test_components_do_not_share_memory(F: Field) -> None:
     assert (x == 1).all()
 
 
+def test_there_are_three_fields() -> None:
+    assert [Field(F.name, F.beta, F.group_name) for F in (R, C, H)] == [R, C, H]
+    for wrong in (("R", 1, "U"), ("C", 1, "U"), ("Q", 2, "U")):
+        with pytest.raises(InputError, match="name, beta and group_name must be those of R, C or H"):
+            Field(*wrong)
+
+
+def test_odd_sides_are_refused_and_odd_batches_are_not() -> None:
+    for shape in ((4, 3), (3, 4), (2, 4, 3), (2, 3, 4), (2, 2, 3, 4), (2, 2, 4, 3)):
+        with pytest.raises(InputError, match="a must have an even number of rows and of columns"):
+            H.order(np.zeros(shape))
+    for shape in ((0, 4), (4, 0), (3, 0, 4), (3, 4, 0)):
+        with pytest.raises(InputError, match="a must have at least one row and one column"):
+            H.order(np.zeros(shape))
+    for shape in ((3, 4, 4), (3, 5, 4, 4), (0, 4, 4)):
+        assert H.order(np.zeros(shape)) == 2
+        assert R.order(np.zeros(shape)) == 4
+
+
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_dimensions(F: Field, d: int) -> None:
     generic = F.components(F.ginibre(d, size=2 * F.real_dimension(d), rng=0)).reshape(-1, d * d * F.beta)

@@ -9,6 +9,7 @@ import pytest
 from mme.checkpoints.keras_files import read_keras
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
+from tests.each import each
 from tests.keras_writing import archived, layer, listed, model, nested, normal
 
 # class, its name in groups, the stored kernel's shape, ours, and which stored number lies at an index of ours
@@ -34,7 +35,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize("form", ["keras", "weights.h5", "h5"])
-@pytest.mark.parametrize(("kind", "group", "stored", "shape", "index", "type_name"), LAYOUTS)
+@each("kind, group, stored, shape, index, type_name", LAYOUTS)
 def test_each_kind_of_layer_comes_outputs_first(tmp_path, form, kind, group, stored, shape, index, type_name):
     kernel, bias = normal(*stored), normal(2)
     variable = "embeddings" if kind == "Embedding" else "kernel"

@@ -6,6 +6,7 @@ import pytest
 
 from mme.checkpoints.limits import ALWAYS_ALLOWED, RATIO, refuse_damage, require_stored
 from mme.errors import InputError
+from tests.each import each
 
 
 def test_plain_numbers_take_what_is_there() -> None:
@@ -24,14 +25,14 @@ def test_compressed_numbers_may_take_more() -> None:
             require_stored("w", "net", claimed, stored, compressed=True)
 
 
-@pytest.mark.parametrize("claimed", [-1, 2**63, 10**400])
+@each("claimed", [-1, 2**63, 10**400])
 def test_impossible_sizes_are_refused(claimed: int) -> None:
     with pytest.raises(InputError, match="damaged or hostile"):
         require_stored("w", "net", claimed, 10**15)
 
 
-@pytest.mark.parametrize(
-    ("claimed", "words"),
+@each(
+    "claimed, words",
     [(999, "999 bytes"), (10**6, "1.0 MB"), (10**14, "100.0 TB"), (10**400, "1,000.0 YB"), (-4, "-4 bytes")],
 )
 def test_sizes_are_told_in_words(claimed: int, words: str) -> None:
@@ -39,8 +40,8 @@ def test_sizes_are_told_in_words(claimed: int, words: str) -> None:
         require_stored("w", "net", claimed, 1)
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
+@each(
+    "error, words",
     [
         (
             ValueError("first line\nsecond line"),

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from mme.checkpoints.safetensors_files import read_safetensors
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
+from tests.each import each
 from tests.memory import peak_of_reading
 
 ARRAYS = {
@@ -92,8 +93,8 @@ def test_an_unknown_type_is_left_out_by_name(tmp_path: Path) -> None:
         checkpoint["a"].read()
 
 
-@pytest.mark.parametrize(
-    ("header", "words"),
+@each(
+    "header, words",
     [
         ({"w": entry([10**6, 10**6], 0, 4 * 10**12)}, "damaged"),
         ({"w": entry([10**6, 10**6], 0, 16)}, "damaged"),

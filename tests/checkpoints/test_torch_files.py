@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.each import each
+
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
@@ -276,8 +278,8 @@ def test_other_archives_are_named(tmp_path: Path) -> None:
             read_torch(path)
 
 
-@pytest.mark.parametrize(
-    ("content", "options", "words"),
+@each(
+    "content, options, words",
     [
         (nn.Linear(2, 2), {"_use_new_zipfile_serialization": False}, "Only persistent_load"),
         ({"a": EYE, "path": pathlib.PurePosixPath("x")}, {"pickle_protocol": 4}, "Unsupported operand"),

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.each import each
+
 torch = pytest.importorskip("torch")
 
 from mme.checkpoints.opening import open_checkpoint  # noqa: E402
@@ -72,8 +74,8 @@ def test_the_attacks_are_real(tmp_path: Path, attack: str) -> None:
     assert (tmp_path / "marker").exists()
 
 
-@pytest.mark.parametrize("is_zip", [True, False])
-@pytest.mark.parametrize("place", ["alone", "among tensors", "deep inside"])
+@each("is_zip", [True, False])
+@each("place", ["alone", "among tensors", "deep inside"])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_code_in_a_checkpoint_is_refused_and_not_run(
     tmp_path: Path, attack: str, place: str, is_zip: bool

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
+
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
@@ -80,9 +82,7 @@ def test_two_networks_in_a_file_are_named(tmp_path: Path) -> None:
             read_torch(path)
 
 
-@pytest.mark.parametrize(
-    "content", [{}, {"epoch": 3}, {"optimizer": {"state": {0: EYE}}}, [1, 2], "text", None]
-)
+@each("content", [{}, {"epoch": 3}, {"optimizer": {"state": {0: EYE}}}, [1, 2], "text", None])
 def test_a_file_without_weights_says_so(tmp_path: Path, content: Any) -> None:
     with pytest.raises(InputError, match="holds no weight tensors; save the network's state dict"):
         read_torch(saved(tmp_path, content))

@@ -14,6 +14,7 @@ from mme.dln import (
     require_balanced,
 )
 from mme.errors import InputError
+from tests.each import each
 
 fields = pytest.mark.parametrize("F", [R, C, H], ids="RCH")
 shapes = pytest.mark.parametrize(("d", "N"), [(1, 1), (1, 4), (2, 1), (2, 2), (3, 3), (4, 6)])
@@ -130,8 +131,8 @@ def test_each_of_a_batch_must_be_balanced() -> None:
 X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
+@each(
+    "call, message",
     [
         (lambda: centre(np.ones((2, 3)), depth=2), "matrix must be square, but its shape is"),
         (lambda: centre(X, depth=0), "depth must be an integer of at least 1, but it is 0"),

@@ -239,6 +239,7 @@ def test_extrapolated_volumes_of_circles_whole() -> None:
     assert found.decimals == mp.nstr(mp.log(2 * mp.pi * mp.sqrt(6)), 11, strip_zeros=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [1, 4])
 def test_one_singular_value_far_above_the_other(beta: int) -> None:
     """Only Re q_11 is left, a coordinate on a sphere in 2β dimensions: a Bessel function of order β − 1."""

@@ -4,6 +4,7 @@ import pytest
 from mme.algebra import C, Field, H, R
 from mme.dln import end_to_end, entropy, kernel, orbit_map, orbit_volume_from_kernel
 from mme.dln.extrapolation import richardson
+from mme.dln.kernels import group_volume_from_kernel
 from mme.errors import InputError
 
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
@@ -68,6 +69,7 @@ def test_error_is_the_last_change_and_rounding() -> None:
     assert found.decimals == ""
 
 
+@pytest.mark.slow
 def test_nine_levels_where_nothing_is_said() -> None:
     found, nine, ten = (
         orbit_volume_from_kernel([2.0, 1.0], depth=2, **levels)
@@ -130,6 +132,18 @@ def test_bad_input(field: Field) -> None:
         orbit_volume_from_kernel([1.0], depth=0, field=field)
     with pytest.raises(InputError, match="levels must be an integer from 2 to 40"):
         orbit_volume_from_kernel([1.0], depth=2, field=field, levels=1)
+
+
+@pytest.mark.parametrize("digits", [0, 101])
+def test_digits_are_from_one_to_a_hundred(digits: int) -> None:
+    calls = (
+        lambda: kernel([2.0], 0.1, depth=2, field="C", digits=digits),
+        lambda: orbit_volume_from_kernel([2.0], depth=2, field="C", digits=digits),
+        lambda: group_volume_from_kernel(1, field="C", digits=digits),
+    )
+    for call in calls:
+        with pytest.raises(InputError, match="digits must be an integer from 1 to 100"):
+            call()
 
 
 def test_what_has_no_closed_form() -> None:

@@ -5,6 +5,7 @@ import torch
 from mme.algebra import C, Field, H, R
 from mme.dln import end_to_end, entropy, entropy_gradient, matrix_entropy, network_entropy
 from mme.errors import InputError
+from tests.each import each
 
 FIELDS = [R, C, H]
 over_fields = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
@@ -84,8 +85,8 @@ def test_a_product_of_parameters_keeps_their_gradient() -> None:
         end_to_end([torch.full((1, 1), 1e30), torch.full((1, 1), 1e30)])
 
 
-@pytest.mark.parametrize(
-    ("matrix", "field", "message"),
+@each(
+    "matrix, field, message",
     [
         (np.ones((2, 3)), "R", "matrix must be square"),
         ([2.0, 1.0], "R", r"matrix must have shape \(\.\.\., d, d\)"),

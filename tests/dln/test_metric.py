@@ -163,6 +163,21 @@ def test_batches(field: Field) -> None:
         assert entropies[index] == pytest.approx(entropy(sigma[index], depth=3, field=field), rel=1e-13)
 
 
+@pytest.mark.parametrize(("left", "right"), [((3,), (3,)), ((4,), ()), ((), (4,)), ((2, 1), (5,))])
+def test_batches_of_one_axis_and_those_that_are_stretched(left: tuple[int], right: tuple[int]) -> None:
+    rng = np.random.default_rng(6)
+    X, Z = C.ginibre(2, size=left, rng=rng), C.ginibre(2, size=right, rng=rng)
+    shape = np.broadcast_shapes(left, right)
+    found = metric_operator(X, Z, depth=2, field=C)
+    values = dln_metric(X, Z, Z, depth=2, field=C)
+    for index in np.ndindex(shape):
+        x, z = (np.broadcast_to(a, (*shape, 2, 2))[index] for a in (X, Z))
+        np.testing.assert_allclose(found[index], metric_operator(x, z, depth=2, field=C), rtol=1e-12)
+        assert values[index] == pytest.approx(dln_metric(x, z, z, depth=2, field=C))
+    with pytest.raises(InputError, match="matrix and vector"):
+        metric_operator(C.ginibre(2, size=3, rng=rng), C.ginibre(2, size=4, rng=rng), depth=2, field=C)
+
+
 def test_bad_input() -> None:
     one = np.eye(2)
     with pytest.raises(InputError, match="matrix must be invertible for the DLN metric"):

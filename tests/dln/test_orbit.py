@@ -13,6 +13,7 @@ from mme.dln import (
 )
 from mme.dln.orbit import squared_distance
 from mme.errors import InputError
+from tests.each import each
 
 fields = pytest.mark.parametrize("F", [R, C, H], ids="RCH")
 shapes = pytest.mark.parametrize(("d", "N"), [(1, 2), (1, 4), (2, 2), (2, 3), (3, 4), (4, 2)])
@@ -103,8 +104,8 @@ def test_batches() -> None:
 turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
+@each(
+    "call, message",
     [
         (lambda: orbit_map(np.ones((2, 3)), [np.eye(2)]), "matrix must be square"),
         (lambda: orbit_map(np.eye(2), np.eye(2)), "frames must have shape"),

@@ -4,6 +4,7 @@ import pytest
 from mme.algebra import C, H, R
 from mme.dln import end_to_end, stack_layers
 from mme.errors import InputError
+from tests.each import each
 
 
 @pytest.mark.parametrize("F", [R, C, H], ids="RCH")
@@ -36,8 +37,8 @@ def test_quaternionic_units_do_not_commute() -> None:
     np.testing.assert_array_equal(end_to_end([i, j], H), -k)
 
 
-@pytest.mark.parametrize(
-    ("layers", "field", "message"),
+@each(
+    "layers, field, message",
     [
         ([np.eye(2), np.eye(3)], "R", "2×2, 3×3 and do not multiply"),
         ([np.ones((2, 3)), np.ones((3, 2))], "R", "2×3, 3×2 and do not multiply"),

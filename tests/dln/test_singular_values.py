@@ -6,6 +6,7 @@ from mme import dln
 from mme.algebra import C, H, R
 from mme.dln.singular_values import measured_singular_values, validate_depth, validate_singular_values
 from mme.errors import InputError
+from tests.each import each
 
 
 @pytest.mark.parametrize("depth", [1, 7, 10**12, 2**53, np.int64(4), np.uint8(2)])
@@ -15,7 +16,7 @@ def test_depths(depth: object) -> None:
     assert type(found) is int
 
 
-@pytest.mark.parametrize(
+@each(
     "depth",
     [0, -1, 2.5, 3.0, np.float64(4.0), np.nan, -np.inf, True, np.True_, "3", None, 1j, [2], np.array([2])],
 )
@@ -24,7 +25,7 @@ def test_depths_that_are_none(depth: object) -> None:
         validate_depth(depth)
 
 
-@pytest.mark.parametrize("depth", [2**53 + 1, 10**400])
+@each("depth", [2**53 + 1, 10**400])
 def test_depths_beyond_counting(depth: object) -> None:
     with pytest.raises(InputError, match=r"^depth must be at most 2\^53"):
         validate_depth(depth)
@@ -37,8 +38,8 @@ def test_singular_values() -> None:
     assert validate_singular_values([0.0, -0.0]).shape == (2,)
 
 
-@pytest.mark.parametrize(
-    ("sigma", "message"),
+@each(
+    "sigma, message",
     [
         ([1.0, -0.5], r"must not be negative, but the smallest is -0\.5"),
         ([np.nan], "must be finite"),

@@ -14,6 +14,7 @@ from mme.algebra import C, Field, H, R
 from mme.ensembles import SampledCircularEnsemble, circular, circular_mixed_ensemble, pooled_spectrum
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, hermitian_eigenvectors
 from mme.errors import InputError
+from tests.each import each
 
 DRAWS = 4000
 BETA = {"COE": 1, "CUE": 2, "CSE": 4}
@@ -57,7 +58,7 @@ def entries(unitary: np.ndarray, ensemble: str) -> np.ndarray:
 
 @every_ensemble
 @every_construction
-@pytest.mark.parametrize("order", [2, 3, 8, 31])
+@each("order", [2, 3, 8, 31])
 def test_unitary_with_moduli_of_the_entries(ensemble: str, construction: str, order: int) -> None:
     drawn = circular_mixed_ensemble([order], rng=2, circular=ensemble, construction=construction, draws=3)
     (unitary,), (modulus,) = drawn.unitaries, drawn.matrices
@@ -411,9 +412,9 @@ def test_names_of_the_constructions(ensemble: str) -> None:
 # --- bad input ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [circular_mixed_ensemble, SampledCircularEnsemble])
-@pytest.mark.parametrize(
-    ("orders", "message"),
+@each("make", [circular_mixed_ensemble, SampledCircularEnsemble])
+@each(
+    "orders, message",
     [
         ([4, 1], r"orders\[1\] must be an integer of at least 2, but it is 1\."),
         ([0], r"orders\[0\] must be an integer of at least 2, but it is 0\."),
@@ -432,8 +433,8 @@ def test_bad_orders(make: Any, orders: Any, message: str) -> None:
         make(orders)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
+@each(
+    "options, message",
     [
         ({"circular": "GUE"}, "circular must be one of 'CUE', 'COE', 'CSE', 'O', 'U', 'Sp', but it is 'GUE'"),
         ({"construction": "qr"}, "construction must be one of 'eigenvectors', 'haar', but it is 'qr'"),

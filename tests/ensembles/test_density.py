@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mme.ensembles import PooledSpectrum, spectral_density
 from mme.ensembles.density import NORMALISATIONS, ZERO_POLICIES, bin_edges
 from mme.errors import InputError
+from tests.each import each
 
 seeds = st.integers(0, 2**32 - 1)
 windows = st.sampled_from([(0.0, 6.0), (-2.0, 3.0), (0.5, 0.9), (-1.0, 0.0)])
@@ -225,17 +226,17 @@ class TestResult:
 
 
 class TestBadInput:
-    @pytest.mark.parametrize("window", [(1, 1), (3, 2), (0, np.inf), (np.nan, 1), (-np.inf, 0)])
+    @each("window", [(1, 1), (3, 2), (0, np.inf), (np.nan, 1), (-np.inf, 0)])
     def test_empty_or_endless_windows(self, window: tuple[float, float]) -> None:
         with pytest.raises(InputError, match="window must be "):
             spectral_density(spectrum(0), window=window)
 
-    @pytest.mark.parametrize("window", [6, (0,), (0, 1, 2), "ab", None, (0, None)])
+    @each("window", [6, (0,), (0, 1, 2), "ab", None, (0, None)])
     def test_windows_that_are_no_pair(self, window: Any) -> None:
         with pytest.raises(InputError, match="window must be "):
             spectral_density(spectrum(0), window=window)
 
-    @pytest.mark.parametrize("bins", [0, -3, 2.5, "10", True, None, np.array([1, 2])])
+    @each("bins", [0, -3, 2.5, "10", True, None, np.array([1, 2])])
     def test_bins_that_are_no_positive_integer(self, bins: Any) -> None:
         with pytest.raises(InputError, match="bins must be an integer from 1 to 10000000"):
             spectral_density(spectrum(0), bins=bins)
@@ -246,7 +247,7 @@ class TestBadInput:
         with pytest.raises(InputError, match="too narrow for 1000 bins"):
             spectral_density(spectrum(0), window=(1.0, 1.0 + 1e-14))
 
-    @pytest.mark.parametrize("bandwidth", [0, -0.1, np.nan, np.inf, 6.1, "wide", True])
+    @each("bandwidth", [0, -0.1, np.nan, np.inf, 6.1, "wide", True])
     def test_bandwidths_out_of_range(self, bandwidth: Any) -> None:
         with pytest.raises(InputError, match="bandwidth must be a finite number above 0 and of at most"):
             spectral_density(spectrum(0), bandwidth=bandwidth)
@@ -263,7 +264,7 @@ class TestBadInput:
         with pytest.raises(InputError, match="holds no eigenvalue"):
             spectral_density(PooledSpectrum([[1.0], [9.0]]))
 
-    @pytest.mark.parametrize("source", [np.ones(3), {"fc": np.eye(3)}, [1.0, 2.0]])
+    @each("source", [np.ones(3), {"fc": np.eye(3)}, [1.0, 2.0]])
     def test_what_is_no_spectrum(self, source: Any) -> None:
         with pytest.raises(InputError, match=r"spectrum must be a PooledSpectrum .* but it is "):
             spectral_density(source)

@@ -27,6 +27,7 @@ from mme.ensembles import (
     spectral_difference,
 )
 from mme.errors import InputError
+from tests.each import each
 
 RNG = np.random.default_rng(0)
 # Shapes with and without structural zeros; entries of the size that a trained layer has.
@@ -456,8 +457,8 @@ def test_records_are_plain_data() -> None:
     assert "as printed: True" in repr(verdict)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
+@each(
+    "options, message",
     [
         ({"conjugate": "guess"}, "conjugate must be one of 'deterministic', 'sampled', but it is 'guess'"),
         ({"circular": "GOE"}, "circular must be one of 'CUE', 'COE', 'CSE', 'O', 'U', 'Sp', but it is 'GOE'"),
@@ -486,8 +487,8 @@ def test_bad_options(options: dict[str, Any], message: str) -> None:
         circular_spectral_difference(NETWORK, **options)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
+@each(
+    "options, message",
     [
         ({"tolerance": -0.1}, "tolerance must be a finite number of at least 0, but it is -0.1"),
         ({"tolerance": np.inf}, "tolerance must be a finite number of at least 0, but it is inf"),
@@ -529,7 +530,7 @@ def test_different_bins_or_draws_do_not_subtract() -> None:
         spectral_difference(spectral_density(two, bins=10), spectral_density(two, bins=20))
 
 
-@pytest.mark.parametrize("numbers", [(0, 5), (5, -1), (np.nan, 5), ("many", 5), (True, 5)])
+@each("numbers", [(0, 5), (5, -1), (np.nan, 5), ("many", 5), (True, 5)])
 def test_noise_floor_needs_positive_numbers(numbers: tuple[Any, Any]) -> None:
     with pytest.raises(InputError, match=r"(first|second) must be a finite number above 0"):
         noise_floor(*numbers)

@@ -28,6 +28,7 @@ from mme.ensembles import (
     pooled_spectrum,
 )
 from mme.errors import InputError
+from tests.each import each
 
 Network = dict[str, np.ndarray]
 
@@ -101,8 +102,8 @@ def test_the_common_conjugate_has_the_orders_of_both() -> None:
         for name, weights in net.items()
     }
     common = deterministic_spectrum(layer_matrix_ensemble(both).orders)
-    for each, found in zip((first, second), verdict.conjugacies, strict=True):
-        assert found.distance == pytest.approx(conjugacy(each, common).distance, rel=1e-12)
+    for one, found in zip((first, second), verdict.conjugacies, strict=True):
+        assert found.distance == pytest.approx(conjugacy(one, common).distance, rel=1e-12)
 
 
 def test_the_printed_first_condition_holds_for_any_two() -> None:
@@ -188,7 +189,7 @@ def test_a_dictionary_for_machines() -> None:
 # Delta
 
 
-@pytest.mark.parametrize("delta", [-0.1, math.nan, math.inf, "0.1", True, [0.1]])
+@each("delta", [-0.1, math.nan, math.inf, "0.1", True, [0.1]])
 def test_bad_delta_is_refused_before_any_work(delta: Any) -> None:
     with pytest.raises(InputError, match="delta must be"):
         equivalence("not even a network", "nor this", delta=delta)
@@ -380,7 +381,7 @@ def test_bad_classes_are_refused_in_one_sentence(arguments: tuple[Any, dict[str,
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("networks", [[0.1, 0.2], "vgg", 3, None, [("a", 0.1)]])
+@each("networks", [[0.1, 0.2], "vgg", 3, None, [("a", 0.1)]])
 def test_classes_need_a_mapping(networks: Any) -> None:
     with pytest.raises(InputError, match=r"networks must be a mapping of names .*, but it is .*\.$"):
         equivalence_classes(networks, delta=0.1)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mme.ensembles import Layer, layer_matrix_ensemble
 from mme.errors import InputError
+from tests.each import each
 
 RTOL = 1e-10  # relative to the largest eigenvalue of the layer
 
@@ -333,13 +334,13 @@ class TestBadInput:
         with pytest.raises(InputError, match=r"layer 'c' has complex weights \(complex128\)"):
             layer_matrix_ensemble({"c": np.eye(3) * 1j})
 
-    @pytest.mark.parametrize("tensor", [np.array([["a", "b"]] * 2), np.array([[None, 1]] * 2, object)])
+    @each("tensor", [np.array([["a", "b"]] * 2), np.array([[None, 1]] * 2, object)])
     def test_weights_that_are_no_numbers_are_refused(self, tensor: np.ndarray) -> None:
         with pytest.raises(InputError, match=r"layer 'x' has weights of dtype .*; they must be real numbers"):
             layer_matrix_ensemble({"x": tensor})
 
-    @pytest.mark.parametrize(
-        ("source", "reason"),
+    @each(
+        "source, reason",
         [
             ({}, "it is empty"),
             ({"bias": np.ones(3)}, "bias: one axis"),
@@ -397,8 +398,8 @@ class TestBadInput:
         with pytest.raises(InputError, match="a: not an array but Table"):
             layer_matrix_ensemble({"a": Table()})
 
-    @pytest.mark.parametrize("argument", ["include", "exclude", "types"])
-    @pytest.mark.parametrize("wrong", [3, [3], ["a", 3]])
+    @each("argument", ["include", "exclude", "types"])
+    @each("wrong", [3, [3], ["a", 3]])
     def test_choices_that_are_no_names(self, argument: str, wrong: Any) -> None:
         with pytest.raises(InputError, match=f"{argument} must be .*names") as caught:
             layer_matrix_ensemble({"a": np.eye(3)}, **{argument: wrong})

@@ -21,6 +21,7 @@ from mme.ensembles.limit_law import (
     perron_mean,
 )
 from mme.errors import InputError
+from tests.each import each
 
 PARTS = ("real", "modulus", "symmetric")
 ANALYTIC = ("limit", "ginibre", "corrected")
@@ -154,13 +155,13 @@ def test_spectrum_describes_itself() -> None:
     assert spectrum.to_dict() == {"orders": [64, 10], "part": "modulus", "method": "limit"}
 
 
-@pytest.mark.parametrize("edges", [[1.0], [], [0, 1, 1], [1, 0], [0, np.nan], [[0, 1], [2, 3]], "ab"])
+@each("edges", [[1.0], [], [0, 1, 1], [1, 0], [0, np.nan], [[0, 1], [2, 3]], "ab"])
 def test_edges_that_do_not_ascend_are_refused(edges: object) -> None:
     with pytest.raises(InputError, match=r"edges must be .*numbers"):
         modulus_density(8, edges, method="limit")
 
 
-@pytest.mark.parametrize("order", [1, 0, -3, 2.5, True, "4"])
+@each("order", [1, 0, -3, 2.5, True, "4"])
 def test_order_below_two_is_refused(order: object) -> None:
     with pytest.raises(InputError, match="order must be an integer of at least 2, but it is"):
         modulus_density(order, [0, 1])

@@ -15,6 +15,7 @@ from mme.arguments import choice
 from mme.ensembles import MixedMatrixEnsemble
 from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
+from tests.each import each
 
 seeds = st.integers(0, 2**32 - 1)
 orders = st.integers(2, 12)
@@ -120,8 +121,8 @@ class TestMixedMatrixEnsemble:
         assert repr(MixedMatrixEnsemble([np.zeros((4, 2, 2))])).endswith("(1 matrix of order 2, 4 draws)")
         assert json.loads(json.dumps(ensemble.to_dict()))["matrices"][0] == [[1.0, 0.0], [0.0, 1.0]]
 
-    @pytest.mark.parametrize(
-        ("matrix", "message"),
+    @each(
+        "matrix, message",
         [
             (np.ones((2, 3)), r"matrices\[1\] must be a square matrix .* its shape is \(2, 3\)"),
             (np.ones((1, 1)), r"order 2 or more, .* its shape is \(1, 1\)"),
@@ -144,14 +145,14 @@ class TestMixedMatrixEnsemble:
         with pytest.raises(InputError, match=r"matrices must be a list .*, but it is \[\]\.$"):
             MixedMatrixEnsemble([])
 
-    @pytest.mark.parametrize("other", [np.ones((3, 2, 2)), np.eye(2)])
+    @each("other", [np.ones((3, 2, 2)), np.eye(2)])
     def test_draws_must_be_equally_many(self, other: np.ndarray) -> None:
         with pytest.raises(InputError, match="the same number of draws"):
             MixedMatrixEnsemble([np.ones((4, 2, 2)), other])
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
+@each(
+    "value, shown",
     [
         ("both", "'both'"),
         (None, "None"),
@@ -166,7 +167,7 @@ def test_a_wrong_choice_is_shown_only_where_it_is_short(value: Any, shown: str) 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("matrices", [None, 3])
+@each("matrices", [None, 3])
 def test_no_list_of_matrices(matrices: Any) -> None:
     with pytest.raises(InputError, match=r"matrices must be a list of 1 to 1000000 .*, but it is .*\.$"):
         MixedMatrixEnsemble(matrices)

@@ -18,6 +18,7 @@ from mme.ensembles import (
 from mme.ensembles.sampling import sampling_cost
 from mme.errors import InputError
 from mme.store import Store
+from tests.each import each
 
 ORDERS = (6, 40, 6, 9)
 
@@ -42,6 +43,16 @@ def test_as_many_are_drawn_at_a_time_as_fit(monkeypatch: pytest.MonkeyPatch) -> 
     assert drawn == [(6, 2), (6, 2), (6, 1), *[(9, 1)] * 5]
 
 
+def test_what_is_in_flight_is_counted_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, work = [], sampling.in_threads
+    monkeypatch.setattr(circular, "BATCH_ENTRIES", 2 * 6**2)
+    monkeypatch.setattr(
+        sampling, "in_threads", lambda tasks, *limits: work([told.append(t[0]) or t for t in tasks], *limits)
+    )
+    eigenvalues(orders=(6, 9), draws=3)
+    assert told == [np.empty(shape).nbytes for shape in ((2, 6, 6), (1, 6, 6), *[(9, 9)] * 3)]
+
+
 @pytest.mark.slow
 def test_settings_and_seeds_do_not_mix(tmp_path: Path) -> None:
     store = Store("spectra", folder=tmp_path)
@@ -55,8 +66,8 @@ def test_settings_and_seeds_do_not_mix(tmp_path: Path) -> None:
         assert not np.array_equal(kept[0], other)
     np.testing.assert_allclose(kept[4], kept[0], atol=1e-5)  # the same draw in single precision
     assert kept[4].dtype == np.float32
-    for each, spectrum in zip(settings, kept, strict=True):
-        assert np.array_equal(eigenvalues(**each), spectrum)
+    for given, spectrum in zip(settings, kept, strict=True):
+        assert np.array_equal(eigenvalues(**given), spectrum)
 
 
 def test_what_was_drawn_from_a_seed_is_not_drawn_again(
@@ -101,7 +112,7 @@ def test_the_estimate_grows_as_the_work_does() -> None:
     assert 1 < sampling_cost([2048], 1).seconds < 60
 
 
-@pytest.mark.parametrize("draw", [SampledCircularEnsemble, circular_mixed_ensemble])
+@each("draw", [SampledCircularEnsemble, circular_mixed_ensemble])
 def test_what_does_not_fit_in_memory_is_not_begun(draw: Any) -> None:
     with pytest.raises(InputError, match=r"orders and draws must fit in memory, .* GB here; use"):
         draw([10**6], rng=0)
@@ -109,8 +120,8 @@ def test_what_does_not_fit_in_memory_is_not_begun(draw: Any) -> None:
         draw([2], rng=0, draws=10**9)
 
 
-@pytest.mark.parametrize(
-    ("settings", "complaint"),
+@each(
+    "settings, complaint",
     [
         ({"jobs": 0}, "jobs must be an integer of at least 1"),
         ({"store": "here"}, "store must be None or an"),

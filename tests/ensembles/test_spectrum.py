@@ -20,6 +20,7 @@ from mme.ensembles import (
 )
 from mme.ensembles.mixed import PARTS
 from mme.errors import InputError
+from tests.each import each
 
 RTOL = 1e-10
 
@@ -212,24 +213,24 @@ class TestPooledSpectrum:
             "part": "real", "pooling": "plain",
         }  # fmt: skip
 
-    @pytest.mark.parametrize("values", [[], np.ones((2, 2, 2)), np.array(1.0), np.array([1j]), ["a"], [True]])
+    @each("values", [[], np.ones((2, 2, 2)), np.array(1.0), np.array([1j]), ["a"], [True]])
     def test_bad_eigenvalues(self, values: Any) -> None:
         with pytest.raises(InputError, match=r"eigenvalues must (be|have)"):
             PooledSpectrum(values)
 
-    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    @each("bad", [np.nan, np.inf])
     def test_eigenvalues_that_are_not_finite(self, bad: float) -> None:
         with pytest.raises(InputError, match="eigenvalues must be finite"):
             PooledSpectrum(np.array([1.0, bad]))
 
-    @pytest.mark.parametrize("zeros", [-1, 2])
+    @each("zeros", [-1, 2])
     def test_more_structural_zeros_than_zeros(self, zeros: int) -> None:
         with pytest.raises(InputError, match=r"structural_zeros must be an integer from 0 to 1, "):
             PooledSpectrum(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]), zeros)
 
 
 class TestBadInput:
-    @pytest.mark.parametrize("source", [{"fc": np.eye(3)}, np.eye(3), 4])
+    @each("source", [{"fc": np.eye(3)}, np.eye(3), 4])
     def test_what_is_no_ensemble(self, source: Any) -> None:
         with pytest.raises(InputError, match="ensemble must be an ensemble of matrices, such as"):
             pooled_spectrum(source)
@@ -249,7 +250,7 @@ def test_ragged_eigenvalues_are_refused() -> None:
         PooledSpectrum([[1.0, 2.0], [3.0]])
 
 
-@pytest.mark.parametrize("zeros", ["1", None, 1.0, True, -1, 2])
+@each("zeros", ["1", None, 1.0, True, -1, 2])
 def test_structural_zeros_are_a_number_of_zeros(zeros: Any) -> None:
     with pytest.raises(InputError, match=r"structural_zeros must be an integer from 0 to 1, but"):
         PooledSpectrum([0.0, 1.0], structural_zeros=zeros)

@@ -14,6 +14,7 @@ from mme.ensembles.parallel import validate_jobs
 from mme.errors import InputError
 from mme.store import Store
 from mme.weights import Checkpoint, StoredTensor
+from tests.each import each
 
 SHAPES = {
     "a": (20, 30), "big": (300, 2, 150), "b": (20, 30), "b.bias": (20,), "tall": (40, 7),
@@ -219,7 +220,7 @@ def test_bad_weights_are_named(network: dict[str, np.ndarray]) -> None:
         measured({"huge": np.full((300, 300), 1e300)})
 
 
-@pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "two"])
+@each("jobs", [0, -1, 1.5, True, "two"])
 def test_jobs_must_be_positive(jobs: object) -> None:
     with pytest.raises(InputError, match="jobs must be an integer of at least 1"):
         validate_jobs(jobs)

@@ -1,11 +1,12 @@
 """Tests and chapters in processes forked from one that has collected everything: with a fault, or measured.
 
-A fault within a function is put into that function's code where it is, whoever holds it by any name. One that
-acts at import needs `mme`, and what imports it, anew.
+A fault within a function is put into that function's code, or its defaults, where it is, whoever holds it by
+any name. One that acts at import needs `mme`, and what imports it, anew.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
 import gc
 import importlib
@@ -104,8 +105,11 @@ class Faulty(MetaPathFinder, SourceFileLoader):
         return compile(self.source, self.path, "exec", dont_inherit=True)
 
 
-def put(fault: Fault, root: Path) -> str:
-    """Put a fault into this process; return what it raised at once, if it did."""
+def put(fault: Fault, root: Path, *, anew: bool = False) -> str:
+    """Put a fault into this process; return what it raised at once, if it did.
+
+    With `anew` the functions are looked for once more, as modules may have been imported since.
+    """
     path = root / fault.module
     source = fault.applied(path.read_bytes())
     if fault.early == "import":
@@ -122,18 +126,66 @@ def put(fault: Fault, root: Path) -> str:
     codes = _functions(compile(source, str(path), "exec", dont_inherit=True))
     new = next(code for code in codes if code.co_firstlineno == fault.top)
     place = (new.co_filename, new.co_name, new.co_firstlineno)
-    found = False
-    gc.unfreeze()  # the tests set apart what they have imported
-    for held in gc.get_objects():
-        if type(held) is FunctionType:  # whose class others only pretend to have
-            code = held.__code__
-            if (code.co_filename, code.co_name, code.co_firstlineno) == place:
-                held.__code__, found = new, True
-        elif type(held) is Cached and (held.__module__ or "").partition(".")[0] == "mme":
-            held.cache_clear()  # of what was worked out without the fault, as tests were collected
-    if not found:
+    default = _default(path.read_bytes(), source, fault.top) if fault.early == "default" else None
+    functions, caches = holders() if place in holders()[0] and not anew else holders.__wrapped__()
+    for held in functions[place]:
+        held.__code__ = new
+        if default:
+            _take(held, *default)
+    for kept in caches:
+        kept.cache_clear()  # of what was worked out without the fault, as tests were collected
+    if place not in functions:
         raise RuntimeError(f"nobody holds the function of {fault}")
     return ""
+
+
+@functools.cache
+def holders() -> tuple[dict[tuple[str, str, int], list[FunctionType]], list[Any]]:
+    """Return the functions of `mme` by where they stand, whoever holds them, and what keeps its results.
+
+    To look for them takes longer than most tests, so it is done before processes are forked.
+    """
+    functions, caches = dict[tuple[str, str, int], list[FunctionType]](), list[Any]()
+    gc.unfreeze()  # the tests set apart what they have imported
+    for held in gc.get_objects():
+        if type(held) not in (FunctionType, Cached):  # whose class others only pretend to have
+            continue
+        if (held.__module__ or "").partition(".")[0] == "mme":
+            if type(held) is Cached:
+                caches.append(held)
+            else:
+                code = held.__code__
+                place = (code.co_filename, code.co_name, code.co_firstlineno)
+                functions.setdefault(place, []).append(held)
+    gc.freeze()
+    return functions, caches
+
+
+def _default(before: bytes, after: bytes, top: int) -> tuple[str | int, CodeType] | None:
+    """Return which default of a function a fault is in, and what it has become; None without a fault."""
+    for old, new in zip(_defaults(before, top), _defaults(after, top), strict=True):
+        if ast.dump(old[1]) != ast.dump(new[1]):
+            return new[0], compile(ast.Expression(new[1]), "default", "eval")
+    return None
+
+
+def _defaults(source: bytes, top: int) -> Iterator[tuple[str | int, ast.expr]]:
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        if min(each.lineno for each in [node, *node.decorator_list]) == top:
+            yield from enumerate(node.args.defaults)
+            named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            yield from ((arg.arg, value) for arg, value in named if value)
+
+
+def _take(function: FunctionType, place: str | int, code: CodeType) -> None:
+    value = eval(code, function.__globals__)
+    if isinstance(place, str):
+        function.__kwdefaults__ = function.__kwdefaults__ | {place: value}
+    else:
+        kept = list(function.__defaults__ or ())
+        function.__defaults__ = (*kept[:place], value, *kept[place + 1 :])
 
 
 def _functions(code: CodeType) -> Iterator[CodeType]:
@@ -210,17 +262,19 @@ class Session:
     def pytest_runtestloop(self, session: Any) -> bool:
         """Take over from pytest."""
         self.items = {item.nodeid: item for item in session.items}
+        holders()
         self.then(self)
         return True
 
     def of(self, files: Collection[str], *, slow: bool = True) -> list[str]:
         """Return the tests of formulas in some files, those that are slow last or not at all."""
-        marked = {
-            name: item.get_closest_marker("slow") is not None
-            for name, item in self.items.items()
-            if name.partition("::")[0] in files and not reaches_outside(item)
-        }
-        return sorted((name for name in marked if slow or not marked[name]), key=marked.__getitem__)
+        here = [name for name in self.items if name.partition("::")[0] in files]
+        formulas = [name for name in here if not reaches_outside(self.items[name])]
+        return sorted((name for name in formulas if slow or not self.is_slow(name)), key=self.is_slow)
+
+    def is_slow(self, name: str) -> bool:
+        """Say whether a test is marked so."""
+        return self.items[name].get_closest_marker("slow") is not None
 
     def run(self, names: Collection[str], *, measure: bool = False) -> Found:
         """Run the tests of these names in this order; without measuring only until one fails."""

@@ -49,7 +49,7 @@ class Fault:
     lines: tuple[int, int]
     old: str
     new: str
-    early: str  # "import" or "cache" where it acts on what does not run its line itself
+    early: str  # "import", "default" or "cache" where it acts on what does not run its line itself
     top: int  # the first line of the function outside all others that it stands in
     key: str = ""
 
@@ -72,6 +72,7 @@ def faults(path: Path, root: Path) -> list[Fault]:
 
 LIMIT = re.compile(r"[A-Z][A-Z_]*")  # a bound or a threshold, no formula
 GUARDS = {"affordable"}  # how much memory may be asked for
+ASSERTING = {"strict"}  # of zip: whether lengths that must be equal are compared
 
 
 class Finder:
@@ -89,6 +90,8 @@ class Finder:
         if isinstance(node, ast.Assign) and LIMIT.fullmatch(getattr(node.targets[0], "id", "")):
             return
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in GUARDS:
+            return
+        if isinstance(node, ast.keyword) and node.arg in ASSERTING:
             return
         before = self.function, self.early, self.top, self.lines
         if isinstance(node, ast.stmt):
@@ -112,7 +115,8 @@ class Finder:
             elif isinstance(node, ast.keyword) and node.arg in ("axis", "axes"):
                 inner = "axis"
             if isinstance(node, ast.FunctionDef):
-                self.early = "import" if name == "args" else kept
+                outer = before[2]  # what a function within another takes is worked out when that runs
+                self.early = "default" if name == "args" and not outer else kept
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
                     yield from self.visit(child, inner)

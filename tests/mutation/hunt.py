@@ -96,27 +96,18 @@ class Hunt:
         return sorted(names & self.reach.seconds.keys(), key=self.reach.seconds.__getitem__)
 
     def run_tests(self, wanted: list[Fault], session: Session, *, again: bool) -> None:
-        """Run the tests that mirror the module of each fault, and for what lives all others that reach it."""
+        """Run the tests that reach each fault, quickest first, then the slow ones that mirror its module."""
         left = self._start(wanted, "tests", again)
-        say(f"{len(left)} faults to run against the tests of their modules")
-        for fault in left:
-            known = self.found(fault, "tests")["tried"]
-            own = session.of(self.reach.own(fault.module))
-            names = [name for name in own if name not in self.reach.broken]
-            if not set(names) <= set(known):
-                by = self._tests(fault, session, names, 600)
-                self.keep(fault, "tests", by or None, names)
-        left = [fault for fault in left if not self.found(fault, "tests")["by"]]
-        say(f"{len(left)} faults to run against all other tests")
         if left:
             self.reach.load(self.reach.files(), session, slow=self.whole)
+        say(f"{len(left)} faults to run against the tests that reach them")
         for fault in left:
-            known = set(self.found(fault, "tests")["tried"])
-            names = [
-                each for each in self.ordered(fault, "tests") if each in session.items and each not in known
-            ]
-            by = self._tests(fault, session, names, self._limit(names)) if names else ""
-            self.keep(fault, "tests", by, [*known, *names])
+            quick = [name for name in self.ordered(fault, "tests") if name in session.items]
+            own = session.of(self.reach.own(fault.module))
+            unfit = {*quick, *self.reach.broken, *self.reach.too_long}
+            slow = [name for name in own if session.is_slow(name) and name not in unfit]
+            by = self._tests(fault, session, quick, self._limit(quick)) if quick else ""
+            self.keep(fault, "tests", by or (self._tests(fault, session, slow, 600) if slow else ""), [])
 
     def _tests(self, fault: Fault, session: Session, names: list[str], limit: float) -> str:
         """Return what noticed a fault, but for tests that fail without it."""
@@ -181,7 +172,7 @@ class Hunt:
         self.read()
 
     def _cells(self, fault: Fault, name: str, number: int) -> Entry:
-        raised = put(fault, self.root)
+        raised = put(fault, self.root, anew=True)
         return {"failed": raised or run_cells(self.root, self.root / name, number)["failed"]}
 
     def _first(self, fault: Fault, chapter: str) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
+
 torch = pytest.importorskip("torch")
 from filelock import FileLock  # noqa: E402
 
@@ -164,7 +166,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "sentence"), WRONG)
+@each("call, sentence", WRONG)
 def test_wrong_calls(call: Callable[[], Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         call()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.each import each
+
 torch = pytest.importorskip("torch")
 
 from mme.errors import InputError  # noqa: E402
@@ -40,7 +42,7 @@ def test_the_control_of_a_pretrained_network_has_its_shapes() -> None:
     assert abs(control["_fc.weight"]).max() <= 1000**-0.5
 
 
-@pytest.mark.parametrize("version", [3, -1, "0", 1.0, True, None])
+@each("version", [3, -1, "0", 1.0, True, None])
 def test_an_unknown_version_is_refused(version: object) -> None:
     with pytest.raises(InputError, match="version must be an integer from 0 to 2, but it is "):
         efficientnet_lite(version)  # type: ignore[arg-type]

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.each import each
+
 torch = pytest.importorskip("torch")
 
 from safetensors.numpy import save_file  # noqa: E402
@@ -125,14 +127,9 @@ def test_interrupted_downloads_leave_nothing(hub_folder: Path, monkeypatch: pyte
     assert list(hub_folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
+@each(
+    "name, said",
     [
-        ("torchvision:resnet19", r"torchvision has no network 'resnet19'; near names are resnet18"),
-        (
-            "torchvision:resnet18@IMAGENET2K",
-            r"torchvision:resnet18 has no weights 'IMAGENET2K'; near names are IMAGENET1K_V1",
-        ),
         ("torchvision:", "names no network"),
         ("digits:vgg6", "must be one of .*'vgg5'"),
         ("digits:vgg5@old", "digits:vgg5 has no weights 'old'; near names are untrained"),
@@ -141,6 +138,22 @@ def test_interrupted_downloads_leave_nothing(hub_folder: Path, monkeypatch: pyte
     ],
 )
 def test_unknown_names(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        open_hub(name)
+
+
+@pytest.mark.slow
+@each(
+    "name, said",
+    [
+        ("torchvision:resnet19", "torchvision has no network 'resnet19'; near names are resnet18"),
+        (
+            "torchvision:resnet18@IMAGENET2K",
+            "torchvision:resnet18 has no weights 'IMAGENET2K'; near names are IMAGENET1K_V1",
+        ),
+    ],
+)
+def test_unknown_names_of_torchvision(name: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         open_hub(name)
 
@@ -267,6 +280,7 @@ def test_hugging_face_networks_that_are_not(hugging_face: Path) -> None:
         open_hub("hf:not a name")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "module", "extra"),
     [("timm:resnet18", "timm", "hubs"), ("hf:a/b", "huggingface_hub", "hubs")],

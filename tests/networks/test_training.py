@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.each import each
+
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
@@ -49,6 +51,7 @@ def test_the_split_is_a_partition_of_the_1797_digits() -> None:
     assert rows(restored, labels) == rows(pixels.long(), classes)
 
 
+@pytest.mark.slow
 def test_images_are_standardised_over_the_training_part() -> None:
     images = digits_images().train_images.double()
     assert abs(images.mean()) < 1e-6
@@ -151,7 +154,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "sentence"), WRONG)
+@each("call, sentence", WRONG)
 def test_wrong_calls(call: Callable[[], Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         call()

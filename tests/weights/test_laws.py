@@ -10,6 +10,7 @@ import pytest
 from mme.errors import InputError
 from mme.weights.laws import recognised_rule
 from mme.weights.stored import Checkpoint, StoredTensor
+from tests.each import each
 
 
 def checkpoint(shapes: dict[str, tuple[int, ...]], rule: str | None = None, form: str = "test") -> Checkpoint:
@@ -88,7 +89,7 @@ def test_what_the_checkpoint_says_goes_first() -> None:
     assert found.rule == "torch"
 
 
-@pytest.mark.parametrize("wrong", [None, {"w": np.eye(2)}, "net.pt"])
+@each("wrong", [None, {"w": np.eye(2)}, "net.pt"])
 def test_what_is_no_checkpoint(wrong: Any) -> None:
     with pytest.raises(InputError, match="checkpoint must be a Checkpoint"):
         recognised_rule(wrong)

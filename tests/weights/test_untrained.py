@@ -12,6 +12,7 @@ from mme.errors import InputError
 from mme.weights.laws import RULES
 from mme.weights.stored import Checkpoint, StoredTensor
 from mme.weights.untrained import untrained_control
+from tests.each import each
 
 STANDARD_ERRORS = 4.5
 
@@ -294,7 +295,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("source", "arguments", "sentence"), WRONG)
+@each("source, arguments, sentence", WRONG)
 def test_wrong_calls(source: Any, arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         untrained_control(source, **arguments)

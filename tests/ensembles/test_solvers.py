@@ -1,0 +1,49 @@
+"""Eigenvalues of A Aᵀ from its smaller side: in blocks, and where squares leave the range of numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
+from mme.errors import InputError
+
+
+def test_no_block_is_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    class Watched(np.ndarray):
+        def __getitem__(self, index: Any) -> Any:
+            found = super().__getitem__(index)
+            read.append(np.shape(found))
+            return found
+
+    for limit, widths in ((20, [6, 4]), (3, [3, 3, 3, 1]), (1, [1] * 10)):
+        monkeypatch.setattr("mme.ensembles.solvers.BLOCK_ENTRIES", limit)
+        read.clear()
+        weights = np.arange(10.0 * (3 if limit == 20 else 1)).reshape(-1, 10).view(Watched)
+        smaller_gram_eigenvalues(weights)
+        assert [shape for shape in read if len(shape) == 2] == [(len(weights), width) for width in widths]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_large_weights_of_either_sign_are_scaled(sign: int) -> None:
+    def found(power: int, dtype: str = "float64") -> np.ndarray:
+        weights = sign * np.array([[2.0**power, 0.0], [0.0, 2.0 ** (power - 1)], [0.0, 0.0]])
+        return spectrum_of_weights("w", weights, dtype, smaller_gram_eigenvalues)
+
+    for power in (-500, -60, -3, 0, 40, 60, 511):
+        assert found(power).tolist() == [0.0, 4.0 ** (power - 1), 4.0**power]
+    assert found(-600).tolist() == [0, 0, 0]
+    assert found(-70, "float32").tolist() == [0, 4.0**-71, 4.0**-70]
+    assert found(-70, "float32").dtype == found(3, "float32").dtype == np.float32
+    with pytest.raises(
+        InputError, match=r"layer 'w' has weights up to 2\^513, whose squares overflow float64"
+    ):
+        found(512)
+    with pytest.raises(
+        InputError, match=r"layer 'w' has weights up to 2\^65, whose squares overflow float32"
+    ):
+        found(64, "float32")
