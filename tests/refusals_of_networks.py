@@ -323,6 +323,7 @@ ROWS: Rows = {
         "recipe": RECIPE,
         "seed": whole(0, 0),
     },
+    "networks.Digits.with_label_noise": {"share": real(0.5), "rng": SEED},
     "networks.Recipe": {
         "epochs": whole(1),
         "learning_rate": real(0.1),

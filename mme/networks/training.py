@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from mme.arguments import choice, integer, number, of_type
+from mme.arguments import choice, generator, integer, number, of_type
 from mme.errors import InputError
 from mme.extras import required
 from mme.networks._torch import nn, torch
@@ -19,7 +19,7 @@ __all__ = [
     "digits_images", "fit", "own_settings", "trained_from",
 ]  # fmt: skip
 
-TRAIN_IMAGES, TEST_IMAGES = 1347, 450
+TRAIN_IMAGES, TEST_IMAGES, CLASSES = 1347, 450, 10
 SPLIT_SEED = 0
 MOST_EPOCHS = 10_000
 LARGEST_SEED = 2**63 - 1  # that torch's generators take
@@ -40,6 +40,45 @@ class Digits:
     train_labels: torch.Tensor
     test_images: torch.Tensor
     test_labels: torch.Tensor
+
+    def with_label_noise(self, share: float, rng: int | np.random.Generator | None = None) -> Digits:
+        """Return the same images, but with a share of the labels to train on drawn anew.
+
+        Parameters
+        ----------
+        share : float
+            From 0 to 1, rounded to whole images. A new label is any of the ten classes, each as likely as the
+            others, so one in ten stays what it was.
+        rng : int or numpy.random.Generator, optional
+            Which images, and their new labels.
+
+        Returns
+        -------
+        Digits
+            The labels to test on are those that they were.
+
+        Raises
+        ------
+        InputError
+            If the share is no number from 0 to 1, or `rng` no seed.
+
+        References
+        ----------
+        Zhang, Bengio, Hardt, Recht and Vinyals (2017), Understanding deep learning requires rethinking
+        generalization.
+
+        Examples
+        --------
+        >>> digits = digits_images()
+        >>> changed = digits.with_label_noise(1.0, rng=0).train_labels != digits.train_labels
+        >>> round(float(changed.float().mean()), 1)
+        0.9
+        """
+        share, rng = number("share", share, 0, 1), generator(rng)
+        labels, count = self.train_labels.clone(), len(self.train_labels)
+        chosen = torch.as_tensor(rng.permutation(count)[: round(share * count)])
+        labels[chosen] = torch.as_tensor(rng.integers(CLASSES, size=len(chosen)))
+        return replace(self, train_labels=labels)
 
     def __repr__(self) -> str:
         return f"Digits({len(self.train_labels)} images to train on, {len(self.test_labels)} to test on)"
@@ -136,13 +175,14 @@ def trained_from(
     return model, untrained
 
 
-def fit(model: nn.Module, recipe: Recipe, seed: int) -> None:
+def fit(model: nn.Module, recipe: Recipe, seed: int, digits: Digits | None = None) -> None:
     """Train a network in place, on one thread, so that the number of cores does not change the result.
 
-    It ends in evaluation mode. The seed is that of the order of the images.
+    It ends in evaluation mode. The seed is that of the order of the images, which are `digits_images()` when
+    left out.
     """
     recipe, seed = checked(recipe, seed)
-    digits = digits_images()
+    digits = digits_images() if digits is None else of_type("digits", digits, Digits, "a Digits")
     _answers(model, digits.test_images[:2], digits.test_labels[:2])  # refuses what takes no images
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError("model must have parameters that require a gradient, but has none.")

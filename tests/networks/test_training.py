@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -117,6 +118,39 @@ def test_training_is_repeatable_learns_and_touches_no_setting_of_torch() -> None
     assert not first.training
 
 
+def test_label_noise_draws_its_share_of_the_labels_anew() -> None:
+    digits = digits_images()
+    unchanged = digits.with_label_noise(0, rng=0)
+    assert torch.equal(unchanged.train_labels, digits.train_labels)
+    before = digits.train_labels.clone()
+    noisy = digits.with_label_noise(0.5, rng=1)
+    assert torch.equal(digits.train_labels, before)  # the digits themselves stay as they are
+    assert torch.equal(noisy.train_images, digits.train_images)
+    assert torch.equal(noisy.test_labels, digits.test_labels)
+    # Of the 674 labels that were drawn, nine in ten became another one: 606 ± 8.
+    assert 575 < int((noisy.train_labels != before).sum()) < 638
+    every = digits.with_label_noise(1.0, rng=1).train_labels
+    assert 1168 < int((every != before).sum()) < 1256  # 1212 ± 11
+    assert every.bincount(minlength=10).min() > 90  # each class 135 ± 11 times
+    again, other = (digits.with_label_noise(0.5, rng=seed).train_labels for seed in (1, 2))
+    assert torch.equal(again, noisy.train_labels)
+    assert not torch.equal(other, noisy.train_labels)
+
+
+@pytest.mark.slow
+def test_a_network_learns_the_labels_that_it_is_given() -> None:
+    digits = digits_images()
+    turned = replace(digits, train_labels=(digits.train_labels + 1) % 10)
+    model, random = small(), small()
+    fit(model, Recipe(epochs=2), 0, turned)
+    fit(random, Recipe(epochs=2), 0, digits.with_label_noise(1.0, rng=0))
+    with torch.no_grad():
+        called = model(digits.test_images).argmax(dim=1)
+    assert (called == (digits.test_labels + 1) % 10).float().mean() > 0.8
+    assert accuracy(model) < 0.1
+    assert accuracy(random) < 0.25
+
+
 @pytest.mark.slow
 def test_the_rate_ends_at_zero_and_decay_shrinks() -> None:
     plain, decayed = small(), small()
@@ -149,6 +183,10 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (partial(accuracy, nn.Module()), "model must take images"),
     (partial(fit, LINEAR, 3, 0), "recipe must be a Recipe"),
     (partial(fit, LINEAR, Recipe(), 2.5), "seed must be an integer"),
+    (partial(fit, LINEAR, Recipe(), 0, 3), "digits must be a Digits, but it is 3"),
+    (partial(digits_images().with_label_noise, 1.5), "share must be .* from 0 to 1, but it is 1.5"),
+    (partial(digits_images().with_label_noise, -0.1), "share must be a finite number from 0 to 1"),
+    (partial(digits_images().with_label_noise, 0.5, rng=0.5), "rng must be None, a non-negative integer"),
     (partial(fit, nn.Linear(3, 2), Recipe(), 0), "model must take images"),
     (partial(fit, Constant(), Recipe(), 0), "parameters that require a gradient"),
 ]
