@@ -161,7 +161,7 @@ def loss_at(loss: Loss, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         value, gradient = loss(X)
         value, gradient = np.asarray(value, float), np.asarray(gradient, X.dtype)
     except (TypeError, ValueError) as error:
-        raise InputError(f"loss must return its values and its gradient, as arrays, but {error}.") from None
+        raise InputError(f"loss must return its values and its gradient, as arrays, but {error}.") from error
     if value.shape != X.shape[:-2] or gradient.shape != X.shape:
         shapes = f"{value.shape} and {gradient.shape}"
         raise InputError(f"loss must return shapes {X.shape[:-2]} and {X.shape} here, but has {shapes}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -43,15 +43,14 @@ class Imbalance(Table):
     imbalance: np.ndarray
     spectral: np.ndarray
     neurons: np.ndarray
-    numbers: ClassVar[tuple[str, ...]] = ("time", "imbalance", "spectral", "neurons")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each pair at each time."""
-        readings = zip(self.times, self.imbalance, self.spectral, self.neurons, strict=True)
+        columns = {name: getattr(self, name) for name in ("imbalance", "spectral", "neurons")}
         return [
-            {"time": float(time), "pair": pair} | dict(zip(self.numbers[1:], map(float, each), strict=True))
-            for time, *read in readings
-            for pair, *each in zip(self.pairs, *read, strict=True)
+            {"time": float(time), "pair": pair} | {name: float(read[t, p]) for name, read in columns.items()}
+            for t, time in enumerate(self.times)
+            for p, pair in enumerate(self.pairs)
         ]
 
 

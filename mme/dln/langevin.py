@@ -136,6 +136,7 @@ def langevin(
         gradient = decay * Y + lifted(Y, last.conj().mT @ slope @ first)
         return _State(Q, roots, Y, value + decay / 2 * _squared(Y, scalars), value, gradient)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def proposed(now: _State) -> tuple[_State, np.ndarray, np.ndarray]:
         """Where a step leads, the logarithm of its Metropolis ratio, and whether it counts."""
         xi = np.sqrt(2 * T * step) * scalars.ginibre(d, size=W.shape[:-2], rng=rng)

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,14 @@ DECAY, RATE = 0.5, 2e-3
 
 def linear_network(*sizes: int) -> nn.Sequential:
     torch.manual_seed(0)
-    layers = [nn.Linear(one, two, bias=False, dtype=torch.float64) for one, two in zip(sizes, sizes[1:])]
+    layers = [nn.Linear(one, two, bias=False, dtype=torch.float64) for one, two in pairwise(sizes)]
     return nn.Sequential(*layers)
 
 
 def trained(model: nn.Module, monitor: ImbalanceMonitor, steps: int = 500, decay: float = DECAY) -> None:
     """Least squares by gradient descent, and a reading after each hundred steps."""
     x = torch.randn(40, 4, dtype=torch.float64)
-    y = torch.randn(40, 2, dtype=torch.float64)
+    y = 5 * torch.randn(40, 2, dtype=torch.float64)
     optimiser = torch.optim.SGD(model.parameters(), lr=RATE, weight_decay=decay)
     monitor(0.0)
     for step in range(1, steps + 1):
