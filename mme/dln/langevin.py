@@ -74,6 +74,7 @@ def langevin(
 
     - "manifold": Brownian motion on M; its volume. Without a loss E|W|² = T dim M/γ.
     - "horizontal": its part orthogonal to the orbits; the volume of g^N, which knows no entropy. T βd²/γ.
+      Its law exactly has noise on M with T·S added to the loss.
     - "ambient": in all directions; the layers leave M, and the volume is that of all layers. T Nβd²/γ.
 
     On M a step goes along the tangent space and back to M along the normals. It is rejected where that way
@@ -136,7 +137,7 @@ def langevin(
         gradient = decay * Y + lifted(Y, last.conj().mT @ slope @ first)
         return _State(Q, roots, Y, value + decay / 2 * _squared(Y, scalars), value, gradient)
 
-    @np.errstate(over="ignore", invalid="ignore")
+    @np.errstate(all="ignore")
     def proposed(now: _State) -> tuple[_State, np.ndarray, np.ndarray]:
         """Where a step leads, the logarithm of its Metropolis ratio, and whether it counts."""
         xi = np.sqrt(2 * T * step) * scalars.ginibre(d, size=W.shape[:-2], rng=rng)
@@ -154,12 +155,14 @@ def langevin(
             back = tangent_part(roots, here - after.Y, scalars, horizontal=False)
             again, undone = retracted(roots, after.Y + back, scalars, reach)
             largest = np.abs(np.stack([again - here, here])).max(axis=(-3, -2, -1))
-            found = found & undone & (largest[0] <= SAME * largest[1])
+            found = found & undone & (largest[0] <= SAME * largest[1]) & _invertible(roots)
         gap = _squared(xi, scalars) - _squared(back + step * after.gradient, scalars)
         return after, gap / (4 * T * step) - (after.energy - now.energy) / T, found
 
     one = np.broadcast_to(np.eye(W.shape[-1]), (*W.shape[:-3], depth + 1, *W.shape[-2:]))
-    Q, roots = framed(W, scalars) if on_m else (one, one[..., 0, 0, :])
+    Q, roots = framed(W, scalars) if on_m else (one, one.sum(axis=-1)[..., 0, :])
+    if not np.all(_invertible(roots)):
+        raise InputError("layers must be invertible, for M is no manifold elsewhere, but are singular.")
     now = placed(Q, roots, on_diagonal(roots, depth, scalars) if on_m else W)
     kept, losses, stopped = [W], [now.loss], ""
     taken, lost, start = np.zeros(W.shape[:-3]), np.zeros(W.shape[:-3]), _squared(W, scalars)
@@ -181,6 +184,10 @@ def langevin(
         stopped = f"step must be less than {step:g}, where {np.sum(taken == 0)} of {taken.size} chains stood."
     times, shares = step * every * np.arange(len(kept)), (taken / count, lost / count)
     return Langevin(times, np.stack(kept), np.stack(losses), scalars.name, stopped, *shares)
+
+
+def _invertible(roots: np.ndarray) -> np.ndarray:
+    return np.asarray(roots.min(axis=-1) > np.finfo(float).eps * roots.max(axis=-1))
 
 
 def _squared(Y: np.ndarray, scalars: Field) -> np.ndarray:

@@ -14,7 +14,6 @@ import numpy as np
 from mme.algebra import Field
 from mme.arguments import affordable
 from mme.dln.orbit import between
-from mme.errors import InputError
 
 __all__ = ["framed", "lifted", "on_diagonal", "product_of", "retracted", "tangent_part"]
 
@@ -40,10 +39,8 @@ def lifted(W: np.ndarray, Z: np.ndarray) -> np.ndarray:
 
 
 def framed(W: np.ndarray, scalars: Field) -> tuple[np.ndarray, np.ndarray]:
-    """Return Q_0, …, Q_N and the diagonal of Λ with W_p = Q_p Λ Q_{p−1}*, for balanced invertible layers."""
+    """Return Q_0, …, Q_N and the diagonal of Λ with W_p = Q_p Λ Q_{p−1}*, for balanced layers."""
     first, roots, frame = scalars.svd(W[..., 0, :, :])
-    if np.any(roots[..., -1] <= np.finfo(float).eps * roots[..., 0]):
-        raise InputError("layers must be invertible, for M has no tangent space elsewhere, but are singular.")
     chain = [frame, first]
     for p in range(1, W.shape[-3]):
         chain.append(scalars.polar(W[..., p, :, :] @ chain[-1]))

@@ -89,10 +89,21 @@ def test_laws_on_the_manifold(F: Field, d: int, depth: int, step: float) -> None
     assert abs(size[0]) < 4
     assert size[1] < 0.02 * dimension(F, d, depth, "manifold")
     assert run.accepted.mean() > 0.7
+    assert run.out_of_reach.mean() < 0.15  # Newton's way back finds M where the normals at Λ alone do not
     if d == 2:
         shape = score(ratios(run, F), ratio_of_two(F.beta, depth, "manifold"))
         assert abs(shape[0]) < 4
         assert shape[1] < 0.01
+
+
+@pytest.mark.slow
+def test_steps_that_cannot_be_undone_do_not_count() -> None:
+    """At a step so coarse that a third are out of reach; without the look back it is 7 errors off."""
+    run = run_for(C, 1, 3, "manifold", step=0.3, time=40.0, chains=300)
+    z, error = score(run.squared_norm, 4.0)
+    assert abs(z) < 4
+    assert error < 0.04
+    assert 0.2 < run.out_of_reach.mean() < 0.6
 
 
 @pytest.mark.slow
@@ -197,6 +208,17 @@ def test_chains_that_never_move_are_told() -> None:
     short = langevin(None, started(C, 2, 3, 20), steps=10, step=0.05, reach=0.01, field=C, rng=0)
     far = langevin(None, started(C, 2, 3, 20), steps=10, step=0.05, reach=1.0, field=C, rng=0)
     assert short.out_of_reach.mean() > 0.9 > 0.3 > far.out_of_reach.mean()
+
+
+def test_rank_loss_on_the_way_is_no_error() -> None:
+    """From where rounding begins to hide a direction, and at a noise that does not see it either."""
+    W = np.stack([np.stack([np.diag([1.0, 3e-16])] * 3)] * 20)
+    for noise in ("manifold", "horizontal"):
+        run = langevin(None, W, steps=20, step=1e-33, noise=noise, rng=0)
+        assert np.isfinite(run.layers).all()
+        assert run.out_of_reach.max() > 0
+        run = langevin(None, W, steps=20, step=0.01, noise=noise, rng=0)
+        assert np.isfinite(run.layers).all()
 
 
 def test_bad_input() -> None:
