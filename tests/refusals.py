@@ -182,6 +182,9 @@ ROOTS = Argument(lambda _: sp.symbols("a b"), ([1, 2],), ("ab", None, 3, [None],
 REAL = Argument(lambda _: "R", (1, R, np.int64(1)), NO_FIELDS)  # what has a closed form
 CASE = {"singular_values": SIGMA, "depth": DEPTH, "field": FIELD}
 SMOOTH_CASE = {**CASE, "singular_values": SMOOTH}
+LOSS = Argument(
+    lambda _: lambda X: ((abs(X) ** 2).sum((-2, -1)) / 2, X), (None,), ("words", 3, [1], {"a": 1}, abs, sum)
+)
 DLN_ROWS: Rows = {
     "act": {"frames": FRAMES, "layers": LAYERS, "field": COMMUTATIVE},
     "act_on_endpoints": {
@@ -227,6 +230,38 @@ DLN_ROWS: Rows = {
         {**CASE, "depth": optional(DEPTH)},
     ),
     "frames": {"layers": LAYERS, "field": COMMUTATIVE, "matrix": optional(MATRIX)},
+    "gradient_flow": {
+        "loss": LOSS,
+        "layers": LAYERS,
+        "times": Argument(lambda _: [0.0, 0.1], ([0.0], np.arange(2)), (*NO_ARRAYS, [], [1.0, 0.0], 1.0)),
+        "field": COMMUTATIVE,
+        "decay": real(0.5),
+        "method": one_of("DOP853"),
+        "tolerance": real(1e-6),
+        "most_steps": whole(1000),
+    },
+    "ImbalanceMonitor": {
+        "network": Argument(
+            lambda _: [np.eye(2), np.ones((1, 2))],
+            (np.ones((3, 2, 2)), torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 2))),
+            ("words", None, 3, [], [np.eye(2)], [np.eye(2), np.eye(3)], torch.nn.Linear(2, 2), np.ones(2)),
+        ),
+        "field": COMMUTATIVE,
+    },
+    "langevin": {
+        "loss": LOSS,
+        "layers": LAYERS,
+        "steps": whole(3),
+        "step": real(0.01),
+        "field": COMMUTATIVE,
+        "noise": one_of("manifold"),
+        "temperature": real(0.5),
+        "decay": real(0.5),
+        "metropolis": optional(FLAG),
+        "reach": real(0.5),
+        "every": whole(2),
+        "rng": SEED,
+    },
     **same(
         "gram_matrix log_jacobian pushed_forward_basis",
         {**CASE, "field": COMMUTATIVE, "frames": optional(FRAMES)},
@@ -333,6 +368,10 @@ OBJECTS: dict[str, Callable[[], list[Any]]] = {
     "algebra.Eigendecomposition": lambda: [R.eigh(np.eye(2))],
     "dln.EntropyTerms": lambda: [dln.entropy_terms([2.0, 1.0], depth=2)],
     "dln.ExtrapolatedVolume": lambda: [dln.orbit_volume_from_kernel([1.0], depth=2, levels=2)],
+    "dln.Flow": lambda: [dln.gradient_flow(None, LAYERS.valid(None), [0.0, 0.1])],
+    "dln.Imbalance": lambda: [dln.ImbalanceMonitor([np.eye(2)] * 2).record()],
+    "dln.ImbalanceMonitor": lambda: [dln.ImbalanceMonitor([np.eye(2)] * 2)],
+    "dln.Langevin": lambda: [dln.langevin(None, LAYERS.valid(None), steps=2, step=0.01, rng=0)],
     "dln.VolumeEstimate": lambda: [dln.orbit_volume_mc([1.0], depth=2)],
     "evidence.Check": lambda: [evidence.check("lemma-5.1", "a claim")],
     "evidence.Evidence": lambda: [RECORD],

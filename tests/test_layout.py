@@ -28,7 +28,7 @@ FLOORS = (
 READING, UNTRAINED = {"checkpoints", "weights"}, ("mme.weights.laws", "mme.weights.untrained")
 MATHEMATICS = {"algebra", "ensembles", "dln", "evidence"}
 MOST_READING = 2_400  # lines from files to the weights that a network computes with
-MOST_LINES, MOST_CODE, LONGEST_MODULE = 17_200, 9_250, 300
+MOST_LINES, MOST_CODE, LONGEST_MODULE = 17_864, 9_632, 300
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

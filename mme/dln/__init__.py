@@ -30,8 +30,11 @@ from mme.dln.entropy import (
     renormalised_entropy,
 )
 from mme.dln.extrapolation import ExtrapolatedVolume
+from mme.dln.flows import Flow, gradient_flow
 from mme.dln.gram import gram_matrix, log_jacobian, pushed_forward_basis
+from mme.dln.imbalance import Imbalance, ImbalanceMonitor
 from mme.dln.kernels import group_volume_from_kernel, kernel, orbit_volume_from_kernel
+from mme.dln.langevin import Langevin, langevin
 from mme.dln.matrices import matrix_entropy, network_entropy
 from mme.dln.metric import (
     dln_metric,
@@ -47,15 +50,16 @@ from mme.dln.product import end_to_end, stack_layers
 from mme.dln.terms import EntropyTerms, entropy_terms
 
 __all__ = [
-    "EntropyTerms", "ExtrapolatedVolume", "VolumeEstimate", "act", "act_on_endpoints", "balance_defects",
-    "balance_violation", "balanced_lift", "ball_count_volume", "beta_hermite", "block_determinant",
-    "centre", "chebyshev_recurrence", "dln_metric", "end_to_end", "entropy", "entropy_from_metric",
-    "entropy_gradient", "entropy_hessian", "entropy_terms", "frames", "gram_blocks", "gram_matrix",
-    "group_volume_from_kernel", "group_volume_mc", "infinite_depth_entropy", "kernel",
-    "log_block_determinant", "log_chebyshev", "log_gram_determinant", "log_jacobian",
+    "EntropyTerms", "ExtrapolatedVolume", "Flow", "Imbalance", "ImbalanceMonitor", "Langevin",
+    "VolumeEstimate", "act", "act_on_endpoints", "balance_defects", "balance_violation",
+    "balanced_lift", "ball_count_volume", "beta_hermite", "block_determinant", "centre",
+    "chebyshev_recurrence", "dln_metric", "end_to_end", "entropy", "entropy_from_metric",
+    "entropy_gradient", "entropy_hessian", "entropy_terms", "frames", "gradient_flow", "gram_blocks",
+    "gram_matrix", "group_volume_from_kernel", "group_volume_mc", "infinite_depth_entropy", "kernel",
+    "langevin", "log_block_determinant", "log_chebyshev", "log_gram_determinant", "log_jacobian",
     "log_metric_determinant", "log_metric_eigenvalues", "log_vandermonde_ratio", "matrix_entropy",
     "metric_operator", "nearest_balanced", "network_entropy", "orbit_dimension", "orbit_map",
     "orbit_map_differential", "orbit_volume", "orbit_volume_from_kernel", "orbit_volume_mc",
-    "path_adjacency", "pushed_forward_basis", "renormalised_entropy", "require_balanced", "stack_layers",
-    "tridiagonal_block", "tridiagonal_determinants",
+    "path_adjacency", "pushed_forward_basis", "renormalised_entropy", "require_balanced",
+    "stack_layers", "tridiagonal_block", "tridiagonal_determinants",
 ]  # fmt: skip

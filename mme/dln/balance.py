@@ -203,6 +203,8 @@ def balanced_lift(
 ) -> np.ndarray:
     """Return a balanced factorisation of X, drawn uniformly from the group's orbit (Haar frames).
 
+    Training starts balanced from that of a random X, such as ``s**depth * F.ginibre(d, size=size, rng=rng)``.
+
     Parameters
     ----------
     matrix, depth, field

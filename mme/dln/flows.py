@@ -1,0 +1,187 @@
+"""Gradient flow on the layers of a loss of the end-to-end matrix, with weight decay; what flows record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.integrate
+
+from mme.algebra import Field, FieldLike
+from mme.algebra import field as field_of
+from mme.arguments import affordable, choice, finite_array, integer, number, sequence
+from mme.dln.balance import balance_violation
+from mme.dln.product import stack_layers
+from mme.dln.tangents import lifted, product_of
+from mme.errors import InputError
+from mme.result import Result
+
+__all__ = ["Flow", "Loss", "gradient_flow", "loss_at", "validate_loss"]
+
+METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")
+Loss = Callable[[np.ndarray], tuple[Any, Any]] | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Flow(Result):
+    """Layers as they move, at the times that were asked for.
+
+    Attributes
+    ----------
+    times : ndarray, shape (T,)
+        Those that were reached.
+    layers : ndarray, shape (T, ..., N, d, d)
+    loss : ndarray, shape (T, ...)
+        Without the weight decay.
+    field : str
+    stopped : str
+        Empty, or a sentence that says why it ended early; the last state is then the last good one.
+    """
+
+    times: np.ndarray
+    layers: np.ndarray
+    loss: np.ndarray
+    field: Any
+    stopped: str
+
+    @property
+    def end_to_end(self) -> np.ndarray:
+        """X at each time, shape (T, ..., d, d)."""
+        return product_of(self.layers)
+
+    @property
+    def imbalance(self) -> np.ndarray:
+        """What `balance_violation` says at each time, shape (T, ...)."""
+        return np.asarray(balance_violation(self.layers, self.field))
+
+    @property
+    def squared_norm(self) -> np.ndarray:
+        """|W|² = Σ_p |W_p|² at each time, shape (T, ...)."""
+        return np.asarray((field_of(self.field).norm(self.layers) ** 2).sum(axis=-1))
+
+
+def gradient_flow(
+    loss: Loss,
+    layers: Any,
+    times: Any,
+    *,
+    field: FieldLike = "R",
+    decay: float = 0.0,
+    method: str = "DOP853",
+    tolerance: float = 1e-10,
+    most_steps: int = 10_000,
+) -> Flow:
+    """Solve dW_p/dt = −∂_{W_p} E(W_N ⋯ W_1) − γ W_p.
+
+    From any start W_{p+1}* W_{p+1} − W_p W_p* is multiplied by exactly e^{−2γt}; from a balanced one X
+    follows dX/dt = −A_{N,X}(∇E(X)) − NγX. The rank of X stays what it is.
+
+    Parameters
+    ----------
+    loss : callable or None
+        Takes X, shape (..., d, d), and returns E, shape (...), and its gradient, shape (..., d, d), in the
+        trace pairing: dE = Re Tr(gradient* dX), over H that of quaternions. None stands for 0.
+    layers, field
+        As in `stack_layers`; the start, balanced or not. A batch is solved as one system.
+    times : array_like, shape (T,)
+        Ascending; the first is that of the start.
+    decay : float
+        γ ≥ 0.
+    method : str
+        A solver of `scipy.integrate`: "DOP853" of order 8 or, for stiff losses, "LSODA" or "Radau".
+    tolerance : float
+        Error of a step, relative and against the largest entry at the start; it sets the steps.
+    most_steps : int
+
+    Returns
+    -------
+    Flow
+        Up to the last time that was reached, with a sentence in `stopped` if that is not the last of all.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used, or the loss grows along its gradient as that does not say.
+
+    Examples
+    --------
+    >>> flow = gradient_flow(lambda X: ((X**2).sum((-2, -1)) / 2, X), np.ones((2, 1, 1)), [0.0, 1.0])
+    >>> flow.end_to_end[:, 0, 0].round(8)  # dX/dt = −2 X²
+    array([1.        , 0.33333333])
+    """
+    scalars, start = field_of(field), stack_layers(layers, field)
+    t, decay = sequence("times", times), number("decay", decay, 0)
+    tolerance, most_steps = number("tolerance", tolerance, 1e-13, 0.1), integer("most_steps", most_steps, 1)
+    method = choice("method", method, METHODS)
+    if np.any(np.diff(t) <= 0):
+        raise InputError("times must ascend, but some do not.")
+    affordable("times", len(t) * start.size * scalars.beta)
+    validate_loss(loss, start, scalars)
+    components = scalars.components(start)
+
+    def layers_of(y: np.ndarray) -> np.ndarray:
+        return scalars.from_components(y.reshape(components.shape))
+
+    def slope(_: float, y: np.ndarray) -> np.ndarray:
+        motion = np.full(components.shape, np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(y).all():
+                W = layers_of(y)
+                moved = -lifted(W, loss_at(loss, product_of(W))[1]) - decay * W
+                motion = scalars.components(moved) if np.isfinite(moved).all() else motion
+        return motion.ravel()
+
+    scale = float(np.max(np.abs(components))) or 1.0
+    options = {"rtol": tolerance, "atol": tolerance * scale}
+    solver = getattr(scipy.integrate, method)(slope, t[0], components.ravel(), t[-1], **options)
+    kept, stopped = [start], ""
+    for _ in range(most_steps):
+        if len(kept) == len(t):
+            break
+        solver.step()
+        if solver.status == "failed" or not np.isfinite(solver.y).all():
+            stopped = "the layers grow without bound, or the tolerance asks for too small a step"
+            break
+        within = solver.dense_output()
+        kept += [layers_of(within(time)) for time in t[len(kept) :] if time <= solver.t]
+    if len(kept) < len(t):
+        stopped = stopped or f"most_steps must be more than {most_steps}, or the method one for stiff losses"
+        stopped = f"The flow ends at t = {solver.t:.6g}: {stopped}."
+    W = np.stack(kept)
+    return Flow(t[: len(kept)], W, loss_at(loss, product_of(W))[0], scalars.name, stopped)
+
+
+def loss_at(loss: Loss, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the loss and its gradient, if they have the right shapes."""
+    if loss is None:
+        return np.zeros(X.shape[:-2]), np.zeros_like(X)
+    try:
+        value, gradient = loss(X)
+        value, gradient = np.asarray(value, float), np.asarray(gradient, X.dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"loss must return its values and its gradient, as arrays, but {error}.") from error
+    if value.shape != X.shape[:-2] or gradient.shape != X.shape:
+        shapes = f"{value.shape} and {gradient.shape}"
+        raise InputError(f"loss must return shapes {X.shape[:-2]} and {X.shape} here, but has {shapes}.")
+    return value, gradient
+
+
+def validate_loss(loss: Loss, layers: np.ndarray, scalars: Field) -> None:
+    """Refuse a loss whose gradient is not its own at the start: a forgotten factor, or a wrong pairing."""
+    if loss is not None and not callable(loss):
+        raise InputError("loss must be None or a function of the end-to-end matrix, but it is neither.")
+    X = product_of(layers)
+    value, gradient = (finite_array("loss", each) for each in loss_at(loss, X))
+    gradient = scalars.validate(gradient, name="the gradient of loss")
+    slope = scalars.norm(gradient)
+    length = 1e-4 * scalars.norm(X) / np.where(slope > 0, slope, 1)
+    step = length[..., None, None] * gradient
+    grown = (loss_at(loss, X + step)[0] - loss_at(loss, X - step)[0]) / 2
+    expected = length * slope**2
+    seen = expected > 1e-8 * np.abs(value)  # otherwise the difference is rounding
+    ratio = grown[seen] / expected[seen]
+    if np.any(np.abs(ratio - 1) > 0.01):
+        worst = ratio[np.argmax(np.abs(ratio - 1))]
+        raise InputError(f"loss must grow along its gradient as that says, but grows {worst:.3g} times that.")

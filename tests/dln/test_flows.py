@@ -1,0 +1,176 @@
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from mme.algebra import C, Field, H, R
+from mme.dln import (
+    Flow,
+    balance_defects,
+    balanced_lift,
+    end_to_end,
+    gradient_flow,
+    metric_operator,
+    nearest_balanced,
+)
+from mme.dln.tangents import framed, lifted, on_diagonal, retracted, tangent_part
+from mme.errors import InputError
+
+FIELDS = {"R": R, "C": C, "H": H}
+over_fields = pytest.mark.parametrize("F", FIELDS.values(), ids=FIELDS)
+
+
+def distance(X: np.ndarray, *, target: np.ndarray, F: Field) -> tuple[Any, np.ndarray]:
+    """Half the squared distance of a matrix."""
+    return F.norm(X - target) ** 2 / 2, X - target
+
+
+@over_fields
+def test_imbalance_decays_as_twice_the_weight_decay(F: Field) -> None:
+    """Every entry of every defect, from any start and under any loss."""
+    rng, times = np.random.default_rng(1), np.array([0.0, 0.4, 1.5])
+    start = 0.7 * F.ginibre(2, size=(2, 3), rng=rng)
+    loss = partial(distance, target=F.ginibre(2, rng=rng), F=F)
+    flow = gradient_flow(loss, start, times, field=F, decay=0.3)
+    defects = balance_defects(flow.layers, F)
+    assert flow.stopped == ""
+    np.testing.assert_allclose(defects, np.exp(-0.6 * times)[:, *[None] * 4] * defects[0], atol=2e-9)
+    np.testing.assert_allclose(flow.imbalance[2], np.exp(-0.9) * flow.imbalance[0], rtol=1e-8)
+    assert np.all(flow.loss[0] > 1.2 * flow.loss[2])  # it did move
+
+
+@over_fields
+@pytest.mark.parametrize("decay", [0.0, 0.4])
+def test_the_flow_downstairs(F: Field, decay: float) -> None:
+    """dX/dt = −A(∇E) − NγX by differences in time; the singular values follow the diagonal of it."""
+    rng, h = np.random.default_rng(2), 1e-4
+    target = F.ginibre(2, rng=rng)
+    start = balanced_lift(F.ginibre(2, rng=rng), depth=3, field=F, rng=rng)
+    loss = partial(distance, target=target, F=F)
+    flow = gradient_flow(loss, start, [0.0, 0.3 - h, 0.3, 0.3 + h], field=F, decay=decay, tolerance=1e-12)
+    X, moved = flow.end_to_end[2], (flow.end_to_end[3] - flow.end_to_end[1]) / (2 * h)
+    expected = -metric_operator(X, X - target, depth=3, field=F) - 3 * decay * X
+    np.testing.assert_allclose(moved, expected, atol=2e-6 * np.abs(expected).max())
+    U, sigma, V = F.svd(X)
+    along = F.components(F.adjoint(U) @ (X - target) @ V)[range(2), range(2), 0]
+    grown = (F.singular_values(flow.end_to_end[3]) - F.singular_values(flow.end_to_end[1])) / (2 * h)
+    rate = -3 * sigma ** (4 / 3) * along - 3 * decay * sigma
+    np.testing.assert_allclose(grown, rate, atol=2e-6 * np.abs(rate).max())
+    assert flow.imbalance.max() < 1e-9
+
+
+def test_closed_solutions() -> None:
+    """Of a linear loss: 1/λ is linear without decay at depth 3; and X = exp for depth 1 and a square."""
+    times, c, decay = np.array([0.0, 0.5, 1.0]), np.array([0.6, -1.0]), 0.5
+    start = np.stack([np.diag([1.0, 2.0])] * 3)
+    linear = gradient_flow(lambda X: (-(c * np.diagonal(X, axis1=-2, axis2=-1)).sum(-1), -np.diag(c) + 0 * X),
+                           start, times, decay=decay)  # fmt: skip
+    inverse = c / decay + (1 / np.array([1.0, 2.0]) - c / decay) * np.exp(decay * times)[:, None]
+    roots = linear.layers[:, 1][:, range(2), range(2)]
+    np.testing.assert_allclose(roots, 1 / inverse, rtol=1e-9)
+    A = np.array([[2.0, 0.5], [0.5, 1.0]])
+    square = gradient_flow(
+        lambda X: ((X * (A @ X)).sum((-2, -1)) / 2, A @ X), [np.eye(2)], times, decay=decay
+    )
+    np.testing.assert_allclose(
+        square.end_to_end, [expm(-t * (A + decay * np.eye(2))) for t in times], atol=1e-9
+    )
+
+
+def test_orders_and_tolerances() -> None:
+    """The error follows the tolerance, and other solvers agree."""
+    exact = 1 / (1 + 2 * np.array([0.0, 2.0]))
+
+    def error(**options: Any) -> float:
+        loss = lambda X: ((X**2).sum((-2, -1)) / 2, X)  # noqa: E731
+        return float(
+            abs(gradient_flow(loss, np.ones((2, 1, 1)), [0.0, 2.0], **options).end_to_end.ravel() - exact)[1]
+        )
+
+    assert error(tolerance=1e-12) < 1e-11
+    assert 1e-12 < error(tolerance=1e-5) < 1e-4
+    for method in ("RK45", "LSODA", "Radau"):
+        assert error(method=method, tolerance=1e-8) < 1e-6
+
+
+def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
+    runaway = lambda X: (-(X**2).sum((-2, -1)), -2 * X)  # noqa: E731  (blows up at 1/4)
+    flow = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 0.1, 0.2, 1.0])
+    assert flow.stopped.startswith("The flow ends at t = 0.25: the layers grow without bound")
+    np.testing.assert_allclose(flow.end_to_end.ravel(), 1 / (1 - 4 * flow.times), rtol=1e-6)
+    assert list(flow.times) == [0.0, 0.1, 0.2]
+    few = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 0.01, 0.2], most_steps=2)
+    assert "most_steps must be more than 2" in few.stopped
+    assert Flow.from_dict(few.to_dict()) == few
+
+
+def test_bad_input() -> None:
+    square = lambda X: ((X**2).sum((-2, -1)) / 2, X)  # noqa: E731
+    one = np.ones((2, 1, 1))
+    for times in ([0.0, 0.0], [1.0, 0.0], []):
+        with pytest.raises(InputError, match="times"):
+            gradient_flow(square, one, times)
+    with pytest.raises(InputError, match="decay must be a finite number of at least 0"):
+        gradient_flow(square, one, [0.0, 1.0], decay=-1.0)
+    with pytest.raises(InputError, match=r"grows 0\.5 times that"):
+        gradient_flow(lambda X: ((X**2).sum((-2, -1)) / 2, 2 * X), one, [0.0])
+    with pytest.raises(InputError, match="grows 2 times that"):  # the images' pairing instead of H's
+        gradient_flow(lambda X: ((np.abs(X) ** 2).sum((-2, -1)) / 2, X), H.ginibre(2, 2, 1), [0.0], field=H)
+    for wrong in (lambda X: X, lambda X: (0.0, X), lambda X: None, lambda X: ("a", X), "loss"):
+        with pytest.raises(InputError, match="loss must"):
+            gradient_flow(wrong, one, [0.0])
+
+
+# --- tangent spaces ------------------------------------------------------------------------------------
+
+
+def rows_of(function: Any, W: np.ndarray, F: Field, h: float) -> np.ndarray:
+    """The projection onto what the derivative of a function sees, by differences."""
+    size = W.shape[0] * F.real_dimension(F.order(W))
+    units = h * F.from_components(np.eye(size).reshape(size, *F.components(W).shape))
+    slopes = F.components(function(W + units, F) - function(W - units, F)).reshape(size, -1) / (2 * h)
+    left, s, _ = np.linalg.svd(slopes, full_matrices=False)
+    left = left[:, s > 1e-6 * s[0]]
+    return left @ left.T
+
+
+@pytest.mark.parametrize(("F", "d", "depth"), [(R, 3, 2), (R, 1, 4), (C, 2, 3), (H, 2, 2), (H, 1, 3)])
+def test_projections(F: Field, d: int, depth: int) -> None:
+    rng = np.random.default_rng(3)
+    W = balanced_lift(F.ginibre(d, rng=rng), depth=depth, field=F, rng=rng)
+    xi = F.ginibre(d, size=depth, rng=rng)
+    Q, roots = framed(W, F)
+    np.testing.assert_allclose(Q[1:] @ on_diagonal(roots, depth, F) @ F.adjoint(Q[:-1]), W, atol=1e-12)
+    inside = F.adjoint(Q[1:]) @ xi @ Q[:-1]
+    x = F.components(xi).ravel()
+    normal, across = rows_of(balance_defects, W, F, 1.0), rows_of(end_to_end, W, F, 1e-4)
+    for horizontal, expected in ((False, x - normal @ x), (True, across @ x)):
+        eta = Q[1:] @ tangent_part(roots, inside, F, horizontal=horizontal) @ F.adjoint(Q[:-1])
+        np.testing.assert_allclose(F.components(eta).ravel(), expected, atol=1e-8)
+    Z, h = F.ginibre(d, rng=rng), 1e-5
+    moved = (end_to_end(W + h * xi, F) - end_to_end(W - h * xi, F)) / (2 * h)
+    assert float(F.pairing(lifted(W, Z), xi).sum()) == pytest.approx(float(F.pairing(Z, moved)), rel=1e-7)
+
+
+@pytest.mark.parametrize(("F", "d", "depth"), [(R, 2, 3), (C, 2, 3), (H, 2, 2)])
+def test_ways_back_to_the_manifold(F: Field, d: int, depth: int) -> None:
+    """Normal where they start; of second order in the step; `nearest_balanced` differs in third order."""
+    rng, lengths, apart = np.random.default_rng(4), [], []
+    W = balanced_lift(F.ginibre(d, rng=rng), depth=depth, field=F, rng=rng)
+    _, roots = framed(W, F)
+    diagonal = on_diagonal(roots, depth, F)
+    v = tangent_part(roots, F.ginibre(d, size=depth, rng=rng), F, horizontal=False)
+    for t in (0.04, 0.02):
+        there, found = retracted(roots, diagonal + t * v, F, 0.5)
+        way = there - diagonal - t * v
+        assert found
+        assert np.abs(balance_defects(there, F)).max() < 1e-12
+        np.testing.assert_allclose(tangent_part(roots, way, F, horizontal=False), 0, atol=1e-12)
+        lengths.append(np.linalg.norm(way))
+        apart.append(np.linalg.norm(nearest_balanced(diagonal + t * v, F) - there))
+    assert lengths[0] / lengths[1] == pytest.approx(4, rel=0.1)
+    assert apart[0] / apart[1] == pytest.approx(8, rel=0.2)
+    assert not retracted(roots, diagonal + t * v, F, 0.5 * lengths[1] / np.linalg.norm(t * v))[1]
+    assert not retracted(roots, diagonal + 100 * v, F, 0.5)[1]
