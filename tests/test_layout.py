@@ -17,6 +17,7 @@ PACKAGE = ROOT / "mme"
 FLOORS = (
     {"algebra", "weights", "evidence"},
     {"ensembles", "dln"},
+    {"bridge"},
     {"checkpoints", "plots"},
     {"networks"},
     {"transforms"},

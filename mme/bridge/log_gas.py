@@ -1,0 +1,170 @@
+"""The law of the layer spectrum as a log-gas: particles x_k = λ_k², the same in every layer of a balanced network.
+
+Under e^{−γ|W|²/2} dvol, with |W|² = N Σ x, the spectrum has a density proportional to
+
+    Π_{k<l} |x_k − x_l|^{β(1−κ/2)} |x_k^N − x_l^N|^{βκ/2} Π_k x_k^{β/2 − 1 + κ(N−1)(β−1)/2} e^{−γN x_k/2},
+
+where κ = 1 is the volume of the balanced manifold M, and κ = 0 that of the DLN metric: e^S to the power κ
+stands between them. In u = log x it is log-concave as long as the particles keep their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mme.algebra import Field, FieldLike
+from mme.algebra import field as field_of
+from mme.arguments import affordable, choice, integer, number, real_array
+from mme.dln.entropy import scalar
+from mme.dln.singular_values import validate_depth
+from mme.errors import InputError
+
+__all__ = ["KAPPA", "LogGas", "gas_of", "joint_log_density", "law", "mean_square_norm"]
+
+KAPPA = {"manifold": 1, "metric": 0}  # the volumes, and which power of e^S they carry beyond the metric's
+MOST_STEPS = 500
+
+
+@dataclass(frozen=True)
+class LogGas:
+    """The density exp(energy) in u = log x: pairs repel by `near` in x and `far` in x^N; x^shape e^{−rate x}."""
+
+    near: float
+    far: float
+    depth: int
+    shape: float
+    rate: float
+
+    def energy(self, u: np.ndarray) -> np.ndarray:
+        """Return the logarithm of the density, up to its constant, for u of shape (..., d)."""
+        rows, columns = np.triu_indices(u.shape[-1], k=1)
+        gap, top = np.abs(u[..., rows] - u[..., columns]), np.maximum(u[..., rows], u[..., columns])
+        with np.errstate(divide="ignore", over="ignore"):  # log |e^u − e^v| = max(u, v) + log(1 − e^{−gap})
+            pairs = self.near * (top + np.log(-np.expm1(-gap)))
+            if self.far:
+                pairs = pairs + self.far * (self.depth * top + np.log(-np.expm1(-self.depth * gap)))
+            return np.asarray(pairs.sum(-1) + (self.shape * u - self.rate * np.exp(u)).sum(-1))
+
+    def gradient(self, u: np.ndarray) -> np.ndarray:
+        """Return the derivative of the energy, shape (..., d)."""
+        gap = _gaps(u)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            force = self.near / -np.expm1(-gap)
+            if self.far:
+                force = force + self.far * self.depth / -np.expm1(-self.depth * gap)
+            return np.asarray(force.sum(-1) + self.shape - self.rate * np.exp(u))
+
+    def hessian(self, u: np.ndarray) -> np.ndarray:
+        """Return the second derivative for u of shape (d,), negative definite."""
+        gap = np.minimum(np.abs(_gaps(u)), 700.0)
+        wide = np.minimum(self.depth * gap, 700.0)
+        bond = self.near / (4 * np.sinh(gap / 2) ** 2)
+        bond += self.far * self.depth**2 / (4 * np.sinh(wide / 2) ** 2)
+        return np.asarray(bond - np.diag(bond.sum(-1) + self.rate * np.exp(u)))
+
+    def maximum(self, d: int) -> np.ndarray:
+        """Return the most likely u of d particles, descending: Newton's method, halving steps that overshoot."""
+        mean = self.shape + (d - 1) / 2 * (self.near + self.far * self.depth)  # of rate x, by homogeneity
+        u = np.log(2 * mean / self.rate * (d - np.arange(d) - 0.5) / d)
+        value = self.energy(u)
+        for _ in range(MOST_STEPS):
+            slope = self.gradient(u)
+            step = np.linalg.solve(-self.hessian(u), slope)
+            rise, length = float(slope @ step), 1.0
+            while length > 1e-9:
+                there = u + length * step
+                if (np.diff(there) < 0).all() and (new := self.energy(there)) >= value + length * rise / 10:
+                    break
+                length /= 2
+            else:
+                return u  # nothing is higher, up to rounding
+            u, value = there, new
+            if rise < 1e-9:  # and then the next, of which this is the root, is below rounding
+                return u
+        raise InputError("order and depth must be less extreme: the most likely spectrum is not found.")
+
+
+def _gaps(u: np.ndarray) -> np.ndarray:
+    """u_k − u_l, and on the diagonal −infinity, where no force acts."""
+    gap = u[..., :, None] - u[..., None, :]
+    d = u.shape[-1]
+    gap[..., np.arange(d), np.arange(d)] = -np.inf
+    return np.asarray(gap)
+
+
+def gas_of(scalars: Field, depth: int, volume: str, decay: float) -> LogGas:
+    """Return the log-gas of a volume, with its exponents as above; du brings one power of x more than dx."""
+    beta, kappa = scalars.beta, KAPPA[volume]
+    shape = beta / 2 + kappa * (depth - 1) * (beta - 1) / 2
+    return LogGas(beta * (1 - kappa / 2), beta * kappa / 2, depth, shape, decay * depth / 2)
+
+
+def law(depth: Any, field: FieldLike, volume: Any, decay: Any) -> tuple[int, Field, str, float]:
+    """Return what names a law, checked."""
+    volume = choice("volume", volume, KAPPA)
+    return validate_depth(depth), field_of(field), volume, number("decay", decay, above=0)
+
+
+def joint_log_density(
+    values: Any, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0
+) -> Any:
+    """Return the log density of the whole layer spectrum x_1 > … > x_d, normalised on that ordered set.
+
+    It is symmetric in its arguments, which may stand in any order; the density of an unordered spectrum is
+    d! times smaller.
+
+    Parameters
+    ----------
+    values : array_like, shape (..., d)
+        Squared singular values of a layer, positive.
+    depth, field, volume, decay
+        As in `layer_spectra`; the constant is that of `log_normalisation`, known where it is.
+
+    Returns
+    -------
+    float or ndarray, shape (...,)
+        −∞ where two values coincide.
+
+    Examples
+    --------
+    >>> round(joint_log_density([0.5], depth=2, field="R", volume="metric"), 6)  # x^{−1/2} e^{−x} / Γ(1/2)
+    -0.725791
+    """
+    from mme.bridge.normalisation import log_ordered_integral  # and with it mpmath
+
+    depth, scalars, volume, decay = law(depth, field, volume, decay)
+    x = real_array("values", values).astype(float)
+    if x.ndim < 1 or x.shape[-1] < 1 or not (x > 0).all():
+        raise InputError("values must have shape (..., d) with d ≥ 1 and be positive, but they are not.")
+    affordable("values", x.size * x.shape[-1])
+    gas = gas_of(scalars, depth, volume, decay)
+    constant = float(log_ordered_integral(x.shape[-1], depth, scalars.beta, volume, decay, 17))
+    u = np.log(x)
+    return scalar(gas.energy(u) - u.sum(-1) - constant)
+
+
+def mean_square_norm(
+    order: int, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0
+) -> float:
+    """Return E|W|², the dimension over γ: of M for its volume, and of the matrices X for that of the metric.
+
+    Both volumes are homogeneous, of those dimensions, so γ|W|² is a χ² of as many degrees of freedom.
+
+    Parameters
+    ----------
+    order : int
+        d ≥ 1.
+    depth, field, volume, decay
+        As in `layer_spectra`.
+
+    Examples
+    --------
+    >>> mean_square_norm(2, depth=3, field="R"), mean_square_norm(2, depth=3, field="R", volume="metric")
+    (6.0, 4.0)
+    """
+    depth, scalars, volume, decay = law(depth, field, volume, decay)
+    d = integer("order", order, 1)
+    return (scalars.beta * d**2 + KAPPA[volume] * (depth - 1) * scalars.group_dimension(d)) / decay
