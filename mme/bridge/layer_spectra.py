@@ -1,10 +1,9 @@
-"""Draws of the layer spectrum: the common squared singular values of the layers of a random balanced network."""
+"""Draws of the layer spectrum, the squared singular values that all layers of a balanced network share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -24,17 +23,17 @@ LEAST_SHARE = 0.25  # of its draws that must be effective
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerSpectra(Result):
-    """Layer spectra with what is known of how they were drawn.
+    """Layer spectra, and how they were drawn.
 
     Attributes
     ----------
     values : ndarray, shape (..., d)
         Descending.
     exact : bool
-        Whether each draw is of a matrix model, or of a Gamma law, and so independent of the others.
+        Whether they are of a matrix model, and so independent.
     effective_size : float
-        How many independent draws these are worth: all of them, or for a Markov chain what the scatter of
-        128 chains says of Σ x, log x_1 and log x_d, whichever is worst.
+        How many independent draws they are worth: all, or for a Markov chain what the scatter of 128 chains
+        says of Σ x, log x_1 and log x_d, whichever is worst.
     """
 
     values: np.ndarray
@@ -48,13 +47,12 @@ def layer_spectra(
 ) -> np.ndarray:  # fmt: skip
     """Draw the eigenvalues of X_p = W_p W_p*, the same for every layer of a balanced network, at random.
 
-    The law of the network is e^{−γ|W|²/2} dvol. Its draws are exact where a matrix model is known: the
-    bidiagonal one for the volume of the metric, a Gamma law for d = 1, and over C a triangular matrix with
-    independent entries. On the manifold over R and H none is known, and they come from a Markov chain.
+    The law of the network is e^{−γ|W|²/2} dvol. For the volume of the metric, d = 1 and N = 1 the draws are
+    exact by a bidiagonal matrix, and on the manifold over C by a triangular one, with independent entries. On
+    the manifold over R and H no such model is known, and they come from a Markov chain.
 
     Source: Dumitriu and Edelman, Matrix models for beta ensembles (2002); Cheliotis, Triangular random
-    matrices and biorthogonal ensembles (2018); Forrester and Wang, Muttalib–Borodin ensembles in random
-    matrix theory (2017).
+    matrices and biorthogonal ensembles (2018); Forrester and Wang, Muttalib–Borodin ensembles (2017).
 
     Parameters
     ----------
@@ -64,8 +62,8 @@ def layer_spectra(
         N ≥ 1.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
     volume : {"manifold", "metric"}
-        The Riemannian volume of the balanced manifold in the space of all layers, or that of the metric g^N on
-        the end-to-end matrices, which is the former without the factor e^S.
+        That of the balanced manifold in the space of all layers, or that of the metric g^N on end-to-end
+        matrices, which is the former without the factor e^S.
     decay : float
         γ > 0.
     size : int or tuple of int, optional
@@ -92,8 +90,8 @@ def layer_spectra(
     )
     if drawn.effective_size < LEAST_SHARE * prod(drawn.values.shape[:-1]):
         raise InputError(
-            f"size must be larger for a chain, whose draws are worth {drawn.effective_size:.3g} independent "
-            "ones; sample_layer_spectra returns them all the same."
+            "order and depth must be less extreme for a chain: its draws are worth "
+            f"{drawn.effective_size:.3g} independent ones; sample_layer_spectra returns them all the same."
         )
     return drawn.values
 
@@ -102,19 +100,18 @@ def sample_layer_spectra(
     order: int, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0,
     size: int | tuple[int, ...] | None = None, rng: int | np.random.Generator | None = None,
 ) -> LayerSpectra:  # fmt: skip
-    """Draw layer spectra, and say how: the arguments are those of `layer_spectra`.
+    """Draw layer spectra, and say how. The arguments are those of `layer_spectra`.
 
     Examples
     --------
     >>> drawn = sample_layer_spectra(2, depth=3, field="R", size=1000, rng=0)
-    >>> drawn.exact, bool(drawn.effective_size > 400)
+    >>> drawn.exact, drawn.effective_size > 400
     (False, True)
     """
     depth, scalars, volume, decay = law(depth, field, volume, decay)
-    exact = volume == "metric" or scalars.beta == 2 or depth == 1 or order == 1
-    d = integer("order", order, 1, LARGEST_ORDER if exact else LARGEST_CHAIN)
-    shape, rng = batch_shape(size), generator(rng)
-    count = prod(shape)
+    shape, rng, d = batch_shape(size), generator(rng), integer("order", order, 1, LARGEST_ORDER)
+    exact = volume == "metric" or scalars.beta == 2 or depth == 1 or d == 1
+    d, count = integer("order", d, 1, LARGEST_ORDER if exact else LARGEST_CHAIN), prod(shape)
     affordable("order and size", max(2 * count, 0 if exact else 4 * CHAINS) * d**2)
     gas, effective = gas_of(scalars, depth, volume, decay), float(count)
     if not exact:
@@ -122,26 +119,24 @@ def sample_layer_spectra(
         x = chains.reshape(-1, d)[len(chains) * CHAINS - count :]
         extremes = np.log(chains[..., [0, -1]])
         effective *= effective_share(np.concatenate([chains.sum(-1, keepdims=True), extremes], axis=-1))
-    elif gas.far and scalars.beta == 2:
-        x = _triangular(gas, d, count, rng)
-    else:  # one kind of repulsion is left: N = 1 has x^N = x, and d = 1 no pairs
-        x = _bidiagonal(gas.near + gas.far, gas, d, count, rng)
-    return LayerSpectra(x.reshape(*shape, d), exact, effective)
+    else:
+        model = _triangular if volume == "manifold" and d > 1 and depth > 1 else _bidiagonal
+        x = np.linalg.svd(model(gas, d, count, rng), compute_uv=False) ** 2 / gas.rate
+    return LayerSpectra(np.asarray(x.reshape(*shape, d)), exact, effective)
 
 
 def _triangular(gas: LogGas, d: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Squared singular values of T with complex Gaussians below |T_kk|² ~ Gamma((N+1)/2 + N(k−1))."""
+    """Complex Gaussians below a diagonal with |T_kk|² ~ Gamma((N+1)/2 + N(k−1)): the gas at rate 1."""
     matrices = rng.standard_normal((count, d, d)) + 1j * rng.standard_normal((count, d, d))
-    matrices = np.tril(matrices / np.sqrt(2), -1)
-    shapes = gas.shape + gas.depth * np.arange(d)
-    matrices[:, range(d), range(d)] = np.sqrt(rng.standard_gamma(shapes, (count, d)))
-    return np.asarray(np.linalg.svd(matrices, compute_uv=False) ** 2 / gas.rate)
+    matrices, index = np.tril(matrices / np.sqrt(2), -1), np.arange(d)
+    matrices[:, index, index] = np.sqrt(rng.standard_gamma(gas.shape + gas.depth * index, (count, d)))
+    return matrices
 
 
-def _bidiagonal(beta: float, gas: LogGas, d: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Squared singular values of B with squares Gamma(shape + (β/2)(d−k)) over Gamma((β/2)(d−k)) beside them."""
+def _bidiagonal(gas: LogGas, d: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Squares Gamma(shape + (β/2)(d−k)) on the diagonal, Gamma((β/2)(d−k)) beside it: the gas if x^N = x."""
     matrices, index = np.zeros((count, d, d)), np.arange(d)
-    steps = beta / 2 * index[::-1]
+    steps = (gas.near + gas.far) / 2 * index[::-1]
     matrices[:, index, index] = np.sqrt(rng.standard_gamma(gas.shape + steps, (count, d)))
     matrices[:, index[1:], index[:-1]] = np.sqrt(rng.standard_gamma(steps[:-1], (count, d - 1)))
-    return np.asarray(np.linalg.svd(matrices, compute_uv=False) ** 2 / gas.rate)
+    return matrices

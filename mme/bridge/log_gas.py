@@ -1,11 +1,11 @@
-"""The law of the layer spectrum as a log-gas: particles x_k = λ_k², the same in every layer of a balanced network.
+"""The law of the layer spectrum as a log-gas of particles x_k = λ_k².
 
 Under e^{−γ|W|²/2} dvol, with |W|² = N Σ x, the spectrum has a density proportional to
 
     Π_{k<l} |x_k − x_l|^{β(1−κ/2)} |x_k^N − x_l^N|^{βκ/2} Π_k x_k^{β/2 − 1 + κ(N−1)(β−1)/2} e^{−γN x_k/2},
 
-where κ = 1 is the volume of the balanced manifold M, and κ = 0 that of the DLN metric: e^S to the power κ
-stands between them. In u = log x it is log-concave as long as the particles keep their order.
+where κ = 1 is the volume of the balanced manifold M, and κ = 0 that of the DLN metric, which lacks e^S.
+In u = log x it is log-concave as long as the particles keep their order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_STEPS = 500
 
 @dataclass(frozen=True)
 class LogGas:
-    """The density exp(energy) in u = log x: pairs repel by `near` in x and `far` in x^N; x^shape e^{−rate x}."""
+    """A density in u: `near` repels in x, `far` in x^depth, and each particle has x^shape e^{−rate x}."""
 
     near: float
     far: float
@@ -39,7 +39,7 @@ class LogGas:
     rate: float
 
     def energy(self, u: np.ndarray) -> np.ndarray:
-        """Return the logarithm of the density, up to its constant, for u of shape (..., d)."""
+        """Return the log density up to its constant, for u of shape (..., d)."""
         rows, columns = np.triu_indices(u.shape[-1], k=1)
         gap, top = np.abs(u[..., rows] - u[..., columns]), np.maximum(u[..., rows], u[..., columns])
         with np.errstate(divide="ignore", over="ignore"):  # log |e^u − e^v| = max(u, v) + log(1 − e^{−gap})
@@ -51,7 +51,7 @@ class LogGas:
     def gradient(self, u: np.ndarray) -> np.ndarray:
         """Return the derivative of the energy, shape (..., d)."""
         gap = _gaps(u)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):
             force = self.near / -np.expm1(-gap)
             if self.far:
                 force = force + self.far * self.depth / -np.expm1(-self.depth * gap)
@@ -60,46 +60,33 @@ class LogGas:
     def hessian(self, u: np.ndarray) -> np.ndarray:
         """Return the second derivative for u of shape (d,), negative definite."""
         gap = np.minimum(np.abs(_gaps(u)), 700.0)
-        wide = np.minimum(self.depth * gap, 700.0)
-        bond = self.near / (4 * np.sinh(gap / 2) ** 2)
-        bond += self.far * self.depth**2 / (4 * np.sinh(wide / 2) ** 2)
-        return np.asarray(bond - np.diag(bond.sum(-1) + self.rate * np.exp(u)))
+        bond = self.near / np.sinh(gap / 2) ** 2
+        bond += self.far * (self.depth / np.sinh(np.minimum(self.depth * gap, 700.0) / 2)) ** 2
+        return np.asarray(bond / 4 - np.diag(bond.sum(-1) / 4 + self.rate * np.exp(u)))
 
     def maximum(self, d: int) -> np.ndarray:
-        """Return the most likely u of d particles, descending: Newton's method, halving steps that overshoot."""
-        mean = self.shape + (d - 1) / 2 * (self.near + self.far * self.depth)  # of rate x, by homogeneity
+        """Return the most likely u of d particles, descending: Newton, with steps halved that overshoot."""
+        mean = self.shape + (d - 1) / 2 * (self.near + self.far * self.depth)  # of rate · x, by homogeneity
         u = np.log(2 * mean / self.rate * (d - np.arange(d) - 0.5) / d)
-        value = self.energy(u)
         for _ in range(MOST_STEPS):
-            slope = self.gradient(u)
+            value, slope = self.energy(u), self.gradient(u)
             step = np.linalg.solve(-self.hessian(u), slope)
             rise, length = float(slope @ step), 1.0
-            while length > 1e-9:
-                there = u + length * step
-                if (np.diff(there) < 0).all() and (new := self.energy(there)) >= value + length * rise / 10:
-                    break
+            while (np.diff(u + length * step) >= 0).any() or (
+                self.energy(u + length * step) < value + length * rise / 10 and length > 1e-9
+            ):
                 length /= 2
-            else:
-                return u  # nothing is higher, up to rounding
-            u, value = there, new
-            if rise < 1e-9:  # and then the next, of which this is the root, is below rounding
+            u = u + length * step
+            if rise < 1e-9 or length < 1e-8:  # the root of what is left, or nothing higher up to rounding
                 return u
         raise InputError("order and depth must be less extreme: the most likely spectrum is not found.")
 
 
 def _gaps(u: np.ndarray) -> np.ndarray:
     """u_k − u_l, and on the diagonal −infinity, where no force acts."""
-    gap = u[..., :, None] - u[..., None, :]
-    d = u.shape[-1]
-    gap[..., np.arange(d), np.arange(d)] = -np.inf
+    gap, index = u[..., :, None] - u[..., None, :], np.arange(u.shape[-1])
+    gap[..., index, index] = -np.inf
     return np.asarray(gap)
-
-
-def gas_of(scalars: Field, depth: int, volume: str, decay: float) -> LogGas:
-    """Return the log-gas of a volume, with its exponents as above; du brings one power of x more than dx."""
-    beta, kappa = scalars.beta, KAPPA[volume]
-    shape = beta / 2 + kappa * (depth - 1) * (beta - 1) / 2
-    return LogGas(beta * (1 - kappa / 2), beta * kappa / 2, depth, shape, decay * depth / 2)
 
 
 def law(depth: Any, field: FieldLike, volume: Any, decay: Any) -> tuple[int, Field, str, float]:
@@ -108,20 +95,26 @@ def law(depth: Any, field: FieldLike, volume: Any, decay: Any) -> tuple[int, Fie
     return validate_depth(depth), field_of(field), volume, number("decay", decay, above=0)
 
 
+def gas_of(scalars: Field, depth: int, volume: str, decay: float) -> LogGas:
+    """Return the log-gas of a volume, with the exponents above; du has one power of x more than dx."""
+    beta, kappa = scalars.beta, KAPPA[volume]
+    shape = beta / 2 + kappa * (depth - 1) * (beta - 1) / 2
+    return LogGas(beta * (1 - kappa / 2), beta * kappa / 2, depth, shape, decay * depth / 2)
+
+
 def joint_log_density(
     values: Any, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0
 ) -> Any:
-    """Return the log density of the whole layer spectrum x_1 > … > x_d, normalised on that ordered set.
+    """Return the log density of the ordered layer spectrum x_1 > … > x_d, normalised on such spectra.
 
-    It is symmetric in its arguments, which may stand in any order; the density of an unordered spectrum is
-    d! times smaller.
+    The values may stand in any order; the density of an unordered spectrum is d! times smaller.
 
     Parameters
     ----------
     values : array_like, shape (..., d)
         Squared singular values of a layer, positive.
     depth, field, volume, decay
-        As in `layer_spectra`; the constant is that of `log_normalisation`, known where it is.
+        As in `layer_spectra`, where `log_normalisation` knows the constant.
 
     Returns
     -------
@@ -140,25 +133,18 @@ def joint_log_density(
     if x.ndim < 1 or x.shape[-1] < 1 or not (x > 0).all():
         raise InputError("values must have shape (..., d) with d ≥ 1 and be positive, but they are not.")
     affordable("values", x.size * x.shape[-1])
-    gas = gas_of(scalars, depth, volume, decay)
-    constant = float(log_ordered_integral(x.shape[-1], depth, scalars.beta, volume, decay, 17))
+    constant = float(log_ordered_integral(x.shape[-1], depth, scalars.beta, volume, decay))
     u = np.log(x)
-    return scalar(gas.energy(u) - u.sum(-1) - constant)
+    return scalar(gas_of(scalars, depth, volume, decay).energy(u) - u.sum(-1) - constant)
 
 
 def mean_square_norm(
     order: int, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0
 ) -> float:
-    """Return E|W|², the dimension over γ: of M for its volume, and of the matrices X for that of the metric.
+    """Return E|W|² = dim/γ, with dim M = βd² + (N − 1)D for the manifold, and βd² for the metric.
 
-    Both volumes are homogeneous, of those dimensions, so γ|W|² is a χ² of as many degrees of freedom.
-
-    Parameters
-    ----------
-    order : int
-        d ≥ 1.
-    depth, field, volume, decay
-        As in `layer_spectra`.
+    Both volumes are homogeneous of that degree in W, so that γ|W|² is a χ² of as many degrees of freedom.
+    The arguments are those of `layer_spectra`.
 
     Examples
     --------
