@@ -27,9 +27,9 @@ FLOORS = (
     {"__main__"},
 )
 READING, UNTRAINED = {"checkpoints", "weights"}, ("mme.weights.laws", "mme.weights.untrained")
-MATHEMATICS = {"algebra", "ensembles", "dln", "evidence"}
+MATHEMATICS = {"algebra", "ensembles", "dln", "bridge", "evidence"}
 MOST_READING = 2_400  # lines from files to the weights that a network computes with
-MOST_LINES, MOST_CODE, LONGEST_MODULE = 17_200, 9_250, 300
+MOST_LINES, MOST_CODE, LONGEST_MODULE = 18_230, 9_770, 300
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -67,9 +67,9 @@ def correlation_kernel(
 
     Examples
     --------
-    >>> K = correlation_kernel([[0.5], [0.7]], [0.5, 0.7], 2, depth=3)
-    >>> round(float(np.linalg.det(K)), 6)  # the density of a pair of eigenvalues, at two places
-    0.024376
+    >>> K = correlation_kernel([[0.5], [2.0]], [0.5, 2.0], 2, depth=3)
+    >>> round(float(np.linalg.det(K)), 6)  # the density of a spectrum, e to the joint_log_density([2.0, 0.5])
+    0.098886
     """
     depth, _, volume, decay = law(depth, "C", volume, decay)
     d, theta = integer("order", order, 1, LARGEST_ORDER), depth if KAPPA[volume] else 1

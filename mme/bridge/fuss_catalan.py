@@ -50,17 +50,17 @@ def fuss_catalan_density(x: ArrayLike, depth: int, *, part: str = "end_to_end") 
     Returns
     -------
     float or ndarray, of the shape of x
-        0 outside of the support, infinite at 0.
+        0 outside of the support, infinite at 0. Relative errors are about 1e-15 over the share of the support
+        between x and its upper end.
 
     Examples
     --------
     >>> round(fuss_catalan_density(1.0, 1), 6)  # √(4 − 1)/2π
     0.275664
     """
-    values, log_x, phi, w = _on_the_curve(x, depth, part)
+    values, log_x, phi, w, last = _on_the_curve(x, depth, part)
     with np.errstate(divide="ignore", over="ignore"):
-        first, last = np.log(np.sin(phi)), np.log(np.sin(np.pi * w))
-        density = depth / np.pi * np.exp(first + (first - last) / depth)
+        density = depth / np.pi * np.sin(phi) * (np.sin(phi) / last) ** (1 / depth)
         if part == "end_to_end":  # dx/dy = x/(N y)
             density = density * np.exp((1 - depth) * log_x) / depth
     return scalar(np.where(values == 0, np.inf, np.where(np.isnan(w), 0.0, density)))
@@ -74,8 +74,8 @@ def fuss_catalan_distribution(x: ArrayLike, depth: int, *, part: str = "end_to_e
     >>> fuss_catalan_distribution([0.0, 4.0], 1)
     array([0., 1.])
     """
-    values, _, phi, w = _on_the_curve(x, depth, part)
-    share = w + depth / np.pi * np.sin(phi) * np.sin(np.pi * w) / np.sin(depth * phi)
+    values, _, phi, w, last = _on_the_curve(x, depth, part)
+    share = w + depth / np.pi * np.sin(phi) * last / np.sin(depth * phi)
     return scalar(np.where(np.isnan(w), np.where(values > 0, 1.0, 0.0), share))
 
 
@@ -116,8 +116,8 @@ def log_edge(depth: int) -> float:
     return float((1 + 1 / depth) * np.log1p(depth) - np.log(depth))
 
 
-def _on_the_curve(x: ArrayLike, depth: int, part: str) -> tuple[np.ndarray, np.ndarray, Any, Any]:
-    """The values, log x of a layer, φ, and w = 1 − (N+1)φ/π, found by its logarithm; NaN off the support."""
+def _on_the_curve(x: ArrayLike, depth: int, part: str) -> tuple[np.ndarray, np.ndarray, Any, Any, Any]:
+    """The values, log x of a layer, φ, w = 1 − (N+1)φ/π, found by its logarithm, and s_{N+1}; NaN outside."""
     from scipy.optimize import elementwise
 
     values, depth = real_array("x", x).astype(float), validate_depth(depth)
@@ -130,12 +130,15 @@ def _on_the_curve(x: ArrayLike, depth: int, part: str) -> tuple[np.ndarray, np.n
     def angle(log_w: Any) -> Any:
         return -np.pi / (depth + 1) * np.expm1(log_w)
 
+    def sine(log_w: Any) -> Any:  # sin((N+1)φ) = sin πw
+        return np.sin(np.where(log_w > -0.5, (depth + 1) * angle(log_w), np.pi * np.exp(log_w)))
+
     def excess(log_w: Any, target: Any) -> Any:
-        phi, last = angle(log_w), np.log(np.sin(np.pi * np.exp(log_w)))
+        phi, last = angle(log_w), np.log(sine(log_w))
         return last + (last - np.log(np.sin(phi))) / depth - np.log(np.sin(depth * phi)) - target
 
     with np.errstate(divide="ignore", invalid="ignore"):
         found = elementwise.find_root(excess, ENDS, args=(np.where(inside, log_x, 0.0),))
     log_w = np.where(found.success, found.x, ENDS[1])  # none is found where x is an edge but for rounding
     log_w = np.where(inside, log_w, np.nan)
-    return values, log_x, angle(log_w), np.exp(log_w)
+    return values, log_x, angle(log_w), np.exp(log_w), sine(log_w)

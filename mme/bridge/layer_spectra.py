@@ -100,7 +100,7 @@ def sample_layer_spectra(
     order: int, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0,
     size: int | tuple[int, ...] | None = None, rng: int | np.random.Generator | None = None,
 ) -> LayerSpectra:  # fmt: skip
-    """Draw layer spectra, and say how. The arguments are those of `layer_spectra`.
+    """Return layer spectra, and how they were drawn. The arguments are those of `layer_spectra`.
 
     Examples
     --------

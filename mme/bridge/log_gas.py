@@ -17,12 +17,11 @@ import numpy as np
 
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
-from mme.arguments import affordable, choice, integer, number, real_array
-from mme.dln.entropy import scalar
+from mme.arguments import choice, integer, number
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
-__all__ = ["KAPPA", "LogGas", "gas_of", "joint_log_density", "law", "mean_square_norm"]
+__all__ = ["KAPPA", "LogGas", "gas_of", "law", "mean_square_norm"]
 
 KAPPA = {"manifold": 1, "metric": 0}  # the volumes, and which power of e^S they carry beyond the metric's
 MOST_STEPS = 500
@@ -100,42 +99,6 @@ def gas_of(scalars: Field, depth: int, volume: str, decay: float) -> LogGas:
     beta, kappa = scalars.beta, KAPPA[volume]
     shape = beta / 2 + kappa * (depth - 1) * (beta - 1) / 2
     return LogGas(beta * (1 - kappa / 2), beta * kappa / 2, depth, shape, decay * depth / 2)
-
-
-def joint_log_density(
-    values: Any, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0
-) -> Any:
-    """Return the log density of the ordered layer spectrum x_1 > … > x_d, normalised on such spectra.
-
-    The values may stand in any order; the density of an unordered spectrum is d! times smaller.
-
-    Parameters
-    ----------
-    values : array_like, shape (..., d)
-        Squared singular values of a layer, positive.
-    depth, field, volume, decay
-        As in `layer_spectra`, where `log_normalisation` knows the constant.
-
-    Returns
-    -------
-    float or ndarray, shape (...,)
-        −∞ where two values coincide.
-
-    Examples
-    --------
-    >>> round(joint_log_density([0.5], depth=2, field="R", volume="metric"), 6)  # x^{−1/2} e^{−x} / Γ(1/2)
-    -0.725791
-    """
-    from mme.bridge.normalisation import log_ordered_integral  # and with it mpmath
-
-    depth, scalars, volume, decay = law(depth, field, volume, decay)
-    x = real_array("values", values).astype(float)
-    if x.ndim < 1 or x.shape[-1] < 1 or not (x > 0).all():
-        raise InputError("values must have shape (..., d) with d ≥ 1 and be positive, but they are not.")
-    affordable("values", x.size * x.shape[-1])
-    constant = float(log_ordered_integral(x.shape[-1], depth, scalars.beta, volume, decay))
-    u = np.log(x)
-    return scalar(gas_of(scalars, depth, volume, decay).energy(u) - u.sum(-1) - constant)
 
 
 def mean_square_norm(

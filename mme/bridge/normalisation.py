@@ -1,4 +1,4 @@
-"""The constant of the law of the layer spectrum, ∫ e^{−γ|W|²/2} dvol, to the digits asked for."""
+"""The constant of the law of the layer spectrum, ∫ e^{−γ|W|²/2} dvol, to any digits, and its density."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from math import prod
 from typing import Any
 
 import mpmath as mp
+import numpy as np
 
 from mme.algebra import FieldLike
 from mme.algebra import field as field_of
-from mme.arguments import integer
+from mme.arguments import affordable, integer, real_array
 from mme.bridge.log_gas import KAPPA, gas_of, law
+from mme.dln.entropy import scalar
 from mme.dln.extrapolation import MOST_DIGITS
 from mme.errors import InputError
 
-__all__ = ["log_normalisation", "log_ordered_integral"]
+__all__ = ["joint_log_density", "log_normalisation", "log_ordered_integral"]
 
 GUARD, DIGITS = 15, 17
 LARGEST_ORDER = 2000
@@ -29,8 +31,8 @@ def log_normalisation(
 ) -> Any:  # fmt: skip
     """Return log ∫ e^{−γ|W|²/2} dvol over the balanced manifold, or over GL_d with the volume of the metric.
 
-    With κ = 1 for the manifold and 0 for the metric, c = c_{d,β} and I the integral of the density, as written
-    in `mme.bridge.log_gas`, over ordered spectra,
+    With κ = 1 for the manifold and 0 for the metric, c = c_{d,β} and I the integral over ordered spectra of
+    the density as written in `mme.bridge.log_gas`,
 
         Z = c^{2 + κ(N−1)} c_{1,β}^{−d} 2^{−βd(d−1)/2 − d} N^{d(1−β/2) + κd(β−1)/2} I.
 
@@ -70,6 +72,40 @@ def log_normalisation(
         total -= mp.mpf(beta * d * (d - 1) + 2 * d) / 2 * mp.log(2)
         total += mp.mpf(d * (2 - beta) + kappa * d * (beta - 1)) / 2 * mp.log(depth)
     return float(total) if digits is None else total
+
+
+def joint_log_density(
+    values: Any, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0
+) -> Any:
+    """Return the log density of the ordered layer spectrum x_1 > … > x_d, normalised on such spectra.
+
+    The values may stand in any order; the density of an unordered spectrum is d! times smaller.
+
+    Parameters
+    ----------
+    values : array_like, shape (..., d)
+        Squared singular values of a layer, positive.
+    depth, field, volume, decay
+        As in `layer_spectra`, where `log_normalisation` knows the constant.
+
+    Returns
+    -------
+    float or ndarray, shape (...,)
+        −∞ where two values coincide.
+
+    Examples
+    --------
+    >>> round(joint_log_density([0.5], depth=2, field="R", volume="metric"), 6)  # x^{−1/2} e^{−x} / Γ(1/2)
+    -0.725791
+    """
+    depth, scalars, volume, decay = law(depth, field, volume, decay)
+    x = real_array("values", values).astype(float)
+    if x.ndim < 1 or x.shape[-1] < 1 or not (x > 0).all():
+        raise InputError("values must have shape (..., d) with d ≥ 1 and be positive, but they are not.")
+    affordable("values", x.size * x.shape[-1])
+    constant = float(log_ordered_integral(x.shape[-1], depth, scalars.beta, volume, decay))
+    u = np.log(x)
+    return scalar(gas_of(scalars, depth, volume, decay).energy(u) - u.sum(-1) - constant)
 
 
 @lru_cache(maxsize=256)
