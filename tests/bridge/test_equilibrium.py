@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.special import roots_genlaguerre
+from scipy.special import gamma, roots_genlaguerre
 
 from mme.bridge import (
     equilibrium_measure,
@@ -95,6 +95,30 @@ def test_both_volumes(depth: int) -> None:
     np.testing.assert_allclose(metric.density(y), np.sqrt(4 / depth / y - 1) * depth / (2 * np.pi), rtol=1e-9)
     assert manifold.exponent == pytest.approx(depth / (depth + 1), rel=1e-12)
     assert metric.exponent == pytest.approx(0.5, rel=1e-9)
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.2, 1.3, 2.0])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_two_and_three_layers_in_gamma_functions(depth: int, kappa: float) -> None:
+    """There r_+(z) is a product of Γ(z/h + c)/Γ(z/h + α), of period h, with cos πs = −κ/2 for N = 2."""
+    if depth == 2:
+        period, cosine, s = 2, (1 / 3, 2 / 3), np.arccos(-kappa / 2) / np.pi
+    else:
+        period, cosine, s = 3, (1 / 4, 3 / 4), 3 * np.arccos((1 - kappa) / 2) / (2 * np.pi)
+    alpha = s / period
+
+    def factor(z: float) -> float:
+        above, below = ([z / period + c for c in pair] for pair in (cosine, (alpha, 1 - alpha)))
+        return float(np.prod(gamma(above)) / np.prod(gamma(below)))
+
+    mu = equilibrium_measure(depth, kappa)
+    assert mu.exponent == pytest.approx(s, abs=1e-8)
+    edge = (depth + 1) ** (1 + 1 / depth) / depth * factor(0) * factor(1)
+    assert mu.edge == pytest.approx(edge, rel=1e-11)
+    for q in (-0.4, 0.5, 2.0, 7.0):
+        raney = fuss_catalan_moments(q, depth, part="layer")
+        exact = raney * factor(0) ** (q + 1) * factor(1) ** q / factor(q)
+        assert mu.moment(q) == pytest.approx(exact, rel=1e-10)
 
 
 def test_two_layers_at_kappa_two() -> None:

@@ -5,7 +5,15 @@ import pytest
 from scipy.stats import chi2, ks_2samp, kstest
 
 from mme.algebra import C, Field, H, R
-from mme.bridge import joint_log_density, layer_spectra, mean_square_norm, sample_layer_spectra
+from mme.bridge import (
+    correlation_kernel,
+    joint_log_density,
+    layer_spectra,
+    log_normalisation,
+    mean_density,
+    mean_square_norm,
+    sample_layer_spectra,
+)
 from mme.bridge.log_gas import gas_of
 from mme.bridge.markov_chain import effective_share, sample_chains
 from mme.errors import InputError
@@ -127,6 +135,19 @@ def test_shapes_seeds_and_bad_input() -> None:
             layer_spectra(**({"order": 2, "depth": 2} | bad))
     with pytest.raises(InputError, match=r"^order and size must be smaller"):
         layer_spectra(1000, depth=2, size=10**4)
+
+
+def test_what_is_left_out_is_the_manifold_over_c_with_weight_one() -> None:
+    case = {"field": "C", "volume": "manifold", "decay": 1.0}
+    x = [2.0, 0.4]
+    assert joint_log_density(x, depth=3) == joint_log_density(x, depth=3, **case)
+    assert log_normalisation(2, depth=3) == log_normalisation(2, depth=3, **case)
+    assert mean_square_norm(2, depth=3) == mean_square_norm(2, depth=3, **case) == 16
+    assert mean_density(0.4, 2, depth=3) == mean_density(0.4, 2, depth=3, volume="manifold", decay=1.0)
+    for draw in (layer_spectra, lambda *args, **more: sample_layer_spectra(*args, **more).values):
+        np.testing.assert_array_equal(draw(2, depth=3, rng=1), draw(2, depth=3, rng=1, **case))
+    kernel = correlation_kernel(0.4, 2.0, 2, depth=3)
+    assert kernel == correlation_kernel(0.4, 2.0, 2, depth=3, volume="manifold", decay=1.0)
 
 
 def test_few_effective_draws_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
