@@ -66,7 +66,7 @@ def log_normalisation(
     depth, scalars, volume, decay = law(depth, field, volume, decay)
     d, beta, kappa = integer("order", order, 1, LARGEST_ORDER), scalars.beta, KAPPA[volume]
     places = DIGITS if digits is None else integer("digits", digits, 1, MOST_DIGITS)
-    with mp.workdps(places + GUARD):
+    with mp.workdps(places + GUARD + len(str(d * d * depth))):
         total = log_ordered_integral(d, depth, beta, volume, decay, places)
         total += (2 + kappa * (depth - 1)) * _log_group_volume(d, beta) - d * _log_group_volume(1, beta)
         total -= mp.mpf(beta * d * (d - 1) + 2 * d) / 2 * mp.log(2)
@@ -114,7 +114,7 @@ def log_ordered_integral(
 ) -> Any:
     """Return log I, the integral of the density as written over x_1 > … > x_d > 0, as a number of mpmath."""
     gas = gas_of(field_of(beta), depth, volume, decay)
-    with mp.workdps(digits + GUARD):
+    with mp.workdps(digits + GUARD + len(str(d * d * depth))):  # decimals are asked for, of a number as large
         a, pairs = mp.mpf(gas.shape), mp.mpf(d * (d - 1)) / 2
         degree = d * a + pairs * (gas.near + gas.far * depth)
         scale = -degree * mp.log(mp.mpf(decay) * depth / 2)

@@ -116,6 +116,15 @@ def test_digits_where_the_integral_is_known() -> None:
         assert abs(digits - mp.mpf(log_normalisation(2, depth=3))) < 1e-13
 
 
+@pytest.mark.parametrize("F", ["R", "C", "H"])
+def test_decimals_of_large_numbers(F: str) -> None:
+    """At depth 10^15 the logarithm has sixteen digits before the point; over R and H it is that of d = 1."""
+    case = {"depth": 10**15, "field": F, "digits": 20}
+    d = 40 if F == "C" else 1
+    with mp.workdps(120):
+        assert abs(log_normalisation(d, **case) - log_normalisation(d, **(case | {"digits": 60}))) < 1e-20
+
+
 def test_the_sum_over_permutations_at_larger_order() -> None:
     """By expanding both squares: d = 4 at N = 2 as Σ over pairs of permutations of four determinants."""
     d, depth, a = 4, 2, 3.5  # (3N + 1)/2
