@@ -120,7 +120,7 @@ def sample_layer_spectra(
         extremes = np.log(chains[..., [0, -1]])
         effective *= effective_share(np.concatenate([chains.sum(-1, keepdims=True), extremes], axis=-1))
     else:
-        model = _triangular if volume == "manifold" and d > 1 and depth > 1 else _bidiagonal
+        model = _triangular if volume == "manifold" and scalars.beta == 2 else _bidiagonal
         x = np.linalg.svd(model(gas, d, count, rng), compute_uv=False) ** 2 / gas.rate
     return LayerSpectra(np.asarray(x.reshape(*shape, d)), exact, effective)
 
