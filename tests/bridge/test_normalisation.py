@@ -57,7 +57,7 @@ def test_the_metric_by_its_determinant(F: Field, d: int, depth: int) -> None:
 
 CASES = [
     (1, "R", 3), (1, "C", 2), (1, "H", 4), (2, "R", 2), (2, "R", 3), (2, "R", 5), (2, "C", 3), (2, "H", 2),
-    (2, "H", 3), (3, "R", 2), (3, "C", 2), (3, "H", 2),
+    (2, "H", 3), pytest.param(3, "R", 2, marks=pytest.mark.slow), (3, "C", 2), (3, "H", 2),
 ]  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_densities_integrate_to_one(d: int, name: str, depth: int, volume: str) 
 
 
 @over_fields
-@pytest.mark.parametrize(("d", "depth"), [(1, 4), (2, 3), (3, 5)])
+@pytest.mark.parametrize(("d", "depth"), [(1, 4), (2, 3), pytest.param(3, 5, marks=pytest.mark.slow)])
 def test_the_entropy_stands_between_both_volumes(F: Field, d: int, depth: int) -> None:
     """The law of the manifold is e^S Z_g/Z_M times that of the metric: constants, exponents and c^{N−1}."""
     rng, decay = np.random.default_rng(d), 0.6
@@ -125,6 +125,7 @@ def test_decimals_of_large_numbers(F: str) -> None:
         assert abs(log_normalisation(d, **case) - log_normalisation(d, **(case | {"digits": 60}))) < 1e-20
 
 
+@pytest.mark.slow
 def test_the_sum_over_permutations_at_larger_order() -> None:
     """By expanding both squares: d = 4 at N = 2 as Σ over pairs of permutations of four determinants."""
     d, depth, a = 4, 2, 3.5  # (3N + 1)/2
