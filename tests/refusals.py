@@ -11,7 +11,7 @@ import scipy.sparse
 import sympy as sp
 import torch
 
-from mme import dln, evidence
+from mme import bridge, dln, evidence
 from mme.algebra import C, H, R
 
 
@@ -319,6 +319,26 @@ DLN_ROWS: Rows = {
     ),
 }
 
+VOLUME = one_of("metric")
+PART = one_of("layer")
+POSITIVE = array(np.array([2.0, 0.5]))
+BALANCED = {"depth": DEPTH, "field": FIELD, "volume": VOLUME, "decay": real(0.5)}
+OVER_C = {name: argument for name, argument in BALANCED.items() if name != "field"}
+BRIDGE_ROWS: Rows = {
+    "correlation_kernel": {"x": POSITIVE, "y": POSITIVE, "order": ORDER, **OVER_C},
+    "equilibrium_measure": {"depth": DEPTH, "kappa": real(0.5)},
+    **same("EquilibriumMeasure.density EquilibriumMeasure.distribution", {"x": POSITIVE}),
+    "EquilibriumMeasure.moment": {"power": POSITIVE},
+    "fekete_points": {"order": ORDER, "depth": DEPTH, "kappa": real(0.5)},
+    **same("fuss_catalan_density fuss_catalan_distribution", {"x": POSITIVE, "depth": DEPTH, "part": PART}),
+    "fuss_catalan_moments": {"power": POSITIVE, "depth": DEPTH, "part": PART},
+    "joint_log_density": {"values": POSITIVE, **BALANCED},
+    **same("layer_spectra sample_layer_spectra", {"order": ORDER, **BALANCED, "size": SIZE, "rng": SEED}),
+    "log_normalisation": {"order": ORDER, **BALANCED, "digits": optional(whole(20))},
+    "mean_density": {"x": POSITIVE, "order": ORDER, **OVER_C},
+    "mean_square_norm": {"order": ORDER, **BALANCED},
+}
+
 NUMBERS = Argument(lambda _: np.ones(3), (), NO_ARRAYS[:10])  # NaN and infinity are what a check fails for
 EXACT = Argument(lambda _: sp.Integer(1), (1,), ("1", None, 0.5, True, {"a": 1}, [[1, 2], [1]], object()))
 BALL = Argument(lambda _: 1, (np.int64(1), Fraction(1), [1, 1]), ("1", None, 0.5, True, {"a": 1}, object()))
@@ -359,6 +379,7 @@ ROWS: Rows = {
     "algebra.field": {"field": FIELD},
     **{f"algebra.Field.{name}": row for name, row in FIELD_ROWS.items()},
     **{f"dln.{name}": row for name, row in DLN_ROWS.items()},
+    **{f"bridge.{name}": row for name, row in BRIDGE_ROWS.items()},
     **{f"evidence.{name}": row for name, row in EVIDENCE_ROWS.items()},
 }
 # What methods are called of; a record's constructor takes what the object holds.
@@ -366,6 +387,8 @@ OBJECTS: dict[str, Callable[[], list[Any]]] = {
     "algebra.Field": lambda: [R, C, H],
     "algebra.SVD": lambda: [R.svd(np.eye(2))],
     "algebra.Eigendecomposition": lambda: [R.eigh(np.eye(2))],
+    "bridge.EquilibriumMeasure": lambda: [bridge.equilibrium_measure(3, 0.5)],
+    "bridge.LayerSpectra": lambda: [bridge.sample_layer_spectra(2, depth=2, size=2, rng=0)],
     "dln.EntropyTerms": lambda: [dln.entropy_terms([2.0, 1.0], depth=2)],
     "dln.ExtrapolatedVolume": lambda: [dln.orbit_volume_from_kernel([1.0], depth=2, levels=2)],
     "dln.Flow": lambda: [dln.gradient_flow(None, LAYERS.valid(None), [0.0, 0.1])],

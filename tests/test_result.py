@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 import mme
 from mme.algebra import R
+from mme.bridge import equilibrium_measure, sample_layer_spectra
 from mme.checkpoints import open_checkpoint
 from mme.comparison import PAPER, Options, VisionRow, compare, measure
 from mme.dln import entropy_terms, orbit_volume_from_kernel, orbit_volume_mc
@@ -70,11 +71,13 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "Conjugacy": lambda: conjugacy(network()),
     "DeterministicSpectrum": lambda: deterministic_spectrum([4, 9]),
     "EntropyTerms": lambda: entropy_terms([2.0, 0.0], depth=2, field="C"),  # −∞
+    "EquilibriumMeasure": lambda: equilibrium_measure(3, 0.5),
     "Equivalence": lambda: equivalence(network(), network(1)),
     "EquivalenceClasses": lambda: equivalence_classes({"a": 0.1, "<b>": 0.3}, delta=0.1),
     "ExtrapolatedVolume": lambda: orbit_volume_from_kernel([2.0], depth=2, field="C"),
     "Layer": lambda: Layer("<fc>", np.ones((3, 2))),
     "LayerMatrixEnsemble": lambda: layer_matrix_ensemble(network()),
+    "LayerSpectra": lambda: sample_layer_spectra(2, depth=2, field="H", size=(2, 2), rng=0),
     "MatrixSpectrum": lambda: next(MixedMatrixEnsemble([np.eye(2)]).spectra()),
     "Measurement": lambda: measure(network(), name="<b>", control="glorot"),
     "MixedMatrixEnsemble": lambda: MixedMatrixEnsemble([np.eye(2), np.ones((3, 3))]),

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from scipy.special import eval_genlaguerre
+
+from mme.bridge import correlation_kernel, joint_log_density, layer_spectra, mean_density
+from mme.errors import InputError
+
+
+def grid(reach: float, nodes: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    t, w = np.polynomial.legendre.leggauss(nodes)
+    lam = reach * (1 + t) / 2
+    return lam**2, w * reach * lam
+
+
+@pytest.mark.parametrize(("d", "depth"), [(1, 3), (2, 3), (3, 2), (5, 4)])
+@pytest.mark.parametrize("volume", ["manifold", "metric"])
+def test_the_kernel_projects_onto_d_dimensions(d: int, depth: int, volume: str) -> None:
+    """∫ K(x, x) dx = d and ∫ K(x, y) K(y, z) dy = K(x, z); the mean of γ|W|² is a dimension."""
+    case = {"depth": depth, "volume": volume, "decay": 0.7}
+    y, weights = grid(np.sqrt((60 + 20 * d) / (0.7 * depth)) * 1.6)
+    density = mean_density(y, d, **case)
+    assert (weights * density).sum() == pytest.approx(d, rel=1e-11)
+    dimension = 2 * d**2 + (depth - 1) * d**2 * (volume == "manifold")
+    assert 0.7 * depth * (weights * density * y).sum() == pytest.approx(dimension, rel=1e-11)
+    twice = correlation_kernel(0.9, y, d, **case) * correlation_kernel(y, 1.3, d, **case)
+    assert (weights * twice).sum() == pytest.approx(correlation_kernel(0.9, 1.3, d, **case), abs=1e-11)
+
+
+SPECTRA = [([0.7], 4), ([2.0, 0.4], 3), ([2.0, 1.0, 0.3], 2), ([3, 2, 1, 0.1], 5)]
+
+
+@pytest.mark.parametrize(("x", "depth"), SPECTRA)
+@pytest.mark.parametrize("volume", ["manifold", "metric"])
+def test_the_determinant_is_the_joint_density(x: list[float], depth: int, volume: str) -> None:
+    points = np.array(x, dtype=float)
+    case = {"depth": depth, "volume": volume, "decay": 0.8}
+    K = correlation_kernel(points[:, None], points, len(x), **case)
+    assert np.linalg.det(K) == pytest.approx(np.exp(joint_log_density(points, **case)), rel=1e-9)
+
+
+def test_one_layer_is_laguerre() -> None:
+    x = np.array([0.01, 1.0, 5.0, 30.0])
+    density = np.exp(-x) * sum(eval_genlaguerre(k, 0, x) ** 2 for k in range(9))
+    np.testing.assert_allclose(mean_density(x, 9, depth=1, decay=2.0), density, rtol=1e-11)
+    np.testing.assert_allclose(mean_density(x, 9, depth=4, decay=0.5, volume="metric"), density, rtol=1e-11)
+
+
+@pytest.mark.slow
+def test_the_order_may_be_large() -> None:
+    """d = 40, where terms of 10^40 cancel: the mean number beyond x against draws."""
+    d, depth = 40, 3
+    x = np.linspace(0.2, 60, 400)
+    density = mean_density(x[::5], d, depth=depth)
+    assert (density >= -1e-12).all()
+    drawn = layer_spectra(d, depth=depth, size=2000, rng=0)
+    for low, high in ((5.0, 10.0), (20.0, 30.0), (40.0, 80.0)):
+        t, w = np.polynomial.legendre.leggauss(40)
+        mean = (mean_density(low + (high - low) * (1 + t) / 2, d, depth=depth) * w).sum() * (high - low) / 2
+        counts = ((drawn > low) & (drawn < high)).sum(axis=-1)
+        assert abs(counts.mean() - mean) < 4 * counts.std() / np.sqrt(len(counts)) + 1e-9
+
+
+def test_shapes_and_bad_input() -> None:
+    assert isinstance(mean_density(1.0, 2, depth=2), float)
+    assert mean_density(np.empty(0), 2, depth=2).shape == (0,)
+    assert correlation_kernel(np.ones((3, 1)), np.ones(2), 2, depth=2).shape == (3, 2)
+    for bad, match in (
+        ({"x": [1.0, 0.0]}, "^x and y must be positive"),
+        ({"order": 41}, "^order must be an integer from 1 to 40"),
+        ({"depth": 10**5}, "^depth must be an integer from 1 to 10000"),
+        ({"x": np.ones(10**6)}, "^x and order must be smaller"),
+        ({"volume": "flat"}, "^volume must be one of"),
+    ):
+        with pytest.raises(InputError, match=match):
+            mean_density(**({"x": 1.0, "order": 2, "depth": 2} | bad))

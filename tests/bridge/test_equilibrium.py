@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+from scipy.special import gamma, roots_genlaguerre
+
+from mme.bridge import (
+    equilibrium_measure,
+    fekete_points,
+    fuss_catalan_density,
+    fuss_catalan_distribution,
+    fuss_catalan_moments,
+)
+from mme.errors import InputError
+
+CASES = [(2, 0.3), (3, 0.5), (3, 1.0), (3, 1.7), (4, 2.0), (10, 0.4)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("depth", "kappa"), CASES)
+def test_fekete_points_tend_to_it(depth: int, kappa: float) -> None:
+    """Moments of the minimiser at d = 100, 200, 400, extrapolated in 1/d; it knows nothing of Mellin."""
+    mu, powers = equilibrium_measure(depth, kappa), np.array([1.0, 2.0, 3.0])
+    first, second, third = (
+        (fekete_points(d, depth, kappa)[:, None] ** powers).mean(axis=0) for d in (100, 200, 400)
+    )
+    once, twice = 2 * second - first, 2 * third - second
+    np.testing.assert_allclose((4 * twice - once) / 3, mu.moment(powers), rtol=3e-6)
+    x = np.quantile(fekete_points(400, depth, kappa), [0.1, 0.5, 0.9], method="hazen")
+    np.testing.assert_allclose(mu.distribution(x), [0.1, 0.5, 0.9], atol=2e-3)
+
+
+@pytest.mark.parametrize(("depth", "kappa"), [*CASES, (1, 0.7), (7, 0.0)])
+def test_first_moment(depth: int, kappa: float) -> None:
+    """By homogeneity (2 + κ(N−1))/2N, and (d − 1)/d times that for d points."""
+    exact = (2 + kappa * (depth - 1)) / (2 * depth)
+    assert equilibrium_measure(depth, kappa).moment(1) == pytest.approx(exact, rel=1e-12)
+    assert fekete_points(30, depth, kappa).mean() == pytest.approx(exact * 29 / 30, rel=1e-9)
+
+
+@pytest.mark.parametrize(("depth", "kappa"), CASES)
+def test_it_is_a_measure_with_those_moments(depth: int, kappa: float) -> None:
+    """The density by Laplace's inverse, against the moments that it is made from."""
+    mu = equilibrium_measure(depth, kappa)
+    assert 0 < mu.error < 1e-9
+    t, w = np.polynomial.legendre.leggauss(200)
+    t, w = (1 + t) / 2, w / 2
+    s = 1 - (1 - t) ** 2
+    x, weights = mu.edge * s**4, w * 2 * (1 - t) * mu.edge * 4 * s**3
+    mass = weights * mu.density(x)
+    for q in (0, 0.5, 1, 2):
+        assert (mass * x**q).sum() == pytest.approx(mu.moment(q), rel=1e-8)
+    inside = np.array([0.1, 0.4, 0.8]) * mu.edge
+    step = 1e-4
+    slope = (mu.distribution(inside + step) - mu.distribution(inside - step)) / (2 * step)
+    np.testing.assert_allclose(slope, mu.density(inside), rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("depth", "kappa"), [(3, 0.5), (2, 1.5), (5, 1.0)])
+def test_the_potential_is_flat_on_the_support(depth: int, kappa: float) -> None:
+    """∫ [(2 − κ) log|x − y| + κ log|x^N − y^N|] dμ(y) − N x is one constant inside, and less outside."""
+    mu = equilibrium_measure(depth, kappa)
+    t, w = np.polynomial.legendre.leggauss(120)
+    t, w = (1 + t) / 2, w / 2
+
+    def potential(x: float) -> float:
+        total = 0.0
+        for low, high in ((0.0, min(x, mu.edge)), (min(x, mu.edge), mu.edge)):
+            if high > low:  # both ends may be singular
+                s = t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)
+                y = low + (high - low) * s
+                weights = w * 140 * t**3 * (1 - t) ** 3 * (high - low)
+                kernel = (2 - kappa) * np.log(np.abs(x - y)) + kappa * np.log(np.abs(x**depth - y**depth))
+                total += (weights * mu.density(y) * kernel).sum()
+        return total - depth * x
+
+    inside = [potential(share * mu.edge) for share in (0.05, 0.3, 0.6, 0.95)]
+    assert np.ptp(inside) < 1e-5
+    assert potential(1.2 * mu.edge) < inside[0] - 0.01
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_both_volumes(depth: int) -> None:
+    """κ = 1 is the layer law of Fuss and Catalan, κ = 0 Marchenko and Pastur's, which is free of N in Nx."""
+    manifold, metric = equilibrium_measure(depth), equilibrium_measure(depth, 0)
+    x = np.array([1e-9, 0.1, 0.5, 0.9, 0.999])
+    y = x * manifold.edge
+    np.testing.assert_allclose(manifold.density(y), fuss_catalan_density(y, depth, part="layer"), rtol=1e-9)
+    law = fuss_catalan_distribution(y, depth, part="layer")
+    np.testing.assert_allclose(manifold.distribution(y), law, atol=1e-11)
+    assert manifold.moment(-0.3) == pytest.approx(fuss_catalan_moments(-0.3, depth, part="layer"), rel=1e-11)
+    y = manifold.edge * (1 - np.array([1e-5, 1e-7]))
+    np.testing.assert_allclose(manifold.density(y), fuss_catalan_density(y, depth, part="layer"), rtol=1e-8)
+    assert metric.edge == pytest.approx(4 / depth, rel=1e-11)
+    y = x * metric.edge
+    np.testing.assert_allclose(metric.density(y), np.sqrt(4 / depth / y - 1) * depth / (2 * np.pi), rtol=1e-9)
+    assert manifold.exponent == pytest.approx(depth / (depth + 1), rel=1e-12)
+    assert metric.exponent == pytest.approx(0.5, rel=1e-9)
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.2, 1.3, 2.0])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_two_and_three_layers_in_gamma_functions(depth: int, kappa: float) -> None:
+    """There r_+(z) is a product of Γ(z/h + c)/Γ(z/h + α), of period h, with cos πs = −κ/2 for N = 2."""
+    if depth == 2:
+        period, cosine, s = 2, (1 / 3, 2 / 3), np.arccos(-kappa / 2) / np.pi
+    else:
+        period, cosine, s = 3, (1 / 4, 3 / 4), 3 * np.arccos((1 - kappa) / 2) / (2 * np.pi)
+    alpha = s / period
+
+    def factor(z: float) -> float:
+        above, below = ([z / period + c for c in pair] for pair in (cosine, (alpha, 1 - alpha)))
+        return float(np.prod(gamma(above)) / np.prod(gamma(below)))
+
+    mu = equilibrium_measure(depth, kappa)
+    assert mu.exponent == pytest.approx(s, abs=1e-8)
+    edge = (depth + 1) ** (1 + 1 / depth) / depth * factor(0) * factor(1)
+    assert mu.edge == pytest.approx(edge, rel=1e-11)
+    for q in (-0.4, 0.5, 2.0, 7.0):
+        raney = fuss_catalan_moments(q, depth, part="layer")
+        exact = raney * factor(0) ** (q + 1) * factor(1) ** q / factor(q)
+        assert mu.moment(q) == pytest.approx(exact, rel=1e-10)
+
+
+def test_two_layers_at_kappa_two() -> None:
+    """Then x and −x together are a log-gas on the line under |x|, of which Ullman's law is known."""
+    mu, x = equilibrium_measure(2, 2), np.array([0.01, 1.0, 3.0])
+    np.testing.assert_allclose(mu.density(x), 2 / np.pi**2 * np.arccosh(np.pi / x), rtol=1e-10)
+    assert mu.density(0.0) == np.inf
+    assert equilibrium_measure(3, 2).density(0.0) == pytest.approx(
+        float(equilibrium_measure(3, 2).density(1e-9)), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(("depth", "kappa"), [(3, 0.5), (3, 1.5), (6, 0.2)])
+def test_ends_of_the_support(depth: int, kappa: float) -> None:
+    mu = equilibrium_measure(depth, kappa)
+    slope = np.diff(np.log(mu.density([1e-40, 1e-39])))[0] / np.log(10)
+    assert slope == pytest.approx(mu.exponent - 1, abs=1e-8)
+    near = np.log(mu.density(mu.edge * (1 - np.array([1e-4, 1e-6, 1e-8, 1e-10]))))
+    np.testing.assert_allclose(-np.diff(near) / np.log(100), 0.5, atol=1e-4)
+    np.testing.assert_array_equal(mu.density([-1, 0, 99]), [0, np.inf, 0])
+    np.testing.assert_array_equal(mu.distribution([-1, 0, 99]), [0, 0, 1])
+
+
+def test_fekete_points_of_one_layer_are_zeros_of_laguerre() -> None:
+    zeros, _ = roots_genlaguerre(11, 1)
+    np.testing.assert_allclose(fekete_points(12, 1)[:-1], zeros[::-1] / 12, rtol=1e-9)
+    np.testing.assert_array_equal(fekete_points(1, 3), [0.0])
+
+
+def test_bad_input() -> None:
+    for call in (equilibrium_measure, lambda depth, kappa: fekete_points(5, depth, kappa)):
+        with pytest.raises(InputError, match=r"^depth must be an integer of at least 1"):
+            call(0, 1)
+        with pytest.raises(InputError, match=r"^kappa must be a finite number from 0 to 2"):
+            call(2, 2.5)
+    with pytest.raises(InputError, match=r"^power must be above -0.75 for a finite moment"):
+        equilibrium_measure(3).moment(-0.8)
+    with pytest.raises(InputError, match=r"^power must be smaller for a moment within floating point"):
+        equilibrium_measure(3).moment(1e4)
+    with pytest.raises(InputError, match=r"^order must be an integer from 1 to 1500"):
+        fekete_points(1501, 2)

@@ -1,0 +1,156 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2, ks_2samp, kstest
+
+from mme.algebra import C, Field, H, R
+from mme.bridge import (
+    correlation_kernel,
+    joint_log_density,
+    layer_spectra,
+    log_normalisation,
+    mean_density,
+    mean_square_norm,
+    sample_layer_spectra,
+)
+from mme.bridge.log_gas import gas_of
+from mme.bridge.markov_chain import effective_share, sample_chains
+from mme.errors import InputError
+
+from .test_normalisation import nodes
+
+over_fields = pytest.mark.parametrize("F", [R, C, H], ids=lambda F: F.name)
+
+
+def statistics(x: np.ndarray) -> np.ndarray:
+    """What moments of the spectrum, descending, are compared; shape (..., 5)."""
+    first, last = x[..., 0], x[..., -1]
+    rest = [(x**2).sum(-1), np.sqrt(last), np.log(x).sum(-1)]
+    return np.stack([first, np.exp(-first), *rest], axis=-1)
+
+
+def expected(d: int, **case: Any) -> np.ndarray:
+    """Their means by quadrature over λ."""
+    lam, weights = nodes(d, 9.0, {1: 200, 2: 120, 3: 50}[d])
+    density = weights * np.prod(2 * lam, axis=-1) * np.exp(joint_log_density(lam**2, **case))
+    assert density.sum() == pytest.approx(1, abs=1e-6)
+    return density @ statistics(lam**2)
+
+
+@pytest.mark.slow
+@over_fields
+@pytest.mark.parametrize("volume", ["manifold", "metric"])
+@pytest.mark.parametrize(("d", "depth"), [(1, 3), (2, 2), (2, 4), (3, 3)])
+def test_draws_have_the_moments_of_the_density(F: Field, volume: str, d: int, depth: int) -> None:
+    case = {"depth": depth, "field": F, "volume": volume, "decay": 1.7}
+    mean = expected(d, **case)
+    scores = []
+    for seed in range(3):
+        drawn = sample_layer_spectra(d, **case, size=30_000, rng=seed)
+        found = statistics(drawn.values)
+        scores.append((found.mean(axis=0) - mean) / found.std(axis=0) * np.sqrt(drawn.effective_size))
+    assert np.abs(scores).max() < 4.2
+    assert np.abs(np.mean(scores, axis=0) * np.sqrt(3)).max() < 4
+
+
+@over_fields
+@pytest.mark.parametrize("volume", ["manifold", "metric"])
+@pytest.mark.parametrize(("d", "depth"), [(1, 5), (2, 3), (4, 2), (3, 50)])
+def test_the_norm_is_chi_square(F: Field, volume: str, d: int, depth: int) -> None:
+    """γ|W|² has dim M degrees of freedom, βd² + (N − 1) dim G, and βd² under the metric."""
+    case = {"depth": depth, "field": F, "volume": volume, "decay": 0.4}
+    group = {1: d * (d - 1) // 2, 2: d**2, 4: d * (2 * d + 1)}[F.beta]
+    dimension = F.beta * d**2 + (depth - 1) * group * (volume == "manifold")
+    assert mean_square_norm(d, **case) == pytest.approx(dimension / 0.4, rel=1e-14)
+    drawn = sample_layer_spectra(d, **case, size=4000, rng=2)
+    squares = 0.4 * depth * drawn.values.sum(axis=-1)
+    if drawn.exact:
+        assert kstest(squares, chi2(dimension).cdf).pvalue > 1e-3
+    share = drawn.effective_size / 4000
+    assert abs(squares.mean() - dimension) < 4 * np.sqrt(2 * dimension / (4000 * share))
+    assert squares.var() == pytest.approx(2 * dimension, rel=0.25)
+
+
+@pytest.mark.slow
+@over_fields
+def test_the_metric_is_the_law_of_one_gaussian_layer(F: Field) -> None:
+    """Layers of a dense Gaussian matrix with e^{−γN|W_1|²/2}, for every largest and smallest value."""
+    d, depth, decay = 3, 4, 0.5
+    one = F.ginibre(d, size=6000, rng=3)
+    scale = np.sqrt(np.mean(F.norm(one) ** 2) / (F.beta * d**2))
+    dense = (F.singular_values(one) / scale) ** 2 / (decay * depth)
+    drawn = layer_spectra(d, depth=depth, field=F, volume="metric", decay=decay, size=6000, rng=4)
+    for k in range(d):
+        assert ks_2samp(dense[:, k], drawn[:, k]).pvalue > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("d", "depth"), [(2, 3), (5, 4), (12, 2)])
+def test_the_chain_agrees_with_the_triangular_matrix(d: int, depth: int) -> None:
+    """At β = 2 both are there: the same sampler runs over R and H, where nothing else is known."""
+    size = 20_000
+    exact = layer_spectra(d, depth=depth, size=size, rng=0)
+    chains = sample_chains(gas_of(C, depth, "manifold", 1.0), d, size, np.random.default_rng(1))
+    found = statistics(chains)
+    share = effective_share(found)
+    assert share > 0.25
+    mean, error = statistics(exact).mean(axis=0), statistics(exact).std(axis=0) / np.sqrt(size)
+    both = np.hypot(error, found.std(axis=(0, 1)) / np.sqrt(share * found[..., 0].size))
+    assert (np.abs(found.mean(axis=(0, 1)) - mean) < 4 * both).all()
+
+
+def test_effective_share_of_a_known_chain() -> None:
+    """Autocorrelation ρ^k makes a draw worth (1 − ρ)/(1 + ρ) in long chains."""
+    rng, rho = np.random.default_rng(0), 0.6
+    series = [rng.standard_normal(2000)]
+    for _ in range(400):
+        series.append(rho * series[-1] + np.sqrt(1 - rho**2) * rng.standard_normal(2000))
+    assert effective_share(np.stack(series)) == pytest.approx(0.25, rel=0.1)
+    assert effective_share(np.stack([np.stack(series), rng.standard_normal((401, 2000))], -1)) < 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("F", "depth"), [(R, 10**8), (H, 10**8), (R, 2)], ids=["R-deep", "H-deep", "R"])
+def test_chains_at_the_ends_of_what_they_take(F: Field, depth: int) -> None:
+    d = 4 if depth > 2 else 16
+    drawn = sample_layer_spectra(d, depth=depth, field=F, size=3000, rng=0)
+    assert drawn.effective_size > 0.25 * 3000
+    squares, mean = depth * drawn.values.sum(-1), mean_square_norm(d, depth=depth, field=F)
+    assert abs(squares.mean() - mean) < 4 * np.sqrt(2 * mean / drawn.effective_size)
+
+
+def test_shapes_seeds_and_bad_input() -> None:
+    for F in (R, C, H):
+        assert layer_spectra(2, depth=3, field=F, rng=0).shape == (2,)
+        one, other = (layer_spectra(3, depth=2, field=F, size=(2, 2), rng=7) for _ in range(2))
+        np.testing.assert_array_equal(one, other)
+        assert one.shape == (2, 2, 3)
+        assert (np.diff(one) < 0).all()
+        assert (one > 0).all()
+        assert layer_spectra(2, depth=3, field=F, size=0, rng=0).shape == (0, 2)
+    assert sample_layer_spectra(2, depth=3, size=5, rng=0).effective_size == 5.0
+    for bad in ({"order": 33, "field": "R"}, {"order": 1001}, {"order": 0}, {"depth": 0}, {"decay": -1}):
+        with pytest.raises(InputError, match=f"^{next(iter(bad))} must be"):
+            layer_spectra(**({"order": 2, "depth": 2} | bad))
+    with pytest.raises(InputError, match=r"^order and size must be smaller"):
+        layer_spectra(1000, depth=2, size=10**4)
+
+
+def test_what_is_left_out_is_the_manifold_over_c_with_weight_one() -> None:
+    case = {"field": "C", "volume": "manifold", "decay": 1.0}
+    x = [2.0, 0.4]
+    assert joint_log_density(x, depth=3) == joint_log_density(x, depth=3, **case)
+    assert log_normalisation(2, depth=3) == log_normalisation(2, depth=3, **case)
+    assert mean_square_norm(2, depth=3) == mean_square_norm(2, depth=3, **case) == 16
+    assert mean_density(0.4, 2, depth=3) == mean_density(0.4, 2, depth=3, volume="manifold", decay=1.0)
+    for draw in (layer_spectra, lambda *args, **more: sample_layer_spectra(*args, **more).values):
+        np.testing.assert_array_equal(draw(2, depth=3, rng=1), draw(2, depth=3, rng=1, **case))
+    kernel = correlation_kernel(0.4, 2.0, 2, depth=3)
+    assert kernel == correlation_kernel(0.4, 2.0, 2, depth=3, volume="manifold", decay=1.0)
+
+
+def test_few_effective_draws_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.bridge.markov_chain.SPAN", 0.02)
+    with pytest.raises(InputError, match=r"worth .* independent ones; sample_layer_spectra returns them"):
+        layer_spectra(2, depth=2, field="H", size=4000, rng=0)
