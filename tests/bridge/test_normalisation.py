@@ -171,6 +171,9 @@ def test_what_is_not_known_is_said() -> None:
         log_normalisation(4, depth=2, field="R")
     with pytest.raises(InputError, match=r"^order must be such that order⁵ · depth ≤ 311040 for .* over H"):
         log_normalisation(7, depth=20, field="H")
+    assert log_normalisation(4, depth=303, field="H") > 0  # 4⁵ · 303 = 310272
+    with pytest.raises(InputError, match=r"but it is 4 at depth 304\.$"):
+        log_normalisation(4, depth=304, field="H")
     with pytest.raises(InputError, match=r"^depth must be smaller for the integral"):
         log_normalisation(2, depth=10**9, field="R")
     for bad in ({"decay": 0}, {"volume": "flat"}, {"field": "Q"}, {"depth": 0}, {"digits": 101}):
