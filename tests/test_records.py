@@ -22,7 +22,6 @@ from mme.ensembles import (
     equivalence_classes,
     layer_matrix_ensemble,
     pooled_spectrum,
-    power_law,
     rejection_rate,
     sampling_cost,
     spectral_density,
@@ -87,10 +86,6 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
         verdict_with(scipy.stats.kstwobign.isf(0.8) * sqrt(1 / 6 + 1 / 3), holds=True),
     ),
     "conjugacy with a tolerance": (lambda: verdict(tolerance=0.3), verdict_with(0.3, holds=False)),
-    "a power law": (  # from 100 on, 0, log 2 and 2 log 2 have the mean log 2
-        lambda: power_law([400.0, 0.0, 1.0, 100.0, 200.0]),
-        {"exponent": 1 + 1 / log(2), "x_min": 100, "distance": 1 / 3, "tail": 3},
-    ),
     "a cost": (
         lambda: sampling_cost([10, 20, 10], 3),
         {"seconds": 3 * 6.5e-10 * (1000 + 8000 + 1000), "bytes": 48 * 400 + 8 * 3 * 40},
