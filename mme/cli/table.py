@@ -75,6 +75,7 @@ COLUMNS: dict[str, Callable[[VisionRow], object]] = {
     ),
     "untrained": lambda row: output.with_error(row.untrained_variance, row.untrained_standard_error),
     "noise\nfloor": lambda row: f"{row.untrained[0].noise_floor:.3f}",
+    "outside": lambda row: f"{row.outside:.1%}",
     "zeros": lambda row: f"{row.ensemble.structural_zeros / sum(row.ensemble.orders):.1%}",
     "top-1\nerror": lambda row: f"{row.printed.top1_error:.2f}",
     "top-5\nerror": lambda row: f"{row.printed.top5_error:.2f}",
@@ -85,8 +86,8 @@ def _show(rows: list[VisionRow]) -> None:
     output.print_columns(COLUMNS, rows)
     output.say("")
     output.say(
-        "Var(CSD): paper, Table I as printed; trained and untrained, measured here. Errors in per cent, as "
-        "printed in the paper."
+        "Var(CSD): paper, Table I as printed; trained and untrained, measured here. outside: the share of "
+        "eigenvalues beyond the window, zeros left out. Errors in per cent, as printed in the paper."
     )
 
 

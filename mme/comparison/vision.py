@@ -102,6 +102,12 @@ class VisionRow(Result):
         variances = np.array([csd.variance for csd in self.untrained])
         return float(np.hypot(draws, variances.std(ddof=1) / np.sqrt(len(variances))))
 
+    @property
+    def outside(self) -> float:
+        """Share of the eigenvalues beyond the window, zeros left out; trained where that was measured."""
+        inside = (self.trained or self.untrained[0]).inside_nonzero
+        return float("nan") if inside is None else 1 - inside
+
     def __repr__(self) -> str:
         trained = f", trained {self.trained.variance:.4g}" if self.trained else ""
         printed = f"the paper prints {self.printed.variance:g}"
@@ -118,6 +124,7 @@ class VisionRow(Result):
             "untrained_variance": self.untrained_variance,
             "untrained_standard_error": self.untrained_standard_error,
             "noise_floor": self.untrained[0].noise_floor,
+            "outside": self.outside,
             "top1_error": self.printed.top1_error,
             "top5_error": self.printed.top5_error,
             "layers": len(orders),

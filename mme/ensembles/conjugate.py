@@ -49,8 +49,8 @@ def conjugate_spectrum(
     orders : iterable of int
         The orders N_l ≥ 2.
     conjugate : {"deterministic", "sampled"}
-        Take the expected density of |U| (`mme.ensembles.limit_law`; for the CUE with plain pooling), or draw
-        the ensemble as the paper does.
+        Take the expected density of |U| (`mme.ensembles.limit_law`; for the CUE), or draw the ensemble as the
+        paper does.
     draws, rng, circular, construction
         As in `circular_mixed_ensemble`, for the sampled conjugate.
     part, pooling
@@ -70,7 +70,7 @@ def conjugate_spectrum(
     Examples
     --------
     >>> conjugate_spectrum([4, 9])
-    DeterministicSpectrum(orders=(4, 9), part='real', method='auto')
+    DeterministicSpectrum(orders=(4, 9), part='real', method='auto', pooling='plain')
     >>> conjugate_spectrum([4, 9], conjugate="sampled", rng=0, draws=2).eigenvalues.shape
     (2, 13)
     """
@@ -80,7 +80,7 @@ def conjugate_spectrum(
     )  # fmt: skip
     jobs, store, progress = validate_work(jobs, store, progress)
     if conjugate == "deterministic":
-        return deterministic_spectrum(orders, part=part)
+        return deterministic_spectrum(orders, part=part, pooling=pooling)
     orders = listed("orders", orders, "integers of at least 2")
     sampled = SampledCircularEnsemble(
         orders, draws, rng, circular, construction, dtype, jobs=jobs, store=store, progress=progress
@@ -101,10 +101,8 @@ def validate_drawing(
     choice("dtype", dtype, DTYPES)
     integer("draws", draws, 1, MOST_DRAWS)
     generator(rng)
-    if conjugate == "deterministic" and (circular not in ("CUE", "U") or pooling != "plain"):
-        raise InputError(
-            "conjugate='deterministic' is known for the CUE with plain pooling only; use 'sampled' here."
-        )
+    if conjugate == "deterministic" and circular not in ("CUE", "U"):
+        raise InputError("conjugate='deterministic' is known for the CUE only; use 'sampled' here.")
 
 
 def spectrum_of(source: Any, part: Part = "real", pooling: Pooling = "plain") -> Any:

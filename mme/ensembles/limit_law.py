@@ -37,6 +37,7 @@ from mme.ensembles.modulus_moments import (
     trace_excess,
 )
 from mme.ensembles.modulus_table import PROBABILITIES, modulus_quantiles
+from mme.ensembles.spectrum import POOLINGS, Pooling
 from mme.ensembles.wishart import expected_squares
 from mme.errors import InputError
 from mme.result import Result
@@ -72,16 +73,21 @@ class DeterministicSpectrum(Result):
     orders: tuple[int, ...]
     part: Part = "real"
     method: str = "auto"
+    pooling: Pooling = "plain"
 
     def expected_counts(self, edges: ArrayLike) -> np.ndarray:
         """The expected number of eigenvalues in each bin, shape (bins,); the outer edges may be infinite."""
-        counted = sorted(Counter(self.orders).items())
-        shares = [modulus_density(order, edges, self.part, self.method) for order, _ in counted]
-        return np.asarray(sum(n * order * share for (order, n), share in zip(counted, shares, strict=True)))
+        points, longest, total = _edges(edges), max(self.orders), 0.0
+        for order, n in sorted(Counter(self.orders).items()):
+            copies, left = divmod(longest if self.pooling == "periodic" else order, order)
+            share = modulus_distribution(order, points, self.part, self.method)
+            # The smallest `left` eigenvalues stand once more. Their number up to x is taken to be its mean.
+            total = total + n * copies * order * np.diff(share) + n * np.diff(np.minimum(order * share, left))
+        return np.asarray(total)
 
 
 def deterministic_spectrum(
-    orders: Iterable[int], part: Part = "real", method: str = "auto"
+    orders: Iterable[int], part: Part = "real", method: str = "auto", pooling: Pooling = "plain"
 ) -> DeterministicSpectrum:
     """The circular unitary mixed ensemble of given orders, by its law instead of by draws.
 
@@ -91,6 +97,9 @@ def deterministic_spectrum(
         N_l ≥ 2, repeated as often as they occur.
     part, method
         As in `modulus_density`.
+    pooling : {"plain", "periodic"}
+        As in `pooled_spectrum`. Where an order does not divide the largest, the smallest eigenvalues stand
+        once more than the others, and where these end is taken to be sharp: it fluctuates by few eigenvalues.
 
     Returns
     -------
@@ -104,10 +113,12 @@ def deterministic_spectrum(
     Examples
     --------
     >>> deterministic_spectrum([64, 10])
-    DeterministicSpectrum(orders=(64, 10), part='real', method='auto')
+    DeterministicSpectrum(orders=(64, 10), part='real', method='auto', pooling='plain')
+    >>> deterministic_spectrum([64, 10], pooling="periodic").expected_counts([-np.inf, np.inf])
+    array([128.])
     """
     part, method = choice("part", part, PARTS), choice("method", method, METHODS)
-    return DeterministicSpectrum(validate_orders(orders), part, method)
+    return DeterministicSpectrum(validate_orders(orders), part, method, choice("pooling", pooling, POOLINGS))
 
 
 def modulus_density(order: int, edges: ArrayLike, part: Part = "real", method: str = "auto") -> np.ndarray:
@@ -143,10 +154,7 @@ def modulus_density(order: int, edges: ArrayLike, part: Part = "real", method: s
     >>> modulus_density(100, [0, 0.25, 1], "modulus", method="limit").round(4)
     array([0.2883, 0.7017])
     """
-    points = _points("edges", edges)
-    if points.ndim != 1 or len(points) < 2 or not (points[:-1] < points[1:]).all():
-        raise InputError(f"edges must be two or more ascending numbers in a row, but it is {shown(edges)}.")
-    return np.diff(modulus_distribution(order, points, part, method))
+    return np.diff(modulus_distribution(order, _edges(edges), part, method))
 
 
 def modulus_distribution(order: int, x: ArrayLike, part: Part = "real", method: str = "auto") -> np.ndarray:
@@ -195,6 +203,13 @@ def _finite(order: int, x: np.ndarray, part: Part, corrected: bool) -> np.ndarra
     if part == "symmetric":
         return expected_squares(n, x / deviation**2, excess)
     return expected_eigenvalues(n, x / deviation, part, excess)
+
+
+def _edges(value: Any) -> np.ndarray:
+    points = _points("edges", value)
+    if points.ndim != 1 or len(points) < 2 or not (points[:-1] < points[1:]).all():
+        raise InputError(f"edges must be two or more ascending numbers in a row, but it is {shown(value)}.")
+    return points
 
 
 def _points(name: str, value: Any) -> np.ndarray:

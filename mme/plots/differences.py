@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from mme.arguments import flag, number, of_type
+from mme.arguments import number, of_type
 from mme.ensembles.difference import CircularSpectralDifference
 from mme.plots.records import differences, record, several
 from mme.plots.style import BLUE, COLOURS, GREY, figure, label, styled
@@ -58,19 +58,14 @@ def csd(difference: CircularSpectralDifference, *, until: float | None = None, l
 
 
 @styled
-def cumulative_differences(
-    rows: Iterable[Any], *, controls: bool = True, until: float | None = None, ax: Axes | None = None
-) -> Axes:
+def cumulative_differences(rows: Iterable[Any], *, ax: Axes | None = None) -> Axes:
     """Draw the cumulative spectral differences of networks, as the paper's Figures 1 to 3 do.
 
     Parameters
     ----------
     rows : iterable of VisionRow, or of other records with `name`, `untrained` and `trained`
-        For instance one family: trained where that was measured, untrained elsewhere, as the legend says.
-    controls : bool
-        Draw the untrained control of a trained network too, dotted.
-    until : float, optional
-        Where the drawn part of the window ends.
+        For instance one family: trained where that was measured, with its untrained control dotted, and
+        untrained elsewhere, as the legend says.
     ax : matplotlib Axes, optional
 
     Returns
@@ -85,36 +80,32 @@ def cumulative_differences(
     >>> before, after = (circular_spectral_difference({"fc": scale * np.eye(40)}) for scale in (1, 2))
     >>> drawn = cumulative_differences([SimpleNamespace(name="mine", untrained=[before], trained=after)])
     """
-    networks, controls = _networks(rows), flag("controls", controls)
-    end = None if until is None else number("until", until, above=0)
+    networks = _networks(rows)
     ax = figure(ax, size=(5.8, 3.4))
     ax.axhline(0, color=GREY, linewidth=0.6)
     states = list(dict.fromkeys(state for *_, state in networks))
     for (row, csd, state), (colour, dashes) in zip(networks, _looks(networks), strict=True):
         name = label(row.name if len(states) == 1 else f"{row.name}, {state}")
         ax.plot(csd.edges[1:], csd.cumulative, dashes, color=colour, linewidth=1.3, label=name)
-        if controls and state == "trained":
+        if state == "trained":
             before = row.untrained[0]
             ax.plot(before.edges[1:], before.cumulative, ":", color=colour, linewidth=1.0)
-    ax.set(xlabel="ε", ylabel="Σ Δ", xlim=(0, end))
-    dotted = ["dotted: before training"] if controls and "trained" in states else []
+    ax.set(xlabel="ε", ylabel="Σ Δ", xlim=(0, None))
+    dotted = ["dotted: before training"] if "trained" in states else []
     title = (states if len(states) == 1 else []) + dotted
     ax.legend(title="\n".join(title) or None, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
 @styled
-def fluctuations(rows: Iterable[Any], *, linear: float = 0.01, until: float | None = None) -> Axes:
+def fluctuations(rows: Iterable[Any]) -> Axes:
     """Draw the spectral differences of networks bin by bin, as the paper's Figure 4 does.
 
     Parameters
     ----------
     rows : iterable of VisionRow, or of other records with `name`, `untrained` and `trained`
-        One panel each: trained where it was measured, untrained otherwise, as its title says.
-    linear : float
-        Below this size the axis of Δ is linear, above it logarithmic.
-    until : float, optional
-        Where the drawn part of the window ends.
+        One panel each: trained where it was measured, untrained otherwise, as its title says. The axis of Δ
+        is linear below 0.01 and logarithmic above.
 
     Returns
     -------
@@ -125,19 +116,17 @@ def fluctuations(rows: Iterable[Any], *, linear: float = 0.01, until: float | No
     >>> from types import SimpleNamespace
     >>> from mme.ensembles import circular_spectral_difference
     >>> before = circular_spectral_difference({"fc": np.eye(40)}, "deterministic")
-    >>> drawn = fluctuations([SimpleNamespace(name="mine", untrained=[before], trained=None)], until=3)
+    >>> drawn = fluctuations([SimpleNamespace(name="mine", untrained=[before], trained=None)])
     """
     networks = _networks(rows)
-    end = None if until is None else number("until", until, above=0)
-    linear = number("linear", linear, above=0)
     size, panels = (5.8, 0.7 + 1.5 * len(networks)), (len(networks), 1)
     axes: list[Axes] = list(figure(size=size, panels=panels, sharex=True, sharey=True, squeeze=False)[:, 0])
     for ax, (row, csd, state), (colour, _) in zip(axes, networks, _looks(networks), strict=True):
         ax.axhline(0, color=GREY, linewidth=0.6)
         ax.stairs(csd.difference, csd.edges, baseline=None, color=colour, linewidth=0.8)
         ax.set_title(label(f"{row.name}, {state}"), loc="right", y=0.78)
-        ax.set_yscale("symlog", linthresh=linear)
-        ax.set(ylabel="Δ(ε)", xlim=(0, end))
+        ax.set_yscale("symlog", linthresh=0.01)
+        ax.set(ylabel="Δ(ε)", xlim=(0, None))
     axes[-1].set(xlabel="ε")
     return axes[0]
 

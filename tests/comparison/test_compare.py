@@ -171,7 +171,7 @@ def test_what_a_machine_reads_is_strict_json() -> None:
         ({"draws": 0}, "draws must be an integer from 1 to 1000000"),
         ({"rng": -1}, "rng must be an integer of at least 0"),
         ({"dtype": "float16"}, "dtype must be one of"),
-        ({"pooling": "periodic"}, "plain pooling only"),
+        ({"pooling": "mean"}, "pooling must be one of"),
         ({"circular": "COE"}, "known for the CUE"),
         ({"part": "imaginary"}, "part must be one of"),
         ({"construction": "qr"}, "construction must be one of"),

@@ -474,11 +474,7 @@ def test_records_are_plain_data() -> None:
         ({"rng": "today"}, "rng must be"),
         (
             {"conjugate": "deterministic", "circular": "COE"},
-            "conjugate='deterministic' is known for the CUE with plain pooling only",
-        ),
-        (
-            {"conjugate": "deterministic", "pooling": "periodic"},
-            "conjugate='deterministic' is known for the CUE with plain pooling only",
+            "conjugate='deterministic' is known for the CUE only",
         ),
     ],
 )

@@ -20,6 +20,7 @@ from mme.ensembles.limit_law import (
     modulus_distribution,
     perron_mean,
 )
+from mme.ensembles.mixed import Part
 from mme.errors import InputError
 from tests.each import each
 
@@ -107,6 +108,29 @@ def test_ginibre_method_is_the_ginibre_ensemble_beside_one_eigenvalue() -> None:
     np.testing.assert_allclose(found, expected_eigenvalues(49, scaled), atol=1e-10)
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_periodic_pooling_repeats_orders_that_divide_the_largest(part: Part) -> None:
+    edges = np.linspace(-1, 9, 200)
+    periodic = deterministic_spectrum([8, 24, 24], part, pooling="periodic").expected_counts(edges)
+    small, large = (deterministic_spectrum([order], part).expected_counts(edges) for order in (8, 24))
+    np.testing.assert_allclose(periodic, 3 * small + 2 * large, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PARTS)
+def test_periodic_pooling_agrees_with_draws(part: Part) -> None:
+    orders, points = [6, 16, 24], np.linspace(-0.6, 8, 400)
+    law = deterministic_spectrum(orders, part, pooling="periodic")
+    spectra = [np.sort(sampled(order)[part][:3000], axis=1) for order in orders]
+    drawn = np.concatenate([each[:, np.arange(24) % each.shape[1]] for each in spectra], axis=1)
+    counted = np.searchsorted(np.sort(drawn, axis=None), points) / drawn.size
+    expected = law.expected_counts([-np.inf, *points]).cumsum() / 72
+    # Half of order 16 stands once more; that its edge is taken to be sharp errs by up to 0.007.
+    assert np.abs(counted - expected).max() < 0.01
+    plain = deterministic_spectrum(orders, part).expected_counts([-np.inf, *points]).cumsum() / sum(orders)
+    assert np.abs(counted - plain).max() > 0.03
+
+
 def test_two_by_two_real_parts_of_the_bulk() -> None:
     # exact: c - s ≤ x with probability (1 + x√(2 - x²))/2
     x = np.linspace(-1, 1, 9)
@@ -151,8 +175,9 @@ def test_pooled_counts_do_not_depend_on_the_order_of_matrices(orders: list[int],
 
 def test_spectrum_describes_itself() -> None:
     spectrum = deterministic_spectrum(np.array([64, 10]), "modulus", "limit")
-    assert repr(spectrum) == "DeterministicSpectrum(orders=(64, 10), part='modulus', method='limit')"
-    assert spectrum.to_dict() == {"orders": [64, 10], "part": "modulus", "method": "limit"}
+    described = {"orders": [64, 10], "part": "modulus", "method": "limit", "pooling": "plain"}
+    assert spectrum.to_dict() == described
+    assert repr(spectrum).startswith("DeterministicSpectrum(orders=(64, 10), part='modulus', method='limit'")
 
 
 @each("edges", [[1.0], [], [0, 1, 1], [1, 0], [0, np.nan], [[0, 1], [2, 3]], "ab"])
