@@ -97,7 +97,7 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble, Table):
         ('fc', (('fc', 'taken out'),))
         """
         known = [layer.name for layer in self.layers]
-        if odd := [name for name in names if name not in known]:
+        if odd := [name for name in names if text("names", name) not in known]:
             raise InputError(f"names must be of layers of {self.name}, but {shown(odd[0])} is none.")
         left = tuple(layer for layer in self.layers if layer.name not in names)
         if not left:
