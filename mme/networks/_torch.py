@@ -13,11 +13,13 @@ from mme.extras import required
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from torch.nn.utils import prune as pruning
 else:
     torch = required("torch", "networks", "mme.networks")
     nn = torch.nn
+    pruning = required("torch.nn.utils.prune", "networks", "mme.networks")  # torch alone does not import it
 
-__all__ = ["import_torchvision", "nn", "torch"]
+__all__ = ["import_torchvision", "nn", "pruning", "torch"]
 
 FAULT = "operator torchvision::nms does not exist"
 SCHEMAS = (

@@ -15,17 +15,15 @@ from mme.networks.architectures import VGG
 from mme.networks.training import checked_module
 from mme.weights.parts import refuse_parts
 
-__all__ = ["Link", "WeightLayer", "copied", "hidden_links", "normalised_layers"]
+__all__ = ["HOMOGENEOUS", "Link", "copied", "hidden_links", "normalised_layers"]
 
-WeightLayer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
-Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
-# f(c x) = c f(x) for c > 0, unit by unit
-HOMOGENEOUS = (
-    nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d,
-    nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten,
+WeightLayer = nn.Conv2d | nn.Linear
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+HOMOGENEOUS = (  # f(c x) = c f(x) for c > 0, unit by unit
+    nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten,
 )  # fmt: skip
-# unit by unit only
-CURVED = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.ReLU6, nn.Hardswish)
+CURVED = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.ReLU6, nn.Hardswish)  # unit by unit
 
 
 @dataclass(frozen=True)
@@ -44,34 +42,22 @@ class Link:
         """Number of hidden units: the order N of the first layer."""
         return int(self.first.weight.shape[0])
 
-    @property
-    def norms(self) -> tuple[Norm, ...]:
-        """The batch normalisations among what stands between."""
-        return tuple(layer for layer in self.between if isinstance(layer, Norm))
-
-    @property
-    def is_homogeneous(self) -> bool:
-        """Whether the units may be multiplied by a positive number before what stands between, or after."""
-        return all(isinstance(layer, HOMOGENEOUS) for layer in self.between)
-
     def take(self, units: torch.Tensor) -> None:
         """Keep these hidden units, in this order, with everything that belongs to them."""
-        weights, places = self.second.weight.data, units.to(self.second.weight.device)
-        by_unit = weights.reshape(len(weights), self.units, -1)[:, places]
+        weights = self.second.weight.data
+        by_unit = weights.reshape(len(weights), self.units, -1)[:, units]
         self.second.weight.data = by_unit.reshape(len(weights), -1, *weights.shape[2:])
-        _resize(self.second, "in", int(self.second.weight.shape[1]))
-        for layer in (self.first, *self.norms):
+        for layer in (self.first, *self.between):
             for values in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)):
                 if values.ndim:  # the counter of batches has no axis
-                    values.data = values.data[units.to(values.device)]
-        _resize(self.first, "out", len(units))
-        for norm in self.norms:
-            norm.num_features = len(units)
-
-
-def _resize(layer: WeightLayer, side: str, size: int) -> None:
-    """Let the layer's own record of its size agree with its weights."""
-    setattr(layer, f"{side}_{'features' if isinstance(layer, nn.Linear) else 'channels'}", size)
+                    values.data = values.data[units]
+        for layer in (self.first, self.second, *self.between):  # their own records of their sizes
+            if isinstance(layer, nn.Linear):
+                layer.out_features, layer.in_features = layer.weight.shape
+            elif isinstance(layer, nn.Conv2d):
+                layer.out_channels, layer.in_channels = layer.weight.shape[:2]
+            elif isinstance(layer, Norm):
+                layer.num_features = len(units)
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -100,8 +86,8 @@ def hidden_links(model: nn.Module) -> list[Link]:
             else:
                 first = None  # something that we do not know: the chain ends here
     if not links:
-        what = "an nn.Sequential in which one convolution or linear layer follows another"
-        raise InputError(f"model must have {what}, but has none.")
+        what = "one convolution or linear layer follows another"
+        raise InputError(f"model must have an nn.Sequential in which {what}, but has none.")
     return links
 
 
@@ -115,8 +101,8 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
         if isinstance(layer, WeightLayer) and isinstance(norm, Norm) and uses[layer] == uses[norm] == 1
     ]
     if not pairs:
-        what = "an nn.Sequential in which batch normalisation follows a convolution or linear layer"
-        raise InputError(f"model must have {what}, but has none.")
+        what = "batch normalisation follows a convolution or linear layer"
+        raise InputError(f"model must have an nn.Sequential in which {what}, but has none.")
     if any(norm.running_mean is None or norm.running_var is None for _, norm in pairs):
         raise InputError("model must keep running statistics in its batch normalisations.")
     return pairs

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
 from mme.arguments import choice
-from mme.networks._torch import nn, torch
+from mme.networks._torch import nn, pruning, torch
 from mme.networks.training import Recipe, checked, fit
 from mme.transforms.links import copied
 
@@ -49,38 +48,33 @@ def retrain(
     >>> bool(changed[:, :40].any()), bool(changed[:, 40:].any())
     (False, True)
     """
-    held = HOLD[choice("hold", hold, HOLD)]
+    hold = choice("hold", hold, ("shapes", "zeros", "rank"))
     recipe, seed = checked(recipe, seed)
     trained = copied(model)
     layers = [layer for layer in trained.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer in layers:
-        nn.utils.parametrize.register_parametrization(layer, "weight", held(layer.weight.detach()))
+        weights = layer.weight.detach()
+        if hold == "zeros":
+            pruning.custom_from_mask(layer, "weight", weights != 0)  # type: ignore[no-untyped-call]
+        elif hold == "rank":
+            nn.utils.parametrize.register_parametrization(layer, "weight", Product(weights.shape))
     fit(trained, recipe, seed)
     for layer in layers:
-        nn.utils.parametrize.remove_parametrizations(layer, "weight")
+        if hold == "zeros":
+            pruning.remove(layer, "weight")  # type: ignore[no-untyped-call]
+        elif hold == "rank":
+            nn.utils.parametrize.remove_parametrizations(layer, "weight")
     again = copy.deepcopy(model)  # which has its entries in their old order
     again.load_state_dict(trained.state_dict())
     return again.eval()
 
 
-class Masked(nn.Module):
-    """A weight tensor whose zeros stay."""
-
-    def __init__(self, weights: torch.Tensor) -> None:
-        super().__init__()
-        self.mask = weights != 0
-
-    def forward(self, weights: torch.Tensor) -> torch.Tensor:
-        """The tensor."""
-        return weights * self.mask
-
-
 class Product(nn.Module):
-    """A weight tensor as the product of two factors of its rank, which are what is trained."""
+    """A weight tensor of this shape as the product of two factors of its rank, which are what is trained."""
 
-    def __init__(self, weights: torch.Tensor) -> None:
+    def __init__(self, shape: torch.Size) -> None:
         super().__init__()
-        self.shape = weights.shape
+        self.shape = shape
 
     def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         """The tensor."""
@@ -88,12 +82,8 @@ class Product(nn.Module):
 
     def right_inverse(self, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Factors of equal norms, from the singular value decomposition."""
-        matrix = weights.detach().reshape(len(weights), -1)
+        matrix = weights.detach().flatten(1)
         left, values, right = torch.linalg.svd(matrix, full_matrices=False)
         rank = max(int(torch.linalg.matrix_rank(matrix)), 1)
         root = values[:rank].sqrt()
         return left[:, :rank] * root, root[:, None] * right[:rank]
-
-
-Held = Callable[[torch.Tensor], nn.Module]
-HOLD: dict[str, Held] = {"shapes": nn.Identity, "zeros": Masked, "rank": Product}
