@@ -21,7 +21,14 @@ from mme.algebra import R
 from mme.bridge import equilibrium_measure, sample_layer_spectra
 from mme.checkpoints import open_checkpoint
 from mme.comparison import PAPER, Options, VisionRow, compare, measure
-from mme.dln import entropy_terms, orbit_volume_from_kernel, orbit_volume_mc
+from mme.dln import (
+    ImbalanceMonitor,
+    entropy_terms,
+    gradient_flow,
+    langevin,
+    orbit_volume_from_kernel,
+    orbit_volume_mc,
+)
 from mme.ensembles import (
     Layer,
     MixedMatrixEnsemble,
@@ -63,6 +70,13 @@ def row() -> VisionRow:
     return VisionRow("vgg11", PAPER["vgg11"], ensemble, (drawn(2), drawn(3)), drawn(4))
 
 
+def read(times: int = 2) -> Any:
+    monitor = ImbalanceMonitor([np.eye(3), 2 * np.eye(3)])
+    for _ in range(times):
+        monitor()
+    return monitor.record()
+
+
 EXAMPLES: dict[str, Callable[[], Any]] = {
     "Calibration": lambda: calibrate_delta(range(9)),  # with an infinite end
     "CircularMixedEnsemble": lambda: circular_mixed_ensemble([2, 3], rng=0),
@@ -75,6 +89,9 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "Equivalence": lambda: equivalence(network(), network(1)),
     "EquivalenceClasses": lambda: equivalence_classes({"a": 0.1, "<b>": 0.3}, delta=0.1),
     "ExtrapolatedVolume": lambda: orbit_volume_from_kernel([2.0], depth=2, field="C"),
+    "Flow": lambda: gradient_flow(None, [np.eye(2), np.eye(2)], [0.0, 1.0], decay=1.0),
+    "Imbalance": read,
+    "Langevin": lambda: langevin(None, [np.eye(2)] * 2, steps=3, step=0.01, decay=1.0, rng=0),
     "Layer": lambda: Layer("<fc>", np.ones((3, 2))),
     "LayerMatrixEnsemble": lambda: layer_matrix_ensemble(network()),
     "LayerSpectra": lambda: sample_layer_spectra(2, depth=2, field="H", size=(2, 2), rng=0),
