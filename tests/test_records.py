@@ -129,11 +129,12 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
          "pooling": "plain", "draws": 2, "repetition": 1},
     ),
     "a law": (
-        lambda: deterministic_spectrum([9, 4, 9], "symmetric", "limit"),
-        {"orders": (9, 4, 9), "part": "symmetric", "method": "limit"},
+        lambda: deterministic_spectrum([9, 4, 9], "symmetric", "limit", "periodic"),
+        {"orders": (9, 4, 9), "part": "symmetric", "method": "limit", "pooling": "periodic"},
     ),
     "a law where nothing is said": (
-        lambda: deterministic_spectrum([4]), {"orders": (4,), "part": "real", "method": "auto"},
+        lambda: deterministic_spectrum([4]),
+        {"orders": (4,), "part": "real", "method": "auto", "pooling": "plain"},
     ),
     "a density": (  # seven in all, one of them below the window and two beyond
         lambda: spectral_density(PooledSpectrum([-1.0, 0.5, 0.7, 0.9, 1.7, 4.0, 5.0]), window=(0, 3), bins=6),
