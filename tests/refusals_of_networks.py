@@ -264,7 +264,6 @@ ROWS: Rows = {
     },
     "ensembles.noise_floor": {"first": COUNT, "second": COUNT, "window": WINDOW, "bins": whole(20)},
     "ensembles.pooled_spectrum": {"ensemble": ENSEMBLE, **POOLED},
-    "ensembles.rejection_rate": {"differences": VALUES, "delta": real(0.5), "level": real(0.95)},
     "ensembles.sampling_cost": {"orders": ORDERS, "draws": whole(5), **CIRCULAR},
     "ensembles.shape_distance": {"source": NETWORK, "control": NETWORK},
     "ensembles.spectral_density": {"spectrum": of("spectrum"), **DENSITY},
@@ -405,7 +404,6 @@ OBJECTS = {
     "ensembles.LayerMatrixEnsemble": lambda: [made().ensemble],
     "ensembles.MixedMatrixEnsemble": lambda: [ensembles.MixedMatrixEnsemble([np.eye(2)])],
     "ensembles.PooledSpectrum": lambda: [made().spectrum],
-    "ensembles.RejectionRate": lambda: [ensembles.rejection_rate(np.linspace(0.1, 3.0, 40), 0.5)],
     "ensembles.SampledCircularEnsemble": lambda: [ensembles.SampledCircularEnsemble([5, 6], rng=0)],
     "ensembles.SpectralDensity": lambda: [made().density],
 }

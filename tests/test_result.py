@@ -43,7 +43,6 @@ from mme.ensembles import (
     equivalence_classes,
     layer_matrix_ensemble,
     pooled_spectrum,
-    rejection_rate,
     sampling_cost,
     spectral_density,
 )
@@ -101,7 +100,6 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "Options": lambda: Options(exclude=("a*",), window=(0, 3)),
     "PooledSpectrum": lambda: pooled_spectrum(layer_matrix_ensemble(network())),
     "Printed": lambda: PAPER["vgg11"],
-    "RejectionRate": lambda: rejection_rate([0, 1], 0.5),
     "SampledCircularEnsemble": lambda: SampledCircularEnsemble([5, 4], 2, rng=0),
     "SamplingCost": lambda: sampling_cost([8]),
     "SpectralDensity": lambda: spectral_density(pooled_spectrum(layer_matrix_ensemble(network())), bins=50),

@@ -2,10 +2,8 @@
 
 from mme.ensembles.calibration import (
     Calibration,
-    RejectionRate,
     calibrate_delta,
     disjoint_differences,
-    rejection_rate,
 )
 from mme.ensembles.circular import CircularMixedEnsemble, circular_mixed_ensemble
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
@@ -36,10 +34,10 @@ from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 __all__ = [
     "CSD", "Calibration", "CircularMixedEnsemble", "CircularSpectralDifference", "Conjugacy",
     "Equivalence", "EquivalenceClasses", "Layer", "LayerMatrixEnsemble", "MixedMatrixEnsemble",
-    "PooledSpectrum", "RejectionRate", "SampledCircularEnsemble", "SpectralDensity", "calibrate_delta",
+    "PooledSpectrum", "SampledCircularEnsemble", "SpectralDensity", "calibrate_delta",
     "circular_mixed_ensemble", "circular_spectral_difference", "conjugacy", "conjugate_spectrum",
     "default_delta", "deterministic_spectrum", "disjoint_differences", "equivalence",
     "equivalence_classes", "layer_matrix_ensemble", "log_frobenius_norm", "log_spectral_norm",
-    "log_stable_rank", "modulus_density", "noise_floor", "pooled_spectrum", "rejection_rate",
+    "log_stable_rank", "modulus_density", "noise_floor", "pooled_spectrum",
     "sampling_cost", "shape_distance", "spectral_density", "spectral_difference",
 ]  # fmt: skip

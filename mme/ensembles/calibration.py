@@ -1,8 +1,4 @@
-"""A δ with a stated error rate, from pairs that are known to be alike, and how often pairs are told apart.
-
-A statistic gives each network one number, and a pair is told apart when the two numbers differ by more than
-δ. Nothing here knows which statistic it is.
-"""
+"""A δ with a stated error rate, from pairs that are known to be alike, whatever the statistic."""
 
 from __future__ import annotations
 
@@ -13,20 +9,17 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from mme.arguments import number, sequence, share
+from mme.arguments import sequence, share
 from mme.errors import InputError
 from mme.result import Result, counted
 
-__all__ = ["Calibration", "RejectionRate", "calibrate_delta", "disjoint_differences", "rejection_rate"]
+__all__ = ["Calibration", "calibrate_delta", "disjoint_differences"]
 
 ROUNDING = 1e-9  # (n + 1)(1 − α) is often meant to be an integer
 
 
 def disjoint_differences(values: ArrayLike) -> np.ndarray:
-    """Return the differences |v₁ − v₂|, |v₃ − v₄|, … of values that are taken in pairs.
-
-    Each value serves once. So independent networks give independent pairs, which all n(n − 1)/2 pairs of n
-    networks are not.
+    """Return |v₁ − v₂|, |v₃ − v₄|, …: independent where the values are, as all n(n − 1)/2 pairs are not.
 
     Parameters
     ----------
@@ -62,15 +55,12 @@ class Calibration(Result):
         The `rank`-th smallest of the differences.
     rate : float
         The error rate α that was asked for.
-    pairs : int
-        Number n of pairs.
-    rank : int
-        k = ⌈(n + 1)(1 − α)⌉.
+    pairs, rank : int
+        Number n of pairs, and k = ⌈(n + 1)(1 − α)⌉.
     level : float
         Confidence of both intervals.
     delta_interval : (float, float)
-        For the (1 − α)-quantile of the differences: two of their order statistics. An end that n pairs
-        cannot give is 0 or infinite.
+        For the (1 − α)-quantile of the differences; an end that n pairs cannot give is 0 or infinite.
     rate_interval : (float, float)
         For the error rate of this very δ, which is a random number.
     """
@@ -98,17 +88,12 @@ class Calibration(Result):
 
 
 def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float = 0.95) -> Calibration:
-    """Return the δ that pairs like the given ones exceed with probability at most `rate`.
-
-    Of n + 1 exchangeable differences each is equally likely to be the largest, the second largest, and so on.
-    So the k-th smallest of n is exceeded by the next one with probability (n + 1 − k)/(n + 1) when no two are
-    equal, and with at most that when some are, whatever their law.
+    """Return the δ that one more pair like the given ones exceeds with probability at most `rate`.
 
     Parameters
     ----------
     differences : array_like, shape (n,)
-        |v − v′| for pairs that should not be told apart, independent of one another:
-        `disjoint_differences`.
+        |v − v′| for pairs that should not be told apart, independent of one another.
     rate : float
         Stated error rate α; n must be at least 1/α − 1.
     level : float
@@ -126,9 +111,8 @@ def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float =
 
     References
     ----------
-    Wilks (1941), Determination of sample sizes for setting tolerance limits: the error rate of δ has the beta
-    distribution with parameters n + 1 − k and k. Vovk, Gammerman and Shafer (2005), Algorithmic learning in a
-    random world, for the same rank argument as conformal prediction.
+    Wilks (1941), Determination of sample sizes for setting tolerance limits, for both intervals. Vovk,
+    Gammerman and Shafer (2005), Algorithmic learning in a random world: all ranks are equally likely.
 
     Examples
     --------
@@ -137,89 +121,17 @@ def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float =
     """
     values = np.sort(sequence("differences", differences, negative=False))
     rate, level = share("rate", rate), share("level", level)
-    count = len(values)
+    count, ends = len(values), ((1 - level) / 2, (1 + level) / 2)
     rank = ceil((count + 1) * (1 - rate) - ROUNDING)
     if rank > count:
         least = ceil(1 / rate - 1 - ROUNDING)
         raise InputError(
             f"differences must be at least {least} for an error rate of {rate:g}, but they are {count}."
         )
-    outside = (1 - level) / 2
-    # The number of differences below the quantile is binomial; so the quantile lies between these ranks.
-    low = int(scipy.stats.binom.ppf(outside, count, 1 - rate))
-    high = int(scipy.stats.binom.ppf(1 - outside, count, 1 - rate)) + 1
-    ends = (float(values[low - 1]) if low > 0 else 0.0, float(values[high - 1]) if high <= count else inf)
-    law = scipy.stats.beta(count + 1 - rank, rank)
-    sizes = (float(law.ppf(outside)), float(law.ppf(1 - outside)))
-    return Calibration(float(values[rank - 1]), rate, count, rank, level, ends, sizes)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RejectionRate(Result):
-    """How often pairs were told apart.
-
-    Attributes
-    ----------
-    rejected, pairs : int
-        Number of pairs that were told apart, and of all pairs.
-    low, high : float
-        The interval of Clopper and Pearson for the probability.
-    level : float
-        Its confidence.
-    """
-
-    also = ("rate",)
-    rejected: int
-    pairs: int
-    low: float
-    high: float
-    level: float
-
-    @property
-    def rate(self) -> float:
-        """The share of pairs that were told apart."""
-        return self.rejected / self.pairs
-
-    def __repr__(self) -> str:
-        return (
-            f"RejectionRate({self.rejected} of {self.pairs}: {self.rate:.1%}, "
-            f"{self.low:.1%} to {self.high:.1%} with {self.level:.0%} confidence)"
-        )
-
-
-def rejection_rate(differences: ArrayLike, delta: float, *, level: float = 0.95) -> RejectionRate:
-    """Return how often differences exceed δ, with an interval for the probability that one does.
-
-    Parameters
-    ----------
-    differences : array_like, shape (n,)
-        |v − v′| for independent pairs that had no part in choosing δ.
-    delta : float
-    level : float
-        Confidence of the interval.
-
-    Returns
-    -------
-    RejectionRate
-
-    Raises
-    ------
-    InputError
-        If a difference is negative or not finite, δ is negative or not finite, or the level is not between 0
-        and 1.
-
-    References
-    ----------
-    Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the
-    binomial: the interval covers with at least the stated probability, for every n.
-
-    Examples
-    --------
-    >>> rejection_rate([0.1, 0.5, 0.7, 0.2], delta=0.4)
-    RejectionRate(2 of 4: 50.0%, 6.8% to 93.2% with 95% confidence)
-    """
-    values = sequence("differences", differences, negative=False)
-    delta, level = number("delta", delta, 0), share("level", level)
-    rejected = int((values > delta).sum())
-    interval = scipy.stats.binomtest(rejected, len(values)).proportion_ci(level, method="exact")
-    return RejectionRate(rejected, len(values), float(interval.low), float(interval.high), level)
+    # How many differences lie below the quantile is binomial; what share lies above δ is a beta variable.
+    low, high = (int(below) for below in scipy.stats.binom.ppf(ends, count, 1 - rate))
+    padded = [0.0, *values.tolist(), inf]
+    sizes = scipy.stats.beta.ppf(ends, count + 1 - rank, rank).tolist()
+    return Calibration(
+        padded[rank], rate, count, rank, level, (padded[low], padded[high + 1]), (sizes[0], sizes[1])
+    )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mme.ensembles.calibration import calibrate_delta, disjoint_differences, rejection_rate
+from mme.ensembles.calibration import calibrate_delta, disjoint_differences
 from mme.errors import InputError
 
 
@@ -82,25 +82,6 @@ def test_few_pairs_leave_the_interval_open() -> None:
     assert calibrate_delta(np.arange(1, 3.0), 0.5).delta_interval == (0.0, inf)
 
 
-@pytest.mark.slow
-@given(st.integers(1, 30), st.integers(0, 30))
-def test_clopper_and_pearson(pairs: int, rejected: int) -> None:
-    rejected = min(rejected, pairs)
-    found = rejection_rate([1.0] * rejected + [0.0] * (pairs - rejected), 0.5)
-
-    def at_least(count: int, p: float) -> float:
-        return sum(comb(pairs, j) * p**j * (1 - p) ** (pairs - j) for j in range(count, pairs + 1))
-
-    assert found.rate == rejected / pairs
-    # Its ends are where the seen count becomes too large, or too small, to be likely.
-    assert at_least(rejected, found.low) == pytest.approx(0.025 if rejected else 1)
-    assert 1 - at_least(rejected + 1, found.high) == pytest.approx(0.025 if rejected < pairs else 1)
-
-
-def test_a_difference_of_exactly_delta_is_not_told_apart() -> None:
-    assert rejection_rate([0.5, 0.5, 0.6], 0.5).rejected == 1
-
-
 def binomial(count: int, p: float, at_least: int) -> float:
     return sum(comb(count, j) * p**j * (1 - p) ** (count - j) for j in range(at_least, count + 1))
 
@@ -124,16 +105,8 @@ def test_calibrations_whole(pairs: int, rate: float, level: float) -> None:
     assert beyond == pytest.approx([outside, 1 - outside])
 
 
-def test_rejection_rates_whole() -> None:
-    found = rejection_rate([1.0] * 3 + [0.5] * 4 + [0.25] * 5, 0.5, level=0.8).to_dict()
-    low, high = found.pop("low"), found.pop("high")
-    assert found == {"rejected": 3, "pairs": 12, "level": 0.8, "rate": 0.25}
-    assert [binomial(12, low, 3), 1 - binomial(12, high, 4)] == pytest.approx([0.1, 0.1])
-
-
 def test_results_tell_what_they_hold() -> None:
     assert calibrate_delta(range(1, 10)).to_dict()["expected_rate"] == pytest.approx(0.1)
-    assert rejection_rate([0, 1], 0.5).to_dict()["rate"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -156,12 +129,6 @@ def test_what_cannot_be_calibrated(arguments: Any, message: str) -> None:
         calibrate_delta(*arguments)
 
 
-def test_what_cannot_be_counted() -> None:
-    with pytest.raises(InputError, match="level must lie"):
-        rejection_rate([1.0], 0.5, level=1)
-    with pytest.raises(InputError, match="delta must be"):
-        rejection_rate([1.0], -0.5)
-    with pytest.raises(InputError, match="must not be negative"):
-        rejection_rate([-1.0], 0.5)
+def test_what_makes_no_pairs() -> None:
     with pytest.raises(InputError, match="at least 2"):
         disjoint_differences([1.0])
