@@ -266,6 +266,7 @@ ROWS: Rows = {
     "ensembles.pooled_spectrum": {"ensemble": ENSEMBLE, **POOLED},
     "ensembles.sampling_cost": {"orders": ORDERS, "draws": whole(5), **CIRCULAR},
     "ensembles.shape_distance": {"source": NETWORK, "control": NETWORK},
+    "ensembles.spike_share": {"source": NETWORK},
     "ensembles.spectral_density": {"spectrum": of("spectrum"), **DENSITY},
     "ensembles.spectral_difference": {"first": of("density"), "second": of("density")},
     "comparison.compare": {

@@ -64,7 +64,7 @@ def compare(
         typer.Option(
             "--more",
             help="Show Var(CSD) with all eigenvalues counted and without structural zeros, norms, stable "
-            "rank and the distance of shapes, each beside its controls, with the classifier and without.",
+            "rank, spikes, distance of shapes, each beside its controls, with the classifier and without.",
         ),
     ] = False,
     which: Which = None,
@@ -93,7 +93,10 @@ def compare(
     taken: dict[str, Any] = {"control": _control(control, run.options.rng), "controls": controls}
     integer("--controls", controls, 1)
     opened, complete = open_nets(nets, seed=run.options.rng, which=which)
-    announce_cost(opened, run.options, run.jobs, controls=0 if control == "none" else controls)
+    before = 0 if control == "none" else controls
+    # Spikes are eigenvalues of other matrices, with the classifier and without.
+    times = 3 * (1 + before) - 1 if more else before
+    announce_cost(opened, run.options, run.jobs, controls=times)
     measured: list[Measurement] = []
     for name, checkpoint in opened.items():
         try:
@@ -174,7 +177,7 @@ def _show(found: Comparison, window: tuple[float, float], more: bool) -> None:
         _show_more(each)
 
 
-WORDS = STATISTICS | {"shape_distance": "distance of shapes"}
+WORDS = STATISTICS | {"spike_share": "share of spikes", "shape_distance": "distance of shapes"}
 
 
 def _show_more(one: Measurement) -> None:

@@ -15,7 +15,7 @@ from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
-from mme.ensembles.rivals import shape_distance
+from mme.ensembles.rivals import shape_distance, spike_share
 from mme.errors import InputError
 from mme.result import Result, counted
 from mme.store import Store
@@ -72,8 +72,9 @@ class Measurement(Result):
         -------
         list of dict
             `statistic`, `classifier` (whether it counts), `value`, `control` (mean over the controls) and
-            `control_spread` (standard deviation; None for fewer than two). `shape_distance` is the mean
-            distance to the controls, and its control is the mean distance between two of them.
+            `control_spread` (standard deviation; None for fewer than two). After `STATISTICS` come
+            `spike_share` and `shape_distance`: the mean distance to the controls, whose control is the mean
+            distance between two of them.
 
         Examples
         --------
@@ -86,6 +87,7 @@ class Measurement(Result):
             found = [statistics(each, self.options, classifier=classifier) for each in self._all()]
             rows += [_row(name, classifier, [each[name] for each in found]) for name in STATISTICS]
             taken = [each if classifier else each.without(each.classifier or "") for each in self._all()]
+            rows.append(_row("spike_share", classifier, [spike_share(each) for each in taken]))
             if len(taken) > 1:
                 apart = [shape_distance(taken[0], each) for each in taken[1:]]
                 among = [shape_distance(*pair) for pair in combinations(taken[1:], 2)]

@@ -27,7 +27,13 @@ from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.limit_law import deterministic_spectrum, modulus_density
 from mme.ensembles.mixed import MixedMatrixEnsemble
 from mme.ensembles.noise import noise_floor
-from mme.ensembles.rivals import log_frobenius_norm, log_spectral_norm, log_stable_rank, shape_distance
+from mme.ensembles.rivals import (
+    log_frobenius_norm,
+    log_spectral_norm,
+    log_stable_rank,
+    shape_distance,
+    spike_share,
+)
 from mme.ensembles.sampling import SampledCircularEnsemble, sampling_cost
 from mme.ensembles.spectrum import PooledSpectrum, pooled_spectrum
 
@@ -39,5 +45,5 @@ __all__ = [
     "default_delta", "deterministic_spectrum", "disjoint_differences", "equivalence",
     "equivalence_classes", "layer_matrix_ensemble", "log_frobenius_norm", "log_spectral_norm",
     "log_stable_rank", "modulus_density", "noise_floor", "pooled_spectrum",
-    "sampling_cost", "shape_distance", "spectral_density", "spectral_difference",
+    "sampling_cost", "shape_distance", "spectral_density", "spectral_difference", "spike_share",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Other numbers that are read off the spectra of weights: two norms, the stable rank, a distance of shapes.
+"""Other numbers that are read off the spectra of weights: norms, stable rank, distance of shapes, spikes.
 
 All are taken from the eigenvalues of the layer matrices X = A Aᵀ, layer by layer, and averaged over the
 layers; a layer's structural zeros play no part.
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import scipy
 
+from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.errors import InputError
 
-__all__ = ["log_frobenius_norm", "log_spectral_norm", "log_stable_rank", "shape_distance"]
+__all__ = ["log_frobenius_norm", "log_spectral_norm", "log_stable_rank", "shape_distance", "spike_share"]
 
 
 def log_spectral_norm(source: Any) -> float:
@@ -126,6 +127,53 @@ def shape_distance(source: Any, control: Any) -> float:
         pair = [values / values.mean() for values in (ours[name], theirs[name])]
         apart.append(scipy.stats.ks_2samp(*pair, method="asymp").statistic)
     return float(np.mean(apart))
+
+
+def spike_share(source: Any) -> float:
+    """Return the share of eigenvalues that are spikes once each row of A is divided by its length.
+
+    Rows of length 1 with independent entries, all drawn alike, have eigenvalues that end near the edge
+    (1 + √(N/M))² of the Marchenko–Pastur law; a spike lies beyond it. No factor on a layer or on one of its
+    rows changes the share, so neither rescaling nor folded normalisation does, and no control is needed.
+
+    Parameters
+    ----------
+    source : LayerMatrixEnsemble, or a network
+        A network is anything that `layer_matrix_ensemble` takes.
+
+    Returns
+    -------
+    float
+        Of all eigenvalues of all layers that are no structural zeros. Rows of zeros stay zero.
+
+    Raises
+    ------
+    InputError
+        If the source cannot be used.
+
+    References
+    ----------
+    Martin and Mahoney (2021), Implicit self-regularization in deep neural networks, on spikes beyond the
+    edge; the division of the rows is ours.
+
+    Examples
+    --------
+    >>> A = np.random.default_rng(0).normal(size=(50, 60))
+    >>> spike_share({"fc": A}), spike_share({"fc": A + 3})  # one direction in common
+    (0.0, 0.02)
+    """
+    beyond = total = 0
+    for layer in _ensemble(source).layers:
+        A = layer.weights
+        rows = A / np.maximum(np.linalg.norm(A, axis=1, keepdims=True), np.finfo(A.dtype).tiny)
+        values = Layer(layer.name, rows, layer.dtype).eigenvalues[layer.structural_zeros :]
+        beyond += int((values > (1 + np.sqrt(layer.order / layer.columns)) ** 2).sum())
+        total += len(values)
+    return beyond / total
+
+
+def _ensemble(source: Any) -> LayerMatrixEnsemble:
+    return source if isinstance(source, LayerMatrixEnsemble) else layer_matrix_ensemble(source)
 
 
 def _mean_log(source: Any, read: Callable[[np.ndarray], Any]) -> float:

@@ -82,7 +82,7 @@ def test_more_tells_each_number_beside_its_controls() -> None:
     network_itself = effective_weights(weights)
     controls = [untrained_control(network_itself, "torch", rng=7 + number) for number in range(3)]
     rows = {(row["statistic"], row["classifier"]): row for row in one.more()}
-    assert len(rows) == 2 * (len(STATISTICS) + 1)
+    assert len(rows) == 2 * (len(STATISTICS) + 2)
     for classifier in (True, False):
         found = [statistics(each, classifier=classifier) for each in controls]
         for name in STATISTICS:

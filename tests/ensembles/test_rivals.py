@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mme.ensembles import layer_matrix_ensemble
-from mme.ensembles.rivals import log_frobenius_norm, log_spectral_norm, log_stable_rank, shape_distance
+from mme.ensembles.rivals import (
+    log_frobenius_norm,
+    log_spectral_norm,
+    log_stable_rank,
+    shape_distance,
+    spike_share,
+)
 from mme.errors import InputError
 
 
@@ -66,3 +72,18 @@ def test_bad_input() -> None:
         shape_distance({"a": np.eye(3)}, {"b": np.eye(3)})
     with pytest.raises(InputError, match="control must have the layers of the source"):
         shape_distance({"a": np.eye(3)}, {"a": np.eye(4)})
+
+
+def test_spikes_by_hand_and_blind_to_the_length_of_rows() -> None:
+    rng = np.random.default_rng(3)
+    A, B = rng.normal(size=(40, 50)), rng.normal(size=(70, 30)) + 1
+    lengths = rng.uniform(1, 9, size=(70, 1))
+    spikes = 0
+    for each in (A, B):
+        rows = each / np.sqrt((each**2).sum(axis=1))[:, None]
+        n, m = each.shape
+        spikes += (np.linalg.svd(rows)[1] ** 2 > (1 + (n / m) ** 0.5) ** 2).sum()
+    assert spikes == 1
+    for other in (B, lengths * B):
+        assert spike_share({"a": A, "b": other}) == spikes / (40 + 30)
+    assert spike_share({"a": np.zeros((3, 4))}) == 0  # rows of zeros
