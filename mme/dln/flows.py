@@ -11,6 +11,7 @@ import scipy.integrate
 
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
+from mme.algebra.quaternion import project
 from mme.arguments import affordable, choice, finite_array, integer, number, sequence
 from mme.dln.balance import balance_violation
 from mme.dln.product import stack_layers
@@ -130,6 +131,8 @@ def gradient_flow(
             if np.isfinite(y).all():
                 W = layers_of(y)
                 moved = -lifted(W, loss_at(loss, product_of(W))[1]) - decay * W
+                if scalars.beta == 4:  # near a rest nothing is left but rounding, which keeps no symmetry
+                    moved = project(moved)
                 motion = scalars.components(moved) if np.isfinite(moved).all() else motion
         return motion.ravel()
 

@@ -174,3 +174,14 @@ def test_ways_back_to_the_manifold(F: Field, d: int, depth: int) -> None:
     assert apart[0] / apart[1] == pytest.approx(8, rel=0.2)
     assert not retracted(roots, diagonal + t * v, F, 0.5 * lengths[1] / np.linalg.norm(t * v))[1]
     assert not retracted(roots, diagonal + 100 * v, F, 0.5)[1]
+
+
+def test_a_rest_over_the_quaternions_is_reached() -> None:
+    """Where loss and decay cancel, what is left of the motion is rounding, and no error of the caller's."""
+    Y = H.ginibre(2, rng=1)
+    W = balanced_lift(H.ginibre(2, rng=2), depth=3, field=H, rng=3)
+    flow = gradient_flow(lambda X: (H.norm(X - Y) ** 2 / 2, X - Y), W, [0.0, 200.0], field=H, decay=0.1)
+    assert not flow.stopped
+    rest = gradient_flow(lambda X: (H.norm(X - Y) ** 2 / 2, X - Y), flow.layers[-1], [0.0, 50.0],
+                         field=H, decay=0.1)  # fmt: skip
+    np.testing.assert_allclose(rest.layers[-1], flow.layers[-1], atol=1e-7)
