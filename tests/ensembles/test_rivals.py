@@ -87,3 +87,10 @@ def test_spikes_by_hand_and_blind_to_the_length_of_rows() -> None:
     for other in (B, lengths * B):
         assert spike_share({"a": A, "b": other}) == spikes / (40 + 30)
     assert spike_share({"a": np.zeros((3, 4))}) == 0  # rows of zeros
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_factor_makes_spikes(dtype: str) -> None:
+    A = np.random.default_rng(3).normal(size=(40, 50))
+    A[:20] *= 1e-25 if dtype == "float32" else 1e-170  # whose squares underflow
+    assert spike_share(layer_matrix_ensemble({"a": A}, dtype=dtype)) == 0
