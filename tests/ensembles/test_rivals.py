@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import scipy
@@ -90,7 +92,7 @@ def test_spikes_by_hand_and_blind_to_the_length_of_rows() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_factor_makes_spikes(dtype: str) -> None:
+def test_no_factor_makes_spikes(dtype: Literal["float32", "float64"]) -> None:
     A = np.random.default_rng(3).normal(size=(40, 50))
     A[:20] *= 1e-25 if dtype == "float32" else 1e-170  # whose squares underflow
     assert spike_share(layer_matrix_ensemble({"a": A}, dtype=dtype)) == 0
