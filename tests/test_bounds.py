@@ -38,7 +38,6 @@ from mme.ensembles import (
     equivalence,
     equivalence_classes,
     noise_floor,
-    rejection_rate,
     sampling_cost,
     spectral_density,
 )
@@ -135,7 +134,6 @@ ROWS: dict[str, tuple[Call, list[Border]]] = {
     ),
     "d of root_symbols": (root_symbols, least(1)),
     "n of symbolic_block": (lambda n: symbolic_block(1, 2, n), least(0)),
-    "delta of rejection_rate": (lambda delta: rejection_rate([0.1], delta), NOT_NEGATIVE),
     "rate of calibrate_delta": (
         lambda rate: calibrate_delta([1.0] * 9, rate), [*positive(0.1), (0.9, 1, "must lie|must be")],
     ),

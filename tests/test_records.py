@@ -22,7 +22,6 @@ from mme.ensembles import (
     equivalence_classes,
     layer_matrix_ensemble,
     pooled_spectrum,
-    rejection_rate,
     sampling_cost,
     spectral_density,
     spectral_difference,
@@ -73,10 +72,6 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
         {"delta": 4, "rate": 0.5, "pairs": 3, "rank": 2, "level": 0.7, "delta_interval": (1, 9),
          "rate_interval": tuple(scipy.optimize.brentq(lambda p, q=q: 3 * p**2 - 2 * p**3 - q, 0, 1)
                                 for q in (0.15, 0.85))},
-    ),
-    "no pair told apart": (
-        lambda: rejection_rate([0.1, 0.2], 0.2, level=0.75),
-        {"rejected": 0, "pairs": 2, "low": 0, "high": 1 - sqrt(0.125), "level": 0.75},
     ),
     "conjugacy by default": (  # two of the second's eigenvalues are one: 4 over (4 + 1 + 1 + 1 + 1)/6
         verdict, verdict_with(scipy.stats.kstwobign.isf(0.01) * sqrt(1 / 6 + 1 / 3), holds=True),

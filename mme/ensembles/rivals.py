@@ -165,7 +165,9 @@ def spike_share(source: Any) -> float:
     beyond = total = 0
     for layer in _ensemble(source).layers:
         A = layer.weights
-        rows = A / np.maximum(np.linalg.norm(A, axis=1, keepdims=True), np.finfo(A.dtype).tiny)
+        peaks = np.abs(A).max(axis=1, keepdims=True)  # or squares of small entries would underflow
+        rows = A / np.where(peaks > 0, peaks, 1)
+        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
         values = Layer(layer.name, rows, layer.dtype).eigenvalues[layer.structural_zeros :]
         beyond += int((values > (1 + np.sqrt(layer.order / layer.columns)) ** 2).sum())
         total += len(values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import scipy
@@ -87,3 +89,10 @@ def test_spikes_by_hand_and_blind_to_the_length_of_rows() -> None:
     for other in (B, lengths * B):
         assert spike_share({"a": A, "b": other}) == spikes / (40 + 30)
     assert spike_share({"a": np.zeros((3, 4))}) == 0  # rows of zeros
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_factor_makes_spikes(dtype: Literal["float32", "float64"]) -> None:
+    A = np.random.default_rng(3).normal(size=(40, 50))
+    A[:20] *= 1e-25 if dtype == "float32" else 1e-170  # whose squares underflow
+    assert spike_share(layer_matrix_ensemble({"a": A}, dtype=dtype)) == 0
