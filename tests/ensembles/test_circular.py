@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mme.algebra import C, Field, H, R
 from mme.ensembles import SampledCircularEnsemble, circular, circular_mixed_ensemble, pooled_spectrum
-from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, hermitian_eigenvectors
+from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, hermitian_eigenvectors, refuse_beyond_memory
 from mme.errors import InputError
 from tests.each import each
 
@@ -51,6 +51,19 @@ def entries(unitary: np.ndarray, ensemble: str) -> np.ndarray:
     order = unitary.shape[-1] // side
     index = np.arange(order)[:, None] + order * np.arange(side)
     return unitary[..., index[:, None, :, None], index[None, :, None, :]]
+
+
+def test_what_fits_in_memory_is_told_by_the_system_or_taken_to_be_64_gibibytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def untold(name: str) -> int:
+        raise ValueError
+
+    for told, most in ((untold, 2**36), (lambda name: {"SC_PAGE_SIZE": 5, "SC_PHYS_PAGES": 7}[name], 35)):
+        monkeypatch.setattr("mme.ensembles.circular.os.sysconf", told)
+        refuse_beyond_memory(most)
+        with pytest.raises(InputError, match=f"of the {most / 1e9:.3g} GB here; use conjugate="):
+            refuse_beyond_memory(most + 1)
 
 
 # --- what holds for every matrix ------------------------------------------------------------------------
