@@ -98,6 +98,14 @@ def test_mismatched_shapes_are_refused(F: Field) -> None:
         F.pairing(np.ones((2, 4)), np.ones((2, 2)))
 
 
+def test_matrices_of_other_shapes_have_no_pairing(F: Field) -> None:
+    n = F.side
+    for one, other in (((4, 2), (2, 2)), ((2, 4), (2, 2)), ((4, 2), (2, 4)), ((3, 4, 2), (3, 2, 2))):
+        a, b = (np.ones((*shape[:-2], n * shape[-2], n * shape[-1])) for shape in (one, other))
+        with pytest.raises(InputError, match="a and b must be matrices of one shape"):
+            F.pairing(a, b)
+
+
 @pytest.mark.parametrize("F", [R, H])
 def test_is_unitary_looks_at_every_entry_of_what_is_no_matrix_over_the_field(F: Field) -> None:
     a = np.diag(np.exp(1j * np.array([1e-7, 0, 0, 0])))  # unitary over C
