@@ -71,3 +71,15 @@ def test_bad_input() -> None:
         nearest_balanced(np.random.default_rng(1).normal(size=(3, 2, 2)), max_steps=1)
     with pytest.raises(InputError, match="matrix must have the others' size"):
         frames(centre(np.eye(2), depth=3), matrix=np.eye(3))
+
+
+@pytest.mark.parametrize(("options", "steps"), [({}, 1000), ({"max_steps": 3}, 3)])
+def test_what_never_settles_is_given_up(
+    options: dict[str, int], steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mme.dln.procrustes.PROCRUSTES_TOLERANCE", 0.0)
+    tries, polar = [], type(R).polar
+    monkeypatch.setattr(type(R), "polar", lambda *given: tries.append(1) or polar(*given))
+    with pytest.raises(InputError, match=f"did not settle within {steps}\\."):
+        nearest_balanced([np.eye(1)] * 2, **options)
+    assert len(tries) == 1 + steps  # one for where to start

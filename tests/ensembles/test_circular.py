@@ -66,6 +66,22 @@ def test_what_fits_in_memory_is_told_by_the_system_or_taken_to_be_64_gibibytes(
             refuse_beyond_memory(most + 1)
 
 
+@pytest.mark.parametrize(("ensemble", "order"), [("CUE", 3), ("CSE", 6)])
+def test_an_entry_takes_a_complex_number_and_its_modulus(
+    ensemble: str, order: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = 2 * order**2 * (np.dtype(complex).itemsize + np.dtype(float).itemsize)
+    for here in (needed, needed - 1):
+        monkeypatch.setattr(
+            "mme.ensembles.circular.os.sysconf", lambda name, n=here: {"SC_PAGE_SIZE": n}.get(name, 1)
+        )
+        if here == needed:
+            circular_mixed_ensemble([3], draws=2, rng=0, circular=ensemble)
+        else:
+            with pytest.raises(InputError, match="orders and draws must fit in memory"):
+                circular_mixed_ensemble([3], draws=2, rng=0, circular=ensemble)
+
+
 # --- what holds for every matrix ------------------------------------------------------------------------
 
 
