@@ -116,6 +116,14 @@ def test_proved_refuses_two_right_sides() -> None:
         CLAIM.proved([sp.Eq(a, b)], [b])
 
 
+@pytest.mark.parametrize("length", [119, 120, 121, 200])
+def test_a_long_rest_is_cut(length: int) -> None:
+    rest = sp.Symbol("x" * length)
+    shown = str(rest) if length <= 120 else "x" * 117 + "…"
+    with pytest.raises(CheckFailed, match=f"the difference is {shown}, which is"):
+        CLAIM.proved(rest, 0)
+
+
 def test_proved_counts_symbols_where_they_are_many() -> None:
     six, seven = (sum(sp.symbols(f"x:{count}")) for count in (6, 7))
     assert CLAIM.proved(six, six).summary.endswith("for symbolic x0, x1, x2, x3, x4, x5")

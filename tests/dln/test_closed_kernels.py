@@ -263,3 +263,18 @@ def test_short_walks_use_all_digits(x: str) -> None:
 
 def test_no_variables_at_all() -> None:
     assert jacobi_average(0, mp.mpf(1), mp.mpf(1), mp.mpf(3)) == 1
+
+
+@pytest.mark.parametrize(("share", "settled"), [(0.99, True), (1.01, False)])
+def test_an_integral_is_believed_to_a_hundred_units_of_its_last_place(
+    share: float, settled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quad(*_: object, **__: object) -> tuple[mp.mpf, mp.mpf]:
+        return mp.mpf(3), share * 3 * mp.mpf(10) ** (2 - mp.mp.dps)
+
+    monkeypatch.setattr("mme.dln.closed_kernels.mp.quad", quad)
+    if settled:
+        two_by_two([mp.mpf(2), mp.mpf(1)], 1)
+    else:
+        with pytest.raises(InputError, match="singular_values must be less extreme beside t"):
+            two_by_two([mp.mpf(2), mp.mpf(1)], 1)
