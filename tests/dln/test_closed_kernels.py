@@ -198,6 +198,14 @@ def test_extrapolation() -> None:
         extrapolated(lambda _: mp.mpf(RNG.standard_normal()), 1, 0.1, 30)
 
 
+def test_extrapolated_decimals_of_what_is_below_one() -> None:
+    """A circle of radius √0.1: no digit stands before the point, so that all are behind it."""
+    found = orbit_volume_from_kernel([0.05], depth=2, field="C", digits=10)
+    exact = mp.log(2 * mp.pi * mp.sqrt(2 * mp.mpf(0.05)))
+    assert found.decimals == f"{float(exact):.10f}"
+    assert len(found.decimals) == len("0.") + 10
+
+
 def test_extrapolated_decimals_below_zero() -> None:
     found = extrapolated(lambda t: mp.mpf("12.25") - t, 0, 0.1, 20)
     assert found.decimals == "-12.25" + 18 * "0"

@@ -83,3 +83,13 @@ def test_what_never_settles_is_given_up(
     with pytest.raises(InputError, match=f"did not settle within {steps}\\."):
         nearest_balanced([np.eye(1)] * 2, **options)
     assert len(tries) == 1 + steps  # one for where to start
+
+
+def test_frames_of_a_batch_with_their_products() -> None:
+    X = C.ginibre(2, size=3, rng=1)
+    layers = centre(X, depth=3, field=C)
+    found = frames(layers, C, matrix=X)
+    assert found.shape == (3, 2, 2, 2)
+    np.testing.assert_allclose(found, np.broadcast_to(np.eye(2), found.shape), atol=1e-12)
+    with pytest.raises(InputError, match="matrix and layers"):
+        frames(layers, C, matrix=C.ginibre(2, size=2, rng=1))
