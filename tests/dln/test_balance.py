@@ -151,3 +151,12 @@ X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)
 def test_bad_input(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_frames_need_an_axis_of_layers() -> None:
+    with pytest.raises(
+        InputError, match=r"frames must be 1 matrices for 2 layers, but their shape is \(2, 2\)"
+    ):
+        act(np.eye(2), np.ones((2, 2, 2)))
+    with pytest.raises(InputError, match=r"frames must be 2 matrices for 3 layers, .* is \(1, 2, 2\)"):
+        act(np.eye(2)[None], np.ones((3, 2, 2)))

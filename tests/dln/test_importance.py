@@ -68,3 +68,20 @@ def test_effective_share_by_hand() -> None:
     assert effective_share(np.zeros(7)) == pytest.approx(1)
     assert effective_share(np.array([5.0, -np.inf])) == pytest.approx(1 / 2)
     assert effective_share(np.log([1.0, 2.0, 3.0]) + 800) == pytest.approx(36 / (3 * 14))
+
+
+@pytest.mark.parametrize(
+    ("shares", "rounds"),
+    [
+        ([0.2, 0.2 * 1.02 + 0.0049], 2),  # it grows no more
+        ([0.2, 0.2 * 1.02 + 0.0051, 0.2], 3),
+        ([0.101, 0.101 * 1.02 + 0.0049], 2),
+        ([0.099, 0.099 * 1.02 + 0.0049, 0.4, 0.4], 4),  # too low to end with
+    ],
+)
+def test_learning_ends_where_the_share_grows_no_more(
+    shares: list[float], rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter([value for share in shares for value in (share, 1.0)])  # and enough of it without tempering
+    monkeypatch.setattr("mme.dln.importance.effective_share", lambda _: next(told))
+    assert learn(TARGET, 1.0, 3, np.random.default_rng(0))[1] == 3 + rounds * LEARNING_SAMPLES
