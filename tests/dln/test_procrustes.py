@@ -93,3 +93,10 @@ def test_frames_of_a_batch_with_their_products() -> None:
     np.testing.assert_allclose(found, np.broadcast_to(np.eye(2), found.shape), atol=1e-12)
     with pytest.raises(InputError, match="matrix and layers"):
         frames(layers, C, matrix=C.ginibre(2, size=2, rng=1))
+
+
+@pytest.mark.parametrize("smallest", [0.0, 1e-17, 1e-16])
+def test_what_is_singular_to_rounding_has_no_unique_frames(smallest: float) -> None:
+    for sigma in ([1.0, smallest], [0.0, 0.0]):
+        with pytest.raises(InputError, match="must be invertible to have unique frames, but it is singular"):
+            frames(centre(np.diag(sigma), depth=3))
