@@ -145,6 +145,13 @@ def test_statistical_tells_the_size_of_z_and_digits_that_the_error_supports() ->
     assert large.summary.startswith("1.235e+08 ± 2e+05, expected 1.2332e+08 (")
 
 
+def test_statistical_errors_of_complex_numbers_are_those_of_their_entries() -> None:
+    found = CLAIM.statistical(
+        np.array([1 + 1.05j, 2 + 2j]), expected=np.array([1 + 1j, 2 + 2j]), standard_error=[0.1, 0.2]
+    )
+    assert found.details["z"] == pytest.approx(0.5)
+
+
 def test_proved_counts_symbols_where_they_are_many() -> None:
     six, seven = (sum(sp.symbols(f"x:{count}")) for count in (6, 7))
     assert CLAIM.proved(six, six).summary.endswith("for symbolic x0, x1, x2, x3, x4, x5")

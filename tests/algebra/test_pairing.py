@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import strategies as st
 
 from mme.algebra import C, Field, H, R
@@ -160,3 +161,11 @@ def test_the_gradient_of_the_squared_norm_is_twice_the_matrix() -> None:
     a = torch.asarray(R.ginibre(3, rng=1)).requires_grad_()
     (R.norm(a) ** 2).backward()
     np.testing.assert_allclose(a.grad.numpy(), 2 * a.detach().numpy(), rtol=1e-12)
+
+
+def test_entries_of_tensors_are_not_looked_at() -> None:
+    """To look would wait for the device that they are on; NumPy's are looked at."""
+    infinite = torch.full((2, 2), torch.inf, dtype=torch.float64)
+    assert R.pairing(infinite, torch.ones(2, 2, dtype=torch.float64)) == torch.inf
+    with pytest.raises(InputError, match="a must be finite"):
+        R.pairing(infinite.numpy(), np.eye(2))

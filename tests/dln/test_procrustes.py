@@ -100,3 +100,17 @@ def test_what_is_singular_to_rounding_has_no_unique_frames(smallest: float) -> N
     for sigma in ([1.0, smallest], [0.0, 0.0]):
         with pytest.raises(InputError, match="must be invertible to have unique frames, but it is singular"):
             frames(centre(np.diag(sigma), depth=3))
+
+
+@pytest.mark.parametrize("N", [2, 3, 4])
+def test_the_distance_to_the_nearest_is_stationary(N: int) -> None:
+    """Far from balance, so that a wrong weight of one layer would turn the frames."""
+    layers = C.ginibre(2, size=N, rng=5)
+    near = nearest_balanced(layers, C)
+
+    def squared_distance(turns: np.ndarray) -> float:
+        return float((C.norm(act(turns, near, C) - layers) ** 2).sum())
+
+    a = C.gaussian_skew_hermitian(2, size=(30, N - 1), rng=6)
+    slopes = [(squared_distance(C.exp(1e-4 * x)) - squared_distance(C.exp(-1e-4 * x))) / 2e-4 for x in a]
+    assert np.abs(slopes).max() < 1e-5 * squared_distance(np.zeros((N - 1, 2, 2)) + np.eye(2))

@@ -167,3 +167,9 @@ def test_each_of_several_spectra_must_descend_step_by_step(wrong: list[float]) -
     with pytest.raises(InputError, match=r"singular_values must .*descend"):
         entropy([[3.0, 2.0, 1.0], wrong], depth=2)
     assert np.isfinite(entropy(wrong, depth=2))  # of one matrix they may come in any order
+
+
+def test_the_warning_points_to_who_called() -> None:
+    with pytest.warns(UserWarning, match="come in equal pairs") as told:
+        dln.entropy([1.0, 1.0], depth=2, field="H")
+    assert [each.filename for each in told] == [__file__]
