@@ -116,6 +116,42 @@ def test_proved_refuses_two_right_sides() -> None:
         CLAIM.proved([sp.Eq(a, b)], [b])
 
 
+@pytest.mark.parametrize("length", [119, 120, 121, 200])
+def test_a_long_rest_is_cut(length: int) -> None:
+    rest = sp.Symbol("x" * length)
+    shown = str(rest) if length <= 120 else "x" * 117 + "…"
+    with pytest.raises(CheckFailed, match=f"the difference is {shown}, which is"):
+        CLAIM.proved(rest, 0)
+
+
+def test_certified_counts_the_entries_where_they_are_several() -> None:
+    third = flint.arb(1) / 3
+    assert "entries" not in CLAIM.certified(third, Fraction(1, 3), tolerance=1e-9).summary
+    assert " in all 2 entries (" in CLAIM.certified([third, 1], [Fraction(1, 3), 1], tolerance=1e-9).summary
+
+
+def test_certified_digits_are_of_what_is_not_zero() -> None:
+    third = flint.arb(1) / 3
+    assert CLAIM.certified(3 * third, 1, tolerance=1e-9).details["digits"] == 15
+    assert "digits" not in CLAIM.certified(3 * third - 1, 0, tolerance=1e-9).details
+
+
+def test_statistical_tells_the_size_of_z_and_digits_that_the_error_supports() -> None:
+    below = CLAIM.statistical(0.9, expected=1, standard_error=0.1)
+    assert below.summary == "0.9 ± 0.1, expected 1 (|z| = 1, tolerance 4)"
+    small = CLAIM.statistical(2.4567e-9, expected=2.0123e-9, standard_error=4e-10)
+    assert small.summary.startswith("2.5e-09 ± 4e-10, expected 2.01e-09 (")
+    large = CLAIM.statistical(1.23456e8, expected=1.23321e8, standard_error=2e5)
+    assert large.summary.startswith("1.235e+08 ± 2e+05, expected 1.2332e+08 (")
+
+
+def test_statistical_errors_of_complex_numbers_are_those_of_their_entries() -> None:
+    found = CLAIM.statistical(
+        np.array([1 + 1.05j, 2 + 2j]), expected=np.array([1 + 1j, 2 + 2j]), standard_error=[0.1, 0.2]
+    )
+    assert found.details["z"] == pytest.approx(0.5)
+
+
 def test_proved_counts_symbols_where_they_are_many() -> None:
     six, seven = (sum(sp.symbols(f"x:{count}")) for count in (6, 7))
     assert CLAIM.proved(six, six).summary.endswith("for symbolic x0, x1, x2, x3, x4, x5")

@@ -119,3 +119,10 @@ def test_exponential_of_coinciding_angles() -> None:
     found = C.exp((u * (1j * angles)) @ u.conj().T)
     np.testing.assert_allclose(found, (u * np.exp(1j * angles)) @ u.conj().T, atol=1e-13)
     np.testing.assert_allclose(found @ found.conj().T, np.eye(5), atol=1e-13)
+
+
+def test_inverse_cayley_looks_at_every_matrix(F: Field) -> None:
+    for second, said in (([1.0, 2.0], "must be unitary"), ([1.0, -1.0], "must have no eigenvalue -1")):
+        for pair in ([[1.0, 1.0], second], [second, [1.0, 1.0]]):
+            with pytest.raises(InputError, match=f"q {said}"):
+                F.inverse_cayley(F.diagonal(pair))

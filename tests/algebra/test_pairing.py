@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import strategies as st
 
 from mme.algebra import C, Field, H, R
@@ -98,6 +99,14 @@ def test_mismatched_shapes_are_refused(F: Field) -> None:
         F.pairing(np.ones((2, 4)), np.ones((2, 2)))
 
 
+def test_matrices_of_other_shapes_have_no_pairing(F: Field) -> None:
+    n = F.side
+    for one, other in (((4, 2), (2, 2)), ((2, 4), (2, 2)), ((4, 2), (2, 4)), ((3, 4, 2), (3, 2, 2))):
+        a, b = (np.ones((*shape[:-2], n * shape[-2], n * shape[-1])) for shape in (one, other))
+        with pytest.raises(InputError, match="a and b must be matrices of one shape"):
+            F.pairing(a, b)
+
+
 @pytest.mark.parametrize("F", [R, H])
 def test_is_unitary_looks_at_every_entry_of_what_is_no_matrix_over_the_field(F: Field) -> None:
     a = np.diag(np.exp(1j * np.array([1e-7, 0, 0, 0])))  # unitary over C
@@ -152,3 +161,11 @@ def test_the_gradient_of_the_squared_norm_is_twice_the_matrix() -> None:
     a = torch.asarray(R.ginibre(3, rng=1)).requires_grad_()
     (R.norm(a) ** 2).backward()
     np.testing.assert_allclose(a.grad.numpy(), 2 * a.detach().numpy(), rtol=1e-12)
+
+
+def test_entries_of_tensors_are_not_looked_at() -> None:
+    """To look would wait for the device that they are on; NumPy's are looked at."""
+    infinite = torch.full((2, 2), torch.inf, dtype=torch.float64)
+    assert R.pairing(infinite, torch.ones(2, 2, dtype=torch.float64)) == torch.inf
+    with pytest.raises(InputError, match="a must be finite"):
+        R.pairing(infinite.numpy(), np.eye(2))

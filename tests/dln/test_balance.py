@@ -151,3 +151,20 @@ X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)
 def test_bad_input(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_frames_need_an_axis_of_layers() -> None:
+    with pytest.raises(
+        InputError, match=r"frames must be 1 matrices for 2 layers, but their shape is \(2, 2\)"
+    ):
+        act(np.eye(2), np.ones((2, 2, 2)))
+    with pytest.raises(InputError, match=r"frames must be 2 matrices for 3 layers, .* is \(1, 2, 2\)"):
+        act(np.eye(2)[None], np.ones((3, 2, 2)))
+
+
+def test_endpoints_of_a_batch_of_layers() -> None:
+    W, L, right = C.ginibre(2, size=(5, 3), rng=2), C.haar(2, rng=3), C.haar(2, size=5, rng=4)
+    moved = act_on_endpoints(L, right, W, C)
+    assert moved.shape == W.shape
+    for index in range(5):
+        np.testing.assert_allclose(moved[index], act_on_endpoints(L, right[index], W[index], C), atol=1e-13)

@@ -198,6 +198,14 @@ def test_extrapolation() -> None:
         extrapolated(lambda _: mp.mpf(RNG.standard_normal()), 1, 0.1, 30)
 
 
+def test_extrapolated_decimals_of_what_is_below_one() -> None:
+    """A circle of radius √0.1: no digit stands before the point, so that all are behind it."""
+    found = orbit_volume_from_kernel([0.05], depth=2, field="C", digits=10)
+    exact = mp.log(2 * mp.pi * mp.sqrt(2 * mp.mpf(0.05)))
+    assert found.decimals == f"{float(exact):.10f}"
+    assert len(found.decimals) == len("0.") + 10
+
+
 def test_extrapolated_decimals_below_zero() -> None:
     found = extrapolated(lambda t: mp.mpf("12.25") - t, 0, 0.1, 20)
     assert found.decimals == "-12.25" + 18 * "0"
@@ -263,3 +271,18 @@ def test_short_walks_use_all_digits(x: str) -> None:
 
 def test_no_variables_at_all() -> None:
     assert jacobi_average(0, mp.mpf(1), mp.mpf(1), mp.mpf(3)) == 1
+
+
+@pytest.mark.parametrize(("share", "settled"), [(0.99, True), (1.01, False)])
+def test_an_integral_is_believed_to_a_hundred_units_of_its_last_place(
+    share: float, settled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quad(*_: object, **__: object) -> tuple[mp.mpf, mp.mpf]:
+        return mp.mpf(3), share * 3 * mp.mpf(10) ** (2 - mp.mp.dps)
+
+    monkeypatch.setattr("mme.dln.closed_kernels.mp.quad", quad)
+    if settled:
+        two_by_two([mp.mpf(2), mp.mpf(1)], 1)
+    else:
+        with pytest.raises(InputError, match="singular_values must be less extreme beside t"):
+            two_by_two([mp.mpf(2), mp.mpf(1)], 1)

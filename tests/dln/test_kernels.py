@@ -146,6 +146,22 @@ def test_digits_are_from_one_to_a_hundred(digits: int) -> None:
             call()
 
 
+def test_a_series_is_as_long_as_the_root_of_the_inverse_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.dln.kernels.MOST_TERMS", 120)  # 12 √s of them at s = σ^(2/N)/t = 100
+    assert kernel([2.0], 2 / 99, depth=2, field="C") < 0
+    with pytest.raises(InputError, match="its series is too long"):
+        kernel([2.0], 2 / 101, depth=2, field="C")
+
+
+@pytest.mark.parametrize("sigma", [[2.0, 1.0], [1.0, 1.0]])
+def test_the_largest_determinant_is_taken(sigma: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.dln.kernels.LARGEST_DETERMINANT", 2)
+    assert kernel(sigma, 0.5, depth=2, field="C") < 0
+    monkeypatch.setattr("mme.dln.kernels.LARGEST_DETERMINANT", 1)
+    with pytest.raises(InputError, match="known in closed form"):
+        kernel(sigma, 0.5, depth=2, field="C")
+
+
 def test_what_has_no_closed_form() -> None:
     for sigma in ([2.0, 1.0, 1.0], np.arange(1.0, 52.0)):
         with pytest.raises(InputError, match="equal or, over C, distinct, not for"):

@@ -201,3 +201,10 @@ def test_bad_input() -> None:
             function([1.0, 0.0], depth=2)
         with pytest.raises(InputError, match="depth"):
             function([1.0], depth=0.5)
+
+
+def test_one_singular_matrix_of_several_is_refused() -> None:
+    for pair in ([[1.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 1.0]]):
+        X = np.stack([np.diag(sigma) for sigma in pair])
+        with pytest.raises(InputError, match="matrix must be invertible for the DLN metric"):
+            metric_operator(X, np.eye(2), depth=2)

@@ -134,3 +134,12 @@ def test_squared_distance_is_that_of_the_layers(F) -> None:
     gaps = orbit_map(X, frames, F) - orbit_map(X, one, F)
     expected = (F.norm(gaps) ** 2).sum(axis=-1)
     np.testing.assert_allclose(squared_distance(frames, roots, F), expected, rtol=1e-12)
+
+
+def test_batches_of_a_differential_must_fit() -> None:
+    X, a = C.ginibre(2, size=3, rng=1), C.gaussian_skew_hermitian(2, size=(3, 2), rng=2)
+    found = orbit_map_differential(X, a, C)
+    for index in range(3):
+        np.testing.assert_allclose(found[index], orbit_map_differential(X[index], a[index], C), atol=1e-12)
+    with pytest.raises(InputError, match="matrix and directions"):
+        orbit_map_differential(X, a[:2], C)

@@ -71,3 +71,46 @@ def test_bad_input() -> None:
         nearest_balanced(np.random.default_rng(1).normal(size=(3, 2, 2)), max_steps=1)
     with pytest.raises(InputError, match="matrix must have the others' size"):
         frames(centre(np.eye(2), depth=3), matrix=np.eye(3))
+
+
+@pytest.mark.parametrize(("options", "steps"), [({}, 1000), ({"max_steps": 3}, 3)])
+def test_what_never_settles_is_given_up(
+    options: dict[str, int], steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mme.dln.procrustes.PROCRUSTES_TOLERANCE", 0.0)
+    tries, polar = [], type(R).polar
+    monkeypatch.setattr(type(R), "polar", lambda *given: tries.append(1) or polar(*given))
+    with pytest.raises(InputError, match=f"did not settle within {steps}\\."):
+        nearest_balanced([np.eye(1)] * 2, **options)
+    assert len(tries) == 1 + steps  # one for where to start
+
+
+def test_frames_of_a_batch_with_their_products() -> None:
+    X = C.ginibre(2, size=3, rng=1)
+    layers = centre(X, depth=3, field=C)
+    found = frames(layers, C, matrix=X)
+    assert found.shape == (3, 2, 2, 2)
+    np.testing.assert_allclose(found, np.broadcast_to(np.eye(2), found.shape), atol=1e-12)
+    with pytest.raises(InputError, match="matrix and layers"):
+        frames(layers, C, matrix=C.ginibre(2, size=2, rng=1))
+
+
+@pytest.mark.parametrize("smallest", [0.0, 1e-17, 1e-16])
+def test_what_is_singular_to_rounding_has_no_unique_frames(smallest: float) -> None:
+    for sigma in ([1.0, smallest], [0.0, 0.0]):
+        with pytest.raises(InputError, match="must be invertible to have unique frames, but it is singular"):
+            frames(centre(np.diag(sigma), depth=3))
+
+
+@pytest.mark.parametrize("N", [2, 3, 4])
+def test_the_distance_to_the_nearest_is_stationary(N: int) -> None:
+    """Far from balance, so that a wrong weight of one layer would turn the frames."""
+    layers = C.ginibre(2, size=N, rng=5)
+    near = nearest_balanced(layers, C)
+
+    def squared_distance(turns: np.ndarray) -> float:
+        return float((C.norm(act(turns, near, C) - layers) ** 2).sum())
+
+    a = C.gaussian_skew_hermitian(2, size=(30, N - 1), rng=6)
+    slopes = [(squared_distance(C.exp(1e-4 * x)) - squared_distance(C.exp(-1e-4 * x))) / 2e-4 for x in a]
+    assert np.abs(slopes).max() < 1e-5 * squared_distance(np.zeros((N - 1, 2, 2)) + np.eye(2))

@@ -56,3 +56,9 @@ def test_quaternionic_units_do_not_commute() -> None:
 def test_bad_layers(layers, field, message) -> None:
     with pytest.raises(InputError, match=message):
         end_to_end(layers, field)
+
+
+def test_at_most_six_shapes_are_told() -> None:
+    layers = [np.eye(n) for n in range(2, 10)]
+    with pytest.raises(InputError, match="but they are 2×2, 3×3, 4×4, 5×5, 6×6, 7×7 and do not multiply"):
+        end_to_end(layers)

@@ -4,6 +4,7 @@ import torch
 
 from mme import dln
 from mme.algebra import C, H, R
+from mme.dln import entropy
 from mme.dln.singular_values import measured_singular_values, validate_depth, validate_singular_values
 from mme.errors import InputError
 from tests.each import each
@@ -159,3 +160,16 @@ def test_positive() -> None:
     assert validate_singular_values([5e-324], positive=True) == [5e-324]
     with pytest.raises(InputError, match=r"must be positive here, but one is 0, so the matrix is singular\."):
         validate_singular_values([1.0, 0.0], positive=True)
+
+
+@pytest.mark.parametrize("wrong", [[3.0, 1.0, 2.0], [1.0, 2.0, 0.5], [3.0, 2.0, 2.5], [1.0, 3.0, 2.0]])
+def test_each_of_several_spectra_must_descend_step_by_step(wrong: list[float]) -> None:
+    with pytest.raises(InputError, match=r"singular_values must .*descend"):
+        entropy([[3.0, 2.0, 1.0], wrong], depth=2)
+    assert np.isfinite(entropy(wrong, depth=2))  # of one matrix they may come in any order
+
+
+def test_the_warning_points_to_who_called() -> None:
+    with pytest.warns(UserWarning, match="come in equal pairs") as told:
+        dln.entropy([1.0, 1.0], depth=2, field="H")
+    assert [each.filename for each in told] == [__file__]

@@ -57,3 +57,11 @@ def test_autograd_at_zero_and_beyond() -> None:
     np.testing.assert_allclose(first.detach(), log_sinhc_first(u.detach()), rtol=1e-13)
     second = torch.autograd.grad(first.sum(), u)[0]
     np.testing.assert_allclose(second, log_sinhc_second(u.detach()), rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("u", [0.01, 0.1, 0.2, 0.249])
+def test_the_series_has_as_many_terms_as_its_last_digit_needs(u: float) -> None:
+    """The second derivative needs most of them; the closed form cancels there, so it has fifty digits."""
+    with mp.workdps(50):
+        exact = 1 / mp.mpf(u) ** 2 - 1 / mp.sinh(mp.mpf(u)) ** 2
+    assert float(log_sinhc_second(u)) == pytest.approx(float(exact), rel=5e-16, abs=0)

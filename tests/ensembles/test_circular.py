@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mme.algebra import C, Field, H, R
 from mme.ensembles import SampledCircularEnsemble, circular, circular_mixed_ensemble, pooled_spectrum
-from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, hermitian_eigenvectors
+from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, hermitian_eigenvectors, refuse_beyond_memory
 from mme.errors import InputError
 from tests.each import each
 
@@ -51,6 +51,35 @@ def entries(unitary: np.ndarray, ensemble: str) -> np.ndarray:
     order = unitary.shape[-1] // side
     index = np.arange(order)[:, None] + order * np.arange(side)
     return unitary[..., index[:, None, :, None], index[None, :, None, :]]
+
+
+def test_what_fits_in_memory_is_told_by_the_system_or_taken_to_be_64_gibibytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def untold(name: str) -> int:
+        raise ValueError
+
+    for told, most in ((untold, 2**36), (lambda name: {"SC_PAGE_SIZE": 5, "SC_PHYS_PAGES": 7}[name], 35)):
+        monkeypatch.setattr("mme.ensembles.circular.os.sysconf", told)
+        refuse_beyond_memory(most)
+        with pytest.raises(InputError, match=f"of the {most / 1e9:.3g} GB here; use conjugate="):
+            refuse_beyond_memory(most + 1)
+
+
+@pytest.mark.parametrize(("ensemble", "order"), [("CUE", 3), ("CSE", 6)])
+def test_an_entry_takes_a_complex_number_and_its_modulus(
+    ensemble: str, order: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = 2 * order**2 * (np.dtype(complex).itemsize + np.dtype(float).itemsize)
+    for here in (needed, needed - 1):
+        monkeypatch.setattr(
+            "mme.ensembles.circular.os.sysconf", lambda name, n=here: {"SC_PAGE_SIZE": n}.get(name, 1)
+        )
+        if here == needed:
+            circular_mixed_ensemble([3], draws=2, rng=0, circular=ensemble)
+        else:
+            with pytest.raises(InputError, match="orders and draws must fit in memory"):
+                circular_mixed_ensemble([3], draws=2, rng=0, circular=ensemble)
 
 
 # --- what holds for every matrix ------------------------------------------------------------------------

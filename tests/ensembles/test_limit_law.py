@@ -226,3 +226,9 @@ def test_no_order_is_too_large(order: int, part: str) -> None:
     counts = deterministic_spectrum([order], part).expected_counts([-np.inf, 0, 1, np.inf])
     assert counts.sum() == pytest.approx(order)
     assert counts[2] == pytest.approx(1, abs=1e-6 + 1e-15 * order)  # the Perron eigenvalue alone
+
+
+@each("x", [np.nan, [0.0, np.nan], [np.nan, 1.0], "words", None, [1j]])
+def test_what_is_no_number_is_refused(x: object) -> None:
+    with pytest.raises(InputError, match="x must be numbers, infinite ones too, but it is"):
+        modulus_distribution(30, x)

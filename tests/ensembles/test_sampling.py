@@ -103,6 +103,27 @@ def test_equal_settings_are_equal_however_they_are_worked_on() -> None:
     assert repr(SampledCircularEnsemble([5])) == "SampledCircularEnsemble(CUE, 1 matrix of order 5, 1 draw)"
 
 
+def test_how_it_is_worked_on_is_no_part_of_it(tmp_path: Path) -> None:
+    told = {
+        "orders": [5, 4],
+        "draws": 2,
+        "rng": 3,
+        "circular": "COE",
+        "construction": "haar",
+        "dtype": "float32",
+    }
+    plain = SampledCircularEnsemble(**told)
+    assert (plain.jobs, plain.store, plain.progress) == (None, None, False)
+    assert plain.to_dict() == told
+    for settings in ({"jobs": 2}, {"store": Store("test", folder=tmp_path)}, {"progress": True}):
+        other = SampledCircularEnsemble(**told, **settings)
+        assert other == plain
+        assert hash(other) == hash(plain)
+        assert other.to_dict() == told
+    with pytest.raises(TypeError, match="positional argument"):
+        SampledCircularEnsemble(*told.values(), 2)  # type: ignore[misc]
+
+
 def test_the_estimate_grows_as_the_work_does() -> None:
     one = sampling_cost([512], 1)
     assert sampling_cost([1024], 1).seconds == pytest.approx(8 * one.seconds)

@@ -183,19 +183,16 @@ class Hunt:
         return 30 + 10 * sum(self.reach.seconds[name] for name in names)
 
     def _start(self, wanted: list[Fault], kind: str, again: bool) -> list[Fault]:
-        """Return what is not decided yet; or has lived, and is to be run again."""
+        """Return what is not judged and not decided yet; or has lived, and is to be run again."""
         left = [
             f
             for f in wanted
-            if self.found(f, kind)["by"] is None or (again and not self.found(f, kind)["by"])
+            if (f.module, f.old, f.new) not in self.equivalent
+            and (self.found(f, kind)["by"] is None or (again and not self.found(f, kind)["by"]))
         ]
         for fault in left if again else ():
             self.keep(fault, kind, None, [])
         return left
-
-    def judged(self, entry: Entry) -> tuple[str, str, str]:
-        """Return what a judgement of a fault goes by."""
-        return entry["module"], entry["old"], entry["new"]
 
     def left_out(self) -> list[str]:
         """Say what was not run."""
@@ -214,23 +211,23 @@ class Hunt:
         """Print the score, write it where it is asked for, and return 1 if anything lived."""
         self.reach.load(self.reach.chapters())
         told = {f.key: {"line": f.line, "statements": self.statements(f)} for f in wanted}
-        entries = [self.known.get(fault.key, {}) | told[fault.key] for fault in wanted]
-        # What is left undecided lives more often than the rest, so a kind counts when none is left.
+        entries = [  # but for those that nobody could notice, which are not run
+            {} if (f.module, f.old, f.new) in self.equivalent else self.known.get(f.key, {}) | told[f.key]
+            for f in wanted
+        ]
         drawn_for = {name: entries[: alone if name == "chapters" else None] for name in KINDS}
-        run = {
-            name: found if all(decided(entry, KINDS[name]) for entry in found) else []
-            for name, found in drawn_for.items()
-        }
-        sound = {
-            name: [e for e in found if self.judged(e) not in self.equivalent] for name, found in run.items()
-        }
-        most = max(KINDS, key=lambda name: len(run[name]))
+        sound = {name: list(filter(None, found)) for name, found in drawn_for.items()}
+        # What is left undecided lives more often than the rest, so a kind counts when none is left.
+        for name, found in sound.items():
+            if not all(decided(entry, KINDS[name]) for entry in found):
+                sound[name], drawn_for[name] = [], []
+        most = max(KINDS, key=lambda name: len(drawn_for[name]))
         score = {
             "version": 1, "date": today(), "python": platform.python_version(),
             "versions": {name: version(name) for name in PACKAGES},
             "sources": hashed(self.root),
             "faults": len(self.faults), "drawn": drawn,
-            "run": len(run[most]), "equivalent": len(run[most]) - len(sound[most]),
+            "run": len(drawn_for[most]), "equivalent": len(drawn_for[most]) - len(sound[most]),
             "left_out": self.left_out(),
         }  # fmt: skip
         score |= {name: count(sound[name], kinds) for name, kinds in KINDS.items()} | {
