@@ -184,10 +184,8 @@ def _mean_log(source: Any, read: Callable[[np.ndarray], Any]) -> float:
 
 def _spectra(source: Any) -> dict[str, np.ndarray]:
     """Each layer's eigenvalues without its structural zeros, ascending."""
-    ensemble = source if isinstance(source, LayerMatrixEnsemble) else layer_matrix_ensemble(source)
-    spectra = {
-        layer.name: layer.eigenvalues[layer.structural_zeros :] for layer in ensemble.measured().layers
-    }
+    layers = _ensemble(source).measured().layers
+    spectra = {layer.name: layer.eigenvalues[layer.structural_zeros :] for layer in layers}
     for name, values in spectra.items():
         if not values[-1] > 0:
             raise InputError(f"layer {name!r} must have a weight other than zero, but has none.")
