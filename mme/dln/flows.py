@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.integrate
+import scipy
 
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
