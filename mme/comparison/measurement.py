@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -49,7 +49,8 @@ class Measurement(Result):
         Whose rule that is and why it was taken, or why there is no control.
     controls : tuple of LayerMatrixEnsemble
         All untrained controls that were drawn; `control` is of the first.
-    options : Options
+    options : Options, optional
+        With which it was measured.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Measurement(Result):
     rule: str | None = None
     reason: str = ""
     controls: tuple[LayerMatrixEnsemble, ...] = ()
-    options: Options = field(default_factory=Options)
+    options: Options | None = None
 
     def more(self) -> list[dict[str, Any]]:
         """Return every number of `STATISTICS` beside its controls, with the classifier and without.
