@@ -316,7 +316,6 @@ ROWS: Rows = {
     "transforms.truncate_rank": {"model": MODEL, "share": SHARE},
     "transforms.remove_units": {"model": MODEL, "share": SHARE},
     "transforms.rescale_before_norm": {"model": NORMED, "factor": real(2.0)},
-    "transforms.rescale_pairs": {"model": MODEL, "factor": real(2.0)},
     "transforms.retrain": {
         "model": of("of_images", WEIGHTS),
         "hold": one_of("shapes"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from mme.arguments import choice, real_array, text
 from mme.ensembles.mixed import DTYPES, Precision
@@ -106,7 +106,7 @@ class Layer(Result):
 
         They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
         """
-        with threadpool_limits(1):  # as where many layers are worked on at a time, so that no digit differs
+        with _blas().limit(limits=1):  # as where many layers are worked on, so that no digit differs
             values = spectrum_of_weights(self.name, self.tensor, self.dtype, smaller_gram_eigenvalues)
         values.setflags(write=False)
         return values
@@ -132,3 +132,9 @@ class Layer(Result):
         shape = "×".join(map(str, self.shape))
         zeros = counted(self.structural_zeros, "structural zero")
         return f"Layer({self.name!r}, {shape}: A is {self.order}×{self.columns}, {zeros})"
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's BLAS, looked for once: that takes longer than the spectrum of a small layer."""
+    return ThreadpoolController()

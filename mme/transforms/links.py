@@ -15,15 +15,15 @@ from mme.networks.architectures import VGG
 from mme.networks.training import checked_module
 from mme.weights.parts import refuse_parts
 
-__all__ = ["HOMOGENEOUS", "Link", "copied", "hidden_links", "normalised_layers"]
+__all__ = ["Link", "copied", "hidden_links", "normalised_layers"]
 
 WeightLayer = nn.Conv2d | nn.Linear
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
-HOMOGENEOUS = (  # f(c x) = c f(x) for c > 0, unit by unit
+BY_UNIT = (  # what acts on each unit separately
     nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d,
-    nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten,
+    nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU,
+    nn.Softplus, nn.ReLU6, nn.Hardswish, nn.BatchNorm1d, nn.BatchNorm2d,
 )  # fmt: skip
-CURVED = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.ReLU6, nn.Hardswish)  # unit by unit
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def hidden_links(model: nn.Module) -> list[Link]:
                 if first is not None and _fits(first, between, layer):
                     links.append(Link(first, tuple(between), layer))
                 first, between = layer, []
-            elif isinstance(layer, (*HOMOGENEOUS, *CURVED, Norm)):
+            elif isinstance(layer, BY_UNIT):
                 between.append(layer)
             else:
                 first = None  # something that we do not know: the chain ends here

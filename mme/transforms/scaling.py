@@ -5,9 +5,9 @@ from __future__ import annotations
 from mme.arguments import number
 from mme.errors import InputError
 from mme.networks._torch import nn, torch
-from mme.transforms.links import HOMOGENEOUS, copied, hidden_links, normalised_layers
+from mme.transforms.links import copied, normalised_layers
 
-__all__ = ["fold_batch_norm", "rescale_before_norm", "rescale_pairs"]
+__all__ = ["fold_batch_norm", "rescale_before_norm"]
 
 SMALLEST, LARGEST = 1e-6, 1e6  # factors; beyond, single precision ends
 
@@ -54,47 +54,6 @@ def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
         norm.weight.data *= torch.sqrt(variance + norm.eps) / (factor * old)
         for values in layer.parameters():
             values.data *= factor
-    return scaled
-
-
-def rescale_pairs(model: nn.Module, factor: float) -> nn.Module:
-    """Return a copy of a network with layers multiplied by a factor and its inverse, in turn.
-
-    ReLU and pooling are positively homogeneous, f(c x) = c f(x) for c > 0. So the units of one layer may be
-    multiplied by c if the next layer is divided by c.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Layers of an `nn.Sequential` with nothing between them but ReLU, pooling, dropout and the like are
-        taken in pairs, each layer in at most one.
-    factor, and what is returned and raised
-        As in `rescale_before_norm`.
-
-    References
-    ----------
-    Dinh, Pascanu, Bengio and Bengio (2017), Sharp minima can generalize for deep nets.
-
-    Examples
-    --------
-    >>> model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
-    >>> other, x = rescale_pairs(model, 4), torch.ones(1, 3)
-    >>> torch.equal(model[2].weight / 4, other[2].weight), torch.allclose(model(x), other(x))
-    (True, True)
-    """
-    factor, scaled = number("factor", factor, SMALLEST, LARGEST), copied(model)
-    taken: set[nn.Module] = set()
-    for link in hidden_links(scaled):
-        if link.first not in taken and all(isinstance(layer, HOMOGENEOUS) for layer in link.between):
-            for values in link.first.parameters():
-                values.data *= factor
-            link.second.weight.data *= 1 / factor
-            taken |= {link.first, link.second}
-    if not taken:
-        raise InputError(
-            "model must have two layers with only ReLU, pooling or dropout between them, but has none: "
-            "where batch normalisation stands between, use rescale_before_norm."
-        )
     return scaled
 
 

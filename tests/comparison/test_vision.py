@@ -1,5 +1,6 @@
 """Rows of Table I: the paper's numbers as printed, and measurements by the functions of Part I."""
 
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -31,6 +32,33 @@ def test_table_one_is_complete() -> None:
     for names in (("vgg11", "vgg13", "vgg16", "vgg19"), FIGURES[2]):
         errors = [PAPER[name].top1_error for name in names]
         assert errors == sorted(errors, reverse=True)
+
+
+# As torchvision's documentation and the papers of the networks print them.
+PARAMETERS = {
+    "vgg11": 132_863_336, "vgg13": 133_047_848, "vgg16": 138_357_544, "vgg19": 143_667_240,
+    "vgg11_bn": 132_868_840, "vgg13_bn": 133_053_736, "vgg16_bn": 138_365_992, "vgg19_bn": 143_678_248,
+    "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
+    "resnet152": 60_192_808, "densenet121": 7_978_856, "densenet161": 28_681_000,
+    "densenet169": 14_149_480, "densenet201": 20_013_928,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAPER)
+def test_the_networks_have_their_published_numbers_of_parameters(name: str) -> None:
+    ensemble = layer_matrix_ensemble(vision.open_torchvision(name, "untrained"))
+    shapes = [layer.shape for layer in ensemble.layers]
+    convolutions, classes = [shape for shape in shapes if len(shape) == 4], shapes[-1][0]
+    rows = sum(shape[0] for shape in convolutions)
+    if "densenet" in name:  # the norm comes first: beside each convolution but one, and the last channels
+        columns = sum(shape[1] for shape in convolutions[1:])
+        others = 2 * (columns + convolutions[0][0] + shapes[-1][1]) + classes
+    elif "vgg" in name:
+        others = sum(shape[0] for shape in shapes) + 2 * rows * ("bn" in name)
+    else:
+        others = classes + 2 * rows
+    assert sum(math.prod(shape) for shape in shapes) + others == PARAMETERS[name]
 
 
 @pytest.mark.slow

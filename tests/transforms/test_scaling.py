@@ -12,7 +12,7 @@ from mme.errors import InputError
 from mme.networks import ARCHITECTURES
 from mme.networks._torch import nn, torch
 from mme.networks.architectures import VGG
-from mme.transforms import fold_batch_norm, permute_hidden_units, rescale_before_norm, rescale_pairs
+from mme.transforms import fold_batch_norm, permute_hidden_units, rescale_before_norm
 from tests.transforms.trained import SMALL, lived, network, same_function, scores, weights
 
 NORMALISED = [name for name, each in ARCHITECTURES.items() if each.batch_norm]
@@ -82,16 +82,6 @@ def test_a_linear_layer_is_folded_too() -> None:
     assert not any(isinstance(layer, nn.BatchNorm1d) for layer in folded.modules())
 
 
-@pytest.mark.parametrize("factor", [0.001, 0.5, 1000.0])
-def test_rescaling_in_pairs_keeps_the_function_and_multiplies_in_turn(factor: float) -> None:
-    model = network("vgg5")
-    other = rescale_pairs(model, factor)
-    same_function(model, other)
-    ratios = [np.unique((after / before).round(9)) for before, after in both(model, other)]
-    expected = [factor, 1 / factor, factor, 1 / factor, 1]
-    assert [ratio.tolist() for ratio in ratios] == [[pytest.approx(each)] for each in expected]
-
-
 def both(first: nn.Module, second: nn.Module) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(weights(first).values(), weights(second).values(), strict=True))
 
@@ -107,22 +97,13 @@ def test_rescaling_before_normalisation_keeps_the_function(name: str, factor: fl
     assert ratios == {1.0, factor}  # the classifier stays
 
 
-def test_curved_activations_are_not_taken_for_homogeneous_ones() -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
-    with pytest.raises(InputError, match="only ReLU"):
-        rescale_pairs(model, 2.0)
-
-
 @pytest.mark.parametrize("factor", [0, -1.0, float("nan"), float("inf"), 1e200, 1e-200, "2", True, None])
-@pytest.mark.parametrize("rescale", [rescale_pairs, rescale_before_norm])
-def test_a_factor_that_is_none(rescale: Callable[..., nn.Module], factor: object) -> None:
+def test_a_factor_that_is_none(factor: object) -> None:
     with pytest.raises(InputError, match="factor must be a finite number from 1e-06"):
-        rescale(network("vgg5"), factor)
+        rescale_before_norm(network("vgg5"), factor)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "change", [fold_batch_norm, permute_hidden_units, lambda m: rescale_pairs(m, 2), CHANGES["rescale"]]
-)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_is_no_network(change: Callable[..., nn.Module]) -> None:
     for wrong in ({"w": np.eye(2)}, None, 3):
         with pytest.raises(InputError, match=r"model must be a torch\.nn\.Module"):

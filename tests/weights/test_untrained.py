@@ -108,8 +108,13 @@ def test_agrees_with_torchvisions_initial_weights() -> None:
     small_densenet = models.DenseNet(
         growth_rate=12, block_config=(3, 3), num_init_features=16, num_classes=50
     )
-    for model, rule in ((models.resnet18(num_classes=100), "resnet"), (small_densenet, "densenet")):
-        initial = model.state_dict()
+    for model, rule in (
+        (models.resnet18(num_classes=100), "resnet"),
+        (small_densenet, "densenet"),
+        (models.vgg11(), "vgg"),
+        (models.vgg11_bn(), "vgg"),
+    ):
+        initial = {layer: values for layer, values in model.state_dict().items() if values.numel() < 10**7}
         control = untrained_control(initial, rule, rng=0)
         assert all(same_spread(control[layer], values) for layer, values in initial.items())
         wrong = untrained_control(initial, "efficientnet", rng=0)
