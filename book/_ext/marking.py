@@ -1,0 +1,319 @@
+"""Mark notebooks that students handed in: run each in a fresh kernel with the book's own tests.
+
+Every code cell of the student runs, in its place; the chapter's own cells run only when a name of theirs is
+missing. The tests come from the chapters' sources, whatever the notebook has in their place. What students
+wrote is run as it stands, with the rights of whoever marks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import csv
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jupytext
+import nbformat
+from execute_once import CELL, ROOT, prepare_kernels
+from exercises import KEPT_BACK, SUFFIX, TESTS, Exercise, read
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+__all__ = ["Row", "catalogue", "main", "mark"]
+
+LIMIT, TABLE, FEEDBACK = 60, "marks.csv", "feedback"
+MISSING = re.compile(r"^name '(\w+)' is not defined")
+UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, OSError, nbformat.ValidationError)
+
+
+class Chapter(NamedTuple):
+    """What marking needs of a chapter: its exercises, and its other cells."""
+
+    exercises: dict[str, Exercise]
+    cells: tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """A line of the table; what is answered in words has no points yet."""
+
+    submission: str
+    chapter: str = ""
+    exercise: str = ""
+    level: str = ""
+    kind: str = ""
+    points: int | str = ""
+    of: int | str = ""
+    remark: str = ""
+
+
+class Failure(NamedTuple):
+    """How a cell ended that did not end well: the exception's name, and a sentence."""
+
+    name: str
+    sentence: str
+
+
+def catalogue(folder: Path = ROOT / "book") -> dict[str, Chapter]:
+    """Return the chapters that have exercises, by their names."""
+    found = {}
+    for path in sorted(folder.glob("*/*.md")):
+        if CELL in path.read_text("utf-8") and (exercises := read(path)):
+            cells = jupytext.read(path, fmt="md:myst").cells
+            sources = tuple(cell.source for cell in cells if cell.cell_type == "code")
+            found[path.stem] = Chapter({each.label: each for each in exercises if each.level}, sources)
+    return found
+
+
+class Session:
+    """A kernel, and another one in the state of the first when that had to be stopped."""
+
+    def __init__(self, chapters: list[Chapter], folder: Path, limit: int) -> None:
+        self.cells = [source for chapter in chapters for source in chapter.cells]
+        self.folder, self.limit, self.open = folder, limit, ExitStack()
+        self.client: NotebookClient | None = None
+        self.done: list[str] = []  # what a new kernel repeats
+        self.asked: set[str] = set()
+
+    def run(self, source: str, *, keep: bool = True) -> Failure | None:
+        """Run a cell, and before it the chapter's cells whose names it lacks."""
+        while failure := self._run(source, keep):
+            name = MISSING.match(failure.sentence.partition(": ")[2])
+            if failure.name != "NameError" or name is None or name[1] in self.asked:
+                return failure
+            self.asked.add(name[1])
+            binding = [cell for cell in self.cells if name[1] in _bound(cell)]
+            if not binding:
+                return failure
+            for cell in binding:
+                self.run(cell)
+        return None
+
+    def test(self, source: str) -> Failure | None:
+        """Run tests, with the names that are there; theirs are gone afterwards."""
+        return self.run(f"exec(compile({source!r}, '<tests>', 'exec'), {{**globals()}})", keep=False)
+
+    def _run(self, source: str, keep: bool) -> Failure | None:
+        if self.client is None:
+            self._start()
+        assert self.client is not None
+        cell = nbformat.v4.new_code_cell(source)
+        try:
+            self.client.execute_cell(cell, 0)
+        except CellTimeoutError:
+            self.stop()
+            return Failure("Timeout", f"It ran longer than {self.limit} seconds and was stopped.")
+        except DeadKernelError:
+            self.stop()
+            return Failure("DeadKernel", "It ended the Python in which it ran (by exit, or for want of memory).")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                return Failure(output.ename, f"{output.ename}: {output.evalue.strip()}".removesuffix(": "))
+        if keep:
+            self.done.append(source)
+        return None
+
+    def _start(self) -> None:
+        self.client = NotebookClient(
+            nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()]),
+            timeout=self.limit,
+            allow_errors=True,
+            kernel_name="python3",
+            shutdown_kernel="immediate",
+            resources={"metadata": {"path": str(self.folder)}},
+        )
+        self.client.log.disabled = True  # it would print what becomes a sentence here
+        self.open.enter_context(self.client.setup_kernel())
+        done, self.done = self.done, []
+        for source in done:
+            self._run(source, keep=True)
+
+    def stop(self) -> None:
+        """Stop the kernel; the next cell starts another."""
+        self.open.close()
+        self.client = None
+
+
+def _bound(source: str) -> set[str]:
+    """Return the names that a cell of a chapter binds."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a line for IPython alone
+        return set()
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def mark(path: Path, name: str, chapters: dict[str, Chapter], limit: int = LIMIT) -> tuple[list[Row], str]:
+    """Return the rows of one notebook, and what its author should be told, in Markdown."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        cells = [(_grade_id(cell), cell.cell_type, str(cell.source)) for cell in notebook.cells]
+    except UNREADABLE:
+        return _alone(name, "This file is not a notebook that Jupyter can read.")
+    present = {_label(grade_id) for grade_id, _, _ in cells}
+    stem = path.stem.rpartition("-")[2]
+    taken = {
+        title: chapter for title, chapter in chapters.items() if present & set(chapter.exercises)
+    } or {title: chapter for title, chapter in chapters.items() if title == stem}
+    if not taken:
+        return _alone(name, "No exercise of the book was found in this notebook.")
+    exercises = {label: each for chapter in taken.values() for label, each in chapter.exercises.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(list(taken.values()), Path(folder), limit)
+        try:
+            results = _results(cells, exercises, session, {s.strip() for s in session.cells})
+        finally:
+            session.stop()
+    rows, told = [], [f"# {name}", ""]
+    for label, each in exercises.items():
+        points, remarks, quoted = results[label]
+        rows.append(Row(name, each.chapter, label, each.level, each.kind, points, each.points, " ".join(remarks)))
+        title = f"{each.title or label} ({each.level}, {label})"
+        got = "to be read" if points == "" else f"{points} of {each.points}"
+        told += [f"## {title}: {got}", "", *(f"- {remark}" for remark in remarks), ""]
+        told += ["> " + line for line in quoted.splitlines()] + [""] * bool(quoted)
+    total, most = _total(rows)
+    told[1:1] = ["", f"{total} of {most} points, without what is answered in words."]
+    return rows, "\n".join(told).rstrip() + "\n"
+
+
+def _results(
+    cells: list[tuple[str, str, str]], exercises: dict[str, Exercise], session: Session, chapter: set[str]
+) -> dict[str, tuple[int | str, list[str], str]]:
+    answered: dict[str, Failure | None] = {}
+    words: dict[str, str] = {}
+    results: dict[str, tuple[int | str, list[str], str]] = {}
+    last = {_label(grade_id): place for place, (grade_id, _, _) in enumerate(cells)}
+    for place, (grade_id, kind, source) in enumerate(cells):
+        label = _label(grade_id)
+        if label in exercises and grade_id != label:
+            pass  # tests, of which the book has its own
+        elif label in exercises and kind == "markdown":
+            words[label] = source
+        elif kind == "code" and source.strip() and source.strip() not in chapter:
+            failure = session.run(source)
+            if label in exercises:
+                answered[label] = failure
+        if label in exercises and last[label] == place and exercises[label].kind == "code":
+            results[label] = _tested(exercises[label], answered, session)
+    for label, each in exercises.items():
+        if each.kind == "words":
+            written = words.get(label, "").strip()
+            empty = not written or "in place of these words" in written
+            missing = "Its cell is missing." if label not in words else "Not answered."
+            results[label] = (0, [missing], "") if empty else ("", ["Answered in words."], written)
+        elif label not in results:
+            results[label] = _tested(each, answered, session)
+    return results
+
+
+def _tested(
+    exercise: Exercise, answered: dict[str, Failure | None], session: Session
+) -> tuple[int | str, list[str], str]:
+    remarks = []
+    if exercise.label not in answered:
+        if session._run(exercise.name, False):
+            return 0, [f"Its answer cell is missing, and no other cell defines {exercise.name}."], ""
+        remarks.append(f"Its answer cell is missing; another cell defines {exercise.name}, and that was marked.")
+    elif failure := answered[exercise.label]:
+        return 0, [_sentence(failure, "The answer's cell")], ""
+    points = 0
+    for words, tests in (("The shown tests", exercise.tests), ("The kept-back tests", exercise.kept_back)):
+        if failure := session.test(tests):
+            remarks.append(_sentence(failure, words))
+            if failure.name == "NotImplementedError":
+                break
+        else:
+            points += exercise.points // 2
+            remarks.append(f"{words} pass.")
+    return points, remarks, ""
+
+
+def _sentence(failure: Failure, where: str) -> str:
+    if failure.name == "NotImplementedError":
+        return "Not answered: the stub is as it was."
+    if failure.name in ("SyntaxError", "IndentationError", "TabError"):
+        return f"{where} cannot be read as Python: {failure.sentence}."
+    what = failure.sentence.removeprefix("AssertionError: ")
+    return f"{where} fail: {what}" if "tests" in where else f"{where} stops: {what}"
+
+
+def _grade_id(cell: Any) -> str:
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+
+
+def _label(grade_id: str) -> str:
+    for suffix in (SUFFIX[TESTS], SUFFIX[KEPT_BACK]):
+        grade_id = grade_id.removesuffix(suffix)
+    return grade_id
+
+
+def _alone(name: str, remark: str) -> tuple[list[Row], str]:
+    return [Row(name, remark=remark)], f"# {name}\n\n{remark}\n"
+
+
+def _total(rows: list[Row]) -> tuple[int, int]:
+    code = [row for row in rows if row.kind == "code"]
+    return sum(int(row.points) for row in code), sum(int(row.of) for row in code)
+
+
+def submissions(folder: Path) -> Iterator[Path]:
+    """Yield the notebooks in a folder and below it, but for Jupyter's own copies."""
+    for path in sorted(folder.rglob("*.ipynb")):
+        if ".ipynb_checkpoints" not in path.parts:
+            yield path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out the command line and return the exit status."""
+    parser = argparse.ArgumentParser(prog="run.py mark", description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="with the notebooks, in folders of any names")
+    parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default: 1)")
+    parser.add_argument("--limit", type=int, default=LIMIT, help=f"seconds for a cell (default: {LIMIT})")
+    options = parser.parse_args(arguments)
+    if options.jobs < 1 or options.limit < 1:
+        parser.error("--jobs and --limit are at least 1")
+    folder = options.folder.resolve()
+    found = list(submissions(folder))
+    if not found:
+        sys.exit(f"There is no notebook in {options.folder}.")
+    print(f"{len(found)} notebooks, {options.jobs} at a time: some seconds each, and at most", end=" ")
+    print(f"{options.limit} seconds for a cell. Their code runs with your rights.", flush=True)
+    prepare_kernels()
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in found]
+    marked = partial(mark, chapters=catalogue(), limit=options.limit)
+    rows: list[Row] = []
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        for name, (some, told) in zip(names, pool.map(marked, found, names), strict=True):
+            rows += some
+            feedback = folder / FEEDBACK / f"{name}.md"
+            feedback.parent.mkdir(parents=True, exist_ok=True)
+            feedback.write_text(told, encoding="utf-8")
+            total, most = _total(some)
+            unread = sum(row.kind == "words" and row.points == "" for row in some)
+            said = f"{total:4} of {most}" + (f", {unread} to be read" if unread else "")
+            print(f"{name:40} {said if most else some[0].remark}", flush=True)
+    with open(folder / TABLE, "w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows([Row._fields, *rows])
+    print(f"The table is {folder / TABLE}, what students should be told is in {folder / FEEDBACK}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
