@@ -36,6 +36,7 @@ if not OLDEST <= sys.version_info[:2] <= NEWEST:
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PAGES = Path("_build", "html")
+TOOLS = ROOT / "book" / "_ext"
 STUDENT = ROOT / "_build" / "student"
 EXTRAS = ("book", "test", "networks", "checkpoints", "hubs", "mutants")
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # elsewhere the Linux wheels bring several GB of CUDA
@@ -49,15 +50,16 @@ def main(arguments: list[str]) -> int:
     book.add_argument("--no-serve", action="store_true", help="build only")
     book.add_argument("--port", type=int, default=8000, help="port on the loopback address (default: 8000)")
     book.add_argument("--student", action="store_true", help="leave the solutions out")
-    course = commands.add_parser("course", help="build the book, and write the student's and instructor's notebooks")
-    commands.add_parser("mark", help="mark the notebooks in a folder; what follows goes to it", add_help=False)
+    course = commands.add_parser("course", help="build the book; write notebooks for student and instructor")
+    commands.add_parser("mark", help="mark the notebooks in a folder; --help tells more", add_help=False)
     commands.add_parser("test", help="install and run pytest; what follows goes to pytest", add_help=False)
     commands.add_parser("mutants", help="install and put faults into the formulas", add_help=False)
     proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
     proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
     options, rest = parser.parse_known_args(arguments)
-    if options.command in ("book", "course", "proofs") and rest:
-        {"book": book, "course": course, "proofs": proofs}[options.command].error("unknown argument " + rest[0])
+    strict = {"book": book, "course": course, "proofs": proofs}
+    if options.command in strict and rest:
+        strict[options.command].error("unknown argument " + rest[0])
     if options.command == "proofs":
         return check_proofs(release=options.release)
 
@@ -67,9 +69,9 @@ def main(arguments: list[str]) -> int:
     if options.command == "mutants":
         return subprocess.call([str(python), "-m", "tests.mutation", *rest], cwd=ROOT, env=environment())
     if options.command == "mark":
-        return subprocess.call([str(python), str(ROOT / "book" / "_ext" / "marking.py"), *rest], env=environment())
+        return subprocess.call([str(python), str(TOOLS / "marking.py"), *rest], env=environment())
     if options.command == "course":
-        editions = [str(python), str(ROOT / "book" / "_ext" / "course.py")]
+        editions = [str(python), str(TOOLS / "course.py")]
         return build(python, ROOT) or subprocess.call(editions, env=environment())
     folder = STUDENT if options.student else ROOT
     status = build(python, folder)

@@ -30,28 +30,28 @@ STUDENT_README = f"""\
 
 {INSTALL}{{contents}}
 
-A chapter ends with its exercises. Where code is asked for, write it where the cell says YOUR CODE HERE, and run
-the cell with tests below: it says in a sentence what is wrong. Further tests run when the notebook is marked.
-Where words are asked for, write in the cell below the question. Add cells as you like, keep those that are there, and
-hand in the notebook under a name that ends in the chapter's, as in `yours-gram.ipynb`.
+A chapter ends with its exercises. Where code is asked for, write it where the cell says YOUR CODE HERE, and
+run the cell with tests below: it says in a sentence what is wrong. Further tests run when you are marked.
+Where words are asked for, write in the cell below the question. Add cells as you like, keep those that are
+there, and hand in the notebook under a name that ends in the chapter's, as in `yours-gram.ipynb`.
 """
 INSTRUCTOR_README = f"""\
 # The instructor's notebooks
 
 {INSTALL}{{contents}}
 
-They have the solutions and all tests. Give the folder `student` to your students, or its zip: nothing of a solution
-and none of the tests that are kept back is in it.
+They have the solutions and all tests. Give the folder `student` to your students, or its zip: nothing of a
+solution and none of the tests that are kept back is in it.
 
-Points are {HALVES}; with code, half for the tests that are shown and half for those kept back. To mark, put what was
-handed in into one folder, with subfolders if you like, and run in the book's folder
+Points are {HALVES}; with code, half for the tests that are shown and half for those kept back. To mark, put
+what was handed in into one folder, with subfolders if you like, and run in the book's folder
 
     python run.py mark FOLDER --jobs 2
 
-It writes `marks.csv` and, in `feedback`, a file for each notebook. A notebook takes some seconds, more if it uses what
-the chapter's cells compute; a cell that runs for more than a minute is stopped (`--limit`). What students wrote runs
-with your rights: mark on a machine, or under an account, that may be spoilt. Answers in words are yours to read;
-their rows have no points yet.
+It writes `marks.csv` and, in `feedback`, a file for each notebook. A notebook takes some seconds, more if it
+uses what the chapter's cells compute; a cell that runs for more than a minute is stopped (`--limit`). What
+students wrote runs with your rights: mark on a machine, or under an account, that may be spoilt. Answers in
+words are yours to read; their rows have no points yet.
 
 The cells bear the metadata of nbgrader (schema 3), with the same names and points.
 
@@ -66,7 +66,8 @@ def table(exercises: list[Exercise]) -> str:
     rows = ["| chapter | exercise | level | kind | question |", "|---|---|---|---|---|"]
     for each in exercises:
         question = " ".join(each.statement.split()).replace("|", r"\vert ")
-        rows.append(f"| {each.chapter} | {each.title or each.label} | {each.level} | {each.kind} | {question} |")
+        name = each.title or each.label
+        rows.append(f"| {each.chapter} | {name} | {each.level} | {each.kind} | {question} |")
     return "\n".join(rows)
 
 

@@ -113,7 +113,7 @@ class Session:
             return Failure("Timeout", f"It ran longer than {self.limit} seconds and was stopped.")
         except DeadKernelError:
             self.stop()
-            return Failure("DeadKernel", "It ended the Python in which it ran (by exit, or for want of memory).")
+            return Failure("DeadKernel", "It ended the Python that ran it, by exit or for want of memory.")
         for output in cell.outputs:
             if output.output_type == "error":
                 return Failure(output.ename, f"{output.ename}: {output.evalue.strip()}".removesuffix(": "))
@@ -183,7 +183,8 @@ def mark(path: Path, name: str, chapters: dict[str, Chapter], limit: int = LIMIT
     rows, told = [], [f"# {name}", ""]
     for label, each in exercises.items():
         points, remarks, quoted = results[label]
-        rows.append(Row(name, each.chapter, label, each.level, each.kind, points, each.points, " ".join(remarks)))
+        known = (name, each.chapter, label, each.level, each.kind)
+        rows.append(Row(*known, points, each.points, " ".join(remarks)))
         title = f"{each.title or label} ({each.level}, {label})"
         got = "to be read" if points == "" else f"{points} of {each.points}"
         told += [f"## {title}: {got}", "", *(f"- {remark}" for remark in remarks), ""]
@@ -230,7 +231,7 @@ def _tested(
     if exercise.label not in answered:
         if session._run(exercise.name, False):
             return 0, [f"Its answer cell is missing, and no other cell defines {exercise.name}."], ""
-        remarks.append(f"Its answer cell is missing; another cell defines {exercise.name}, and that was marked.")
+        remarks.append(f"Its answer cell is missing; what defines {exercise.name} elsewhere was marked.")
     elif failure := answered[exercise.label]:
         return 0, [_sentence(failure, "The answer's cell")], ""
     points = 0
