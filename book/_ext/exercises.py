@@ -18,7 +18,10 @@ from typing import Any
 
 from docutils import nodes
 
-__all__ = ["LEVELS", "Exercise", "grader", "is_for_students", "level_of", "plain", "read", "setup", "stub"]
+__all__ = [
+    "LEVELS", "Exercise", "cells_of", "grader", "is_for_students", "level_of", "plain", "read", "setup",
+    "sorted_out", "stub",
+]  # fmt: skip
 
 LEVELS = {"warm-up": 2, "core": 4, "project": 8}  # points; half of them for each of the two sets of tests
 ANSWER, TESTS, KEPT_BACK = TAGS = ("answer", "tests", "hidden-tests")
@@ -80,11 +83,16 @@ def _stored(name: ast.Name) -> bool:
 
 def read(chapter: Path) -> list[Exercise]:
     """Return the exercises of a chapter's source, in their order."""
+    return sorted_out(chapter)[0]
+
+
+def sorted_out(chapter: Path) -> tuple[list[Exercise], list[str]]:
+    """Return the exercises of a chapter's source, and the sources of its cells outside their solutions."""
     import jupytext  # late, for Sphinx does without
 
     boxes: dict[str, dict[str, str]] = {}
     cells: dict[str, dict[str, str]] = {}
-    open_solution = ""
+    outside, open_solution = [], ""
     for cell in jupytext.read(chapter, fmt="md:myst").cells:
         if cell.cell_type == "markdown":
             for found in BOX.finditer(cell.source + "\n"):
@@ -95,7 +103,9 @@ def read(chapter: Path) -> list[Exercise]:
                     boxes[told["label"]] = {"title": title, "level": level, "statement": body}
                 else:
                     open_solution = found["start"] or ""
-        elif cell.cell_type == "code" and open_solution:
+        elif cell.cell_type == "code" and not open_solution:
+            outside.append(cell.source)
+        elif cell.cell_type == "code":
             for tag in set(TAGS) & set(cell.metadata.get("tags", [])):
                 part = {ANSWER: "answer", TESTS: "tests", KEPT_BACK: "kept_back"}[tag]
                 if part in cells.setdefault(open_solution, {}):
@@ -106,7 +116,8 @@ def read(chapter: Path) -> list[Exercise]:
             raise ValueError(f"{chapter}: {label} has some of the tags {', '.join(TAGS)}, and not all")
         if not SOLUTION.search(parts["answer"]):
             raise ValueError(f"{chapter}: the answer of {label} has no ### BEGIN SOLUTION … ### END SOLUTION")
-    return [Exercise(chapter.stem, label, **words, **cells.get(label, {})) for label, words in boxes.items()]
+    found = (Exercise(chapter.stem, label, **told, **cells.get(label, {})) for label, told in boxes.items())
+    return list(found), outside
 
 
 def level_of(classes: list[str]) -> str:

@@ -21,10 +21,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jupytext
 import nbformat
 from execute_once import CELL, ROOT, prepare_kernels
-from exercises import KEPT_BACK, SUFFIX, TESTS, Exercise, read
+from exercises import KEPT_BACK, SUFFIX, TESTS, Exercise, sorted_out
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
@@ -36,7 +35,7 @@ UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, OSError, nbformat
 
 
 class Chapter(NamedTuple):
-    """What marking needs of a chapter: its exercises, and its other cells."""
+    """What marking needs of a chapter: its exercises, and its cells outside their solutions."""
 
     exercises: dict[str, Exercise]
     cells: tuple[str, ...]
@@ -66,10 +65,9 @@ def catalogue(folder: Path = ROOT / "book") -> dict[str, Chapter]:
     """Return the chapters that have exercises, by their names."""
     found = {}
     for path in sorted(folder.glob("*/*.md")):
-        if CELL in path.read_text("utf-8") and (exercises := read(path)):
-            cells = jupytext.read(path, fmt="md:myst").cells
-            sources = tuple(cell.source for cell in cells if cell.cell_type == "code")
-            found[path.stem] = Chapter({each.label: each for each in exercises if each.level}, sources)
+        exercises, outside = sorted_out(path) if CELL in path.read_text("utf-8") else ([], [])
+        if graded := {each.label: each for each in exercises if each.level}:
+            found[path.stem] = Chapter(graded, tuple(outside))
     return found
 
 
@@ -128,6 +126,7 @@ class Session:
             allow_errors=True,
             kernel_name="python3",
             shutdown_kernel="immediate",
+            extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(self.folder)}},
         )
         self.client.log.disabled = True  # it would print what becomes a sentence here
@@ -238,7 +237,7 @@ def _tested(
     for words, tests in (("The shown tests", exercise.tests), ("The kept-back tests", exercise.kept_back)):
         if failure := session.test(tests):
             remarks.append(_sentence(failure, words))
-            if failure.name == "NotImplementedError":
+            if failure.name in ("NotImplementedError", "Timeout", "DeadKernel"):
                 break
         else:
             points += exercise.points // 2
