@@ -5,6 +5,7 @@ Each folder gets a file for every chapter, the package as a wheel and a README, 
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ __all__ = ["main", "table", "write"]
 
 BUILT = ROOT / "_build"
 HALVES = ", ".join(f"{level} {points}" for level, points in LEVELS.items())
+ROLE = re.compile(r"\{[\w:]+\}`([^`<]*?)(?: *<[^>]*>)?`")
+BAR = re.compile(r"\|(\w?)")  # it would end the cell of a table
 INSTALL = f"""\
 Install Python 3.11 to 3.13 and Jupyter, and in this folder, once:
 
@@ -65,7 +68,8 @@ def table(exercises: list[Exercise]) -> str:
     """Return the exercises with chapter, level, kind and question, as a table in Markdown."""
     rows = ["| chapter | exercise | level | kind | question |", "|---|---|---|---|---|"]
     for each in exercises:
-        question = " ".join(each.statement.split()).replace("|", r"\vert ")
+        question = ROLE.sub(r"\1", " ".join(each.statement.replace("$$", "$").split()))
+        question = BAR.sub(lambda bar: r"\vert" + (f" {bar[1]}" if bar[1] else ""), question)
         name = each.title or each.label
         rows.append(f"| {each.chapter} | {name} | {each.level} | {each.kind} | {question} |")
     return "\n".join(rows)

@@ -116,8 +116,8 @@ def sorted_out(chapter: Path) -> tuple[list[Exercise], list[str]]:
             raise ValueError(f"{chapter}: {label} has some of the tags {', '.join(TAGS)}, and not all")
         if not SOLUTION.search(parts["answer"]):
             raise ValueError(f"{chapter}: the answer of {label} has no ### BEGIN SOLUTION … ### END SOLUTION")
-    found = (Exercise(chapter.stem, label, **told, **cells.get(label, {})) for label, told in boxes.items())
-    return list(found), outside
+    exercises = [Exercise(chapter.stem, each, **told, **cells.get(each, {})) for each, told in boxes.items()]
+    return exercises, outside
 
 
 def level_of(classes: list[str]) -> str:
