@@ -23,7 +23,7 @@ from filelock import FileLock
 from tests import notebooks
 from tests.chapters import chapters
 
-LEAST = 12  # letters of a line that could not stand there by chance
+LEAST = 16  # letters of a line that could not stand there by chance
 ANSWERED = re.compile(
     r"^([`:]{3,})\{solution\}.*\n(?:.*\n)*?\1$|^[`:]{3,}\{solution-start\}(?:.*\n)*?[`:]{3,}\{solution-end\}\n",
     re.M,
@@ -72,8 +72,8 @@ Nobody expects this marmalade explanation here.
 :tags: [answer]
 def second(x):
     ### BEGIN SOLUTION
-    xylophone = x + 41
-    return xylophone - 39
+    the_xylophone = x + 41
+    return the_xylophone - 39
     ### END SOLUTION
 ```
 
@@ -162,7 +162,8 @@ def editions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     path = os.pathsep.join([str(ROOT), str(ROOT / "book" / "_ext")])
     for edition in ("", "student"):
         out = folder / f"out{edition}" / "html"
-        command = [sys.executable, "-m", "sphinx", "-q", "-W", str(source), str(out)]
+        command = [sys.executable, "-m", "sphinx", "-q", "-W", "-d", str(out.parent / ".doctrees")]
+        command += [str(source), str(out)]
         told = os.environ | {"PYTHONPATH": path, "MME_EDITION": edition}
         done = subprocess.run(command, env=told, capture_output=True, encoding="utf-8")
         assert not done.returncode, done.stderr
@@ -189,7 +190,7 @@ def test_solutions_are_on_the_pages_and_what_is_kept_back_is_not(editions: dict[
 @pytest.mark.slow
 def test_students_pages_hold_no_secret(editions: dict[str, Path]) -> None:
     secret = secrets(editions["source"])
-    assert len(secret) == 7
+    assert len(secret) == 6
     pages = editions["student"] / "html"
     assert leaks(pages, secret) == {}
     index = (pages / "searchindex.js").read_text("utf-8")
