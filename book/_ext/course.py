@@ -5,21 +5,22 @@ Each folder gets a file for every chapter, the package as a wheel and a README, 
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path
 
+import nbformat
 from execute_once import ROOT
-from exercises import LEVELS, Exercise, read
+from exercises import LEVELS, Exercise, read, table, taught
 from notebook_download import INSTRUCTOR, WHEEL
 
-__all__ = ["main", "table", "write"]
+__all__ = ["main", "write"]
 
 BUILT = ROOT / "_build"
 HALVES = ", ".join(f"{level} {points}" for level, points in LEVELS.items())
-ROLE = re.compile(r"\{[\w:]+\}`([^`<]*?)(?: *<[^>]*>)?`")
-BAR = re.compile(r"\|(\w?)")  # it would end the cell of a table
 INSTALL = f"""\
 Install Python 3.11 to 3.13 and Jupyter, and in this folder, once:
 
@@ -64,23 +65,14 @@ The cells bear the metadata of nbgrader (schema 3), with the same names and poin
 """
 
 
-def table(exercises: list[Exercise]) -> str:
-    """Return the exercises with chapter, level, kind and question, as a table in Markdown."""
-    rows = ["| chapter | exercise | level | kind | question |", "|---|---|---|---|---|"]
-    for each in exercises:
-        question = ROLE.sub(r"\1", " ".join(each.statement.replace("$$", "$").split()))
-        question = BAR.sub(lambda bar: r"\vert" + (f" {bar[1]}" if bar[1] else ""), question)
-        name = each.title or each.label
-        rows.append(f"| {each.chapter} | {name} | {each.level} | {each.kind} | {question} |")
-    return "\n".join(rows)
-
-
 def write(built: Path, folder: Path) -> list[Path]:
     """Write both editions into a folder, from where the pages were built; return the packed files."""
-    chapters = [path for path in _chapters() if (built / INSTRUCTOR / path).exists()]
+    sources = [path.relative_to(ROOT).with_suffix(".ipynb") for path in taught()]
+    chapters = [path for path in sources if (built / INSTRUCTOR / path).exists()]
     if not chapters:
         sys.exit(f"There are no notebooks in {built}: build the book first.")
     exercises = [each for path in chapters for each in read((ROOT / path).with_suffix(".md"))]
+    asked = [*_as_notebooks_say(exercises, [built / "html" / "_sources" / path for path in chapters])]
     contents = "\n".join(f"- {path.name}" for path in chapters)
     packed = []
     for name, source, readme in (
@@ -93,18 +85,20 @@ def write(built: Path, folder: Path) -> list[Path]:
         for path in chapters:
             shutil.copy(source / path, edition)
         shutil.copy(built / "html" / WHEEL, edition)
-        text = readme.format(contents=contents, table=table(exercises))
+        text = readme.format(contents=contents, table=table(asked))
         (edition / "README.md").write_text(text, encoding="utf-8")
         packed.append(Path(shutil.make_archive(str(edition), "zip", folder, name)))
     return packed
 
 
-def _chapters() -> list[Path]:
-    import yaml
-
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-    return [Path(f"{file}.ipynb") for file in files]
+def _as_notebooks_say(exercises: list[Exercise], notebooks: list[Path]) -> Iterator[Exercise]:
+    """Yield the exercises with the questions that students' notebooks have: no roles, no macros."""
+    cells = chain(*(nbformat.read(path, as_version=4).cells for path in notebooks))
+    asked: dict[str, str] = {}
+    for cell, after in pairwise(cells):
+        if grade_id := after.metadata.get("nbgrader", {}).get("grade_id"):
+            asked.setdefault(grade_id, cell.source.partition("\n\n")[2])
+    yield from (replace(each, statement=asked.get(each.label, each.statement)) for each in exercises)
 
 
 def main() -> int:

@@ -13,14 +13,18 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
+from execute_once import CELL, ROOT
+from sphinx.util.docutils import SphinxDirective
 
 __all__ = [
     "LEVELS", "Exercise", "cells_of", "grader", "is_for_students", "level_of", "plain", "read", "setup",
-    "sorted_out", "stub",
+    "sorted_out", "stub", "table", "taught",
 ]  # fmt: skip
 
 LEVELS = {"warm-up": 2, "core": 4, "project": 8}  # points; half of them for each of the two sets of tests
@@ -35,6 +39,7 @@ BOX = re.compile(
 OPTION = re.compile(r"^:(label|class): (.*)$", re.M)
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION$", re.M | re.S)
 MARKS = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", re.M)
+BAR = re.compile(r"\|(\w?)")  # it would end the cell of a table
 AFTER_TITLES, AFTER_NOTEBOOKS = 350, 450  # notebook_download comes at 400
 
 
@@ -120,6 +125,34 @@ def sorted_out(chapter: Path) -> tuple[list[Exercise], list[str]]:
     return exercises, outside
 
 
+def taught() -> list[Path]:
+    """Return the sources of the chapters, in the order of the table of contents."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [ROOT / f"{file}.md" for file in files if CELL in (ROOT / f"{file}.md").read_text("utf-8")]
+
+
+def table(exercises: list[Exercise], *, linked: bool = False) -> str:
+    """Return the exercises with chapter, level, kind and the question's first paragraph, in Markdown."""
+    rows = ["| chapter | exercise | level | kind | question |", "|---|---|---|---|---|"]
+    for each in exercises:
+        question = " ".join(each.statement.split("\n\n")[0].replace("$$", "$").split())
+        question = BAR.sub(lambda bar: r"\vert" + (f" {bar[1]}" if bar[1] else ""), question)
+        name = f"{{ref}}`{each.title or each.label} <{each.label}>`" if linked else each.title or each.label
+        rows.append(f"| {each.chapter} | {name} | {each.level} | {each.kind} | {question} |")
+    return "\n".join(rows)
+
+
+class ExerciseTable(SphinxDirective):
+    """The directive `{exercise-table}`: every exercise of the book, linked."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table's nodes."""
+        for chapter in taught():
+            self.env.note_dependency(str(chapter))
+        return self.parse_text_to_nodes(table([*chain(*map(read, taught()))], linked=True))
+
+
 def level_of(classes: list[str]) -> str:
     """Return the level among a box's classes, or nothing."""
     return next((level for level in LEVELS if level in classes), "")
@@ -203,6 +236,7 @@ def _without_sources(app: Any, config: Any) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.add_directive("exercise-table", ExerciseTable)
     app.connect("config-inited", _without_sources)
     app.connect("doctree-resolved", _say_levels, priority=AFTER_TITLES)
     app.connect("doctree-resolved", _show, priority=AFTER_NOTEBOOKS)
