@@ -8,14 +8,11 @@ wrote is run as it stands, with the rights of whoever marks.
 from __future__ import annotations
 
 import argparse
-import ast
 import csv
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,13 +21,11 @@ from typing import Any, NamedTuple
 import nbformat
 from execute_once import CELL, ROOT, prepare_kernels
 from exercises import KEPT_BACK, SUFFIX, TESTS, Exercise, sorted_out
-from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from session import Failure, Session
 
 __all__ = ["Row", "catalogue", "main", "mark"]
 
 LIMIT, TABLE, FEEDBACK = 60, "marks.csv", "feedback"
-MISSING = re.compile(r"^name '(\w+)' is not defined")
 UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, OSError, nbformat.ValidationError)
 
 
@@ -54,13 +49,6 @@ class Row(NamedTuple):
     remark: str = ""
 
 
-class Failure(NamedTuple):
-    """How a cell ended that did not end well: the exception's name, and a sentence."""
-
-    name: str
-    sentence: str
-
-
 def catalogue(folder: Path = ROOT / "book") -> dict[str, Chapter]:
     """Return the chapters that have exercises, by their names."""
     found = {}
@@ -69,93 +57,6 @@ def catalogue(folder: Path = ROOT / "book") -> dict[str, Chapter]:
         if graded := {each.label: each for each in exercises if each.level}:
             found[path.stem] = Chapter(graded, tuple(outside))
     return found
-
-
-class Session:
-    """A kernel, and another one in the state of the first when that had to be stopped."""
-
-    def __init__(self, chapters: list[Chapter], folder: Path, limit: int) -> None:
-        self.cells = [source for chapter in chapters for source in chapter.cells]
-        self.folder, self.limit, self.open = folder, limit, ExitStack()
-        self.client: NotebookClient | None = None
-        self.done: list[str] = []  # what a new kernel repeats
-        self.asked: set[str] = set()
-
-    def run(self, source: str, *, keep: bool = True) -> Failure | None:
-        """Run a cell, and before it the chapter's cells whose names it lacks."""
-        while failure := self._run(source, keep):
-            name = MISSING.match(failure.sentence.partition(": ")[2])
-            if failure.name != "NameError" or name is None or name[1] in self.asked:
-                return failure
-            self.asked.add(name[1])
-            binding = [cell for cell in self.cells if name[1] in _bound(cell)]
-            if not binding:
-                return failure
-            for cell in binding:
-                self.run(cell)
-        return None
-
-    def test(self, source: str) -> Failure | None:
-        """Run tests, with the names that are there; theirs are gone afterwards."""
-        return self.run(f"exec(compile({source!r}, '<tests>', 'exec'), {{**globals()}})", keep=False)
-
-    def _run(self, source: str, keep: bool) -> Failure | None:
-        if self.client is None:
-            self._start()
-        assert self.client is not None
-        cell = nbformat.v4.new_code_cell(source)
-        try:
-            self.client.execute_cell(cell, 0)
-        except CellTimeoutError:
-            self.stop()
-            return Failure("Timeout", f"It ran longer than {self.limit} seconds and was stopped.")
-        except DeadKernelError:
-            self.stop()
-            return Failure("DeadKernel", "It ended the Python that ran it, by exit or for want of memory.")
-        for output in cell.outputs:
-            if output.output_type == "error":
-                return Failure(output.ename, f"{output.ename}: {output.evalue.strip()}".removesuffix(": "))
-        if keep:
-            self.done.append(source)
-        return None
-
-    def _start(self) -> None:
-        self.client = NotebookClient(
-            nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()]),
-            timeout=self.limit,
-            allow_errors=True,
-            kernel_name="python3",
-            shutdown_kernel="immediate",
-            extra_arguments=["--log-level=ERROR"],
-            resources={"metadata": {"path": str(self.folder)}},
-        )
-        self.client.log.disabled = True  # it would print what becomes a sentence here
-        self.open.enter_context(self.client.setup_kernel())
-        done, self.done = self.done, []
-        for source in done:
-            self._run(source, keep=True)
-
-    def stop(self) -> None:
-        """Stop the kernel; the next cell starts another."""
-        self.open.close()
-        self.client = None
-
-
-def _bound(source: str) -> set[str]:
-    """Return the names that a cell of a chapter binds."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # a line for IPython alone
-        return set()
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name.partition(".")[0])
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    return names
 
 
 def mark(path: Path, name: str, chapters: dict[str, Chapter], limit: int = LIMIT) -> tuple[list[Row], str]:
@@ -174,9 +75,11 @@ def mark(path: Path, name: str, chapters: dict[str, Chapter], limit: int = LIMIT
         return _alone(name, "No exercise of the book was found in this notebook.")
     exercises = {label: each for chapter in taken.values() for label, each in chapter.exercises.items()}
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(list(taken.values()), Path(folder), limit)
+        cells_of_chapters = [source for chapter in taken.values() for source in chapter.cells]
+        session = Session(cells_of_chapters, Path(folder), limit)
         try:
-            results = _results(cells, exercises, session, {s.strip() for s in session.cells})
+            own = {source.strip() for source in cells_of_chapters}
+            results = _results(cells, exercises, session, own)
         finally:
             session.stop()
     rows, told = [], [f"# {name}", ""]
@@ -228,7 +131,7 @@ def _tested(
 ) -> tuple[int | str, list[str], str]:
     remarks = []
     if exercise.label not in answered:
-        if session._run(exercise.name, False):
+        if not session.knows(exercise.name):
             return 0, [f"Its answer cell is missing, and no other cell defines {exercise.name}."], ""
         remarks.append(f"Its answer cell is missing; what defines {exercise.name} elsewhere was marked.")
     elif failure := answered[exercise.label]:
