@@ -188,7 +188,7 @@ def test_an_exercise_is_read(tmp_path: Path) -> None:
     assert (found.label, found.title, found.level, found.kind) == ("ex-a", "On $x$", "core", "code")
     assert found.statement == "Why\n```\n1\n```"
     assert (found.answer, found.name, found.points) == (MARKED, "x", LEVELS["core"])
-    assert stub(found.answer) == "# YOUR CODE HERE\nraise NotImplementedError"
+    assert stub(found.answer) == "# YOUR CODE HERE\nraise NotImplementedError()"
     assert plain(found.answer) == "x = 1"
 
 

@@ -57,7 +57,8 @@ uses what the chapter's cells compute; a cell that runs for more than a minute i
 students wrote runs with your rights: mark on a machine, or under an account, that may be spoilt. Answers in
 words are yours to read; their rows have no points yet.
 
-The cells bear the metadata of nbgrader (schema 3), with the same names and points.
+The cells bear the metadata of nbgrader 0.9 (schema 3), which reads these notebooks as its `source`, with the
+same names and points. Its own release copies the words of solutions: give your students the folder `student`.
 
 ## The exercises
 

@@ -164,9 +164,9 @@ def stub(answer: str) -> str:
     >>> print(stub("def f(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION"))
     def f(x):
         # YOUR CODE HERE
-        raise NotImplementedError
+        raise NotImplementedError()
     """
-    return SOLUTION.sub(r"\1# YOUR CODE HERE\n\1raise NotImplementedError", answer)
+    return SOLUTION.sub(r"\1# YOUR CODE HERE\n\1raise NotImplementedError()", answer)
 
 
 def plain(answer: str) -> str:

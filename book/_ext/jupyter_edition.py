@@ -30,7 +30,7 @@ SPECIAL = re.compile(r"[\\`*_\[\]<$|]")
 STARTS_A_BLOCK = re.compile(r"^(?=[-+#>]\s)|(?<=^\d)(?=[.)]\s)")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 SILENT = (nodes.Invisible, nodes.raw, nodes.label)
-YOURS = "*Your answer, in place of these words.*"
+YOURS = "YOUR ANSWER HERE"  # as nbgrader says it
 LATER = "# Tests that are kept back take the place of this line when the notebook is marked."
 TOLD = "The solutions use what the chapter's cells define. These stand collapsed below: run all from the top."
 
