@@ -132,6 +132,10 @@ def test_cells_of_exercises_are_well_made(chapter: Path) -> None:
     for exercise in coded(chapter):
         assert exercise.name in exercise.tests, f"{exercise.label} tests another name than {exercise.name}"
         assert exercise.name in exercise.kept_back
+        for source in (exercise.answer, exercise.tests, exercise.kept_back):
+            lines = source.splitlines()
+            assert len(lines) <= 20 + 2 * (source is exercise.answer), exercise.label  # two are its marks
+            assert max(map(len, lines)) <= 110, exercise.label
         for source in (exercise.tests, exercise.kept_back):
             claims = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assert)]
             assert claims, exercise.label
