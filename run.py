@@ -2,6 +2,9 @@
 """Build the book, test it, or check its proofs, from a fresh clone, with Python and pip alone.
 
     python run.py book [--no-serve] [--port N]    install, execute the chapters, build the pages, serve them
+    python run.py book --student                  the same without solutions, in _build/student
+    python run.py course                          the same, and notebooks for a course, in the folder course
+    python run.py mark FOLDER [--jobs N]          mark the notebooks that students handed in
     python run.py test [pytest arguments]         install, run the tests
     python run.py mutants [--help]                install, count the faults in formulas that nothing notices
     python run.py proofs [--release]              check the proofs with Coq, which must be there
@@ -32,7 +35,9 @@ if not OLDEST <= sys.version_info[:2] <= NEWEST:
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-PAGES = ROOT / "_build" / "html"
+PAGES = Path("_build", "html")
+TOOLS = ROOT / "book" / "_ext"
+STUDENT = ROOT / "_build" / "student"
 EXTRAS = ("book", "test", "networks", "checkpoints", "hubs", "mutants")
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # elsewhere the Linux wheels bring several GB of CUDA
 
@@ -44,13 +49,17 @@ def main(arguments: list[str]) -> int:
     book = commands.add_parser("book", help="install, execute every chapter, build the pages and serve them")
     book.add_argument("--no-serve", action="store_true", help="build only")
     book.add_argument("--port", type=int, default=8000, help="port on the loopback address (default: 8000)")
+    book.add_argument("--student", action="store_true", help="leave the solutions out")
+    course = commands.add_parser("course", help="build the book; write notebooks for student and instructor")
+    commands.add_parser("mark", help="mark the notebooks in a folder; --help tells more", add_help=False)
     commands.add_parser("test", help="install and run pytest; what follows goes to pytest", add_help=False)
     commands.add_parser("mutants", help="install and put faults into the formulas", add_help=False)
     proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
     proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
     options, rest = parser.parse_known_args(arguments)
-    if options.command in ("book", "proofs") and rest:
-        {"book": book, "proofs": proofs}[options.command].error("unknown argument " + rest[0])
+    strict = {"book": book, "course": course, "proofs": proofs}
+    if options.command in strict and rest:
+        strict[options.command].error("unknown argument " + rest[0])
     if options.command == "proofs":
         return check_proofs(release=options.release)
 
@@ -59,8 +68,14 @@ def main(arguments: list[str]) -> int:
         return test(python, rest)
     if options.command == "mutants":
         return subprocess.call([str(python), "-m", "tests.mutation", *rest], cwd=ROOT, env=environment())
-    status = build(python)
-    return status if status or options.no_serve else serve(options.port)
+    if options.command == "mark":
+        return subprocess.call([str(python), str(TOOLS / "marking.py"), *rest], env=environment())
+    if options.command == "course":
+        editions = [str(python), str(TOOLS / "course.py")]
+        return build(python, ROOT) or subprocess.call(editions, env=environment())
+    folder = STUDENT if options.student else ROOT
+    status = build(python, folder)
+    return status if status or options.no_serve else serve(folder / PAGES, options.port)
 
 
 def installed() -> Path:
@@ -112,12 +127,14 @@ def test(python: Path, arguments: list[str]) -> int:
     return subprocess.call([str(python), "-m", "pytest", *workers, *arguments], cwd=ROOT, env=environment())
 
 
-def build(python: Path) -> int:
+def build(python: Path, folder: Path) -> int:
     """Execute the chapters that are not in the cache and build the pages, with warnings as errors."""
-    book = [str(python), "-c", "from jupyter_book.cli.main import main; main()"]
-    status = subprocess.call([*book, "build", ".", "-W", "-n", "--keep-going"], cwd=ROOT, env=environment())
+    book = [str(python), "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
+    options = ["--path-output", str(folder), "-W", "-n", "--keep-going"]
+    edition = {"MME_EDITION": "student" if folder == STUDENT else ""}
+    status = subprocess.call([*book, *options], cwd=ROOT, env=environment() | edition)
     if status:  # or the next build would not read the faulty page again, and pass
-        shutil.rmtree(PAGES.parent / ".doctrees", ignore_errors=True)
+        shutil.rmtree((folder / PAGES).parent / ".doctrees", ignore_errors=True)
     return status
 
 
@@ -129,12 +146,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONUTF8": "1", "JUPYTER_PLATFORM_DIRS": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
-def serve(port: int) -> int:
+def serve(pages: Path, port: int) -> int:
     """Serve the pages on the loopback address until interrupted; without a terminal, stop at once."""
     if sys.stdin is None or not sys.stdin.isatty():
-        print("No terminal to stop a server from, so none is started; open " + str(PAGES / "index.html"))
+        print("No terminal to stop a server from, so none is started; open " + str(pages / "index.html"))
         return 0
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(PAGES))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(pages))
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except (OSError, OverflowError) as error:

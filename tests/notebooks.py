@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from tests.chapters import chapters, executed
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, edition: str = "") -> Path:
     """Build the pages from the cache, and return the file that holds all notebooks and the wheel."""
     for chapter in chapters():
         executed(chapter)
@@ -27,7 +27,7 @@ def build(folder: Path) -> Path:
     done = subprocess.run(
         [*book, "--path-output", str(folder), "-W", "-n", "--keep-going"],
         cwd=ROOT,
-        env=os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT), "MME_EDITION": edition},
         capture_output=True,
         encoding="utf-8",
     )

@@ -29,6 +29,7 @@ def sources() -> set[str]:
     found = set()
     for folder, inside, files in os.walk(ROOT):
         kept = (name for name in inside if name not in SKIPPED and not name.endswith(".egg-info"))
+        kept = (name for name in kept if Path(folder, name) != ROOT / "course")
         inside[:] = [name for name in kept if name == ".github" or (name[0] != "." and name != "__pycache__")]
         found |= {(Path(folder) / name).relative_to(ROOT).as_posix() for name in files}
     return found - {".git"}  # a file in a worktree

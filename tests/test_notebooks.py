@@ -14,6 +14,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import notebook_download
@@ -269,15 +270,16 @@ def test_nothing_of_a_chapter_is_lost(archive: Path) -> None:
         assert Counter(QUOTED.findall(text)) == Counter(kind.capitalize() for kind in BOX.findall(source))
         assert text.count("*Proof.*") == text.count("∎") == source.count("{prf:proof}")
         exercises = len(re.findall(r"^[`:]{3,}\{exercise\}", source, re.M))
-        spaces = [cell for cell in student.cells if cell.cell_type == "code" and not cell.source]
+        spaces = [cell for cell in student.cells if not cell.source or grading(cell).get("solution")]
         assert len(re.findall(r"^\*\*Exercise [\d.]+", text, re.M)) == len(spaces) == exercises
         assert "**Solution**" not in text
         cells = [cell.source for cell in student.cells if cell.cell_type == "code" and cell.source]
         if exercises:
+            assert "BEGIN" not in "".join(cells)
             solutions = read[f"{chapter.stem}-solutions.ipynb"]
             assert "\n".join(markdown(solutions)).count("**Solution**") == exercises
             cells = [cell.source for cell in solutions.cells if cell.cell_type == "code"]
-        assert len(cells) - 1 == source.count("```{code-cell}")
+        assert len(cells) - 1 == source.count("```{code-cell}") - source.count("hidden-tests")
         assert not any(cell.get("outputs") for cell in student.cells)
 
 
@@ -303,6 +305,7 @@ def test_they_run_with_the_wheel_alone(
     if notebook is None:
         assert name.endswith("-solutions")
         return
+    notebook.cells = [cell for cell in notebook.cells if not grading(cell)]  # stubs, and tests that they fail
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     where = nbformat.v4.new_code_cell("import mme, sys; print(mme.__file__); print(sys.path)")
     notebook.cells.append(where)
@@ -310,6 +313,11 @@ def test_they_run_with_the_wheel_alone(
     file, path = last.outputs[0].text.splitlines()
     assert Path(file) == environment / "mme" / "__init__.py"
     assert "site-packages" not in path
+
+
+def grading(cell: NotebookNode) -> dict[str, Any]:
+    """What a grader is told of a cell."""
+    return cell.metadata.get("nbgrader", {})
 
 
 def markdown(notebook: NotebookNode) -> list[str]:

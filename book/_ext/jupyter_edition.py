@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from docutils import nodes
+from exercises import ANSWER, KEPT_BACK, LEVELS, SUFFIX, TAGS, TESTS, cells_of, grader, level_of, plain, stub
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx_exercise.nodes import is_exercise_node, is_solution_node
@@ -29,6 +30,8 @@ SPECIAL = re.compile(r"[\\`*_\[\]<$|]")
 STARTS_A_BLOCK = re.compile(r"^(?=[-+#>]\s)|(?<=^\d)(?=[.)]\s)")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 SILENT = (nodes.Invisible, nodes.raw, nodes.label)
+YOURS = "YOUR ANSWER HERE"  # as nbgrader says it
+LATER = "# Tests that are kept back take the place of this line when the notebook is marked."
 TOLD = "The solutions use what the chapter's cells define. These stand collapsed below: run all from the top."
 
 
@@ -51,15 +54,16 @@ def expand(tex: str, macros: Mapping[str, Any]) -> str:
 
 
 class Piece(NamedTuple):
-    """A block of Markdown or the place of a code cell, and whether an exercise or a solution holds it."""
+    """A block of Markdown or the place of a code cell, and the exercise or solution that holds it."""
 
     what: str | int
     part: str = ""
     heading: bool = False
+    label: str = ""
 
 
 class Writer:
-    """Turns a page, as Sphinx resolved it, into the student's notebook and one with the solutions.
+    """Turns a page, as Sphinx resolved it, into notebooks: the student's, the solutions, the instructor's.
 
     The page names its cells by their places in ``source``; ``first`` goes before them. A kind of node that
     has no form in a notebook yet raises NotImplementedError.
@@ -71,41 +75,80 @@ class Writer:
         self.numbers = app.env.toc_fignumbers.get(docname, {})
         base = app.config.html_baseurl
         self.address = urljoin(base.rstrip("/") + "/", app.builder.get_target_uri(docname)) if base else ""
+        self.levels = {box["label"]: level_of(box["classes"]) for box in page.findall(is_exercise_node)}
+        self.answers: dict[str, dict[str, str]] = {}
+        for solution in page.findall(is_solution_node):
+            cells = {tag: source.cells[node["cell_index"]] for tag, node in cells_of(solution).items()}
+            self.answers[solution["target_label"]] = {tag: cell.source for tag, cell in cells.items()}
         self.pieces = list(self._blocks(page))
 
     def student(self) -> NotebookNode:
-        """Return the chapter without its solutions; an empty cell follows each exercise."""
-        return self._notebook([piece for piece in self.pieces if piece.part != "solution"])
+        """Return the chapter without solutions; stub and tests follow each exercise, or a place to write."""
+        return self._notebook([piece for piece in self.pieces if piece.part != "solution"], "student")
 
     def solutions(self) -> NotebookNode | None:
         """Return exercises and solutions, after the chapter's cells, collapsed; None if there are none."""
         kept = [piece for piece in self.pieces[1:] if piece.part or isinstance(piece.what, int)]
         some = any(piece.part == "solution" for piece in kept)
-        return self._notebook([self.pieces[0], Piece(TOLD), *kept], student=False) if some else None
+        return self._notebook([self.pieces[0], Piece(TOLD), *kept], "solutions") if some else None
 
-    def _notebook(self, pieces: list[Piece], *, student: bool = True) -> NotebookNode:
-        cells, part = [new_code_cell(self.first)], ""
+    def instructor(self) -> NotebookNode:
+        """Return all of the chapter, with solutions and all tests."""
+        return self._notebook(self.pieces, "instructor")
+
+    def _notebook(self, pieces: list[Piece], edition: str) -> NotebookNode:
+        cells, part, label = [new_code_cell(self.first)], "", ""
         waiting: list[str] = []
         for piece in [*pieces, Piece("", heading=True)]:
             if waiting and (piece.heading or piece.part != part or isinstance(piece.what, int)):
-                cells.append(new_markdown_cell("\n\n".join(waiting)))
-                cells += [new_code_cell()] if part == "exercise" and student else []
+                words = part == "solution" and self.levels.get(label) and not self.answers[label]
+                metadata = self._written(label) if words and edition == "instructor" else {}
+                cells.append(new_markdown_cell("\n\n".join(waiting), metadata=metadata))
                 waiting = []
-            part = piece.part
-            if isinstance(piece.what, str):
+            part, label = piece.part, piece.label
+            if part == "space":
+                cells += self._space(piece.label) if edition == "student" else []
+            elif isinstance(piece.what, str):
                 waiting.append(piece.what)
-                continue
-            cell = self.source.cells[piece.what]
-            tags = list(cell.metadata.get("tags", []))
-            hidden = HIDDEN & set(tags) or not (student or part)
-            metadata: dict[str, Any] = {"tags": tags} if tags else {}
-            metadata |= {"jupyter": {"source_hidden": True}} if hidden else {}
-            cells.append(new_code_cell(cell.source, metadata=metadata))
+            elif (cell := self._cell(piece, edition)) is not None:
+                cells.append(cell)
         for number, cell in enumerate(cells):
             cell["id"] = f"cell-{number}"  # else a new one in every build
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         told = {"kernelspec": kernel, "language_info": {"name": "python"}}
         return NotebookNode(new_notebook(cells=cells, metadata=told))
+
+    def _cell(self, piece: Piece, edition: str) -> NotebookNode | None:
+        cell = self.source.cells[piece.what]
+        tags = list(cell.metadata.get("tags", []))
+        for tag in TAGS if piece.label in self.answers else ():
+            if tag in tags:
+                if edition == "solutions":
+                    return None if tag == KEPT_BACK else new_code_cell(plain(cell.source))
+                return self._graded(piece.label, tag, cell.source)
+        hidden = HIDDEN & set(tags) or not (edition != "solutions" or piece.part)
+        metadata: dict[str, Any] = {"tags": tags} if tags else {}
+        metadata |= {"jupyter": {"source_hidden": True}} if hidden else {}
+        return NotebookNode(new_code_cell(cell.source, metadata=metadata))
+
+    def _space(self, label: str) -> list[NotebookNode]:
+        level, answer = self.levels[label], self.answers.get(label, {})
+        if not level:
+            return [new_code_cell()]
+        if not answer:
+            return [new_markdown_cell(YOURS, metadata=self._written(label))]
+        sources = {ANSWER: stub(answer[ANSWER]), TESTS: answer[TESTS], KEPT_BACK: LATER}
+        return [self._graded(label, tag, sources[tag]) for tag in TAGS]
+
+    def _written(self, label: str) -> dict[str, Any]:
+        return grader(label, points=LEVELS[self.levels[label]], solution=True)
+
+    def _graded(self, label: str, tag: str, source: str) -> NotebookNode:
+        if tag == KEPT_BACK and source != LATER:
+            source = f"{LATER}\n### BEGIN HIDDEN TESTS\n{source}\n### END HIDDEN TESTS"
+        points = None if tag == ANSWER else LEVELS[self.levels[label]] // 2
+        metadata = grader(label + SUFFIX[tag], points=points, solution=tag == ANSWER)
+        return NotebookNode(new_code_cell(source, metadata=metadata))
 
     def _blocks(self, node: Any) -> Iterator[Piece]:
         for child in node:
@@ -123,8 +166,10 @@ class Writer:
                 self.depth -= titled
             elif is_exercise_node(child) or is_solution_node(child):
                 part = "solution" if is_solution_node(child) else "exercise"
+                label = child.get("target_label", child["label"])
                 yield Piece(f"**{self._name(child, part)}**", part, heading=True)
-                yield from (Piece(piece.what, part) for piece in self._blocks(child[1:]))
+                yield from (Piece(piece.what, part, label=label) for piece in self._blocks(child[1:]))
+                yield from [Piece("", "space", label=label)] if part == "exercise" else []
             else:
                 yield Piece(self._block(child))
 

@@ -23,6 +23,7 @@ import nbformat
 from docutils import nodes
 from execute_once import ROOT
 from executed_notebooks import executed_notebook
+from exercises import is_for_students
 from jupyter_edition import Writer
 from packaging.requirements import Requirement
 
@@ -32,6 +33,7 @@ __all__ = ["build_wheel", "first_cell", "needed", "setup"]
 
 BEFORE_CHANGES, AFTER_THE_THEME = 400, 600  # Sphinx calls at 500 those who do not say
 ALL = "notebooks.zip"
+INSTRUCTOR = "instructor"
 WHEEL = f"mme-{__version__}-py3-none-any.whl"
 EXTRA = "chapters"
 FIRST = """\
@@ -87,7 +89,8 @@ def _write(app: Any, page: nodes.document, docname: str) -> None:
         return
     source = nbformat.read(executed_notebook(app, docname), as_version=4)
     writer = Writer(app, docname, page, source, first_cell())
-    for file, notebook in zip(files, (writer.student(), writer.solutions()), strict=True):
+    written = [writer.student(), None if is_for_students() else writer.solutions()]
+    for file, notebook in zip(files, written, strict=True):
         file.unlink(missing_ok=True)
         if notebook is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +99,10 @@ def _write(app: Any, page: nodes.document, docname: str) -> None:
             # A page opened from the disk may not read a file, but it may run a script beside it.
             script = f"saveNotebook({json.dumps(file.name)}, {json.dumps(text)})\n"
             file.with_suffix(".ipynb.js").write_text(script, encoding="utf-8")
+    if not is_for_students():
+        kept = Path(app.outdir).parent / INSTRUCTOR / f"{docname}.ipynb"  # beside the pages, not among them
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(nbformat.writes(writer.instructor()) + "\n", encoding="utf-8")
 
 
 def _offer(app: Any, docname: str, template: str, context: dict[str, Any], page: Any) -> None:
@@ -127,7 +134,8 @@ def _write_all(app: Any, exception: Exception | None) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.setup_extension("executed_notebooks")
+    for needed_too in ("executed_notebooks", "exercises"):
+        app.setup_extension(needed_too)
     app.add_js_file("notebooks.js")
     app.connect("doctree-resolved", _write, priority=BEFORE_CHANGES)
     app.connect("html-page-context", _offer, priority=AFTER_THE_THEME)
