@@ -336,7 +336,6 @@ BRIDGE_ROWS: Rows = {
     **same("layer_spectra sample_layer_spectra", {"order": ORDER, **BALANCED, "size": SIZE, "rng": SEED}),
     "log_normalisation": {"order": ORDER, **BALANCED, "digits": optional(whole(20))},
     "mean_density": {"x": POSITIVE, "order": ORDER, **OVER_C},
-    "mean_square_norm": {"order": ORDER, **BALANCED},
 }
 
 NUMBERS = Argument(lambda _: np.ones(3), (), NO_ARRAYS[:10])  # NaN and infinity are what a check fails for

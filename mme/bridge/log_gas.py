@@ -17,11 +17,11 @@ import numpy as np
 
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
-from mme.arguments import choice, integer, number
+from mme.arguments import choice, number
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
-__all__ = ["KAPPA", "LogGas", "gas_of", "law", "mean_square_norm"]
+__all__ = ["KAPPA", "LogGas", "gas_of", "law"]
 
 KAPPA = {"manifold": 1, "metric": 0}  # the volumes, and which power of e^S they carry beyond the metric's
 MOST_STEPS = 500
@@ -99,21 +99,3 @@ def gas_of(scalars: Field, depth: int, volume: str, decay: float) -> LogGas:
     beta, kappa = scalars.beta, KAPPA[volume]
     shape = beta / 2 + kappa * (depth - 1) * (beta - 1) / 2
     return LogGas(beta * (1 - kappa / 2), beta * kappa / 2, depth, shape, decay * depth / 2)
-
-
-def mean_square_norm(
-    order: int, *, depth: int, field: FieldLike = "C", volume: str = "manifold", decay: float = 1.0
-) -> float:
-    """Return E|W|² = dim/γ, with dim M = βd² + (N − 1)D for the manifold, and βd² for the metric.
-
-    Both volumes are homogeneous of that degree in W, so that γ|W|² is a χ² of as many degrees of freedom.
-    The arguments are those of `layer_spectra`.
-
-    Examples
-    --------
-    >>> mean_square_norm(2, depth=3, field="R"), mean_square_norm(2, depth=3, field="R", volume="metric")
-    (6.0, 4.0)
-    """
-    depth, scalars, volume, decay = law(depth, field, volume, decay)
-    d = integer("order", order, 1)
-    return (scalars.beta * d**2 + KAPPA[volume] * (depth - 1) * scalars.group_dimension(d)) / decay
