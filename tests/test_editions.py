@@ -21,7 +21,7 @@ from exercises import Exercise, read, table
 from filelock import FileLock
 
 from tests import notebooks
-from tests.chapters import chapters
+from tests.chapters import chapters, pages
 
 LEAST = 16  # letters of a line that could not stand there by chance
 ANSWERED = re.compile(
@@ -113,7 +113,9 @@ def bare(text: str) -> str:
 
 def secrets(*sources: Path) -> set[str]:
     """What solutions and kept-back tests say, and nothing else in the book, without spaces and signs."""
-    public, lines = [path.read_text("utf-8") for path in (ROOT / "mme").rglob("*.py")], []
+    public = [path.read_text("utf-8") for path in (ROOT / "mme").rglob("*.py")]
+    public += [ANSWERED.sub("", page.read_text("utf-8")) for page in pages()]
+    lines: list[str] = []
     for source in sources:
         text = source.read_text("utf-8")
         public.append(ANSWERED.sub("", text))

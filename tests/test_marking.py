@@ -128,7 +128,7 @@ def test_a_folder_is_marked_and_a_broken_file_costs_a_line(
         "other": "No exercise of the book was found in this notebook.",
     }
     assert (tmp_path / "feedback" / "a" / "list.md").exists()
-    assert "3 notebooks, 1 at a time" in capsys.readouterr().out
+    assert "Notebooks: 3, 1 at a time" in capsys.readouterr().out
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

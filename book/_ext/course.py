@@ -35,7 +35,7 @@ STUDENT_README = f"""\
 {INSTALL}{{contents}}
 
 A chapter ends with its exercises. Where code is asked for, write it where the cell says YOUR CODE HERE, and
-run the cell with tests below: it says in a sentence what is wrong. Further tests run when you are marked.
+run the cell with tests below: it says in a sentence what is wrong. Further tests run when it is marked.
 Where words are asked for, write in the cell below the question. Add cells as you like, keep those that are
 there, and hand in the notebook under a name that ends in the chapter's, as in `yours-gram.ipynb`.
 """

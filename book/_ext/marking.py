@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = list(submissions(folder))
     if not found:
         sys.exit(f"There is no notebook in {options.folder}.")
-    print(f"{len(found)} notebooks, {options.jobs} at a time: some seconds each, and at most", end=" ")
+    print(f"Notebooks: {len(found)}, {options.jobs} at a time; some seconds each, and at most", end=" ")
     print(f"{options.limit} seconds for a cell. Their code runs with your rights.", flush=True)
     prepare_kernels()
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in found]

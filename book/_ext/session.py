@@ -73,7 +73,8 @@ class Session:
             return Failure("DeadKernel", "It ended the Python that ran it, by exit or for want of memory.")
         for output in cell.outputs:
             if output.output_type == "error":
-                return Failure(output.ename, f"{output.ename}: {output.evalue.strip()}".removesuffix(": "))
+                said = " ".join(output.evalue.split())
+                return Failure(output.ename, f"{output.ename}: {said}".removesuffix(": "))
         if keep:
             self.done.append(source)
         return None
