@@ -5,8 +5,9 @@
     python run.py test [pytest arguments]         install, run the tests
     python run.py mutants [--help]                install, count the faults in formulas that nothing notices
     python run.py proofs [--release]              check the proofs with Coq, which must be there
+    python run.py pdf                             install, print the book with TeX, which must be there
 
-All but the last install into the folder .venv beside this file, and again only when pyproject.toml or
+All but the proofs install into the folder .venv beside this file, and again only when pyproject.toml or
 constraints.txt change.
 """
 
@@ -23,6 +24,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from book.printing import print_book, tex_lacks
 from proofs.check import run as check_proofs
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -48,17 +50,22 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("mutants", help="install and put faults into the formulas", add_help=False)
     proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
     proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
+    pdf = commands.add_parser("pdf", help="install, execute every chapter and print the book with TeX")
     options, rest = parser.parse_known_args(arguments)
-    if options.command in ("book", "proofs") and rest:
-        {"book": book, "proofs": proofs}[options.command].error("unknown argument " + rest[0])
+    if options.command in ("book", "proofs", "pdf") and rest:
+        {"book": book, "proofs": proofs, "pdf": pdf}[options.command].error("unknown argument " + rest[0])
     if options.command == "proofs":
         return check_proofs(release=options.release)
+    if options.command == "pdf" and (lacking := tex_lacks()):
+        sys.exit(lacking)
 
     python = installed()
     if options.command == "test":
         return test(python, rest)
     if options.command == "mutants":
         return subprocess.call([str(python), "-m", "tests.mutation", *rest], cwd=ROOT, env=environment())
+    if options.command == "pdf":
+        return build(python, "latex") or print_book(PAGES.parent / "latex")
     status = build(python)
     return status if status or options.no_serve else serve(options.port)
 
@@ -112,10 +119,11 @@ def test(python: Path, arguments: list[str]) -> int:
     return subprocess.call([str(python), "-m", "pytest", *workers, *arguments], cwd=ROOT, env=environment())
 
 
-def build(python: Path) -> int:
+def build(python: Path, builder: str = "html") -> int:
     """Execute the chapters that are not in the cache and build the pages, with warnings as errors."""
     book = [str(python), "-c", "from jupyter_book.cli.main import main; main()"]
-    status = subprocess.call([*book, "build", ".", "-W", "-n", "--keep-going"], cwd=ROOT, env=environment())
+    book += ["build", ".", "-W", "-n", "--keep-going", "--builder", builder]
+    status = subprocess.call(book, cwd=ROOT, env=environment())
     if status:  # or the next build would not read the faulty page again, and pass
         shutil.rmtree(PAGES.parent / ".doctrees", ignore_errors=True)
     return status
