@@ -5,6 +5,7 @@
     python run.py test [pytest arguments]         install, run the tests
     python run.py mutants [--help]                install, count the faults in formulas that nothing notices
     python run.py proofs [--release]              check the proofs with Coq, which must be there
+    python run.py slides                          install, build the pages, and slides from them
     python run.py pdf                             install, print the book with TeX, which must be there
 
 All but the proofs install into the folder .venv beside this file, and again only when pyproject.toml or
@@ -50,10 +51,12 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("mutants", help="install and put faults into the formulas", add_help=False)
     proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
     proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
+    slides = commands.add_parser("slides", help="install, build the pages, and slides of each part from them")
     pdf = commands.add_parser("pdf", help="install, execute every chapter and print the book with TeX")
     options, rest = parser.parse_known_args(arguments)
-    if options.command in ("book", "proofs", "pdf") and rest:
-        {"book": book, "proofs": proofs, "pdf": pdf}[options.command].error("unknown argument " + rest[0])
+    strict = {"book": book, "proofs": proofs, "slides": slides, "pdf": pdf}
+    if options.command in strict and rest:
+        strict[options.command].error("unknown argument " + rest[0])
     if options.command == "proofs":
         return check_proofs(release=options.release)
     if options.command == "pdf" and (lacking := tex_lacks()):
@@ -66,6 +69,9 @@ def main(arguments: list[str]) -> int:
         return subprocess.call([str(python), "-m", "tests.mutation", *rest], cwd=ROOT, env=environment())
     if options.command == "pdf":
         return build(python, "latex") or print_book(PAGES.parent / "latex")
+    if options.command == "slides":
+        make = [str(python), "-m", "book.slides"]
+        return build(python) or subprocess.call(make, cwd=ROOT, env=environment())
     status = build(python)
     return status if status or options.no_serve else serve(options.port)
 

@@ -7,7 +7,7 @@ sets each formula inside `split`, where LaTeX allows no `\tag`.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx import addnodes
@@ -44,9 +44,10 @@ class Printed(LaTeXBuilder):
 
 def into_parts(book: nodes.section, captions: list[tuple[str | None, bool]]) -> None:
     """Make the text of the first page a chapter, and a part of each list of chapters with a caption."""
-    lists = [child for child in book if "toctree-wrapper" in child.get("classes", ())]
+    children = cast("list[nodes.Element]", list(book))
+    lists = [child for child in children if "toctree-wrapper" in child.get("classes", ())]
     first = nodes.section("", nodes.title("", FIRST), nodes.paragraph("", NOTE), ids=["about-this-book"])
-    for child in [child for child in book[1:] if child not in lists]:
+    for child in [child for child in children[1:] if child not in lists]:
         book.remove(child)
         first += child
     book.insert(1, [raw(NO_NUMBERS), first])
@@ -64,8 +65,9 @@ def fold(tree: nodes.document) -> None:
     """Take out the code that the pages hide behind a toggle; what it prints and draws stays."""
     for cell in list(tree.findall(nodes.container)):
         if "input" in cell.get("hide_mode", ""):
-            for code in [child for child in cell if "cell_input" in child.get("classes", ())]:
-                cell.remove(code)
+            inputs = [part for part in cell.findall(nodes.container) if "cell_input" in part["classes"]]
+            for part in inputs:
+                cell.remove(part)
 
 
 def proofs_in_text(tree: nodes.document) -> None:
@@ -75,7 +77,7 @@ def proofs_in_text(tree: nodes.document) -> None:
             parts = [part if isinstance(part, nodes.section) else [part] for part in proof]
             inner = [child for part in parts for child in part]
             end = raw(r"\nopagebreak\hspace*{\fill}$\square$\par")
-            proof.parent[proof.parent.index(proof)] = [*inner, end]  # type: ignore[call-overload]
+            proof.parent[proof.parent.index(proof)] = [*inner, end]
     for box in tree.findall(nodes.admonition):
         if "mme-machine" in box["classes"]:
             here = next((i for i, child in enumerate(box) if child.astext() == "Here"), None)
