@@ -8,8 +8,10 @@
     python run.py test [pytest arguments]         install, run the tests
     python run.py mutants [--help]                install, count the faults in formulas that nothing notices
     python run.py proofs [--release]              check the proofs with Coq, which must be there
+    python run.py slides                          install, build the pages, and slides from them
+    python run.py pdf                             install, print the book with TeX, which must be there
 
-All but the last install into the folder .venv beside this file, and again only when pyproject.toml or
+All but the proofs install into the folder .venv beside this file, and again only when pyproject.toml or
 constraints.txt change.
 """
 
@@ -26,6 +28,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from book.printing import print_book, tex_lacks
 from proofs.check import run as check_proofs
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -56,12 +59,16 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("mutants", help="install and put faults into the formulas", add_help=False)
     proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
     proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
+    slides = commands.add_parser("slides", help="install, build the pages, and slides of each part from them")
+    pdf = commands.add_parser("pdf", help="install, execute every chapter and print the book with TeX")
     options, rest = parser.parse_known_args(arguments)
-    strict = {"book": book, "course": course, "proofs": proofs}
+    strict = {"book": book, "course": course, "proofs": proofs, "slides": slides, "pdf": pdf}
     if options.command in strict and rest:
         strict[options.command].error("unknown argument " + rest[0])
     if options.command == "proofs":
         return check_proofs(release=options.release)
+    if options.command == "pdf" and (lacking := tex_lacks()):
+        sys.exit(lacking)
 
     python = installed()
     if options.command == "test":
@@ -70,9 +77,11 @@ def main(arguments: list[str]) -> int:
         return subprocess.call([str(python), "-m", "tests.mutation", *rest], cwd=ROOT, env=environment())
     if options.command == "mark":
         return subprocess.call([str(python), str(TOOLS / "marking.py"), *rest], env=environment())
-    if options.command == "course":
-        editions = [str(python), str(TOOLS / "course.py")]
-        return build(python, ROOT) or subprocess.call(editions, env=environment())
+    if options.command == "pdf":
+        return build(python, ROOT, "latex") or print_book(ROOT / PAGES.parent / "latex")
+    maker = {"course": TOOLS / "course.py", "slides": ROOT / "book" / "slides.py"}.get(options.command)
+    if maker:
+        return build(python, ROOT) or subprocess.call([str(python), str(maker)], env=environment())
     folder = STUDENT if options.student else ROOT
     status = build(python, folder)
     return status if status or options.no_serve else serve(folder / PAGES, options.port)
@@ -127,10 +136,10 @@ def test(python: Path, arguments: list[str]) -> int:
     return subprocess.call([str(python), "-m", "pytest", *workers, *arguments], cwd=ROOT, env=environment())
 
 
-def build(python: Path, folder: Path) -> int:
+def build(python: Path, folder: Path, builder: str = "html") -> int:
     """Execute the chapters that are not in the cache and build the pages, with warnings as errors."""
     book = [str(python), "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
-    options = ["--path-output", str(folder), "-W", "-n", "--keep-going"]
+    options = ["--path-output", str(folder), "--builder", builder, "-W", "-n", "--keep-going"]
     edition = {"MME_EDITION": "student" if folder == STUDENT else ""}
     status = subprocess.call([*book, *options], cwd=ROOT, env=environment() | edition)
     if status:  # or the next build would not read the faulty page again, and pass

@@ -1,0 +1,105 @@
+r"""Write the book for TeX: parts from the captions, chapters numbered as on the pages, folded code left out.
+
+Sphinx makes each section of the first page a chapter and forgets the captions of the table of contents; it
+sets each formula inside `split`, where LaTeX allows no `\tag`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.builders.latex import LaTeXBuilder
+from sphinx_proof.nodes import unenumerable_node
+
+__all__ = ["Printed", "setup"]
+
+FIRST = "About this book"
+NUMBERED = re.compile(r"Part [IVX]+\. ")
+NUMBERS, NO_NUMBERS = r"\setcounter{secnumdepth}{2}", r"\setcounter{secnumdepth}{-1}"
+NOTE = (
+    "This is the book in print. Left out are the code that its pages fold away, which sets up and plots, "
+    "the definitions behind the machine proofs, and the drawings that need a browser. The pages have them."
+)
+
+
+class Printed(LaTeXBuilder):
+    """The LaTeX builder, with parts, and the first page as a chapter of its own."""
+
+    def assemble_doctree(self, indexfile: str, *others: Any, **named: Any) -> nodes.document:
+        """Return the whole book as one tree."""
+        captions = [
+            (toctree.get("caption"), bool(toctree.get("numbered")))
+            for toctree in self.env.get_doctree(indexfile).findall(addnodes.toctree)
+        ]
+        tree = super().assemble_doctree(indexfile, *others, **named)
+        into_parts(next(iter(tree.findall(nodes.section))), captions)
+        fold(tree)
+        proofs_in_text(tree)
+        tags_outside(tree)
+        return tree
+
+
+def into_parts(book: nodes.section, captions: list[tuple[str | None, bool]]) -> None:
+    """Make the text of the first page a chapter, and a part of each list of chapters with a caption."""
+    children = cast("list[nodes.Element]", list(book))
+    lists = [child for child in children if "toctree-wrapper" in child.get("classes", ())]
+    first = nodes.section("", nodes.title("", FIRST), nodes.paragraph("", NOTE), ids=["about-this-book"])
+    for child in [child for child in children[1:] if child not in lists]:
+        book.remove(child)
+        first += child
+    book.insert(1, [raw(NO_NUMBERS), first])
+    for chapters, (caption, numbered) in zip(lists, captions, strict=True):
+        if not caption:
+            continue
+        part = "part" if numbered else "part*"
+        heading = rf"\{part}{{{NUMBERED.sub('', caption)}}}"
+        if not numbered:
+            heading += rf"\addcontentsline{{toc}}{{part}}{{{caption}}}"
+        book.insert(book.index(chapters), raw((NUMBERS if numbered else NO_NUMBERS) + heading))
+
+
+def fold(tree: nodes.document) -> None:
+    """Take out the code that the pages hide behind a toggle; what it prints and draws stays."""
+    for cell in list(tree.findall(nodes.container)):
+        if "input" in cell.get("hide_mode", ""):
+            inputs = [part for part in cell.findall(nodes.container) if "cell_input" in part["classes"]]
+            for part in inputs:
+                cell.remove(part)
+
+
+def proofs_in_text(tree: nodes.document) -> None:
+    """Set proofs as text that ends with a square, and machine proofs without the definitions they use."""
+    for proof in list(tree.findall(unenumerable_node)):
+        if proof.get("realtype") == "proof":
+            parts = [part if isinstance(part, nodes.section) else [part] for part in proof]
+            inner = [child for part in parts for child in part]
+            end = raw(r"\nopagebreak\hspace*{\fill}$\square$\par")
+            proof.parent[proof.parent.index(proof)] = [*inner, end]
+    for box in tree.findall(nodes.admonition):
+        if "mme-machine" in box["classes"]:
+            here = next((i for i, child in enumerate(box) if child.astext() == "Here"), None)
+            if here is not None:
+                del box[here : here + 2]
+
+
+def tags_outside(tree: nodes.document) -> None:
+    r"""Set the formulas with a \tag as they are."""
+    for formula in tree.findall(nodes.math_block):
+        if r"\tag" in formula.astext() and not formula.get("nowrap"):
+            text = "\\begin{equation*}\n" + formula.astext().strip() + "\n\\end{equation*}"
+            formula.children = [nodes.Text(text)]
+            formula["nowrap"] = True
+
+
+def raw(latex: str) -> nodes.raw:
+    """Return a node that is this LaTeX."""
+    return nodes.raw("", latex + "\n", format="latex")
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_builder(Printed, override=True)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
