@@ -15,7 +15,9 @@ __all__ = ["setup"]
 RATE = 60  # words a minute: mathematics with pencil in hand
 CODE = re.compile(r"^(`{3,})\{code-cell\}.*?^\1$", re.M | re.S)
 AFTER = re.compile(r"^## Exercises$.*", re.M | re.S)
-OUTSIDE = re.compile(r"^:::+\{dropdown\}.*?^:::+$|^---$.*?^---$|^(`{3,})\{(?:prf:)?proof\}.*?^\1$", re.M | re.S)
+OUTSIDE = re.compile(
+    r"^:::+\{dropdown\}.*?^:::+$|^---$.*?^---$|^(`{3,})\{(?:prf:)?proof\}.*?^\1$", re.M | re.S
+)
 
 
 def words(source: str) -> int:
