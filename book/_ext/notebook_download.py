@@ -29,8 +29,9 @@ from packaging.requirements import Requirement
 
 from mme import __version__
 
-__all__ = ["build_wheel", "first_cell", "needed", "setup"]
+__all__ = ["build_wheel", "first_cell", "launch_links", "needed", "setup"]
 
+BRANCH = "notebooks"  # of the repository, if one is set; the workflow `pages` fills it
 BEFORE_CHANGES, AFTER_THE_THEME = 400, 600  # Sphinx calls at 500 those who do not say
 ALL = "notebooks.zip"
 INSTRUCTOR = "instructor"
@@ -51,6 +52,8 @@ if missing:
     raise ModuleNotFoundError(f"Not installed: {', '.join(missing)}. The lines above say what to do.")
 print("All that this notebook needs is installed.")"""
 
+FIRST_LINE = re.compile(r"^# %pip.*\n", re.M)
+
 
 def needed(extra: str = EXTRA) -> list[str]:
     """Name the distributions that an extra of the package asks for, in the order of pyproject.toml."""
@@ -59,8 +62,12 @@ def needed(extra: str = EXTRA) -> list[str]:
     return [*chain(*chain(*names))]
 
 
-def first_cell() -> str:
+def first_cell(repository: str = "") -> str:
     """Return the source of the cell that says what to install, and checks it."""
+    if repository:
+        online = f"# %pip install mme[{EXTRA}]@https://github.com/{repository}/raw/{BRANCH}/{WHEEL}\n"
+        told = "# In Colab and elsewhere online, take the sign # from this line in its place:\n"
+        return FIRST_LINE.sub(lambda line: line[0] + told + online, first_cell())
     names = ", ".join(f'"{name}"' for name in ["mme", *needed()])
     words = {"NEEDED": textwrap.fill(names, 96, subsequent_indent=" " * 4), "WHEEL": WHEEL, "EXTRA": EXTRA}
     return re.sub("NEEDED|WHEEL|EXTRA|ALL", lambda found: words.get(found[0], ALL), FIRST)
@@ -88,7 +95,7 @@ def _write(app: Any, page: nodes.document, docname: str) -> None:
     if not (files := _files(app, docname)):
         return
     source = nbformat.read(executed_notebook(app, docname), as_version=4)
-    writer = Writer(app, docname, page, source, first_cell())
+    writer = Writer(app, docname, page, source, first_cell(app.config.notebooks_repository))
     written = [writer.student(), None if is_for_students() else writer.solutions()]
     for file, notebook in zip(files, written, strict=True):
         file.unlink(missing_ok=True)
@@ -121,6 +128,32 @@ def _offer(app: Any, docname: str, template: str, context: dict[str, Any], page:
     for group in context.get("header_buttons", ()):
         if group["label"] == "download-buttons":
             group["buttons"][:0] = buttons
+    if buttons and app.config.notebooks_repository:
+        context["header_buttons"].append(_launches(app.config.notebooks_repository, docname))
+
+
+def launch_links(repository: str, docname: str) -> dict[str, str]:
+    """Return where a chapter's notebook opens online, from the branch that holds the notebooks.
+
+    >>> launch_links("owner/name", "book/dln/gram")["Colab"]
+    'https://colab.research.google.com/github/owner/name/blob/notebooks/book/dln/gram.ipynb'
+    """
+    return {
+        "Colab": f"https://colab.research.google.com/github/{repository}/blob/{BRANCH}/{docname}.ipynb",
+        "Binder": f"https://mybinder.org/v2/gh/{repository}/{BRANCH}?labpath={docname}.ipynb",
+    }
+
+
+def _launches(repository: str, docname: str) -> dict[str, Any]:
+    buttons = [
+        {"type": "link", "url": url, "text": place, "tooltip": f"Open in {place}", "icon": "fas fa-rocket",
+         "label": f"launch-{place.lower()}-button"}
+        for place, url in launch_links(repository, docname).items()
+    ]  # fmt: skip
+    return {
+        "type": "group", "tooltip": "Open online", "icon": "fas fa-rocket", "buttons": buttons,
+        "label": "launch-buttons",
+    }  # fmt: skip
 
 
 def _write_all(app: Any, exception: Exception | None) -> None:
@@ -136,6 +169,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     for needed_too in ("executed_notebooks", "exercises"):
         app.setup_extension(needed_too)
+    app.add_config_value("notebooks_repository", "", "html", types=[str])
     app.add_js_file("notebooks.js")
     app.connect("doctree-resolved", _write, priority=BEFORE_CHANGES)
     app.connect("html-page-context", _offer, priority=AFTER_THE_THEME)
