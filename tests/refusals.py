@@ -329,7 +329,6 @@ BRIDGE_ROWS: Rows = {
     "equilibrium_measure": {"depth": DEPTH, "kappa": real(0.5)},
     **same("EquilibriumMeasure.density EquilibriumMeasure.distribution", {"x": POSITIVE}),
     "EquilibriumMeasure.moment": {"power": POSITIVE},
-    "fekete_points": {"order": ORDER, "depth": DEPTH, "kappa": real(0.5)},
     **same("fuss_catalan_density fuss_catalan_distribution", {"x": POSITIVE, "depth": DEPTH, "part": PART}),
     "fuss_catalan_moments": {"power": POSITIVE, "depth": DEPTH, "part": PART},
     "joint_log_density": {"values": POSITIVE, **BALANCED},

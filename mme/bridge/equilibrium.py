@@ -4,15 +4,12 @@ With γ = βd the spectrum settles, as d grows, on the maximiser μ of
 
     ∫∫ [(1 − κ/2) log|x − y| + (κ/2) log|x^N − y^N|] dμ dμ − N ∫ x dμ.
 
-κ = 0 is the law of the metric's volume, Marchenko and Pastur's of Nx, and κ = 1 that of the manifold, a layer
-of Fuss and Catalan. In log x the condition on the support (0, b) is an equation of Wiener and Hopf. Its
-symbol is that of κ = 1, whose factors are Gamma functions, times the even function
+whose moments are those of κ = 1 times what the factors of r leave (chapter `equilibrium`):
 
-    r(z) = 1 − (1 − κ) sin(πz(1 − 1/N)) / sin(πz(1 + 1/N)),   positive on the imaginary axis.
+    ∫ x^q dμ = Γ(1 + q + q/N) / (Γ(1 + q/N) Γ(2 + q)) · r_+(0) (r_+(0) r_+(1))^q / r_+(q),
+    r(z) = 1 − (1 − κ) sin(πz(1 − 1/N)) / sin(πz(1 + 1/N)) = r_+(z) r_+(−z),
 
-With r = r_+(z) r_+(−z), where r_+ has neither zeros nor poles in Re z > 0,
-
-    ∫ x^q dμ = Γ(1 + q + q/N) / (Γ(1 + q/N) Γ(2 + q)) · r_+(0) (r_+(0) r_+(1))^q / r_+(q).
+where r_+ has neither zeros nor poles in Re z > 0.
 """
 
 from __future__ import annotations
@@ -25,20 +22,18 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from mme.arguments import affordable, integer, number, real_array
-from mme.bridge.fuss_catalan import log_edge, log_raney
-from mme.bridge.log_gas import LogGas
+from mme.arguments import affordable, number, real_array
+from mme.bridge.fuss_catalan import log_edge
 from mme.dln.entropy import scalar
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 from mme.result import Result
 
-__all__ = ["EquilibriumMeasure", "equilibrium_measure", "fekete_points"]
+__all__ = ["EquilibriumMeasure", "equilibrium_measure"]
 
 SHIFT = 0.3  # of the line of integration to the left of 0; r has neither zeros nor poles as far as 1/2
 PANEL, CONTOUR = 24, 24  # nodes of Gauss on a panel, and of Talbot's contour
-NEAR_ZERO, FAR = 1e-12, 100.0
-LARGEST_ORDER = 1500  # of Fekete points, found by Newton's method
+NEAR_ZERO, TINY = 1e-12, 1e-30  # instead of x = 0 and q = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +72,8 @@ class EquilibriumMeasure(Result):
         if not (q > -self.exponent).all():
             raise InputError(f"power must be above {-self.exponent:.6g} for a finite moment, but one is not.")
         with np.errstate(over="ignore"):
-            moments = np.exp(_log_transform(q + 0j, self.depth, self.kappa).real + q * np.log(self.edge))
+            share = _log_transform(q + TINY + 0j, self.depth, self.kappa).real
+            moments = np.exp(share + q * np.log(self.edge))
         if not np.isfinite(moments).all():
             raise InputError("power must be smaller for a moment within floating point, but an entry is not.")
         return scalar(moments)
@@ -120,41 +116,11 @@ def equilibrium_measure(depth: int, kappa: float = 1.0) -> EquilibriumMeasure:
     0.5
     """
     depth, kappa = validate_depth(depth), number("kappa", kappa, 0, 2)
-    at_one = float(_log_factor(np.ones(1, complex), depth, kappa)[0].real)
-    edge = float(np.exp(log_edge(depth) + _log_at_zero(depth, kappa) + at_one))
+    edge = float(np.exp(log_edge(depth) + _log_factor(np.array([0j, 1]), depth, kappa).real.sum()))
     t = -np.log(np.linspace(0.02, 0.98, 33))
     changes = _inverse(t, depth, kappa, power=1)
     changes -= _inverse(t, depth, kappa, power=1, panel=PANEL - 8, contour=CONTOUR - 4)
     return EquilibriumMeasure(depth, kappa, edge, _exponent(depth, kappa), float(np.abs(changes).max()))
-
-
-def fekete_points(order: int, depth: int, kappa: float = 1.0) -> np.ndarray:
-    """Return the maximiser of Σ_{k<l} [(2 − κ) log|x_k − x_l| + κ log|x_k^N − x_l^N|] − N d Σ x, by Newton.
-
-    One of these Fekete points is 0. As d grows they tend to `equilibrium_measure`, of which they use nothing.
-
-    Parameters
-    ----------
-    order : int
-        d, from 1 to 1500.
-    depth, kappa
-        As in `equilibrium_measure`.
-
-    Returns
-    -------
-    ndarray, shape (d,)
-        Descending.
-
-    Examples
-    --------
-    >>> fekete_points(3, 1).round(6)  # the zeros of x L_2^(1)(3x)
-    array([1.57735, 0.42265, 0.     ])
-    """
-    d, depth = integer("order", order, 1, LARGEST_ORDER), validate_depth(depth)
-    kappa = number("kappa", kappa, 0, 2)
-    at_zero = 2 - kappa + kappa * depth  # what the point at 0 does to the others
-    gas = LogGas(2 - kappa, kappa, depth, at_zero, float(depth * d))
-    return np.append(np.exp(gas.maximum(d - 1)), 0.0) if d > 1 else np.zeros(1)
 
 
 def _exponent(depth: int, kappa: float) -> float:
@@ -177,11 +143,6 @@ def _log_ratio(z: np.ndarray, depth: int, kappa: float) -> np.ndarray:
     return np.asarray(np.where(z.imag >= 0, value, value.conj()))
 
 
-def _log_at_zero(depth: int, kappa: float) -> float:
-    """Log r_+(0), half of log r(0)."""
-    return float(np.log1p(-(1 - kappa) * (depth - 1) / (depth + 1)) / 2)
-
-
 @lru_cache(maxsize=32)
 def _line(depth: int, kappa: float, panel: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes y > 0 of the line Re z = −SHIFT, on panels that double, and log r with its weights there."""
@@ -201,15 +162,10 @@ def _log_factor(q: np.ndarray, depth: int, kappa: float, panel: int = PANEL) -> 
 
 
 def _log_transform(q: np.ndarray, depth: int, kappa: float, panel: int = PANEL) -> np.ndarray:
-    """Log ∫ (x/b)^q dμ: that of κ = 1, and log r_+(0)/r_+(q)."""
-    factor = _log_at_zero(depth, kappa) - _log_factor(q, depth, kappa, panel)
-    far = np.abs(q) > FAR
-    near_q, far_q = np.where(far, 1, q), np.where(far, q, FAR)
-    near = log_raney(near_q, depth) - near_q * log_edge(depth)
-    # Of log z! = z log z − z + ½ log 2πz + μ(z) the first two terms add up to q log b.
-    beyond = np.log((depth + 1) / (2 * np.pi * far_q)) / 2 - np.log1p(far_q)
-    beyond += _binet(far_q + far_q / depth) - _binet(far_q / depth) - _binet(far_q)
-    return np.asarray(np.where(far, beyond, near) + factor)
+    """Log ∫ (x/b)^q dμ, not at 0, by Stirling's formula for the Gamma functions: its large terms cancel."""
+    factors = _log_factor(np.zeros(()), depth, kappa, panel) - _log_factor(q, depth, kappa, panel)
+    gammas = _binet(q + q / depth) - _binet(q / depth) - _binet(q)
+    return np.asarray(np.log((depth + 1) / (2 * np.pi * q)) / 2 - np.log1p(q) + gammas + factors)
 
 
 def _binet(z: np.ndarray) -> np.ndarray:

@@ -6,9 +6,7 @@ With an angle 0 < φ < π/(N+1) and s_k = sin(kφ), the laws of y, end to end, a
     x = s_{N+1}^{1+1/N} / (s_1^{1/N} s_N),    density of x  (N/π) s_1 (s_1 / s_{N+1})^{1/N},
     share below either  1 − ((N+1)φ − N s_1 s_{N+1} / s_N) / π.
 
-The first line is known, and the second follows from it. The third: on the cut the generating function B of
-the Fuss–Catalan numbers, with z = (B − 1)/B^{N+1}, is e^{iφ} s_{N+1}/s_N; the density of y = 1/z is
-Im B/(π y), and ∫ B dz/z = log(B − 1) − N B.
+They are derived in the chapter `wide`.
 """
 
 from __future__ import annotations
@@ -24,9 +22,7 @@ from mme.dln.entropy import scalar
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
-__all__ = [
-    "fuss_catalan_density", "fuss_catalan_distribution", "fuss_catalan_moments", "log_edge", "log_raney",
-]  # fmt: skip
+__all__ = ["fuss_catalan_density", "fuss_catalan_distribution", "fuss_catalan_moments", "log_edge"]
 
 PARTS = ("end_to_end", "layer")
 ENDS = (-710.0, -1e-16)  # of log(1 − (N+1)φ/π): the smallest float, and next to 0
@@ -98,17 +94,12 @@ def fuss_catalan_moments(power: ArrayLike, depth: int, *, part: str = "end_to_en
     q = k if choice("part", part, PARTS) == "layer" else depth * k
     if not (q > -depth / (depth + 1)).all():
         raise InputError("power must be above −1/(N+1), for a layer above −N/(N+1), but an entry is not.")
+    log_gamma = scipy.special.gammaln
     with np.errstate(over="ignore"):
-        moments = np.exp(log_raney(q, depth))
+        moments = np.exp(log_gamma(1 + q + q / depth) - log_gamma(1 + q / depth) - log_gamma(2 + q))
     if not np.isfinite(moments).all():
         raise InputError("power must be smaller for a moment within floating point, but an entry is not.")
     return scalar(moments)
-
-
-def log_raney(q: Any, depth: int) -> Any:
-    """Return log ∫ x^q of a layer, log Γ(1 + q + q/N) − log Γ(1 + q/N) − log Γ(2 + q), for complex q too."""
-    log_gamma = scipy.special.loggamma
-    return log_gamma(1 + q + q / depth) - log_gamma(1 + q / depth) - log_gamma(2 + q)
 
 
 def log_edge(depth: int) -> float:

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-from scipy.special import gamma, roots_genlaguerre
+from scipy.special import gamma
 
 from mme.bridge import (
     equilibrium_measure,
-    fekete_points,
     fuss_catalan_density,
     fuss_catalan_distribution,
     fuss_catalan_moments,
@@ -14,26 +13,45 @@ from mme.errors import InputError
 CASES = [(2, 0.3), (3, 0.5), (3, 1.0), (3, 1.7), (4, 2.0), (10, 0.4)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("depth", "kappa"), CASES)
-def test_fekete_points_tend_to_it(depth: int, kappa: float) -> None:
-    """Moments of the minimiser at d = 100, 200, 400, extrapolated in 1/d; it knows nothing of Mellin."""
-    mu, powers = equilibrium_measure(depth, kappa), np.array([1.0, 2.0, 3.0])
-    first, second, third = (
-        (fekete_points(d, depth, kappa)[:, None] ** powers).mean(axis=0) for d in (100, 200, 400)
-    )
-    once, twice = 2 * second - first, 2 * third - second
-    np.testing.assert_allclose((4 * twice - once) / 3, mu.moment(powers), rtol=3e-6)
-    x = np.quantile(fekete_points(400, depth, kappa), [0.1, 0.5, 0.9], method="hazen")
-    np.testing.assert_allclose(mu.distribution(x), [0.1, 0.5, 0.9], atol=2e-3)
+def solved(depth: int, kappa: float, nodes: int = 200) -> tuple[float, np.ndarray, np.ndarray]:
+    """The end of the support, points and weights of the maximiser, by a linear system that knows no Mellin.
+
+    In x = b c^4, c = (1 + cos φ)/2, the measure is f(φ) dφ with an even f, which vanishes at φ = 0. On cos kφ
+    log|cos φ − cos ψ| is −π/k, what remains of the kernels is smooth, and b stands in the system linearly.
+    """
+    angle, order = (np.arange(nodes) + 0.5) * np.pi / nodes, np.arange(nodes)
+    c = (1 + np.cos(angle)) / 2
+    to_series = np.linalg.inv(np.cos(np.outer(angle, order)))
+    waves = np.append(-np.pi * np.log(2), -np.pi / order[1:])
+    alone = np.cos(np.outer(angle, order)) * waves @ to_series - np.pi / nodes * np.log(2)
+
+    def kernel(power: int) -> np.ndarray:  # log|c^p − d^p|, of which log|c − d| stands in `alone`
+        quotient = sum(c[:, None] ** (power - 1 - k) * c**k for k in range(power))
+        return np.asarray(alone + np.pi / nodes * np.log(quotient))
+
+    system, right = np.zeros((nodes + 2, nodes + 2)), np.eye(nodes + 2)[nodes]
+    system[:nodes, :nodes] = (2 - kappa) * kernel(4) + kappa * kernel(4 * depth)
+    system[:nodes, nodes:] = np.stack([-np.ones(nodes), -depth * c**4], axis=1)
+    system[nodes, :nodes], system[nodes + 1, :nodes] = np.pi / nodes, to_series.sum(axis=0)
+    solution = np.linalg.solve(system, right)
+    return solution[-1], solution[-1] * c**4, solution[:nodes] * np.pi / nodes
+
+
+@pytest.mark.parametrize(("depth", "kappa"), [*CASES, (2, 1.9), (6, 1.35)])
+def test_it_solves_the_problem(depth: int, kappa: float) -> None:
+    mu, powers = equilibrium_measure(depth, kappa), np.array([0.5, 1.0, 2.0, 3.5])
+    edge, x, weights = solved(depth, kappa)
+    assert mu.edge == pytest.approx(edge, rel=2e-11)
+    found = (weights[:, None] * x[:, None] ** powers).sum(axis=0)
+    np.testing.assert_allclose(mu.moment(powers), found, rtol=1e-12)
+    assert weights.min() > -1e-12
 
 
 @pytest.mark.parametrize(("depth", "kappa"), [*CASES, (1, 0.7), (7, 0.0)])
 def test_first_moment(depth: int, kappa: float) -> None:
-    """By homogeneity (2 + κ(N−1))/2N, and (d − 1)/d times that for d points."""
+    """By homogeneity (2 + κ(N−1))/2N."""
     exact = (2 + kappa * (depth - 1)) / (2 * depth)
     assert equilibrium_measure(depth, kappa).moment(1) == pytest.approx(exact, rel=1e-12)
-    assert fekete_points(30, depth, kappa).mean() == pytest.approx(exact * 29 / 30, rel=1e-9)
 
 
 @pytest.mark.parametrize(("depth", "kappa"), CASES)
@@ -142,21 +160,12 @@ def test_ends_of_the_support(depth: int, kappa: float) -> None:
     np.testing.assert_array_equal(mu.distribution([-1, 0, 99]), [0, 0, 1])
 
 
-def test_fekete_points_of_one_layer_are_zeros_of_laguerre() -> None:
-    zeros, _ = roots_genlaguerre(11, 1)
-    np.testing.assert_allclose(fekete_points(12, 1)[:-1], zeros[::-1] / 12, rtol=1e-9)
-    np.testing.assert_array_equal(fekete_points(1, 3), [0.0])
-
-
 def test_bad_input() -> None:
-    for call in (equilibrium_measure, lambda depth, kappa: fekete_points(5, depth, kappa)):
-        with pytest.raises(InputError, match=r"^depth must be an integer of at least 1"):
-            call(0, 1)
-        with pytest.raises(InputError, match=r"^kappa must be a finite number from 0 to 2"):
-            call(2, 2.5)
+    with pytest.raises(InputError, match=r"^depth must be an integer of at least 1"):
+        equilibrium_measure(0, 1)
+    with pytest.raises(InputError, match=r"^kappa must be a finite number from 0 to 2"):
+        equilibrium_measure(2, 2.5)
     with pytest.raises(InputError, match=r"^power must be above -0.75 for a finite moment"):
         equilibrium_measure(3).moment(-0.8)
     with pytest.raises(InputError, match=r"^power must be smaller for a moment within floating point"):
         equilibrium_measure(3).moment(1e4)
-    with pytest.raises(InputError, match=r"^order must be an integer from 1 to 1500"):
-        fekete_points(1501, 2)
