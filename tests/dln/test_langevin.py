@@ -1,4 +1,5 @@
-from functools import cache
+import functools
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mme.dln import (
     metric_operator,
 )
 from mme.errors import InputError
+from tests.each import each
 
 FIELDS = {"R": R, "C": C, "H": H}
 over_fields = pytest.mark.parametrize("F", FIELDS.values(), ids=FIELDS)
@@ -236,3 +238,65 @@ def test_bad_input() -> None:
         langevin(None, W, noise="horizontal", metropolis=True, **case)
     with pytest.raises(InputError, match="steps must be smaller"):
         langevin(None, W, steps=10**9, step=0.1)
+
+
+def squared(W: np.ndarray, F: Field) -> np.ndarray:
+    return np.asarray((F.norm(W) ** 2).sum(axis=-1))
+
+
+def written_out(W: np.ndarray, F: Field, target: np.ndarray, steps: int, rng: np.random.Generator,
+                *, on_line: bool, h: float, T: float, decay: float) -> tuple[Any, ...]:  # fmt: skip
+    """Metropolis-adjusted Langevin steps in all directions, or along the line of equal layers for d = 1."""
+    depth, states = W.shape[-3], [W]
+
+    def energy(W: np.ndarray) -> tuple[Any, Any, np.ndarray]:
+        factors = list(np.moveaxis(W, -3, 0))
+        X = functools.reduce(lambda product, layer: layer @ product, factors)
+        gap, slopes = X - target, []
+        for p in range(depth):
+            after = functools.reduce(lambda a, b: b @ a, factors[p + 1 :], np.eye(W.shape[-1]))
+            before = functools.reduce(lambda a, b: b @ a, factors[:p], np.eye(W.shape[-1]))
+            slopes.append(F.adjoint(after) @ gap @ F.adjoint(before) + decay * factors[p])
+        loss = F.norm(gap) ** 2 / 2
+        return loss + decay / 2 * squared(W, F), loss, np.stack(slopes, axis=-3)
+
+    E, loss, slope = energy(W)
+    losses, taken = [loss], np.zeros(W.shape[:-3])
+    for _ in range(steps):
+        xi = np.sqrt(2 * T * h) * F.ginibre(F.order(W), size=W.shape[:-2], rng=rng)
+        if on_line:
+            xi = np.broadcast_to(xi.mean(axis=-3, keepdims=True), xi.shape)
+        there = W - h * slope + xi
+        E_there, loss_there, slope_there = energy(there)
+        back = W - there + h * slope_there
+        ratio = (squared(xi, F) - squared(back, F)) / (4 * T * h) - (E_there - E) / T
+        yes = np.log(rng.random(E.shape)) < ratio
+        taken = taken + yes
+        W, slope = (np.where(yes[..., None, None, None], *pair) for pair in ((there, W), (slope_there, slope)))
+        E, loss = np.where(yes, E_there, E), np.where(yes, loss_there, loss)
+        states.append(W)
+        losses.append(loss)
+    return np.stack(states), np.stack(losses), taken / steps
+
+
+DRAWN = [(R, 2, 3, "ambient"), (C, 2, 2, "ambient"), (H, 1, 3, "ambient"), (R, 1, 3, "manifold")]
+
+
+@each("F, d, depth, noise", DRAWN)
+def test_steps_draw_for_draw(F: Field, d: int, depth: int, noise: str) -> None:
+    on_line = noise == "manifold"
+    W = 0.6 * F.ginibre(d, size=(6, depth), rng=1)
+    if on_line:
+        W = np.broadcast_to(np.array([0.4, 0.7, 1.1, 1.3])[:, None, None, None], (4, depth, 1, 1))
+    target, case = F.ginibre(d, rng=2), {"T": 0.8, "decay": 0.6, "h": 0.1}
+    loss = partial(lambda X, target: (F.norm(X - target) ** 2 / 2, X - target), target=target)
+    run = langevin(loss, W, steps=7, step=0.1, field=F, noise=noise, temperature=0.8, decay=0.6, every=3,
+                   rng=3, reach=1.0)  # fmt: skip
+    layers, losses, share = written_out(W, F, target, 7, np.random.default_rng(3), on_line=on_line, **case)
+    assert 0 < share.min() < share.max()
+    np.testing.assert_allclose(run.layers, layers[[0, 3, 6]], atol=1e-12)
+    np.testing.assert_allclose(run.loss, losses[[0, 3, 6]], atol=1e-12)
+    np.testing.assert_allclose(run.accepted, share, atol=1e-15)
+    np.testing.assert_allclose(run.times, [0.0, 0.3, 0.6], atol=1e-15)
+    np.testing.assert_array_equal(run.out_of_reach, np.zeros(len(W)))
+    assert (run.field, run.stopped) == (F.name, "")
