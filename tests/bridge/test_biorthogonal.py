@@ -1,8 +1,10 @@
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy.special import eval_genlaguerre
 
 from mme.bridge import correlation_kernel, joint_log_density, layer_spectra, mean_density
+from mme.bridge.biorthogonal import _kernel
 from mme.errors import InputError
 
 
@@ -73,3 +75,20 @@ def test_shapes_and_bad_input() -> None:
     ):
         with pytest.raises(InputError, match=match):
             mean_density(**({"x": 1.0, "order": 2, "depth": 2} | bad))
+
+
+def test_more_digits_change_nothing() -> None:
+    for d, theta, x, y in ((8, 3, 3.0, 20.0), (10, 1, 30.0, 2.0), (3, 40, 1.0, 1.5)):
+        found, more = (_kernel(mp.mpf(x), mp.mpf(y), d, theta, digits) for digits in (17, 60))
+        assert found == pytest.approx(more, rel=3e-16, abs=1e-17)
+
+
+def test_what_is_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("LARGEST_ORDER", 2), ("MOST_TERMS", 8), ("DEEPEST", 3)):
+        monkeypatch.setattr(f"mme.bridge.biorthogonal.{name}", value)
+    assert mean_density([1.0, 2.0], 2, depth=3).shape == (2,)
+    for bad in ({"order": 3}, {"depth": 4}, {"x": [1.0, 2.0, 3.0]}, {"order": 0}):
+        with pytest.raises(InputError, match=f"^{next(iter(bad))} (must be|and order must)"):
+            mean_density(**({"x": [1.0, 2.0], "order": 2, "depth": 3} | bad))
+    with pytest.raises(InputError, match=r"^x and y must be positive"):
+        correlation_kernel(1.0, [1.0, 0.0], 2, depth=2)

@@ -1,3 +1,4 @@
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy.special import gamma, roots_genlaguerre
@@ -9,7 +10,17 @@ from mme.bridge import (
     fuss_catalan_distribution,
     fuss_catalan_moments,
 )
+from mme.bridge.equilibrium import (
+    _binet,
+    _inverse,
+    _log_at_zero,
+    _log_factor,
+    _log_ratio,
+    _log_transform,
+)
+from mme.bridge.fuss_catalan import log_edge, log_raney
 from mme.errors import InputError
+from tests.each import each
 
 CASES = [(2, 0.3), (3, 0.5), (3, 1.0), (3, 1.7), (4, 2.0), (10, 0.4)]
 
@@ -142,10 +153,76 @@ def test_ends_of_the_support(depth: int, kappa: float) -> None:
     np.testing.assert_array_equal(mu.distribution([-1, 0, 99]), [0, 0, 1])
 
 
+@each("depth, kappa", [(7, 0.0), (2, 1.3), (4, 0.6)])
+def test_at_and_beyond_the_edge(depth: int, kappa: float) -> None:
+    """Also where it is below 1: 4/7 for depth 7 and κ = 0."""
+    mu = equilibrium_measure(depth, kappa)
+    x = mu.edge * np.array([1.0, 1 + 1e-12, 1.7])
+    np.testing.assert_array_equal(mu.density(x), [0, 0, 0])
+    np.testing.assert_array_equal(mu.distribution(x), [1, 1, 1])
+    assert mu.density(mu.edge * (1 - 1e-9)) > 0
+    assert 0 < 1 - mu.distribution(mu.edge * (1 - 1e-6)) < 1e-6
+
+
+def test_density_at_zero() -> None:
+    """Its limit, and infinite where the exponent says so, or by a logarithm; beyond, a density of 0."""
+    for depth, kappa in ((1, 1.0), (2, 2.0), (3, 1.9)):
+        assert equilibrium_measure(depth, kappa).density(0.0) == np.inf
+    for depth in (3,):
+        mu = equilibrium_measure(depth, 2.0)
+        assert mu.exponent == 1.0
+        assert mu.density(0.0) == pytest.approx(mu.density(1e-12 * mu.edge), rel=1e-12)
+
+
+@each("depth, kappa", [(1, 0.4), (3, 0.5), (40, 1.9)])
+def test_error_is_what_coarser_integrals_change(depth: int, kappa: float) -> None:
+    mu, shares = equilibrium_measure(depth, kappa), np.linspace(0.02, 0.98, 33)
+    coarse = _inverse(-np.log(shares), depth, kappa, power=1, panel=16, contour=20)
+    change = np.abs(1 - coarse - mu.distribution(mu.edge * shares)).max()
+    assert mu.error == pytest.approx(change, abs=3e-16 + 1e-3 * change)
+
+
+def test_the_rest_of_stirling_is_the_next_term() -> None:
+    """Of the series at |z| > 20 what is left out is 1/1188z⁹; nearer the Gamma function leaves nothing."""
+    for z in (20.01, 23.0, 20.5 * np.exp(0.9j), 40.0 * np.exp(-1.5j), 3.0, 0.01 + 0.2j, 19.9j):
+        with mp.workdps(40):
+            w = mp.mpmathify(z)
+            exact = mp.loggamma(1 + w) - w * mp.log(w) + w - mp.log(2 * mp.pi * w) / 2
+            left_out = 1 / (1188 * w**9) if abs(z) > 20 else 0
+            left = complex(mp.mpmathify(complex(_binet(np.array(z + 0j)))) - exact + left_out)
+        assert abs(left) < (3e-17 if abs(z) > 20 else 3e-14)
+
+
+@each("depth, kappa", [(3, 0.5), (2, 2.0), (9, 1.3)])
+def test_ratio_and_its_factor(depth: int, kappa: float) -> None:
+    """r as written, r_+(q) r_+(−q) = r(q) also far out, conjugate values at conjugate points, and r_+(0)."""
+    q = np.array([0.2 + 0.1j, 0.31 - 2.5j, -0.1 + 0.4j, 0.45j])
+    sines = [np.sin(np.pi * q * (1 + sign / depth)) for sign in (-1, 1)]
+    log_r = _log_ratio(q, depth, kappa)
+    np.testing.assert_allclose(np.exp(log_r), 1 - (1 - kappa) * sines[0] / sines[1], rtol=1e-12)
+    both = [_log_factor(sign * q, depth, kappa) for sign in (1, -1)]
+    np.testing.assert_allclose(np.exp(both[0] + both[1] - log_r), 1, rtol=1e-12)
+    np.testing.assert_allclose(_log_factor(q.conj(), depth, kappa), both[0].conj(), rtol=1e-12)
+    right = _log_factor(np.array([1e-9, 0.0]) + 0j, depth, kappa)
+    np.testing.assert_allclose(right, _log_at_zero(depth, kappa), atol=1e-8)
+    assert np.isfinite(_log_ratio(np.array([1e5j, -1e5j]), depth, kappa)).all()
+
+
+def test_transform_near_and_far() -> None:
+    """∫ (x/b)^q dμ by its Gamma functions and by Stirling's series, on both sides of where they meet."""
+    for q in (99.5 + 0j, 100.5 + 0j, 60 + 79j, 61 + 80j, 300j):
+        raney = log_raney(q, 4) - q * log_edge(4)
+        factor = _log_at_zero(4, 0.3) - _log_factor(np.array([q]), 4, 0.3)[0]
+        found = _log_transform(np.array([q]), 4, 0.3)[0]
+        assert np.exp(found - raney - factor) == pytest.approx(1, abs=1e-11)
+
+
 def test_fekete_points_of_one_layer_are_zeros_of_laguerre() -> None:
     zeros, _ = roots_genlaguerre(11, 1)
     np.testing.assert_allclose(fekete_points(12, 1)[:-1], zeros[::-1] / 12, rtol=1e-9)
     np.testing.assert_array_equal(fekete_points(1, 3), [0.0])
+    points = fekete_points(2, 5, 0.4)  # one beside 0, where (2 − κ + κN)/x = N d
+    np.testing.assert_allclose(points, [(2 - 0.4 + 0.4 * 5) / 10, 0.0], rtol=1e-12)
 
 
 def test_bad_input() -> None:

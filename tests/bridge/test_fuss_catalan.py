@@ -131,3 +131,13 @@ def test_bad_input() -> None:
     assert fuss_catalan_moments(-0.4, 2, part="layer") > 1
     with pytest.raises(InputError, match=r"^power must be smaller"):
         fuss_catalan_moments(1e4, 2)
+
+
+@in_both
+def test_next_to_the_edge(part: str) -> None:
+    """Where rounding decides whether there is an angle, the share is 1 and the density nearly 0."""
+    for depth in (1, 2, 3, 7, 12):
+        edge = np.exp((1 if part == "layer" else depth) * log_edge(depth))
+        x = edge * (1 + np.array([-4, -2, -1, 0, 1, 2, 4]) * 2.0**-52)
+        assert (fuss_catalan_density(x, depth, part=part) < 1e-5).all()
+        np.testing.assert_allclose(fuss_catalan_distribution(x, depth, part=part), 1, rtol=1e-12)

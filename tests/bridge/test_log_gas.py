@@ -5,7 +5,8 @@ import pytest
 from scipy.optimize import approx_fprime, minimize
 
 from mme.algebra import C, H, R
-from mme.bridge.log_gas import LogGas, gas_of
+from mme.bridge.log_gas import LogGas, gas_of, mean_square_norm
+from mme.errors import InputError
 
 GAS = LogGas(1.2, 0.7, 3, 1.9, 2.5)
 X = np.array([2.2, 0.9, 0.15])
@@ -43,3 +44,34 @@ def test_exponents() -> None:
     assert gas_of(R, 5, "manifold", 2.0) == LogGas(0.5, 0.5, 5, 0.5, 5.0)
     assert gas_of(H, 5, "manifold", 2.0) == LogGas(2.0, 2.0, 5, 8.0, 5.0)
     assert gas_of(H, 5, "metric", 2.0) == LogGas(4.0, 0.0, 5, 2.0, 5.0)
+
+
+def test_far_apart_and_out_of_reach() -> None:
+    """Particles far apart feel the one below as a power of x, and no force overflows."""
+    u = np.array([900.0, 0.0, -900.0])
+    powers = np.array([2 * (1.2 + 2.1) + 1.9, 1.2 + 2.1 + 1.9, 1.9])
+    assert GAS.energy(u - 900) == pytest.approx((u - 900) @ powers - 2.5, rel=1e-15)
+    force = GAS.gradient(u - 900)
+    np.testing.assert_allclose(force, powers - [2.5, 0, 0], rtol=1e-14)
+    np.testing.assert_allclose(GAS.hessian(u - 900), np.diag([-2.5, 0, 0]), atol=1e-200)
+    assert GAS.energy(np.array([1.0, 1.0])) == -np.inf
+    assert LogGas(0.0, 0.0, 1, 2.0, 0.5).energy(np.array([np.log(4.0)])) == pytest.approx(2 * np.log(4) - 2)
+
+
+def test_maximum_by_homogeneity() -> None:
+    """There the gradient sums to 0: rate Σ x = d shape + pairs (near + far depth), for one and for many."""
+    wide, deep = gas_of(H, 7, "manifold", 0.2), gas_of(R, 1000, "manifold", 1.0)
+    for gas, d in ((GAS, 1), (GAS, 6), (wide, 40), (deep, 9)):
+        x = np.exp(gas.maximum(d))
+        assert (np.diff(x) < 0).all()
+        pairs = d * (d - 1) / 2 * (gas.near + gas.far * gas.depth)
+        assert gas.rate * x.sum() == pytest.approx(d * gas.shape + pairs, rel=1e-8)
+
+
+def test_orders_of_the_mean_norm() -> None:
+    assert mean_square_norm(1, depth=1, decay=4.0) == 0.5
+    assert mean_square_norm(3, depth=4, field="H", decay=2.0) == (4 * 9 + 3 * 21) / 2
+    with pytest.raises(InputError, match=r"^order must be an integer of at least 1"):
+        mean_square_norm(0, depth=2)
+    with pytest.raises(InputError, match=r"^decay must be"):
+        mean_square_norm(1, depth=2, decay=0)

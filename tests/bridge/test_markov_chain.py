@@ -9,7 +9,6 @@ from mme.bridge.log_gas import LogGas
 from mme.bridge.markov_chain import effective_share, sample_chains
 from tests.each import each
 
-
 CHAINS, BURN_IN = 7, 12
 
 

@@ -184,3 +184,31 @@ def test_what_is_not_known_is_said() -> None:
     assert joint_log_density([1.0, 1.0], depth=2) == -np.inf
     half_lines = lgamma(0.5) + log(4 * 2**-0.5)  # four of length √2 ∫ e^{−λ²} dλ
     assert log_normalisation(1, depth=2, field="R") == pytest.approx(half_lines, abs=1e-13)
+
+
+def test_what_is_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("MOST_OVER_R", 2), ("MOST_OVER_H", 2**5 * 3), ("LARGEST_ORDER", 4)):
+        monkeypatch.setattr(f"mme.bridge.normalisation.{name}", value)
+    log_ordered_integral.cache_clear()
+    case = {"volume": "manifold", "digits": 1}
+    for d, depth, name in ((2, 2, "R"), (2, 3, "H"), (4, 9, "C"), (4, 1, "R"), (4, 1, "H"), (1, 400, "H")):
+        assert np.isfinite(float(log_normalisation(d, depth=depth, field=name, **case)))
+    for d, depth, name in ((3, 2, "R"), (2, 4, "H"), (5, 2, "C"), (5, 1, "R"), (0, 2, "C")):
+        with pytest.raises(InputError, match=r"^order must be"):
+            log_normalisation(d, depth=depth, field=name, **case)
+    with pytest.raises(InputError, match=r"^digits must be an integer from 1 to 100"):
+        log_normalisation(2, depth=2, digits=0)
+    assert abs(log_normalisation(2, depth=2, digits=100) - log_normalisation(2, depth=2, digits=40)) < 1e-40
+    log_ordered_integral.cache_clear()
+
+
+def test_shapes_of_densities() -> None:
+    x = np.array([[2.0, 0.5], [1.0, 0.3], [4.0, 0.1]])
+    found = joint_log_density(x, depth=3)
+    assert found.shape == (3,)
+    assert found[1] == joint_log_density(x[1, ::-1], depth=3)  # in any order
+    assert isinstance(joint_log_density([0.5], depth=2), float)
+    assert joint_log_density(np.empty((0, 2)), depth=2).shape == (0,)
+    for bad in (1.0, np.empty((3, 0)), [1.0, -1.0], [[1.0, 0.0], [1.0, 2.0]]):
+        with pytest.raises(InputError, match=r"^values must have shape \(\.\.\., d\)"):
+            joint_log_density(bad, depth=2)

@@ -272,7 +272,8 @@ def written_out(W: np.ndarray, F: Field, target: np.ndarray, steps: int, rng: np
         ratio = (squared(xi, F) - squared(back, F)) / (4 * T * h) - (E_there - E) / T
         yes = np.log(rng.random(E.shape)) < ratio
         taken = taken + yes
-        W, slope = (np.where(yes[..., None, None, None], *pair) for pair in ((there, W), (slope_there, slope)))
+        chosen = yes[..., None, None, None]
+        W, slope = np.where(chosen, there, W), np.where(chosen, slope_there, slope)
         E, loss = np.where(yes, E_there, E), np.where(yes, loss_there, loss)
         states.append(W)
         losses.append(loss)
