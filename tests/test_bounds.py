@@ -14,6 +14,7 @@ from mme.dln import (
     ball_count_volume,
     block_determinant,
     chebyshev_recurrence,
+    gradient_flow,
     group_volume_mc,
     kernel,
     log_chebyshev,
@@ -186,6 +187,14 @@ ROWS: dict[str, tuple[Call, list[Border]]] = {
     },
     "d of log_group_volume": (
         R.log_group_volume, within(1, 10**6),
+    ),
+    "tolerance of gradient_flow": (
+        lambda t: gradient_flow(None, np.ones((1, 1, 1)), [0.0, 0.1], tolerance=t),
+        [(bound, beyond, "must be a finite number from 1e-13 to 0.1")
+         for bound, beyond in ((1e-13, 0.99e-13), (0.1, 0.101))],
+    ),
+    "most_steps of gradient_flow": (
+        lambda n: gradient_flow(None, np.ones((1, 1, 1)), [0.0], most_steps=n), least(1),
     ),
     "tolerance of is_unitary": (lambda t: R.is_unitary(np.eye(2), tolerance=t), NOT_NEGATIVE),
     "tolerance of certified": (

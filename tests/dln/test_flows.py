@@ -185,3 +185,43 @@ def test_a_rest_over_the_quaternions_is_reached() -> None:
     rest = gradient_flow(lambda X: (H.norm(X - Y) ** 2 / 2, X - Y), flow.layers[-1], [0.0, 50.0],
                          field=H, decay=0.1)  # fmt: skip
     np.testing.assert_allclose(rest.layers[-1], flow.layers[-1], atol=1e-7)
+
+
+def test_the_worst_gradient_is_named() -> None:
+    """Of a batch whose gradients are 2 times, a third and hardly more than what they should be."""
+    layers = np.ones((3, 1, 1, 1))
+
+    def loss(factors: list[float]) -> Any:
+        scale = np.array(factors)[:, None, None]
+        return lambda X: ((X**2).sum((-2, -1)) / 2, scale * X)
+
+    for factors, told in (([2, 1 / 3, 1.001], "3"), ([2, 1 / 1.2, 1], "0.5"), ([1, -1, 1.5], "-1")):
+        with pytest.raises(InputError, match=rf"but grows {told} times that\.$"):
+            gradient_flow(loss(factors), layers, [0.0])
+    for factors in ([1, 1 / 1.0099, 1 / 0.9901], [1, 1, 1]):
+        assert gradient_flow(loss(factors), layers, [0.0]).stopped == ""
+    for factor in (1 / 1.0101, 1 / 0.9899):
+        with pytest.raises(InputError, match="times that"):
+            gradient_flow(loss([1, factor, 1]), layers, [0.0])
+
+
+def test_what_rounding_hides_of_a_loss_is_not_judged() -> None:
+    """At 1e-8 of the loss: the step is 1e-4 |X|, and the loss grows by that times the slope."""
+    for height, seen in ((0.9e4, True), (1.1e4, False)):
+        loss = partial(lambda X, height: (height + 0 * X[..., 0, 0] + X[..., 0, 0], 2 + 0 * X), height=height)
+        if seen:
+            with pytest.raises(InputError, match="times that"):
+                gradient_flow(loss, np.full((1, 1, 1), 0.5), [0.0])
+        else:
+            assert gradient_flow(loss, np.full((1, 1, 1), 0.5), [0.0]).stopped == ""
+
+
+def test_where_there_is_no_way_back_or_none_to_go() -> None:
+    """Nothing moved is on M already; and what Newton's method does not bring back is given up."""
+    roots = np.array([[2.0, 0.5], [1.0, 0.7], [3.0, 1.0]])
+    diagonal = on_diagonal(roots, 3, R)
+    there, found = retracted(roots, diagonal, R, 0.5)
+    assert found.all()
+    np.testing.assert_array_equal(there, diagonal)
+    far = diagonal + 50 * R.ginibre(2, size=(3, 3), rng=1)
+    assert not retracted(roots, far, R, 1e-3)[1].any()

@@ -281,3 +281,15 @@ def test_bad_input(field: Field) -> None:
         orbit_volume_mc([2.0, 1.0], depth=2, field="Q")
     with pytest.raises(InputError, match="depth"):
         orbit_volume_mc([2.0, 1.0], depth=0)
+
+
+def test_the_largest_orbit_is_taken_and_the_widest_kernel_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.dln.monte_carlo.LARGEST_DIMENSION", 1)
+    times, learn = [], importance.learn
+    monkeypatch.setattr(
+        "mme.dln.monte_carlo.learn", lambda target, t, k, rng: times.append(t) or learn(target, t, k, rng)
+    )
+    assert orbit_volume_mc([1.0], depth=2, field="C", samples=256, rng=0).standard_error > 0
+    assert times == [0.04 / 4]
+    with pytest.raises(InputError, match="dimension at most 1, not 2"):
+        orbit_volume_mc([1.0], depth=3, field="C", samples=256, rng=0)
