@@ -12,6 +12,7 @@ from mme.bridge import (
 )
 from mme.bridge.equilibrium import (
     _binet,
+    _exponent,
     _inverse,
     _log_at_zero,
     _log_factor,
@@ -208,6 +209,14 @@ def test_ratio_and_its_factor(depth: int, kappa: float) -> None:
     assert np.isfinite(_log_ratio(np.array([1e5j, -1e5j]), depth, kappa)).all()
 
 
+def test_the_line_is_long_and_dense_enough() -> None:
+    """Cauchy's integral at 0 against half of log r(0), where panels are fewest for their depth, too."""
+    for depth in (1, 2, 3, 17, 136):
+        for kappa in (0.0, 0.5, 2.0):
+            found = _log_factor(np.zeros(1, complex), depth, kappa)[0]
+            assert abs(found - np.log1p(-(1 - kappa) * (depth - 1) / (depth + 1)) / 2) < 3e-15
+
+
 def test_transform_near_and_far() -> None:
     """∫ (x/b)^q dμ by its Gamma functions and by Stirling's series, on both sides of where they meet."""
     for q in (99.5 + 0j, 100.5 + 0j, 60 + 79j, 61 + 80j, 300j):
@@ -215,6 +224,15 @@ def test_transform_near_and_far() -> None:
         factor = _log_at_zero(4, 0.3) - _log_factor(np.array([q]), 4, 0.3)[0]
         found = _log_transform(np.array([q]), 4, 0.3)[0]
         assert np.exp(found - raney - factor) == pytest.approx(1, abs=1e-11)
+
+
+def test_exponents_up_to_the_logarithm() -> None:
+    """At depth 2 cos πs = −κ/2; at depth 1 one half; both where κ = 2 is near and where it is reached."""
+    for kappa in (1e-3, 1.0, 1.97, 1.9999):
+        assert _exponent(2, kappa) == pytest.approx(np.arccos(-kappa / 2) / np.pi, rel=1e-9)
+        assert _exponent(1, kappa) == 0.5
+    assert [_exponent(depth, 2.0) for depth in (1, 2, 3, 50)] == [0.5, 1.0, 1.0, 1.0]
+    assert _exponent(10**6, 1.0) == pytest.approx(1 - 1e-6, rel=1e-9)
 
 
 def test_fekete_points_of_one_layer_are_zeros_of_laguerre() -> None:
