@@ -17,6 +17,7 @@ from mme.dln import (
 )
 from mme.dln.tangents import framed, lifted, on_diagonal, retracted, tangent_part
 from mme.errors import InputError
+from tests.each import each
 
 FIELDS = {"R": R, "C": C, "H": H}
 over_fields = pytest.mark.parametrize("F", FIELDS.values(), ids=FIELDS)
@@ -225,3 +226,21 @@ def test_where_there_is_no_way_back_or_none_to_go() -> None:
     np.testing.assert_array_equal(there, diagonal)
     far = diagonal + 50 * R.ginibre(2, size=(3, 3), rng=1)
     assert not retracted(roots, far, R, 1e-3)[1].any()
+
+
+@each("F, d, depth", [(R, 2, 3), (C, 2, 2), (H, 1, 4)])
+def test_ways_back_of_many_are_those_of_each(F: Field, d: int, depth: int) -> None:
+    """Of steps of many lengths, so that they settle, or are given up, after different numbers of turns."""
+    rng, lengths = np.random.default_rng(5), np.array([[0.0, 1e-9, 1e-3, 0.1], [0.3, 1.0, 3.0, 30.0]])
+    W = balanced_lift(F.ginibre(d, size=(2, 4), rng=rng), depth=depth, field=F, rng=rng)
+    _, roots = framed(W, F)
+    step = tangent_part(roots, F.ginibre(d, size=(2, 4, depth), rng=rng), F, horizontal=False)
+    moved = on_diagonal(roots, depth, F) + lengths[..., None, None, None] * step
+    there, found = retracted(roots, moved, F, 0.5)
+    assert found[0].all() and not found.all()
+    for index in np.ndindex(2, 4):
+        alone, one = retracted(roots[index], moved[index], F, 0.5)
+        assert bool(one) == found[index]
+        if one:
+            np.testing.assert_allclose(there[index], alone, atol=1e-12)
+            assert np.abs(balance_defects(alone, F)).max() < 1e-12 * np.abs(alone).max() ** 2
