@@ -237,7 +237,8 @@ def test_ways_back_of_many_are_those_of_each(F: Field, d: int, depth: int) -> No
     step = tangent_part(roots, F.ginibre(d, size=(2, 4, depth), rng=rng), F, horizontal=False)
     moved = on_diagonal(roots, depth, F) + lengths[..., None, None, None] * step
     there, found = retracted(roots, moved, F, 0.5)
-    assert found[0].all() and not found.all()
+    assert found[0].all()
+    assert not found.all()
     for index in np.ndindex(2, 4):
         alone, one = retracted(roots[index], moved[index], F, 0.5)
         assert bool(one) == found[index]

@@ -1,5 +1,6 @@
 import functools
 from functools import cache, partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -301,3 +302,32 @@ def test_steps_draw_for_draw(F: Field, d: int, depth: int, noise: str) -> None:
     np.testing.assert_allclose(run.times, [0.0, 0.3, 0.6], atol=1e-15)
     np.testing.assert_array_equal(run.out_of_reach, np.zeros(len(W)))
     assert (run.field, run.stopped) == (F.name, "")
+
+
+@each("F", [R, H])
+def test_growth_is_judged_by_what_noise_alone_makes(monkeypatch: pytest.MonkeyPatch, F: Field) -> None:
+    """Of 20 chains without a force |W|² is near 2ThnNβd² after n steps, from 0: 1.25 times that occurs."""
+    d = 4 if F is R else 2
+    for most, stops in ((1.25, True), (2.2, False)):
+        monkeypatch.setattr(import_module("mme.dln.langevin"), "LARGEST_GROWTH", most)
+        run = langevin(None, 1e-9 * F.ginibre(d, size=(20, 4), rng=0), steps=12, step=0.3, field=F,
+                       noise="ambient", temperature=1.7, metropolis=False, rng=1)  # fmt: skip
+        assert run.stopped.startswith("step must be less than 0.3, or the loss grow") == stops
+        assert (len(run.times) < 13) == stops
+
+
+def test_what_leaves_is_told_when_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """|W|² = (1 + h)^2n without noise to speak of, under a loss that falls as −X²/2."""
+    monkeypatch.setattr(import_module("mme.dln.langevin"), "LARGEST_GROWTH", 1.1**10 * 1.001)
+    run = langevin(lambda X: (-(X**2).sum((-2, -1)) / 2, -X), np.ones((3, 1, 1, 1)), steps=40, step=0.1,
+                   noise="ambient", temperature=1e-20, metropolis=False, every=2, rng=0)  # fmt: skip
+    assert run.stopped == "step must be less than 0.1, or the loss grow far out: a chain left at 6."
+    np.testing.assert_allclose(run.squared_norm[:, 0], 1.1 ** (4 * np.arange(3)), rtol=1e-8)
+    np.testing.assert_array_equal(run.accepted, [1.0, 1.0, 1.0])
+
+
+def test_invertible_to_rounding() -> None:
+    eps = np.finfo(float).eps
+    roots = np.array([[1.0, 2 * eps], [1.0, eps], [3.0, 2.9 * eps], [0.0, 0.0], [np.nan, 1.0], [1e-300, 1.0]])
+    found = import_module("mme.dln.langevin")._invertible(roots)
+    np.testing.assert_array_equal(found, [True, False, False, False, False, False])
