@@ -204,6 +204,8 @@ def test_ratio_and_its_factor(depth: int, kappa: float) -> None:
     both = [_log_factor(sign * q, depth, kappa) for sign in (1, -1)]
     np.testing.assert_allclose(np.exp(both[0] + both[1] - log_r), 1, rtol=1e-12)
     np.testing.assert_allclose(_log_factor(q.conj(), depth, kappa), both[0].conj(), rtol=1e-12)
+    line = np.array([-1e-9, 0, 1e-9])[:, None] + 1j * np.array([0.45, -2.0])  # continuous across Re q = 0
+    np.testing.assert_allclose(np.diff(_log_factor(line, depth, kappa), axis=0), 0, atol=1e-8)
     right = _log_factor(np.array([1e-9, 0.0]) + 0j, depth, kappa)
     np.testing.assert_allclose(right, _log_at_zero(depth, kappa), atol=1e-8)
     assert np.isfinite(_log_ratio(np.array([1e5j, -1e5j]), depth, kappa)).all()

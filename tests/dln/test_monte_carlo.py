@@ -293,3 +293,20 @@ def test_the_largest_orbit_is_taken_and_the_widest_kernel_learnt(monkeypatch: py
     assert times == [0.04 / 4]
     with pytest.raises(InputError, match="dimension at most 1, not 2"):
         orbit_volume_mc([1.0], depth=3, field="C", samples=256, rng=0)
+
+
+@pytest.mark.parametrize("given", [None, 0.7])
+def test_the_whole_record_of_a_group(given: float | None) -> None:
+    """U(1) draw for draw: weights of Gaussian points in Cayley's coordinate y, and of Haar's 2 tan(θ/2)."""
+    n, c = 200, given or 0.5
+    rng = np.random.default_rng(6)
+    y = rng.standard_normal(n) / np.sqrt(c)
+    angle = np.angle(C.haar(1, size=n, rng=rng)[:, 0, 0])
+    densities, kernels = 1 / (1 + y**2 / 4), np.exp(-c * (2 * np.tan(angle / 2)) ** 2 / 2)
+    squares = [((w / w.mean()) ** 2).mean() for w in (densities, kernels)]
+    value = np.log(2 * np.pi / c) / 2 + np.log(densities.sum() / kernels.sum())
+    error = np.sqrt((sum(squares) - 2) / (n - 1))
+    found = group_volume_mc(1, field="C", samples=n, rng=6, concentration=given)
+    told = (found.log_volume, found.standard_error, found.statistical_error, found.effective_share)
+    assert told == pytest.approx((value, error, error, 1 / max(squares)), rel=1e-12)
+    assert (found.samples, found.extrapolation_error, found.method) == (2 * n, 0.0, "cayley")
