@@ -157,6 +157,7 @@ def test_polar_finds_the_unitary_factor_where_singular_values_coincide(F: Field)
     "spectrum",
     [
         [-2.0, -1.0, 0.5, 3.0],
+        [-4.0, -3.0, -2.0, -1.0],
         [1.0, 1.0, 1.0, 1.0],
         [-1.0, -1.0, 1.0, 1.0],
         [0.0] * 4,

@@ -7,6 +7,7 @@ from scipy.optimize import approx_fprime, minimize
 from mme.algebra import C, H, R
 from mme.bridge.log_gas import LogGas, gas_of, mean_square_norm
 from mme.errors import InputError
+from tests.each import each
 
 GAS = LogGas(1.2, 0.7, 3, 1.9, 2.5)
 X = np.array([2.2, 0.9, 0.15])
@@ -75,3 +76,16 @@ def test_orders_of_the_mean_norm() -> None:
         mean_square_norm(0, depth=2)
     with pytest.raises(InputError, match=r"^decay must be"):
         mean_square_norm(1, depth=2, decay=0)
+
+
+WEAK = [(1e-6, 0.0, 1, 1e-3), (1e-4, 1e-3, 3, 0.5), (0.1, 0.5, 50, 3.0), (2.0, 0.0, 1, 50.0)]
+
+
+@each("near, far, depth, shape", WEAK)
+def test_maximum_keeps_the_order(near: float, far: float, depth: int, shape: float) -> None:
+    """Where particles hardly repel each other a step of Newton's would lead past a neighbour."""
+    gas = LogGas(near, far, depth, shape, 1.0)
+    for d in (2, 3, 6):
+        top = gas.maximum(d)
+        assert (np.diff(top) < 0).all()
+        assert np.abs(gas.gradient(top)).max() < 1e-4
