@@ -6,6 +6,7 @@ from scipy.special import eval_genlaguerre
 from mme.bridge import correlation_kernel, joint_log_density, layer_spectra, mean_density
 from mme.bridge.biorthogonal import _kernel
 from mme.errors import InputError
+from tests.each import each
 
 
 def grid(reach: float, nodes: int = 120) -> tuple[np.ndarray, np.ndarray]:
@@ -15,7 +16,7 @@ def grid(reach: float, nodes: int = 120) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("d", "depth"), [(1, 3), (2, 3), (3, 2), (5, 4)])
-@pytest.mark.parametrize("volume", ["manifold", "metric"])
+@each("volume", ["manifold", "metric"])
 def test_the_kernel_projects_onto_d_dimensions(d: int, depth: int, volume: str) -> None:
     """∫ K(x, x) dx = d and ∫ K(x, y) K(y, z) dy = K(x, z); the mean of γ|W|² is a dimension."""
     case = {"depth": depth, "volume": volume, "decay": 0.7}
@@ -32,7 +33,7 @@ SPECTRA = [([0.7], 4), ([2.0, 0.4], 3), ([2.0, 1.0, 0.3], 2), ([3, 2, 1, 0.1], 5
 
 
 @pytest.mark.parametrize(("x", "depth"), SPECTRA)
-@pytest.mark.parametrize("volume", ["manifold", "metric"])
+@each("volume", ["manifold", "metric"])
 def test_the_determinant_is_the_joint_density(x: list[float], depth: int, volume: str) -> None:
     points = np.array(x, dtype=float)
     case = {"depth": depth, "volume": volume, "decay": 0.8}

@@ -27,7 +27,7 @@ CASES = [(2, 0.3), (3, 0.5), (3, 1.0), (3, 1.7), (4, 2.0), (10, 0.4)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("depth", "kappa"), CASES)
+@each("depth, kappa", CASES)
 def test_fekete_points_tend_to_it(depth: int, kappa: float) -> None:
     """Moments of the minimiser at d = 100, 200, 400, extrapolated in 1/d; it knows nothing of Mellin."""
     mu, powers = equilibrium_measure(depth, kappa), np.array([1.0, 2.0, 3.0])
@@ -40,7 +40,7 @@ def test_fekete_points_tend_to_it(depth: int, kappa: float) -> None:
     np.testing.assert_allclose(mu.distribution(x), [0.1, 0.5, 0.9], atol=2e-3)
 
 
-@pytest.mark.parametrize(("depth", "kappa"), [*CASES, (1, 0.7), (7, 0.0)])
+@each("depth, kappa", [*CASES, (1, 0.7), (7, 0.0)])
 def test_first_moment(depth: int, kappa: float) -> None:
     """By homogeneity (2 + κ(N−1))/2N, and (d − 1)/d times that for d points."""
     exact = (2 + kappa * (depth - 1)) / (2 * depth)
@@ -48,7 +48,7 @@ def test_first_moment(depth: int, kappa: float) -> None:
     assert fekete_points(30, depth, kappa).mean() == pytest.approx(exact * 29 / 30, rel=1e-9)
 
 
-@pytest.mark.parametrize(("depth", "kappa"), CASES)
+@each("depth, kappa", CASES)
 def test_it_is_a_measure_with_those_moments(depth: int, kappa: float) -> None:
     """The density by Laplace's inverse, against the moments that it is made from."""
     mu = equilibrium_measure(depth, kappa)
@@ -67,7 +67,7 @@ def test_it_is_a_measure_with_those_moments(depth: int, kappa: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("depth", "kappa"), [(3, 0.5), (2, 1.5), (5, 1.0)])
+@each("depth, kappa", [(3, 0.5), (2, 1.5), (5, 1.0)])
 def test_the_potential_is_flat_on_the_support(depth: int, kappa: float) -> None:
     """∫ [(2 − κ) log|x − y| + κ log|x^N − y^N|] dμ(y) − N x is one constant inside, and less outside."""
     mu = equilibrium_measure(depth, kappa)
@@ -90,7 +90,7 @@ def test_the_potential_is_flat_on_the_support(depth: int, kappa: float) -> None:
     assert potential(1.2 * mu.edge) < inside[0] - 0.01
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5])
+@each("depth", [1, 2, 5])
 def test_both_volumes(depth: int) -> None:
     """κ = 1 is the layer law of Fuss and Catalan, κ = 0 Marchenko and Pastur's, which is free of N in Nx."""
     manifold, metric = equilibrium_measure(depth), equilibrium_measure(depth, 0)
@@ -110,7 +110,7 @@ def test_both_volumes(depth: int) -> None:
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.2, 1.3, 2.0])
-@pytest.mark.parametrize("depth", [2, 3])
+@each("depth", [2, 3])
 def test_two_and_three_layers_in_gamma_functions(depth: int, kappa: float) -> None:
     """There r_+(z) is a product of Γ(z/h + c)/Γ(z/h + α), of period h, with cos πs = −κ/2 for N = 2."""
     if depth == 2:
@@ -143,7 +143,7 @@ def test_two_layers_at_kappa_two() -> None:
     )
 
 
-@pytest.mark.parametrize(("depth", "kappa"), [(3, 0.5), (3, 1.5), (6, 0.2)])
+@each("depth, kappa", [(3, 0.5), (3, 1.5), (6, 0.2)])
 def test_ends_of_the_support(depth: int, kappa: float) -> None:
     mu = equilibrium_measure(depth, kappa)
     slope = np.diff(np.log(mu.density([1e-40, 1e-39])))[0] / np.log(10)

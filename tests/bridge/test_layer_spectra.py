@@ -18,6 +18,7 @@ from mme.bridge import (
 from mme.bridge.log_gas import gas_of
 from mme.bridge.markov_chain import effective_share, sample_chains
 from mme.errors import InputError
+from tests.each import each
 
 from .test_normalisation import nodes
 
@@ -42,7 +43,7 @@ def expected(d: int, **case: Any) -> np.ndarray:
 @pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("volume", ["manifold", "metric"])
-@pytest.mark.parametrize(("d", "depth"), [(1, 3), (2, 2), (2, 4), (3, 3)])
+@each("d, depth", [(1, 3), (2, 2), (2, 4), (3, 3)])
 def test_draws_have_the_moments_of_the_density(F: Field, volume: str, d: int, depth: int) -> None:
     case = {"depth": depth, "field": F, "volume": volume, "decay": 1.7}
     mean = expected(d, **case)
@@ -57,7 +58,7 @@ def test_draws_have_the_moments_of_the_density(F: Field, volume: str, d: int, de
 
 @over_fields
 @pytest.mark.parametrize("volume", ["manifold", "metric"])
-@pytest.mark.parametrize(("d", "depth"), [(1, 5), (2, 3), (4, 2), (3, 50)])
+@each("d, depth", [(1, 5), (2, 3), (4, 2), (3, 50)])
 def test_the_norm_is_chi_square(F: Field, volume: str, d: int, depth: int) -> None:
     """γ|W|² has dim M degrees of freedom, βd² + (N − 1) dim G, and βd² under the metric."""
     case = {"depth": depth, "field": F, "volume": volume, "decay": 0.4}
@@ -74,7 +75,7 @@ def test_the_norm_is_chi_square(F: Field, volume: str, d: int, depth: int) -> No
 
 
 @pytest.mark.slow
-@over_fields
+@each("F", [R, C, H])
 def test_the_metric_is_the_law_of_one_gaussian_layer(F: Field) -> None:
     """Layers of a dense Gaussian matrix with e^{−γN|W_1|²/2}, for every largest and smallest value."""
     d, depth, decay = 3, 4, 0.5
@@ -87,7 +88,7 @@ def test_the_metric_is_the_law_of_one_gaussian_layer(F: Field) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("d", "depth"), [(2, 3), (5, 4), (12, 2)])
+@each("d, depth", [(2, 3), (5, 4), (12, 2)])
 def test_the_chain_agrees_with_the_triangular_matrix(d: int, depth: int) -> None:
     """At β = 2 both are there: the same sampler runs over R and H, where nothing else is known."""
     size = 20_000
@@ -112,7 +113,7 @@ def test_effective_share_of_a_known_chain() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("F", "depth"), [(R, 10**8), (H, 10**8), (R, 2)], ids=["R-deep", "H-deep", "R"])
+@each("F, depth", [(R, 10**8), (H, 10**8), (R, 2)], ids=["R-deep", "H-deep", "R"])
 def test_chains_at_the_ends_of_what_they_take(F: Field, depth: int) -> None:
     d = 4 if depth > 2 else 16
     drawn = sample_layer_spectra(d, depth=depth, field=F, size=3000, rng=0)
@@ -157,7 +158,7 @@ def test_few_effective_draws_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         layer_spectra(2, depth=2, field="H", size=4000, rng=0)
 
 
-@over_fields
+@each("F", [R, C, H])
 def test_which_draws_are_exact(F: Field) -> None:
     """For the metric, one layer, one value, and over C; of one layer both volumes are the same law."""
     for d, depth, volume in ((2, 3, "metric"), (2, 1, "manifold"), (1, 3, "manifold"), (2, 3, "manifold")):

@@ -30,7 +30,7 @@ def test_derivatives() -> None:
     np.testing.assert_array_equal(GAS.gradient(np.stack([u, u - 1]))[0], GAS.gradient(u))
 
 
-@pytest.mark.parametrize("gas", [GAS, gas_of(R, 4, "manifold", 0.5), gas_of(H, 9, "metric", 2.0)])
+@each("gas", [GAS, gas_of(R, 4, "manifold", 0.5), gas_of(H, 9, "metric", 2.0)])
 def test_maximum_is_where_nothing_is_higher(gas: LogGas) -> None:
     top = gas.maximum(3)
     start = top + np.array([0.1, 0, -0.1])
