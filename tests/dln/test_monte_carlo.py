@@ -310,3 +310,17 @@ def test_the_whole_record_of_a_group(given: float | None) -> None:
     told = (found.log_volume, found.standard_error, found.statistical_error, found.effective_share)
     assert told == pytest.approx((value, error, error, 1 / max(squares)), rel=1e-12)
     assert (found.samples, found.extrapolation_error, found.method) == (2 * n, 0.0, "cayley")
+
+
+def test_thirty_hits_are_enough() -> None:
+    """On U(1) at depth 2 a frame q is √2 |q − 1| away; the radius is put between two of the draws."""
+    q = C.haar(1, size=(100, 1), rng=4).ravel()
+    away = np.sort(np.sqrt(2) * np.abs(q - 1))
+    case = {"depth": 2, "field": "C", "samples": 100, "rng": 4}
+    found = ball_count_volume([1.0], radius=(away[29] + away[30]) / 2, **case)
+    assert found.effective_share == 0.3
+    assert found.standard_error == found.statistical_error == pytest.approx(np.sqrt(0.7 / 30), rel=1e-14)
+    assert found.log_volume == pytest.approx(np.log((away[29] + away[30]) / 0.3), rel=1e-12)
+    assert (found.samples, found.method, np.isnan(found.extrapolation_error)) == (100, "ball", True)
+    with pytest.raises(InputError, match="only 29 of 100 draws"):
+        ball_count_volume([1.0], radius=(away[28] + away[29]) / 2, **case)
