@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import flint
@@ -10,12 +11,15 @@ import numpy as np
 import pytest
 
 from mme.algebra import C, H, R
+from mme.bridge import equilibrium_measure
 from mme.dln import (
     ball_count_volume,
     block_determinant,
     chebyshev_recurrence,
+    gradient_flow,
     group_volume_mc,
     kernel,
+    langevin,
     log_chebyshev,
     metric_operator,
     nearest_balanced,
@@ -25,6 +29,7 @@ from mme.dln import (
     tridiagonal_block,
     tridiagonal_determinants,
 )
+from mme.dln.balls import cases
 from mme.dln.beta_ensembles import beta_hermite
 from mme.dln.kernels import group_volume_from_kernel
 from mme.dln.symbolic import root_symbols, symbolic_block
@@ -43,6 +48,7 @@ from mme.ensembles import (
 )
 from mme.errors import InputError
 from mme.evidence import check
+from tests.each import each
 
 ONE = {"depth": 2, "field": "C"}
 CLAIM = check("lemma-5.1", "a claim")
@@ -187,6 +193,14 @@ ROWS: dict[str, tuple[Call, list[Border]]] = {
     "d of log_group_volume": (
         R.log_group_volume, within(1, 10**6),
     ),
+    "tolerance of gradient_flow": (
+        lambda t: gradient_flow(None, np.ones((1, 1, 1)), [0.0, 0.1], tolerance=t),
+        [(bound, beyond, "must be a finite number from 1e-13 to 0.1")
+         for bound, beyond in ((1e-13, 0.99e-13), (0.1, 0.101))],
+    ),
+    "most_steps of gradient_flow": (
+        lambda n: gradient_flow(None, np.ones((1, 1, 1)), [0.0], most_steps=n), least(1),
+    ),
     "tolerance of is_unitary": (lambda t: R.is_unitary(np.eye(2), tolerance=t), NOT_NEGATIVE),
     "tolerance of certified": (
         lambda t: CLAIM.certified(flint.arb(2), flint.arb(2), tolerance=t), positive(1e-40),
@@ -220,3 +234,31 @@ def test_borders_are_where_they_are_said_to_be() -> None:
             except (Exception, pytest.fail.Exception) as error:
                 wrong.append(f"{name}: {refused!r} must be refused, but: {error!r}")
     assert wrong == []
+
+
+DEFAULTS: dict[Callable[..., Any], dict[str, Any]] = {
+    R.is_unitary: {"tolerance": 1e-10},
+    ball_count_volume: {"samples": 100_000},
+    calibrate_delta: {"rate": 0.1, "level": 0.95},
+    cases: {"deepest": 8},
+    CLAIM.certified: {"tolerance": 1e-50},
+    CLAIM.statistical: {"tolerance": 4.0},
+    conjugacy: {"level": 0.01},
+    equilibrium_measure: {"kappa": 1.0},
+    gradient_flow: {"decay": 0.0, "tolerance": 1e-10, "most_steps": 10_000, "method": "DOP853"},
+    group_volume_from_kernel: {"digits": 15},
+    group_volume_mc: {"samples": 100_000},
+    langevin: {"noise": "manifold", "temperature": 1.0, "decay": 0.0, "metropolis": None, "reach": 0.5,
+               "every": 1},
+    nearest_balanced: {"max_steps": 1000},
+    orbit_volume_from_kernel: {"levels": 9, "digits": None},
+    orbit_volume_mc: {"samples": 8192, "progress": False},
+    sampling_cost: {"draws": 5, "circular": "CUE", "construction": "haar"},
+}  # fmt: skip
+
+
+@each("function", DEFAULTS)
+def test_what_is_taken_where_nothing_is_said(function: Callable[..., Any]) -> None:
+    """What a change of would give other numbers to who relies on it."""
+    parameters = signature(function).parameters
+    assert {name: parameters[name].default for name in DEFAULTS[function]} == DEFAULTS[function]

@@ -141,6 +141,15 @@ def test_statistical_tells_the_size_of_z_and_digits_that_the_error_supports() ->
     assert below.summary == "0.9 ± 0.1, expected 1 (|z| = 1, tolerance 4)"
     small = CLAIM.statistical(2.4567e-9, expected=2.0123e-9, standard_error=4e-10)
     assert small.summary.startswith("2.5e-09 ± 4e-10, expected 2.01e-09 (")
+    for estimate, error, told in (
+        (0.5, 0.01, "0.50 ± 0.01, expected 0.5 ("), (12.3, 1.0, "12 ± 1, expected 12.3 ("),
+        (123.4, 10.0, "1.2e+02 ± 1e+01, expected 123 ("),
+        (2e-6, 1e-6, "0.000002 ± 0.000001, expected 2e-06 ("),
+        (2e-7, 1e-7, "2e-07 ± 1e-07, expected 2e-07 ("), (999998.0, 0.5, "999998.0 ± 0.5, expected 999998 ("),
+        (1000001.0, 0.5, "1000001 ± 0.5, expected 1000001 ("), (0.0, 0.1, "0.0 ± 0.1, expected 0 ("),
+    ):  # fmt: skip
+        found = CLAIM.statistical(estimate, expected=estimate, standard_error=error).summary
+        assert found.startswith(told), found
     large = CLAIM.statistical(1.23456e8, expected=1.23321e8, standard_error=2e5)
     assert large.summary.startswith("1.235e+08 ± 2e+05, expected 1.2332e+08 (")
 
@@ -717,3 +726,14 @@ def test_the_page_is_made_from_the_chapters(tmp_path: Path) -> None:
     # The chapter loses its check: the page follows, although it did not change itself.
     chapter.write_text(CHAPTER.split("```{code-cell}")[0], encoding="utf-8")
     assert "0 proved, 0 certified, 0 numeric, 0 statistical" in build(tmp_path)
+
+
+def test_what_is_plainly_not_zero_is_told_from_what_is_not_proved() -> None:
+    """By its size at a point: above 1e-15, and with a point only where there are symbols."""
+    for rest, told in (
+        (sp.Rational(104, 10**17), "the difference is 13/12500000000000000"),
+        (sp.Rational(96, 10**17), "could not be reduced to 0, so it is not proved"),
+        (-sp.Rational(104, 10**17), "the difference is -13/12500000000000000"),
+    ):
+        with pytest.raises(AssertionError, match=told):
+            CLAIM.proved(rest, 0)

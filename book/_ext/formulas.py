@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["PARTS", "hashed", "modules"]
 
-PARTS = ("algebra", "dln", "evidence", "ensembles")
+PARTS = ("algebra", "bridge", "dln", "evidence", "ensembles")
 NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming"}
 
 

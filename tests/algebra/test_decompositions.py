@@ -131,6 +131,10 @@ def test_batch_equals_single(F: Field) -> None:
         for factor, alone in zip(together, F.svd(a[index]), strict=True):
             np.testing.assert_allclose(factor[index], alone, atol=1e-13)
         np.testing.assert_allclose(F.polar(a)[index], F.polar(a[index]), atol=1e-13)
+    hermitian = a + F.adjoint(a)
+    x, V = F.eigh(hermitian)
+    np.testing.assert_allclose(V @ F.diagonal(x) @ F.adjoint(V), hermitian, atol=1e-12)
+    np.testing.assert_allclose(F.eigvalsh(hermitian), x, atol=1e-12)
 
 
 def test_polar_is_unitary_and_leaves_a_positive_factor(F: Field) -> None:
@@ -153,6 +157,7 @@ def test_polar_finds_the_unitary_factor_where_singular_values_coincide(F: Field)
     "spectrum",
     [
         [-2.0, -1.0, 0.5, 3.0],
+        [-4.0, -3.0, -2.0, -1.0],
         [1.0, 1.0, 1.0, 1.0],
         [-1.0, -1.0, 1.0, 1.0],
         [0.0] * 4,

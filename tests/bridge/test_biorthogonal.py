@@ -1,9 +1,12 @@
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy.special import eval_genlaguerre
 
 from mme.bridge import correlation_kernel, joint_log_density, layer_spectra, mean_density
+from mme.bridge.biorthogonal import _kernel
 from mme.errors import InputError
+from tests.each import each
 
 
 def grid(reach: float, nodes: int = 120) -> tuple[np.ndarray, np.ndarray]:
@@ -13,7 +16,7 @@ def grid(reach: float, nodes: int = 120) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("d", "depth"), [(1, 3), (2, 3), (3, 2), (5, 4)])
-@pytest.mark.parametrize("volume", ["manifold", "metric"])
+@each("volume", ["manifold", "metric"])
 def test_the_kernel_projects_onto_d_dimensions(d: int, depth: int, volume: str) -> None:
     """∫ K(x, x) dx = d and ∫ K(x, y) K(y, z) dy = K(x, z); the mean of γ|W|² is a dimension."""
     case = {"depth": depth, "volume": volume, "decay": 0.7}
@@ -30,7 +33,7 @@ SPECTRA = [([0.7], 4), ([2.0, 0.4], 3), ([2.0, 1.0, 0.3], 2), ([3, 2, 1, 0.1], 5
 
 
 @pytest.mark.parametrize(("x", "depth"), SPECTRA)
-@pytest.mark.parametrize("volume", ["manifold", "metric"])
+@each("volume", ["manifold", "metric"])
 def test_the_determinant_is_the_joint_density(x: list[float], depth: int, volume: str) -> None:
     points = np.array(x, dtype=float)
     case = {"depth": depth, "volume": volume, "decay": 0.8}
@@ -73,3 +76,20 @@ def test_shapes_and_bad_input() -> None:
     ):
         with pytest.raises(InputError, match=match):
             mean_density(**({"x": 1.0, "order": 2, "depth": 2} | bad))
+
+
+def test_more_digits_change_nothing() -> None:
+    for d, theta, x, y in ((8, 3, 3.0, 20.0), (10, 1, 30.0, 2.0), (3, 40, 1.0, 1.5)):
+        found, more = (_kernel(mp.mpf(x), mp.mpf(y), d, theta, digits) for digits in (17, 60))
+        assert found == pytest.approx(more, rel=3e-16, abs=1e-17)
+
+
+def test_what_is_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("LARGEST_ORDER", 2), ("MOST_TERMS", 8), ("DEEPEST", 3)):
+        monkeypatch.setattr(f"mme.bridge.biorthogonal.{name}", value)
+    assert mean_density([1.0, 2.0], 2, depth=3).shape == (2,)
+    for bad in ({"order": 3}, {"depth": 4}, {"x": [1.0, 2.0, 3.0]}, {"order": 0}):
+        with pytest.raises(InputError, match=f"^{next(iter(bad))} (must be|and order must)"):
+            mean_density(**({"x": [1.0, 2.0], "order": 2, "depth": 3} | bad))
+    with pytest.raises(InputError, match=r"^x and y must be positive"):
+        correlation_kernel(1.0, [1.0, 0.0], 2, depth=2)

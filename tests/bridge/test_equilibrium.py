@@ -1,6 +1,7 @@
+import mpmath as mp
 import numpy as np
 import pytest
-from scipy.special import gamma
+from scipy.special import gamma, loggamma
 
 from mme.bridge import (
     equilibrium_measure,
@@ -8,9 +9,24 @@ from mme.bridge import (
     fuss_catalan_distribution,
     fuss_catalan_moments,
 )
+from mme.bridge.equilibrium import (
+    _binet,
+    _exponent,
+    _inverse,
+    _log_factor,
+    _log_ratio,
+    _log_transform,
+)
+from mme.bridge.fuss_catalan import log_edge
 from mme.errors import InputError
+from tests.each import each
 
 CASES = [(2, 0.3), (3, 0.5), (3, 1.0), (3, 1.7), (4, 2.0), (10, 0.4)]
+
+
+def log_at_zero(depth: int, kappa: float) -> float:
+    """Half of log r(0), which is log r_+(0)."""
+    return float(np.log1p(-(1 - kappa) * (depth - 1) / (depth + 1)) / 2)
 
 
 def solved(depth: int, kappa: float, nodes: int = 200) -> tuple[float, np.ndarray, np.ndarray]:
@@ -47,14 +63,14 @@ def test_it_solves_the_problem(depth: int, kappa: float) -> None:
     assert weights.min() > -1e-12
 
 
-@pytest.mark.parametrize(("depth", "kappa"), [*CASES, (1, 0.7), (7, 0.0)])
+@each("depth, kappa", [*CASES, (1, 0.7), (7, 0.0)])
 def test_first_moment(depth: int, kappa: float) -> None:
     """By homogeneity (2 + κ(N−1))/2N."""
     exact = (2 + kappa * (depth - 1)) / (2 * depth)
     assert equilibrium_measure(depth, kappa).moment(1) == pytest.approx(exact, rel=1e-12)
 
 
-@pytest.mark.parametrize(("depth", "kappa"), CASES)
+@each("depth, kappa", CASES)
 def test_it_is_a_measure_with_those_moments(depth: int, kappa: float) -> None:
     """The density by Laplace's inverse, against the moments that it is made from."""
     mu = equilibrium_measure(depth, kappa)
@@ -73,7 +89,7 @@ def test_it_is_a_measure_with_those_moments(depth: int, kappa: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("depth", "kappa"), [(3, 0.5), (2, 1.5), (5, 1.0)])
+@each("depth, kappa", [(3, 0.5), (2, 1.5), (5, 1.0)])
 def test_the_potential_is_flat_on_the_support(depth: int, kappa: float) -> None:
     """∫ [(2 − κ) log|x − y| + κ log|x^N − y^N|] dμ(y) − N x is one constant inside, and less outside."""
     mu = equilibrium_measure(depth, kappa)
@@ -96,7 +112,7 @@ def test_the_potential_is_flat_on_the_support(depth: int, kappa: float) -> None:
     assert potential(1.2 * mu.edge) < inside[0] - 0.01
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5])
+@each("depth", [1, 2, 5])
 def test_both_volumes(depth: int) -> None:
     """κ = 1 is the layer law of Fuss and Catalan, κ = 0 Marchenko and Pastur's, which is free of N in Nx."""
     manifold, metric = equilibrium_measure(depth), equilibrium_measure(depth, 0)
@@ -116,7 +132,7 @@ def test_both_volumes(depth: int) -> None:
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.2, 1.3, 2.0])
-@pytest.mark.parametrize("depth", [2, 3])
+@each("depth", [2, 3])
 def test_two_and_three_layers_in_gamma_functions(depth: int, kappa: float) -> None:
     """There r_+(z) is a product of Γ(z/h + c)/Γ(z/h + α), of period h, with cos πs = −κ/2 for N = 2."""
     if depth == 2:
@@ -149,7 +165,7 @@ def test_two_layers_at_kappa_two() -> None:
     )
 
 
-@pytest.mark.parametrize(("depth", "kappa"), [(3, 0.5), (3, 1.5), (6, 0.2)])
+@each("depth, kappa", [(3, 0.5), (3, 1.5), (6, 0.2)])
 def test_ends_of_the_support(depth: int, kappa: float) -> None:
     mu = equilibrium_measure(depth, kappa)
     slope = np.diff(np.log(mu.density([1e-40, 1e-39])))[0] / np.log(10)
@@ -158,6 +174,89 @@ def test_ends_of_the_support(depth: int, kappa: float) -> None:
     np.testing.assert_allclose(-np.diff(near) / np.log(100), 0.5, atol=1e-4)
     np.testing.assert_array_equal(mu.density([-1, 0, 99]), [0, np.inf, 0])
     np.testing.assert_array_equal(mu.distribution([-1, 0, 99]), [0, 0, 1])
+
+
+@each("depth, kappa", [(7, 0.0), (2, 1.3), (4, 0.6)])
+def test_at_and_beyond_the_edge(depth: int, kappa: float) -> None:
+    """Also where it is below 1: 4/7 for depth 7 and κ = 0."""
+    mu = equilibrium_measure(depth, kappa)
+    x = mu.edge * np.array([1.0, 1 + 1e-12, 1.7])
+    np.testing.assert_array_equal(mu.density(x), [0, 0, 0])
+    np.testing.assert_array_equal(mu.distribution(x), [1, 1, 1])
+    assert mu.density(mu.edge * (1 - 1e-9)) > 0
+    assert 0 < 1 - mu.distribution(mu.edge * (1 - 1e-6)) < 1e-6
+
+
+def test_density_at_zero() -> None:
+    """Its limit, and infinite where the exponent says so, or by a logarithm; beyond, a density of 0."""
+    for depth, kappa in ((1, 1.0), (2, 2.0), (3, 1.9)):
+        assert equilibrium_measure(depth, kappa).density(0.0) == np.inf
+    for depth in (3,):
+        mu = equilibrium_measure(depth, 2.0)
+        assert mu.exponent == 1.0
+        assert mu.density(0.0) == pytest.approx(mu.density(1e-12 * mu.edge), rel=1e-12)
+
+
+@each("depth, kappa", [(1, 0.4), (3, 0.5), (40, 1.9)])
+def test_error_is_what_coarser_integrals_change(depth: int, kappa: float) -> None:
+    mu, shares = equilibrium_measure(depth, kappa), np.linspace(0.02, 0.98, 33)
+    coarse = _inverse(-np.log(shares), depth, kappa, power=1, panel=16, contour=20)
+    change = np.abs(1 - coarse - mu.distribution(mu.edge * shares)).max()
+    assert mu.error == pytest.approx(change, abs=3e-16 + 1e-3 * change)
+
+
+def test_the_rest_of_stirling_is_the_next_term() -> None:
+    """Of the series at |z| > 20 what is left out is 1/1188z⁹; nearer the Gamma function leaves nothing."""
+    for z in (20.01, 23.0, 20.5 * np.exp(0.9j), 40.0 * np.exp(-1.5j), 3.0, 0.01 + 0.2j, 19.9j):
+        with mp.workdps(40):
+            w = mp.mpmathify(z)
+            exact = mp.loggamma(1 + w) - w * mp.log(w) + w - mp.log(2 * mp.pi * w) / 2
+            left_out = 1 / (1188 * w**9) if abs(z) > 20 else 0
+            left = complex(mp.mpmathify(complex(_binet(np.array(z + 0j)))) - exact + left_out)
+        assert abs(left) < (3e-17 if abs(z) > 20 else 3e-14)
+
+
+@each("depth, kappa", [(3, 0.5), (2, 2.0), (9, 1.3)])
+def test_ratio_and_its_factor(depth: int, kappa: float) -> None:
+    """r as written, r_+(q) r_+(−q) = r(q) also far out, conjugate values at conjugate points, and r_+(0)."""
+    q = np.array([0.2 + 0.1j, 0.31 - 2.5j, -0.1 + 0.4j, 0.45j])
+    sines = [np.sin(np.pi * q * (1 + sign / depth)) for sign in (-1, 1)]
+    log_r = _log_ratio(q, depth, kappa)
+    np.testing.assert_allclose(np.exp(log_r), 1 - (1 - kappa) * sines[0] / sines[1], rtol=1e-12)
+    both = [_log_factor(sign * q, depth, kappa) for sign in (1, -1)]
+    np.testing.assert_allclose(np.exp(both[0] + both[1] - log_r), 1, rtol=1e-12)
+    np.testing.assert_allclose(_log_factor(q.conj(), depth, kappa), both[0].conj(), rtol=1e-12)
+    line = np.array([-1e-9, 0, 1e-9])[:, None] + 1j * np.array([0.45, -2.0])  # continuous across Re q = 0
+    np.testing.assert_allclose(np.diff(_log_factor(line, depth, kappa), axis=0), 0, atol=1e-8)
+    right = _log_factor(np.array([1e-9, 0.0]) + 0j, depth, kappa)
+    np.testing.assert_allclose(right, log_at_zero(depth, kappa), atol=1e-8)
+    assert np.isfinite(_log_ratio(np.array([1e5j, -1e5j]), depth, kappa)).all()
+
+
+def test_the_line_is_long_and_dense_enough() -> None:
+    """Cauchy's integral at 0 against half of log r(0), where panels are fewest for their depth, too."""
+    for depth in (1, 2, 3, 17, 136):
+        for kappa in (0.0, 0.5, 2.0):
+            found = _log_factor(np.zeros(1, complex), depth, kappa)[0]
+            assert abs(found - np.log1p(-(1 - kappa) * (depth - 1) / (depth + 1)) / 2) < 3e-15
+
+
+def test_transform_near_and_far() -> None:
+    """∫ (x/b)^q dμ by its Gamma functions and by Stirling's series, on both sides of where they meet."""
+    for q in (99.5 + 0j, 100.5 + 0j, 60 + 79j, 61 + 80j, 300j):
+        raney = loggamma(1 + 5 * q / 4) - loggamma(1 + q / 4) - loggamma(2 + q) - q * log_edge(4)
+        factor = log_at_zero(4, 0.3) - _log_factor(np.array([q]), 4, 0.3)[0]
+        found = _log_transform(np.array([q]), 4, 0.3)[0]
+        assert np.exp(found - raney - factor) == pytest.approx(1, abs=1e-11)
+
+
+def test_exponents_up_to_the_logarithm() -> None:
+    """At depth 2 cos πs = −κ/2; at depth 1 one half; both where κ = 2 is near and where it is reached."""
+    for kappa in (1e-3, 1.0, 1.97, 1.9999):
+        assert _exponent(2, kappa) == pytest.approx(np.arccos(-kappa / 2) / np.pi, rel=1e-9)
+        assert _exponent(1, kappa) == 0.5
+    assert [_exponent(depth, 2.0) for depth in (1, 2, 3, 50)] == [0.5, 1.0, 1.0, 1.0]
+    assert _exponent(10**6, 1.0) == pytest.approx(1 - 1e-6, rel=1e-9)
 
 
 def test_bad_input() -> None:

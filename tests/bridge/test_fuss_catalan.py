@@ -13,6 +13,7 @@ from mme.bridge import (
 )
 from mme.bridge.fuss_catalan import log_edge
 from mme.errors import InputError
+from tests.each import each
 
 PARTS = ("end_to_end", "layer")
 in_both = pytest.mark.parametrize("part", PARTS)
@@ -30,7 +31,7 @@ def support(depth: int, part: str, nodes: int = 300) -> tuple[np.ndarray, np.nda
 
 
 @in_both
-@pytest.mark.parametrize("depth", [1, 2, 3, 6])
+@each("depth", [1, 2, 3, 6])
 def test_density_has_the_moments(depth: int, part: str) -> None:
     """C((N+1)k, k)/(Nk + 1) at integers, and the same numbers by x^{Nk} of one layer."""
     x, weights = support(depth, part)
@@ -46,7 +47,7 @@ def test_density_has_the_moments(depth: int, part: str) -> None:
 
 
 @in_both
-@pytest.mark.parametrize("depth", [1, 2, 3, 6])
+@each("depth", [1, 2, 3, 6])
 def test_distribution_is_the_integral_of_the_density(depth: int, part: str) -> None:
     x, _ = support(depth, part, 20)
     x = x[5:-2]
@@ -67,7 +68,7 @@ def test_one_layer_is_marchenko_and_pastur() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("F", [R, C], ids="RC")
-@pytest.mark.parametrize("depth", [1, 2, 4])
+@each("depth", [1, 2, 4])
 def test_products_of_ginibre_matrices(F: object, depth: int) -> None:
     """Squared singular values of products of wide matrices, as a distribution and by log moments."""
     d, draws = 250, 4
@@ -88,7 +89,7 @@ def test_products_of_ginibre_matrices(F: object, depth: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("depth", [2, 5])
+@each("depth", [2, 5])
 def test_layers_of_the_balanced_manifold(depth: int) -> None:
     """With γ = 2d over C the layers of wide networks have the layer law, and their product the other."""
     d = 150
@@ -107,7 +108,7 @@ def test_infinite_depth_is_uniform() -> None:
 
 
 @in_both
-@pytest.mark.parametrize("depth", [1, 3])
+@each("depth", [1, 3])
 def test_ends_of_the_support(depth: int, part: str) -> None:
     power = 1 if part == "layer" else depth
     edge = np.exp(power * log_edge(depth))
@@ -131,3 +132,13 @@ def test_bad_input() -> None:
     assert fuss_catalan_moments(-0.4, 2, part="layer") > 1
     with pytest.raises(InputError, match=r"^power must be smaller"):
         fuss_catalan_moments(1e4, 2)
+
+
+@each("part", PARTS)
+def test_next_to_the_edge(part: str) -> None:
+    """Where rounding decides whether there is an angle, the share is 1 and the density nearly 0."""
+    for depth in (1, 2, 3, 7, 12):
+        edge = np.exp((1 if part == "layer" else depth) * log_edge(depth))
+        x = edge * (1 + np.array([-4, -2, -1, 0, 1, 2, 4]) * 2.0**-52)
+        assert (fuss_catalan_density(x, depth, part=part) < 1e-5).all()
+        np.testing.assert_allclose(fuss_catalan_distribution(x, depth, part=part), 1, rtol=1e-12)

@@ -1,3 +1,4 @@
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mme.bridge import (
 from mme.bridge.log_gas import gas_of
 from mme.bridge.markov_chain import effective_share, sample_chains
 from mme.errors import InputError
+from tests.each import each
 
 from .test_normalisation import nodes
 
@@ -40,7 +42,7 @@ def expected(d: int, **case: Any) -> np.ndarray:
 @pytest.mark.slow
 @over_fields
 @pytest.mark.parametrize("volume", ["manifold", "metric"])
-@pytest.mark.parametrize(("d", "depth"), [(1, 3), (2, 2), (2, 4), (3, 3)])
+@each("d, depth", [(1, 3), (2, 2), (2, 4), (3, 3)])
 def test_draws_have_the_moments_of_the_density(F: Field, volume: str, d: int, depth: int) -> None:
     case = {"depth": depth, "field": F, "volume": volume, "decay": 1.7}
     mean = expected(d, **case)
@@ -55,7 +57,7 @@ def test_draws_have_the_moments_of_the_density(F: Field, volume: str, d: int, de
 
 @over_fields
 @pytest.mark.parametrize("volume", ["manifold", "metric"])
-@pytest.mark.parametrize(("d", "depth"), [(1, 5), (2, 3), (4, 2), (3, 50)])
+@each("d, depth", [(1, 5), (2, 3), (4, 2), (3, 50)])
 def test_the_norm_is_chi_square(F: Field, volume: str, d: int, depth: int) -> None:
     """γ|W|² has dim M degrees of freedom, βd² + (N − 1) dim G, and βd² under the metric."""
     case = {"depth": depth, "field": F, "volume": volume, "decay": 0.4}
@@ -71,7 +73,7 @@ def test_the_norm_is_chi_square(F: Field, volume: str, d: int, depth: int) -> No
 
 
 @pytest.mark.slow
-@over_fields
+@each("F", [R, C, H])
 def test_the_metric_is_the_law_of_one_gaussian_layer(F: Field) -> None:
     """Layers of a dense Gaussian matrix with e^{−γN|W_1|²/2}, for every largest and smallest value."""
     d, depth, decay = 3, 4, 0.5
@@ -84,7 +86,7 @@ def test_the_metric_is_the_law_of_one_gaussian_layer(F: Field) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("d", "depth"), [(2, 3), (5, 4), (12, 2)])
+@each("d, depth", [(2, 3), (5, 4), (12, 2)])
 def test_the_chain_agrees_with_the_triangular_matrix(d: int, depth: int) -> None:
     """At β = 2 both are there: the same sampler runs over R and H, where nothing else is known."""
     size = 20_000
@@ -109,7 +111,7 @@ def test_effective_share_of_a_known_chain() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("F", "depth"), [(R, 10**8), (H, 10**8), (R, 2)], ids=["R-deep", "H-deep", "R"])
+@each("F, depth", [(R, 10**8), (H, 10**8), (R, 2)], ids=["R-deep", "H-deep", "R"])
 def test_chains_at_the_ends_of_what_they_take(F: Field, depth: int) -> None:
     d = 4 if depth > 2 else 16
     drawn = sample_layer_spectra(d, depth=depth, field=F, size=3000, rng=0)
@@ -152,3 +154,66 @@ def test_few_effective_draws_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("mme.bridge.markov_chain.SPAN", 0.02)
     with pytest.raises(InputError, match=r"worth .* independent ones; sample_layer_spectra returns them"):
         layer_spectra(2, depth=2, field="H", size=4000, rng=0)
+
+
+@each("F", [R, C, H])
+def test_which_draws_are_exact(F: Field) -> None:
+    """For the metric, one layer, one value, and over C; of one layer both volumes are the same law."""
+    for d, depth, volume in ((2, 3, "metric"), (2, 1, "manifold"), (1, 3, "manifold"), (2, 3, "manifold")):
+        drawn = sample_layer_spectra(d, depth=depth, field=F, volume=volume, size=200, rng=0)
+        assert drawn.exact == (F is C or depth == 1 or d == 1 or volume == "metric")
+        assert (drawn.effective_size == 200.0) == drawn.exact
+    if F is not C:
+        both = [layer_spectra(3, depth=1, field=F, volume=volume, rng=5) for volume in ("manifold", "metric")]
+        np.testing.assert_array_equal(*both)
+
+
+def test_matrices_draw_for_draw() -> None:
+    """Bidiagonal over H, in steps of β/2 = 2; triangular, with Gaussians below the Gamma variables."""
+    d, size, rate = 3, 4, 0.6 * 5 / 2
+    rng = np.random.default_rng(8)
+    diagonal = rng.standard_gamma([2 + 4, 2 + 2, 2], (size, d))  # β/2 (1 + d − k) over H
+    beside = rng.standard_gamma([4, 2], (size, d - 1))
+    x = []
+    for a, b in zip(diagonal, beside, strict=True):
+        x.append(np.linalg.svd(np.diag(np.sqrt(a)) + np.diag(np.sqrt(b), -1), compute_uv=False) ** 2 / rate)
+    case = {"depth": 5, "decay": 0.6, "size": size}
+    np.testing.assert_allclose(layer_spectra(d, field="H", volume="metric", rng=8, **case), x, rtol=1e-11)
+    rng = np.random.default_rng(8)
+    real, imag = rng.standard_normal((size, d, d)), rng.standard_normal((size, d, d))
+    diagonal = rng.standard_gamma([3, 3 + 5, 3 + 10], (size, d))
+    x = []
+    for a, re, im in zip(diagonal, real, imag, strict=True):
+        lower = np.tril(re + 1j * im, -1) / np.sqrt(2) + np.diag(np.sqrt(a))
+        x.append(np.linalg.svd(lower, compute_uv=False) ** 2 / rate)
+    np.testing.assert_allclose(layer_spectra(d, rng=8, **case), x, rtol=1e-11)
+
+
+def test_a_chain_gives_its_last_draws_and_says_their_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.bridge.markov_chain.BURN_IN", 4)
+    drawn = sample_layer_spectra(2, depth=3, field="R", decay=0.7, size=(50, 3), rng=9)
+    gas = gas_of(R, 3, "manifold", 0.7)
+    chains = sample_chains(gas, 2, 150, np.random.default_rng(9))
+    np.testing.assert_array_equal(drawn.values.reshape(-1, 2), chains.reshape(-1, 2)[-150:])
+    worth = [effective_share(chains.sum(-1)), *(effective_share(np.log(chains[..., k])) for k in (0, 1))]
+    assert drawn.effective_size == pytest.approx(150 * min(worth), rel=1e-12)
+    for least, refused in ((min(worth) - 1e-6, False), (min(worth) + 1e-6, True)):
+        monkeypatch.setattr(import_module("mme.bridge.layer_spectra"), "LEAST_SHARE", least)
+        case = {"depth": 3, "field": "R", "decay": 0.7, "size": (50, 3), "rng": 9}
+        if refused:
+            with pytest.raises(InputError, match=r"worth .* independent ones"):
+                layer_spectra(2, **case)
+        else:
+            np.testing.assert_array_equal(layer_spectra(2, **case), drawn.values)
+
+
+def test_the_largest_orders_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("mme.bridge.layer_spectra")  # the package has the function under that name
+    monkeypatch.setattr(module, "LARGEST_ORDER", 4)
+    monkeypatch.setattr(module, "LARGEST_CHAIN", 2)
+    monkeypatch.setattr("mme.bridge.markov_chain.BURN_IN", 1)
+    assert sample_layer_spectra(4, depth=2, rng=0).values.shape == (4,)
+    assert sample_layer_spectra(2, depth=2, field="R", rng=0).values.shape == (2,)
+    for d, F in ((5, C), (3, R), (0, C), (0, H)):
+        with pytest.raises(InputError, match=r"^order must be an integer from 1 to [24]"):
+            sample_layer_spectra(d, depth=2, field=F)

@@ -6,6 +6,7 @@ from scipy.optimize import approx_fprime, minimize
 
 from mme.algebra import C, H, R
 from mme.bridge.log_gas import LogGas, gas_of
+from tests.each import each
 
 GAS = LogGas(1.2, 0.7, 3, 1.9, 2.5)
 X = np.array([2.2, 0.9, 0.15])
@@ -28,7 +29,7 @@ def test_derivatives() -> None:
     np.testing.assert_array_equal(GAS.gradient(np.stack([u, u - 1]))[0], GAS.gradient(u))
 
 
-@pytest.mark.parametrize("gas", [GAS, gas_of(R, 4, "manifold", 0.5), gas_of(H, 9, "metric", 2.0)])
+@each("gas", [GAS, gas_of(R, 4, "manifold", 0.5), gas_of(H, 9, "metric", 2.0)])
 def test_maximum_is_where_nothing_is_higher(gas: LogGas) -> None:
     top = gas.maximum(3)
     start = top + np.array([0.1, 0, -0.1])
@@ -43,3 +44,40 @@ def test_exponents() -> None:
     assert gas_of(R, 5, "manifold", 2.0) == LogGas(0.5, 0.5, 5, 0.5, 5.0)
     assert gas_of(H, 5, "manifold", 2.0) == LogGas(2.0, 2.0, 5, 8.0, 5.0)
     assert gas_of(H, 5, "metric", 2.0) == LogGas(4.0, 0.0, 5, 2.0, 5.0)
+
+
+def test_far_apart_and_out_of_reach() -> None:
+    """Particles far apart feel the one below as a power of x, and no force overflows."""
+    u = np.array([900.0, 0.0, -900.0])
+    powers = np.array([2 * (1.2 + 2.1) + 1.9, 1.2 + 2.1 + 1.9, 1.9])
+    assert GAS.energy(u - 900) == pytest.approx((u - 900) @ powers - 2.5, rel=1e-15)
+    force = GAS.gradient(u - 900)
+    np.testing.assert_allclose(force, powers - [2.5, 0, 0], rtol=1e-14)
+    np.testing.assert_allclose(GAS.hessian(u - 900), np.diag([-2.5, 0, 0]), atol=1e-200)
+    assert GAS.energy(np.array([1.0, 1.0])) == -np.inf
+    assert LogGas(0.0, 0.0, 1, 2.0, 0.5).energy(np.array([np.log(4.0)])) == pytest.approx(2 * np.log(4) - 2)
+
+
+def test_maximum_by_homogeneity() -> None:
+    """There the gradient sums to 0: rate Σ x = d shape + pairs (near + far depth), for one and for many."""
+    wide, deep = gas_of(H, 7, "manifold", 0.2), gas_of(R, 1000, "manifold", 1.0)
+    for gas, d in ((GAS, 1), (GAS, 6), (wide, 40), (deep, 9)):
+        x = np.exp(gas.maximum(d))
+        assert (np.diff(x) < 0).all()
+        pairs = d * (d - 1) / 2 * (gas.near + gas.far * gas.depth)
+        assert gas.rate * x.sum() == pytest.approx(d * gas.shape + pairs, rel=1e-8)
+
+
+
+
+WEAK = [(1e-6, 0.0, 1, 1e-3), (1e-4, 1e-3, 3, 0.5), (0.1, 0.5, 50, 3.0), (2.0, 0.0, 1, 50.0)]
+
+
+@each("near, far, depth, shape", WEAK)
+def test_maximum_keeps_the_order(near: float, far: float, depth: int, shape: float) -> None:
+    """Where particles hardly repel each other a step of Newton's would lead past a neighbour."""
+    gas = LogGas(near, far, depth, shape, 1.0)
+    for d in (2, 3, 6):
+        top = gas.maximum(d)
+        assert (np.diff(top) < 0).all()
+        assert np.abs(gas.gradient(top)).max() < 1e-4

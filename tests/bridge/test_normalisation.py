@@ -10,6 +10,7 @@ from mme.bridge import joint_log_density, log_normalisation
 from mme.bridge.normalisation import log_ordered_integral
 from mme.dln import entropy, log_metric_determinant, orbit_volume
 from mme.errors import InputError
+from tests.each import each
 
 over_fields = pytest.mark.parametrize("F", [R, C, H], ids=lambda F: F.name)
 
@@ -26,7 +27,7 @@ def nodes(d: int, reach: float, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 @over_fields
 @pytest.mark.parametrize("d", [1, 2, 3, 7])
-@pytest.mark.parametrize("volume", ["manifold", "metric"])
+@each("volume", ["manifold", "metric"])
 def test_one_layer_is_a_gaussian_integral(F: Field, d: int, volume: str) -> None:
     """∫ e^{−γ|X|²/2} dX = (2π/γ)^{βd²/2} says that the group volumes and Selberg's constant fit together."""
     z = log_normalisation(d, depth=1, field=F, volume=volume, decay=0.7)
@@ -34,7 +35,7 @@ def test_one_layer_is_a_gaussian_integral(F: Field, d: int, volume: str) -> None
 
 
 @over_fields
-@pytest.mark.parametrize(("d", "depth"), [(1, 2), (1, 5), (2, 2), (2, 3)])
+@each("d, depth", [(1, 2), (1, 5), (2, 2), (2, 3)])
 def test_the_metric_by_its_determinant(F: Field, d: int, depth: int) -> None:
     """∫ e^{−γN tr Σ^{2/N}/2} (det A)^{−1/2} dX over the Gaussian integral, both over singular values."""
     decay, reach = 1.3, 10.0
@@ -87,7 +88,7 @@ def test_the_entropy_stands_between_both_volumes(F: Field, d: int, depth: int) -
 
 @pytest.mark.slow
 @over_fields
-@pytest.mark.parametrize(("d", "depth"), [(2, 2), (3, 2)])
+@each("d, depth", [(2, 2), (3, 2)])
 def test_mean_orbit_volume_of_gaussian_matrices(F: Field, d: int, depth: int) -> None:
     """E vol(O_X) = Z_M/Z_g where one layer is a Gaussian matrix, of variance 1/γN a component."""
     decay, draws = 2.0, 200_000
@@ -116,7 +117,7 @@ def test_digits_where_the_integral_is_known() -> None:
         assert abs(digits - mp.mpf(log_normalisation(2, depth=3))) < 1e-13
 
 
-@pytest.mark.parametrize("F", ["R", "C", "H"])
+@each("F", ["R", "C", "H"])
 def test_decimals_of_large_numbers(F: str) -> None:
     """At depth 10^15 the logarithm has sixteen digits before the point; over R and H it is that of d = 1."""
     case = {"depth": 10**15, "field": F, "digits": 20}
@@ -184,3 +185,31 @@ def test_what_is_not_known_is_said() -> None:
     assert joint_log_density([1.0, 1.0], depth=2) == -np.inf
     half_lines = lgamma(0.5) + log(4 * 2**-0.5)  # four of length √2 ∫ e^{−λ²} dλ
     assert log_normalisation(1, depth=2, field="R") == pytest.approx(half_lines, abs=1e-13)
+
+
+def test_what_is_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("MOST_OVER_R", 2), ("MOST_OVER_H", 2**5 * 3), ("LARGEST_ORDER", 4)):
+        monkeypatch.setattr(f"mme.bridge.normalisation.{name}", value)
+    log_ordered_integral.cache_clear()
+    case = {"volume": "manifold", "digits": 1}
+    for d, depth, name in ((2, 2, "R"), (2, 3, "H"), (4, 9, "C"), (4, 1, "R"), (4, 1, "H"), (1, 400, "H")):
+        assert np.isfinite(float(log_normalisation(d, depth=depth, field=name, **case)))
+    for d, depth, name in ((3, 2, "R"), (2, 4, "H"), (5, 2, "C"), (5, 1, "R"), (0, 2, "C")):
+        with pytest.raises(InputError, match=r"^order must be"):
+            log_normalisation(d, depth=depth, field=name, **case)
+    with pytest.raises(InputError, match=r"^digits must be an integer from 1 to 100"):
+        log_normalisation(2, depth=2, digits=0)
+    assert abs(log_normalisation(2, depth=2, digits=100) - log_normalisation(2, depth=2, digits=40)) < 1e-40
+    log_ordered_integral.cache_clear()
+
+
+def test_shapes_of_densities() -> None:
+    x = np.array([[2.0, 0.5], [1.0, 0.3], [4.0, 0.1]])
+    found = joint_log_density(x, depth=3)
+    assert found.shape == (3,)
+    assert found[1] == joint_log_density(x[1, ::-1], depth=3)  # in any order
+    assert isinstance(joint_log_density([0.5], depth=2), float)
+    assert joint_log_density(np.empty((0, 2)), depth=2).shape == (0,)
+    for bad in (1.0, np.empty((3, 0)), [1.0, -1.0], [[1.0, 0.0], [1.0, 2.0]]):
+        with pytest.raises(InputError, match=r"^values must have shape \(\.\.\., d\)"):
+            joint_log_density(bad, depth=2)

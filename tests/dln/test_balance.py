@@ -168,3 +168,16 @@ def test_endpoints_of_a_batch_of_layers() -> None:
     assert moved.shape == W.shape
     for index in range(5):
         np.testing.assert_allclose(moved[index], act_on_endpoints(L, right[index], W[index], C), atol=1e-13)
+
+
+def test_ends_of_batches() -> None:
+    """Leading axes of both ends and of the layers are those of one batch, or there is none."""
+    L, R_, W = R.haar(2, size=(2, 1), rng=1), R.haar(2, rng=2), R.ginibre(2, size=(3, 4), rng=3)
+    found = act_on_endpoints(L, R_, W)
+    assert found.shape == (2, 3, 4, 2, 2)
+    np.testing.assert_allclose(end_to_end(found), L @ end_to_end(W) @ R_.T, atol=1e-12)
+    np.testing.assert_array_equal(found[1, 2, 1:3], W[2, 1:3])
+    with pytest.raises(InputError, match="left, right and layers"):
+        act_on_endpoints(L[:, 0], R_, W)
+    with pytest.raises(InputError, match="left, right and layers"):
+        act_on_endpoints(R_, L[:, 0], W)

@@ -286,3 +286,32 @@ def test_an_integral_is_believed_to_a_hundred_units_of_its_last_place(
     else:
         with pytest.raises(InputError, match="singular_values must be less extreme beside t"):
             two_by_two([mp.mpf(2), mp.mpf(1)], 1)
+
+
+def test_settled_where_fewer_than_the_digits_change() -> None:
+    """The change must be below 10^−digits, not equal to it, and nothing is done with less than 15 more."""
+    tenth = mp.mpf(10) ** -2
+    for values, taken in (
+        ([1.0, 1.0115, 1.0115], 3), ([1.0, 1.0085, 1.0], 2), ([0, tenth, tenth], 3), ([0, -tenth, -tenth], 3),
+    ):  # fmt: skip
+        left, precisions = list(values), list[int]()
+        found = settled(lambda left=left, to=precisions: to.append(mp.mp.dps) or left.pop(0), 2)
+        assert found == values[taken - 1]
+        assert precisions == [17, 25, 37][:taken]
+
+
+def test_extrapolated_where_the_last_change_is_below_the_digits() -> None:
+    """The second corner of the triangle is off by twice what the second value is."""
+    for change, more in (("0.0099", False), ("0.0101", True), ("0.0115", True)):
+        taken = list[float]()
+
+        def log_kernel(t: float, taken: list[float] = taken, change: str = change) -> object:
+            taken.append(t)
+            return -mp.mpf(change) / 2 if t < 0.5 else 0
+
+        found = extrapolated(log_kernel, 0, 0.5, 2)
+        assert taken[:2] == [0.5, 0.25]
+        assert (len(taken) > 2) == more
+        if not more:
+            assert (found.log_volume, found.error) == pytest.approx((0.0099, 0.0099 + 0.005))
+            assert found.decimals == "0.0099"

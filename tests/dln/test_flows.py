@@ -17,6 +17,7 @@ from mme.dln import (
 )
 from mme.dln.tangents import framed, lifted, on_diagonal, retracted, tangent_part
 from mme.errors import InputError
+from tests.each import each
 
 FIELDS = {"R": R, "C": C, "H": H}
 over_fields = pytest.mark.parametrize("F", FIELDS.values(), ids=FIELDS)
@@ -185,3 +186,62 @@ def test_a_rest_over_the_quaternions_is_reached() -> None:
     rest = gradient_flow(lambda X: (H.norm(X - Y) ** 2 / 2, X - Y), flow.layers[-1], [0.0, 50.0],
                          field=H, decay=0.1)  # fmt: skip
     np.testing.assert_allclose(rest.layers[-1], flow.layers[-1], atol=1e-7)
+
+
+def test_the_worst_gradient_is_named() -> None:
+    """Of a batch whose gradients are 2 times, a third and hardly more than what they should be."""
+    layers = np.ones((3, 1, 1, 1))
+
+    def loss(factors: list[float]) -> Any:
+        scale = np.array(factors)[:, None, None]
+        return lambda X: ((X**2).sum((-2, -1)) / 2, scale * X)
+
+    for factors, told in (([2, 1 / 3, 1.001], "3"), ([2, 1 / 1.2, 1], "0.5"), ([1, -1, 1.5], "-1")):
+        with pytest.raises(InputError, match=rf"but grows {told} times that\.$"):
+            gradient_flow(loss(factors), layers, [0.0])
+    for factors in ([1, 1 / 1.0099, 1 / 0.9901], [1, 1, 1]):
+        assert gradient_flow(loss(factors), layers, [0.0]).stopped == ""
+    for factor in (1 / 1.0101, 1 / 0.9899):
+        with pytest.raises(InputError, match="times that"):
+            gradient_flow(loss([1, factor, 1]), layers, [0.0])
+
+
+def test_what_rounding_hides_of_a_loss_is_not_judged() -> None:
+    """At 1e-8 of the loss: the step is 1e-4 |X|, and the loss grows by that times the slope."""
+    for height, seen in ((0.98e4, True), (1.02e4, False)):
+        loss = partial(lambda X, height: (height + 0 * X[..., 0, 0] + X[..., 0, 0], 2 + 0 * X), height=height)
+        if seen:
+            with pytest.raises(InputError, match="times that"):
+                gradient_flow(loss, np.full((1, 1, 1), 0.5), [0.0])
+        else:
+            assert gradient_flow(loss, np.full((1, 1, 1), 0.5), [0.0]).stopped == ""
+
+
+def test_where_there_is_no_way_back_or_none_to_go() -> None:
+    """Nothing moved is on M already; and what Newton's method does not bring back is given up."""
+    roots = np.array([[2.0, 0.5], [1.0, 0.7], [3.0, 1.0]])
+    diagonal = on_diagonal(roots, 3, R)
+    there, found = retracted(roots, diagonal, R, 0.5)
+    assert found.all()
+    np.testing.assert_array_equal(there, diagonal)
+    far = diagonal + 50 * R.ginibre(2, size=(3, 3), rng=1)
+    assert not retracted(roots, far, R, 1e-3)[1].any()
+
+
+@each("F, d, depth", [(R, 2, 3), (C, 2, 2), (H, 1, 4)])
+def test_ways_back_of_many_are_those_of_each(F: Field, d: int, depth: int) -> None:
+    """Of steps of many lengths, so that they settle, or are given up, after different numbers of turns."""
+    rng, lengths = np.random.default_rng(5), np.array([[0.0, 1e-9, 1e-3, 0.1], [0.3, 1.0, 3.0, 30.0]])
+    W = balanced_lift(F.ginibre(d, size=(2, 4), rng=rng), depth=depth, field=F, rng=rng)
+    _, roots = framed(W, F)
+    step = tangent_part(roots, F.ginibre(d, size=(2, 4, depth), rng=rng), F, horizontal=False)
+    moved = on_diagonal(roots, depth, F) + lengths[..., None, None, None] * step
+    there, found = retracted(roots, moved, F, 0.5)
+    assert found[0].all()
+    assert not found.all()
+    for index in np.ndindex(2, 4):
+        alone, one = retracted(roots[index], moved[index], F, 0.5)
+        assert bool(one) == found[index]
+        if one:
+            np.testing.assert_allclose(there[index], alone, atol=1e-12)
+            assert np.abs(balance_defects(alone, F)).max() < 1e-12 * np.abs(alone).max() ** 2

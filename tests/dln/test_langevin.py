@@ -1,4 +1,6 @@
-from functools import cache
+import functools
+from functools import cache, partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from mme.dln import (
     metric_operator,
 )
 from mme.errors import InputError
+from tests.each import each
 
 FIELDS = {"R": R, "C": C, "H": H}
 over_fields = pytest.mark.parametrize("F", FIELDS.values(), ids=FIELDS)
@@ -236,3 +239,107 @@ def test_bad_input() -> None:
         langevin(None, W, noise="horizontal", metropolis=True, **case)
     with pytest.raises(InputError, match="steps must be smaller"):
         langevin(None, W, steps=10**9, step=0.1)
+
+
+def squared(W: np.ndarray, F: Field) -> np.ndarray:
+    return np.asarray((F.norm(W) ** 2).sum(axis=-1))
+
+
+def written_out(W: np.ndarray, F: Field, target: np.ndarray, steps: int, rng: np.random.Generator,
+                *, on_line: bool, h: float, T: float, decay: float) -> tuple[Any, ...]:  # fmt: skip
+    """Metropolis-adjusted Langevin steps in all directions, or along the line of equal layers for d = 1."""
+    depth, states = W.shape[-3], [W]
+
+    def energy(W: np.ndarray) -> tuple[Any, Any, np.ndarray]:
+        factors = list(np.moveaxis(W, -3, 0))
+        X = functools.reduce(lambda product, layer: layer @ product, factors)
+        gap, slopes = X - target, []
+        for p in range(depth):
+            after = functools.reduce(lambda a, b: b @ a, factors[p + 1 :], np.eye(W.shape[-1]))
+            before = functools.reduce(lambda a, b: b @ a, factors[:p], np.eye(W.shape[-1]))
+            slopes.append(F.adjoint(after) @ gap @ F.adjoint(before) + decay * factors[p])
+        loss = F.norm(gap) ** 2 / 2
+        return loss + decay / 2 * squared(W, F), loss, np.stack(slopes, axis=-3)
+
+    E, loss, slope = energy(W)
+    losses, taken = [loss], np.zeros(W.shape[:-3])
+    for _ in range(steps):
+        xi = np.sqrt(2 * T * h) * F.ginibre(F.order(W), size=W.shape[:-2], rng=rng)
+        if on_line:
+            xi = np.broadcast_to(xi.mean(axis=-3, keepdims=True), xi.shape)
+        there = W - h * slope + xi
+        E_there, loss_there, slope_there = energy(there)
+        back = W - there + h * slope_there
+        ratio = (squared(xi, F) - squared(back, F)) / (4 * T * h) - (E_there - E) / T
+        yes = np.log(rng.random(E.shape)) < ratio
+        taken = taken + yes
+        chosen = yes[..., None, None, None]
+        W, slope = np.where(chosen, there, W), np.where(chosen, slope_there, slope)
+        E, loss = np.where(yes, E_there, E), np.where(yes, loss_there, loss)
+        states.append(W)
+        losses.append(loss)
+    return np.stack(states), np.stack(losses), taken / steps
+
+
+DRAWN = [(R, 2, 3, "ambient"), (C, 2, 2, "ambient"), (H, 1, 3, "ambient"), (R, 1, 3, "manifold")]
+
+
+@each("F, d, depth, noise", DRAWN)
+def test_steps_draw_for_draw(F: Field, d: int, depth: int, noise: str) -> None:
+    on_line = noise == "manifold"
+    W = 0.6 * F.ginibre(d, size=(6, depth), rng=1)
+    if on_line:
+        W = np.broadcast_to(np.array([0.4, 0.7, 1.1, 1.3])[:, None, None, None], (4, depth, 1, 1))
+    target, case = F.ginibre(d, rng=2), {"T": 0.8, "decay": 0.6, "h": 0.1}
+    loss = partial(lambda X, target: (F.norm(X - target) ** 2 / 2, X - target), target=target)
+    run = langevin(loss, W, steps=7, step=0.1, field=F, noise=noise, temperature=0.8, decay=0.6, every=3,
+                   rng=3, reach=1.0)  # fmt: skip
+    layers, losses, share = written_out(W, F, target, 7, np.random.default_rng(3), on_line=on_line, **case)
+    assert 0 < share.min() < share.max()
+    np.testing.assert_allclose(run.layers, layers[[0, 3, 6]], atol=1e-12)
+    np.testing.assert_allclose(run.loss, losses[[0, 3, 6]], atol=1e-12)
+    np.testing.assert_allclose(run.accepted, share, atol=1e-15)
+    np.testing.assert_allclose(run.times, [0.0, 0.3, 0.6], atol=1e-15)
+    np.testing.assert_array_equal(run.out_of_reach, np.zeros(len(W)))
+    assert (run.field, run.stopped) == (F.name, "")
+
+
+@each("F", [R, H])
+def test_growth_is_judged_by_what_noise_alone_makes(monkeypatch: pytest.MonkeyPatch, F: Field) -> None:
+    """Of 20 chains without a force |W|² is near 2ThnNβd² after n steps, from 0: 1.25 times that occurs."""
+    d = 4 if F is R else 2
+    for most, stops in ((1.25, True), (2.2, False)):
+        monkeypatch.setattr(import_module("mme.dln.langevin"), "LARGEST_GROWTH", most)
+        run = langevin(None, 1e-9 * F.ginibre(d, size=(20, 4), rng=0), steps=12, step=0.3, field=F,
+                       noise="ambient", temperature=1.7, metropolis=False, rng=1)  # fmt: skip
+        assert run.stopped.startswith("step must be less than 0.3, or the loss grow") == stops
+        assert (len(run.times) < 13) == stops
+
+
+def test_what_leaves_is_told_when_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """|W|² = (1 + h)^2n without noise to speak of, under a loss that falls as −X²/2."""
+    monkeypatch.setattr(import_module("mme.dln.langevin"), "LARGEST_GROWTH", 1.1**10 * 1.001)
+    run = langevin(lambda X: (-(X**2).sum((-2, -1)) / 2, -X), np.ones((3, 1, 1, 1)), steps=40, step=0.1,
+                   noise="ambient", temperature=1e-20, metropolis=False, every=2, rng=0)  # fmt: skip
+    assert run.stopped == "step must be less than 0.1, or the loss grow far out: a chain left at 6."
+    np.testing.assert_allclose(run.squared_norm[:, 0], 1.1 ** (4 * np.arange(3)), rtol=1e-8)
+    np.testing.assert_array_equal(run.accepted, [1.0, 1.0, 1.0])
+
+
+def test_invertible_to_rounding() -> None:
+    eps = np.finfo(float).eps
+    roots = np.array([[1.0, 2 * eps], [1.0, eps], [3.0, 2.9 * eps], [0.0, 0.0], [np.nan, 1.0], [1e-300, 1.0]])
+    found = import_module("mme.dln.langevin")._invertible(roots)
+    np.testing.assert_array_equal(found, [True, False, False, False, False, False])
+
+
+def test_what_leaves_all_bounds_stays_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1.1^n reaches 2 at the eighth of 40 steps, on either side of 0, and along the imaginary axis."""
+    monkeypatch.setattr(import_module("mme.dln.langevin"), "LARGEST", 2.0)
+    start = np.array([1, -1, 1j, -1j]).reshape(4, 1, 1, 1)
+    run = langevin(lambda X: (-(np.abs(X) ** 2).sum((-2, -1)) / 2, -X), start, steps=40, step=0.1, field="C",
+                   noise="ambient", temperature=1e-20, metropolis=False, rng=0)  # fmt: skip
+    np.testing.assert_allclose(run.accepted, 7 / 40)
+    np.testing.assert_allclose(run.out_of_reach, 33 / 40)
+    np.testing.assert_allclose(run.layers[-1], 1.1**7 * start, rtol=1e-8)
+    assert not run.stopped

@@ -281,3 +281,46 @@ def test_bad_input(field: Field) -> None:
         orbit_volume_mc([2.0, 1.0], depth=2, field="Q")
     with pytest.raises(InputError, match="depth"):
         orbit_volume_mc([2.0, 1.0], depth=0)
+
+
+def test_the_largest_orbit_is_taken_and_the_widest_kernel_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.dln.monte_carlo.LARGEST_DIMENSION", 1)
+    times, learn = [], importance.learn
+    monkeypatch.setattr(
+        "mme.dln.monte_carlo.learn", lambda target, t, k, rng: times.append(t) or learn(target, t, k, rng)
+    )
+    assert orbit_volume_mc([1.0], depth=2, field="C", samples=256, rng=0).standard_error > 0
+    assert times == [0.04 / 4]
+    with pytest.raises(InputError, match="dimension at most 1, not 2"):
+        orbit_volume_mc([1.0], depth=3, field="C", samples=256, rng=0)
+
+
+@pytest.mark.parametrize("given", [None, 0.7])
+def test_the_whole_record_of_a_group(given: float | None) -> None:
+    """U(1) draw for draw: weights of Gaussian points in Cayley's coordinate y, and of Haar's 2 tan(θ/2)."""
+    n, c = 200, given or 0.5
+    rng = np.random.default_rng(6)
+    y = rng.standard_normal(n) / np.sqrt(c)
+    angle = np.angle(C.haar(1, size=n, rng=rng)[:, 0, 0])
+    densities, kernels = 1 / (1 + y**2 / 4), np.exp(-c * (2 * np.tan(angle / 2)) ** 2 / 2)
+    squares = [((w / w.mean()) ** 2).mean() for w in (densities, kernels)]
+    value = np.log(2 * np.pi / c) / 2 + np.log(densities.sum() / kernels.sum())
+    error = np.sqrt((sum(squares) - 2) / (n - 1))
+    found = group_volume_mc(1, field="C", samples=n, rng=6, concentration=given)
+    told = (found.log_volume, found.standard_error, found.statistical_error, found.effective_share)
+    assert told == pytest.approx((value, error, error, 1 / max(squares)), rel=1e-12)
+    assert (found.samples, found.extrapolation_error, found.method) == (2 * n, 0.0, "cayley")
+
+
+def test_thirty_hits_are_enough() -> None:
+    """On U(1) at depth 2 a frame q is √2 |q − 1| away; the radius is put between two of the draws."""
+    q = C.haar(1, size=(100, 1), rng=4).ravel()
+    away = np.sort(np.sqrt(2) * np.abs(q - 1))
+    case = {"depth": 2, "field": "C", "samples": 100, "rng": 4}
+    found = ball_count_volume([1.0], radius=(away[29] + away[30]) / 2, **case)
+    assert found.effective_share == 0.3
+    assert found.standard_error == found.statistical_error == pytest.approx(np.sqrt(0.7 / 30), rel=1e-14)
+    assert found.log_volume == pytest.approx(np.log((away[29] + away[30]) / 0.3), rel=1e-12)
+    assert (found.samples, found.method, np.isnan(found.extrapolation_error)) == (100, "ball", True)
+    with pytest.raises(InputError, match="only 29 of 100 draws"):
+        ball_count_volume([1.0], radius=(away[28] + away[29]) / 2, **case)

@@ -114,3 +114,30 @@ def test_the_distance_to_the_nearest_is_stationary(N: int) -> None:
     a = C.gaussian_skew_hermitian(2, size=(30, N - 1), rng=6)
     slopes = [(squared_distance(C.exp(1e-4 * x)) - squared_distance(C.exp(-1e-4 * x))) / 2e-4 for x in a]
     assert np.abs(slopes).max() < 1e-5 * squared_distance(np.zeros((N - 1, 2, 2)) + np.eye(2))
+
+
+def test_sweeps_end_where_no_frame_moves_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all frames the largest entry of a move, against N times the tolerance, whatever that is."""
+    layers, polar, inside = C.ginibre(2, size=3, rng=7), type(C).polar, list[np.ndarray]()
+
+    def watched(field: object, a: np.ndarray) -> np.ndarray:
+        inside.append(np.asarray(polar(field, a)))  # type: ignore[arg-type]
+        return inside[-1].copy()
+
+    monkeypatch.setattr(type(C), "polar", watched)
+    counts = []
+    for tolerance in 0.05 / 8.0 ** np.arange(6):
+        monkeypatch.setattr("mme.dln.procrustes.PROCRUSTES_TOLERANCE", tolerance)
+        inside.clear()
+        nearest_balanced(layers, C)
+        moves = np.abs(np.diff(np.reshape(inside, (-1, 8)), axis=0)).max(axis=1)  # from the start on
+        assert moves[-1] < 3 * tolerance
+        assert (moves[:-1] >= 3 * tolerance).all()
+        counts.append(len(moves))
+    assert 1 < counts[0] < counts[2] < counts[5]
+
+
+def test_a_matrix_that_is_the_product_differs_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.dln.procrustes.BALANCE_TOLERANCE", 0.0)
+    layers = centre(np.diag([4.0, 1.0]), depth=2)
+    np.testing.assert_allclose(frames(layers, matrix=end_to_end(layers)), [np.eye(2)], atol=1e-15)

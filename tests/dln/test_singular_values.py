@@ -173,3 +173,16 @@ def test_the_warning_points_to_who_called() -> None:
     with pytest.warns(UserWarning, match="come in equal pairs") as told:
         dln.entropy([1.0, 1.0], depth=2, field="H")
     assert [each.filename for each in told] == [__file__]
+
+
+def test_how_near_pairs_are_pairs() -> None:
+    """Up to ε^{3/4} = 1.82e-12 of the largest value."""
+    for gap, refused in ((3.4e-12, True), (3.9e-12, False)):
+        for sigma in ([2.0, 2.0 - gap, 1.0, 1.0], [1.0, 2.0, 1.0 + gap, 2.0]):
+            if refused:
+                with pytest.raises(InputError, match="come in equal pairs over H"):
+                    validate_singular_values(np.array(sigma), H)
+            else:
+                validate_singular_values(np.array(sigma), H)
+    with pytest.warns(UserWarning, match="come in equal pairs"):
+        validate_singular_values(np.array([1.0, 1.0, 1.0, 1.0 + 1.7e-12]), H)

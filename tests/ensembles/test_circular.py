@@ -480,3 +480,13 @@ def test_bad_options(options: dict[str, Any], message: str) -> None:
 
 def test_numpy_integers_are_integers() -> None:
     assert circular_mixed_ensemble(np.array([2, 3]), rng=0).orders == (2, 3)
+
+
+def test_memory_is_asked_for_all_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A complex number and a real one for each entry: of orders 2 and 3, or twice as large for the CSE."""
+    asked = list[int]()
+    monkeypatch.setattr("mme.ensembles.circular.refuse_beyond_memory", asked.append)
+    circular_mixed_ensemble([2, 3], rng=0)
+    circular_mixed_ensemble([2, 3], draws=5, rng=0)
+    circular_mixed_ensemble([2, 3], circular="CSE", rng=0)
+    assert asked == [24 * 13, 24 * 13 * 5, 24 * 13 * 4]

@@ -246,6 +246,10 @@ class TestBadInput:
     def test_bins_too_narrow_to_tell_apart(self) -> None:
         with pytest.raises(InputError, match="too narrow for 1000 bins"):
             spectral_density(spectrum(0), window=(1.0, 1.0 + 1e-14))
+        smallest = float(np.finfo(float).tiny)
+        with pytest.raises(InputError, match="too narrow for 1 bins"):
+            bin_edges((0.0, smallest), 1)
+        np.testing.assert_array_equal(bin_edges((0.0, 2 * smallest), 1), [0.0, 2 * smallest])
 
     @each("bandwidth", [0, -0.1, np.nan, np.inf, 6.1, "wide", True])
     def test_bandwidths_out_of_range(self, bandwidth: Any) -> None:

@@ -280,6 +280,8 @@ def test_few_draws_have_no_error() -> None:
     two = circular_spectral_difference(NETWORK, "sampled", rng=0, draws=2)
     assert np.isfinite([two.standard_error, two.variance_without_noise]).all()
     assert np.isnan(two.standard_error_without_noise)
+    three = circular_spectral_difference(NETWORK, "sampled", rng=0, draws=3)
+    assert three.standard_error_without_noise > 0
     exact = circular_spectral_difference(NETWORK, "deterministic")
     assert (exact.standard_error, exact.standard_error_without_noise, exact.sampling_noise) == (0, 0, 0)
     assert exact.variance_without_noise == exact.variance

@@ -397,3 +397,10 @@ def test_equivalence_refuses_a_wrong_seed(rng: Any) -> None:
     network = {"fc": np.eye(4)}
     with pytest.raises(InputError, match="rng must be None, a non-negative integer or a NumPy generator"):
         equivalence(network, network, rng=rng)
+
+
+def test_rows_number_the_classes_from_one_on() -> None:
+    found = equivalence_classes({"a": 0.1, "b": 0.5, "c": 0.12}, delta=0.1)
+    assert found.classes == (("a", "c"), ("b",))
+    told = [tuple(row[name] for name in ("name", "variance", "class")) for row in found.rows()]
+    assert told == [("a", 0.1, 1), ("c", 0.12, 1), ("b", 0.5, 2)]

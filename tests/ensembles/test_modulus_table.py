@@ -115,3 +115,11 @@ def test_large_order_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=f"needs orders up to {LARGEST_ORDER}, but one is 65"):
         modulus_quantiles(65)
     assert not folder.exists()
+
+
+def test_the_largest_order_has_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.ensembles.modulus_table.LARGEST_ORDER", 2)
+    monkeypatch.setattr("mme.ensembles.modulus_table._table", lambda order, _: np.full((3, 2), order))
+    np.testing.assert_array_equal(modulus_quantiles(2), [2, 2])
+    with pytest.raises(InputError, match=r"needs orders up to 2, but one is 3;"):
+        modulus_quantiles(3)

@@ -96,3 +96,18 @@ def test_no_factor_makes_spikes(dtype: Literal["float32", "float64"]) -> None:
     A = np.random.default_rng(3).normal(size=(40, 50))
     A[:20] *= 1e-25 if dtype == "float32" else 1e-170  # whose squares underflow
     assert spike_share(layer_matrix_ensemble({"a": A}, dtype=dtype)) == 0
+
+
+def test_spikes_of_rows_depend_on_no_sign_and_no_size() -> None:
+    A = np.random.default_rng(0).normal(size=(50, 60)) + 3
+    for factor in (-1.0, -1e-3, 1e-200, -1e200):
+        assert spike_share({"a": factor * A}) == 1 / 50
+
+
+def test_spikes_of_rows_that_are_nearly_one_entry() -> None:
+    """Rows are divided by their lengths, here hardly above 1: eight alike make an eigenvalue of 8."""
+    A = 1e-3 * np.random.default_rng(1).normal(size=(8, 10))
+    A[:, 0] = 1
+    assert spike_share({"a": A}) == 1 / 8
+    A[5:, 0] = 0  # the others are noise, of rows as long
+    assert spike_share({"a": A}) == 1 / 8

@@ -43,6 +43,7 @@ def test_excess_is_what_it_adds_to_the_second_moment() -> None:
     added = (moment(order, 2, kappa) - moment(order, 2)) / order**2
     assert added == pytest.approx(kappa, rel=0.05)
     np.testing.assert_allclose(expected_squares(order, [-1, 0, np.inf], kappa), [0, 0, order], atol=1e-9)
+    assert expected_squares(20, np.inf, 1.0) == pytest.approx(20, abs=1e-6)  # and a low order
 
 
 @pytest.mark.slow

@@ -36,17 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--alone", type=int, metavar="N", help="all chapters for the first N; then for what no test notices"
     )
-    parser.add_argument(
-        "--whole", action="store_true", help="also slow tests of other modules, and chapters that measure"
-    )
     alone = parser.add_mutually_exclusive_group()
     alone.add_argument("--chapters", action="store_true", help="run the chapters and no tests")
     alone.add_argument("--tests", action="store_true", help="run the tests and no chapters")
     parser.add_argument("--again", action="store_true", help="run those again that nothing noticed")
-    parser.add_argument(
-        "--longest", type=float, default=60, metavar="S", help="leave out what takes longer (60)"
-    )
-    parser.add_argument("--list", action="store_true", help="show the faults that lived, and run nothing")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
 
@@ -66,10 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     from tests.mutation.children import Session
     from tests.mutation.hunt import Hunt, say
 
-    hunt, wanted = Hunt(options.root.resolve(), longest=options.longest, whole=options.whole), []
+    hunt, wanted = Hunt(options.root.resolve()), []
 
-    def go(session: Session | None) -> None:
-        for name in session.broken if session else ():
+    def go(session: Session) -> None:
+        for name in session.broken:
             say(f"fails without any fault, so it is left out: {name}")
         if options.statement:
             hunt.reach.load(hunt.reach.chapters(), session)
@@ -77,23 +70,20 @@ def main(arguments: list[str] | None = None) -> int:
         if options.sample:
             random.Random(options.seed).shuffle(wanted)
             del wanted[options.sample :]
-        if session and not options.chapters:
+        if not options.chapters:
             hunt.run_tests(wanted, session, again=options.again)
-        if session and not options.tests:
+        if not options.tests:
             alone = len(wanted) if options.alone is None else options.alone
             living = [f for f in wanted[alone:] if not hunt.found(f, "tests")["by"]]
             hunt.run_chapters(wanted[:alone] + living, session, again=options.again)
 
-    if options.list:
-        go(None)
-    else:
-        Session(hunt.root, go).start(hunt.reach.files())
+    Session(hunt.root, go).start(hunt.reach.files())
     drawn = {
         name: getattr(options, name)
         for name in ("sample", "seed", "module", "statement")
         if getattr(options, name)
     }
-    write = not (options.list or options.module or options.statement)
+    write = not (options.module or options.statement or options.tests)  # what tests miss may be noticed yet
     return hunt.report(wanted, drawn, write=write, alone=options.alone)
 
 

@@ -21,17 +21,15 @@ from tests.mutation.children import Session, cells_of, in_child, run_cells
 OF_SEVERAL = ("bounds", "evidence", "records", "refusals", "result")  # tests of formulas in several modules
 # Chapters that measure networks, or that take long beside what they say of a formula.
 MEASURING = {"networks", "vision", "power", "compression"}
+LONGEST = 60  # seconds of a test or a chapter; what takes longer is left out
 
 
 class Reach:
     """What runs the lines of the modules under `root`, and how long each test and each chapter takes."""
 
-    def __init__(
-        self, root: Path, kept: Path, longest: float, say: Callable[[str], None], *, whole: bool = False
-    ) -> None:
-        self.root, self.kept, self.longest, self.say, self.whole = root, kept, longest, say, whole
-        self.too_long = list[str]()
-        self.loaded = set[tuple[str, bool]]()
+    def __init__(self, root: Path, kept: Path, say: Callable[[str], None]) -> None:
+        self.root, self.kept, self.say = root, kept, say
+        self.too_long, self.loaded = list[str](), set[str]()
         self.seconds = dict[str, float]()
         self.lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.broken = list[str]()  # what fails without any fault, and so shows nothing
@@ -53,10 +51,9 @@ class Reach:
 
     @cache  # noqa: B019
     def chapters(self) -> list[str]:
-        """Return the pages with cells, without those that measure networks unless all are asked for."""
+        """Return the pages with cells, without those that measure networks."""
         paths = [p for p in sorted((self.root / "book").rglob("*.md")) if CELL in p.read_text("utf-8")]
-        kept = [path for path in paths if self.whole or path.stem not in MEASURING]
-        return [path.relative_to(self.root).as_posix() for path in kept]
+        return [path.relative_to(self.root).as_posix() for path in paths if path.stem not in MEASURING]
 
     @cache  # noqa: B019
     def owning(self, module: str) -> list[str]:
@@ -70,24 +67,24 @@ class Reach:
             if any(public & set(re.findall(r"\w+", cell)) for cell in self.cells(chapter))
         ]
 
-    def load(self, files: Iterable[str], session: Session | None = None, *, slow: bool = True) -> None:
+    def load(self, files: Iterable[str], session: Session | None = None) -> None:
         """Read what was measured of some files; with a session measure the rest, one file at a time."""
         for file in files:
-            if (file, slow) in self.loaded:
+            if file in self.loaded:
                 continue
             path = self.root / file
-            key = hashlib.sha256(f"{hashed(self.root)}{slow}".encode() + path.read_bytes()).hexdigest()[:16]
+            key = hashlib.sha256(hashed(self.root).encode() + path.read_bytes()).hexdigest()[:16]
             kept = self.kept / f"{path.stem}-{key}.json"
             if not kept.exists() and session:
                 self.say(f"measuring {file}")
                 work = partial(run_cells, self.root, path, measure=True)
                 if path.suffix != ".md":
-                    work = partial(session.run, session.of([file], slow=slow), measure=True)
-                found = in_child(work, 20 * self.longest)
+                    work = partial(session.run, session.of([file], slow=False), measure=True)
+                found = in_child(work, 20 * LONGEST)
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 kept.write_text(json.dumps(found), "utf-8")
             if kept.exists():
-                self.loaded.add((file, slow))
+                self.loaded.add(file)
                 self._take(json.loads(kept.read_text("utf-8")))
 
     def _take(self, found: dict[str, Any]) -> None:
@@ -96,7 +93,7 @@ class Reach:
             self.say(f"fails without any fault, so it is left out: {name}")
         self.broken += broken
         for name, taken in found.get("seconds", {}).items():
-            if taken > self.longest:
+            if taken > LONGEST:
                 self.too_long.append(name)
             elif not any(each.startswith(name) for each in broken):
                 self.seconds[name] = taken
