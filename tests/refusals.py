@@ -238,7 +238,6 @@ DLN_ROWS: Rows = {
         "decay": real(0.5),
         "method": one_of("DOP853"),
         "tolerance": real(1e-6),
-        "most_steps": whole(1000),
     },
     "ImbalanceMonitor": {
         "network": Argument(

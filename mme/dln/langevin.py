@@ -11,7 +11,7 @@ from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, choice, flag, generator, integer, number
 from mme.dln.balance import require_balanced
-from mme.dln.flows import Flow, Loss, loss_at, validate_loss
+from mme.dln.flows import Flow, Loss, loss_at
 from mme.dln.product import stack_layers
 from mme.dln.tangents import framed, lifted, on_diagonal, product_of, retracted, tangent_part
 from mme.errors import InputError
@@ -129,7 +129,6 @@ def langevin(
     W = require_balanced(layers, scalars) if on_m else stack_layers(layers, scalars)
     depth, d = W.shape[-3], scalars.order(W)
     affordable("steps", (steps // every + 1) * W.size * scalars.beta)
-    validate_loss(loss, W, scalars)
 
     def placed(Q: np.ndarray, roots: np.ndarray, Y: np.ndarray) -> _State:
         first, last = Q[..., 0, :, :], Q[..., -1, :, :]

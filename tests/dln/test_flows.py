@@ -98,12 +98,10 @@ def test_orders_and_tolerances() -> None:
 def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
     runaway = lambda X: (-(X**2).sum((-2, -1)), -2 * X)  # noqa: E731  (blows up at 1/4)
     flow = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 0.1, 0.2, 1.0])
-    assert flow.stopped.startswith("The flow ends at t = 0.25: the layers grow without bound")
+    assert flow.stopped.startswith("The flow ends before t = 1: the layers grow without bound")
     np.testing.assert_allclose(flow.end_to_end.ravel(), 1 / (1 - 4 * flow.times), rtol=1e-6)
     assert list(flow.times) == [0.0, 0.1, 0.2]
-    few = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 0.01, 0.2], most_steps=2)
-    assert "most_steps must be more than 2" in few.stopped
-    assert Flow.from_dict(few.to_dict()) == few
+    assert Flow.from_dict(flow.to_dict()) == flow
 
 
 def test_bad_input() -> None:
@@ -114,10 +112,6 @@ def test_bad_input() -> None:
             gradient_flow(square, one, times)
     with pytest.raises(InputError, match="decay must be a finite number of at least 0"):
         gradient_flow(square, one, [0.0, 1.0], decay=-1.0)
-    with pytest.raises(InputError, match=r"grows 0\.5 times that"):
-        gradient_flow(lambda X: ((X**2).sum((-2, -1)) / 2, 2 * X), one, [0.0])
-    with pytest.raises(InputError, match="grows 2 times that"):  # the images' pairing instead of H's
-        gradient_flow(lambda X: ((np.abs(X) ** 2).sum((-2, -1)) / 2, X), H.ginibre(2, 2, 1), [0.0], field=H)
     for wrong in (lambda X: X, lambda X: (0.0, X), lambda X: None, lambda X: ("a", X), "loss"):
         with pytest.raises(InputError, match="loss must"):
             gradient_flow(wrong, one, [0.0])
