@@ -12,7 +12,7 @@ import scipy
 from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.algebra.quaternion import project
-from mme.arguments import affordable, choice, finite_array, number, sequence
+from mme.arguments import affordable, finite_array, number, sequence
 from mme.dln.balance import balance_violation
 from mme.dln.product import stack_layers
 from mme.dln.tangents import lifted, product_of
@@ -21,7 +21,6 @@ from mme.result import Result
 
 __all__ = ["Flow", "Loss", "gradient_flow", "loss_at"]
 
-METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")
 Loss = Callable[[np.ndarray], tuple[Any, Any]] | None
 
 
@@ -70,13 +69,12 @@ def gradient_flow(
     *,
     field: FieldLike = "R",
     decay: float = 0.0,
-    method: str = "DOP853",
     tolerance: float = 1e-10,
 ) -> Flow:
     """Solve dW_p/dt = −∂_{W_p} E(W_N ⋯ W_1) − γ W_p.
 
-    From any start W_{p+1}* W_{p+1} − W_p W_p* is multiplied by exactly e^{−2γt}. From a balanced one X follows
-    dX/dt = −A_{N,X}(∇E(X)) − NγX, and for N ≥ 2 an invertible X stays invertible.
+    From any start W_{p+1}* W_{p+1} − W_p W_p* is multiplied by exactly e^{−2γt}. From a balanced one X
+    follows dX/dt = −A_{N,X}(∇E(X)) − NγX, and for N ≥ 2 an invertible X stays invertible.
 
     Parameters
     ----------
@@ -89,8 +87,6 @@ def gradient_flow(
         Ascending; the first is that of the start.
     decay : float
         γ ≥ 0.
-    method : str
-        A solver of `scipy.integrate`: "DOP853" of order 8 or, for stiff losses, "LSODA" or "Radau".
     tolerance : float
         Error of a step, relative and against the largest entry at the start; it sets the steps.
 
@@ -112,7 +108,7 @@ def gradient_flow(
     """
     scalars, start = field_of(field), stack_layers(layers, field)
     t, decay = sequence("times", times), number("decay", decay, 0)
-    tolerance, method = number("tolerance", tolerance, 1e-13, 0.1), choice("method", method, METHODS)
+    tolerance = number("tolerance", tolerance, 1e-13, 0.1)
     if np.any(np.diff(t) <= 0):
         raise InputError("times must ascend, but some do not.")
     affordable("times", len(t) * start.size * scalars.beta)
@@ -133,7 +129,7 @@ def gradient_flow(
 
     y = np.ascontiguousarray(start).ravel().view(float)
     errors = {"rtol": tolerance, "atol": tolerance * (float(np.max(np.abs(y))) or 1.0)}
-    found = scipy.integrate.solve_ivp(slope, t[[0, -1]], y, method, t_eval=t, **errors)
+    found = scipy.integrate.solve_ivp(slope, t[[0, -1]], y, "DOP853", t_eval=t, **errors)
     W, stopped = layers_of(np.vstack([y, *np.transpose(found.y)[1:]])), ""
     if len(W) < len(t):
         why = "the layers grow without bound, or the tolerance asks for too small a step"

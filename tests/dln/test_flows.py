@@ -79,8 +79,8 @@ def test_closed_solutions() -> None:
     )
 
 
-def test_orders_and_tolerances() -> None:
-    """The error follows the tolerance, and other solvers agree."""
+def test_tolerances() -> None:
+    """The error follows the tolerance."""
     exact = 1 / (1 + 2 * np.array([0.0, 2.0]))
 
     def error(**options: Any) -> float:
@@ -91,8 +91,6 @@ def test_orders_and_tolerances() -> None:
 
     assert error(tolerance=1e-12) < 1e-11
     assert 1e-12 < error(tolerance=1e-5) < 1e-4
-    for method in ("RK45", "LSODA", "Radau"):
-        assert error(method=method, tolerance=1e-8) < 1e-6
 
 
 def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
