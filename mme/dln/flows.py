@@ -125,7 +125,7 @@ def gradient_flow(
         W = layers_of(y)[0]
         with np.errstate(over="ignore", invalid="ignore"):
             moved = -lifted(W, loss_at(loss, product_of(W))[1]) - decay * W
-        return moved.ravel().view(float)
+        return np.asarray(moved.ravel().view(float))
 
     y = np.ascontiguousarray(start).ravel().view(float)
     errors = {"rtol": tolerance, "atol": tolerance * (float(np.max(np.abs(y))) or 1.0)}

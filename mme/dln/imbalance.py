@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -46,9 +47,9 @@ class Imbalance(Table):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each pair at each time."""
-        columns = {name: getattr(self, name) for name in ("imbalance", "spectral", "neurons")}
+        names = ("imbalance", "spectral", "neurons")
         return [
-            {"time": float(time), "pair": pair} | {name: float(read[t, p]) for name, read in columns.items()}
+            {"time": float(time), "pair": pair} | {name: float(getattr(self, name)[t, p]) for name in names}
             for t, time in enumerate(self.times)
             for p, pair in enumerate(self.pairs)
         ]
@@ -111,7 +112,7 @@ class ImbalanceMonitor:
 
 def _of_list(network: Any) -> list[Layer]:
     given = listed("network", network, "matrices, unless it is a module")
-    return [(str(place), lambda each=each: each) for place, each in enumerate(given)]
+    return [(str(place), partial(given.__getitem__, place)) for place in range(len(given))]
 
 
 def _of_module(network: Any) -> Iterator[tuple[Layer, Layer]]:
