@@ -237,6 +237,7 @@ DLN_ROWS: Rows = {
         "field": COMMUTATIVE,
         "decay": real(0.5),
         "tolerance": real(1e-6),
+        "most_steps": whole(1000),
     },
     "ImbalanceMonitor": {
         "network": Argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import scipy
 from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.algebra.quaternion import project
-from mme.arguments import affordable, finite_array, number, sequence
+from mme.arguments import affordable, finite_array, integer, number, sequence
 from mme.dln.balance import balance_violation
 from mme.dln.product import stack_layers
 from mme.dln.tangents import lifted, product_of
@@ -21,6 +22,7 @@ from mme.result import Result
 
 __all__ = ["Flow", "Loss", "gradient_flow", "loss_at"]
 
+EACH = 12  # calls of the loss in a step of DOP853
 Loss = Callable[[np.ndarray], tuple[Any, Any]] | None
 
 
@@ -70,6 +72,7 @@ def gradient_flow(
     field: FieldLike = "R",
     decay: float = 0.0,
     tolerance: float = 1e-10,
+    most_steps: int = 10_000,
 ) -> Flow:
     """Solve dW_p/dt = −∂_{W_p} E(W_N ⋯ W_1) − γ W_p.
 
@@ -89,6 +92,7 @@ def gradient_flow(
         γ ≥ 0.
     tolerance : float
         Error of a step, relative and against the largest entry at the start; it sets the steps.
+    most_steps : int
 
     Returns
     -------
@@ -108,7 +112,7 @@ def gradient_flow(
     """
     scalars, start = field_of(field), stack_layers(layers, field)
     t, decay = sequence("times", times), number("decay", decay, 0)
-    tolerance = number("tolerance", tolerance, 1e-13, 0.1)
+    tolerance, most_steps = number("tolerance", tolerance, 1e-13, 0.1), integer("most_steps", most_steps, 1)
     if np.any(np.diff(t) <= 0):
         raise InputError("times must ascend, but some do not.")
     affordable("times", len(t) * start.size * scalars.beta)
@@ -120,19 +124,19 @@ def gradient_flow(
         return project(W) if scalars.beta == 4 else W  # rounding keeps no symmetry, and grows
 
     def slope(_: float, y: np.ndarray) -> np.ndarray:
-        if not np.isfinite(y).all():
+        if next(calls) > EACH * most_steps or not np.isfinite(y).all():
             return np.full(y.shape, np.nan)  # at which the solver takes shorter steps, and ends
         W = layers_of(y)[0]
         with np.errstate(over="ignore", invalid="ignore"):
             moved = -lifted(W, loss_at(loss, product_of(W))[1]) - decay * W
         return np.asarray(moved.ravel().view(float))
 
-    y = np.ascontiguousarray(start).ravel().view(float)
+    calls, y = count(), np.ascontiguousarray(start).ravel().view(float)
     errors = {"rtol": tolerance, "atol": tolerance * (float(np.max(np.abs(y))) or 1.0)}
     found = scipy.integrate.solve_ivp(slope, t[[0, -1]], y, "DOP853", t_eval=t, **errors)
     W, stopped = layers_of(np.vstack([y, *np.transpose(found.y)[1:]])), ""
     if len(W) < len(t):
-        why = "the layers grow without bound, or the tolerance asks for too small a step"
+        why = f"the layers grow without bound, or most_steps must be more than {most_steps}"
         stopped = f"The flow ends before t = {t[len(W)]:.6g}: {why}."
     return Flow(t[: len(W)], W, loss_at(loss, product_of(W))[0], scalars.name, stopped)
 

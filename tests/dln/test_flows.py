@@ -99,7 +99,9 @@ def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
     assert flow.stopped.startswith("The flow ends before t = 1: the layers grow without bound")
     np.testing.assert_allclose(flow.end_to_end.ravel(), 1 / (1 - 4 * flow.times), rtol=1e-6)
     assert list(flow.times) == [0.0, 0.1, 0.2]
-    assert Flow.from_dict(flow.to_dict()) == flow
+    few = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 0.01, 0.2], most_steps=2)
+    assert few.stopped.endswith("or most_steps must be more than 2.")
+    assert Flow.from_dict(few.to_dict()) == few
 
 
 def test_bad_input() -> None:
