@@ -236,7 +236,6 @@ DLN_ROWS: Rows = {
         "times": Argument(lambda _: [0.0, 0.1], ([0.0], np.arange(2)), (*NO_ARRAYS, [], [1.0, 0.0], 1.0)),
         "field": COMMUTATIVE,
         "decay": real(0.5),
-        "method": one_of("DOP853"),
         "tolerance": real(1e-6),
         "most_steps": whole(1000),
     },

@@ -245,7 +245,7 @@ DEFAULTS: dict[Callable[..., Any], dict[str, Any]] = {
     CLAIM.statistical: {"tolerance": 4.0},
     conjugacy: {"level": 0.01},
     equilibrium_measure: {"kappa": 1.0},
-    gradient_flow: {"decay": 0.0, "tolerance": 1e-10, "most_steps": 10_000, "method": "DOP853"},
+    gradient_flow: {"decay": 0.0, "tolerance": 1e-10, "most_steps": 10_000},
     group_volume_from_kernel: {"digits": 15},
     group_volume_mc: {"samples": 100_000},
     langevin: {"noise": "manifold", "temperature": 1.0, "decay": 0.0, "metropolis": None, "reach": 0.5,

@@ -112,8 +112,8 @@ def test_chapters_share_the_names_of_their_modules() -> None:
     assert alone == {
         "networks", "vision", "power", "compression",  # experiments, on several packages
         "fields", "repulsion", "infinite_depth", "beyond",  # on mme.algebra, and on the entropy
-        "character", "matrix_model", "open_problems", "real_networks", "spherical", "thermodynamics",
-        "wide",
+        "character", "manifold", "matrix_model", "open_problems", "real_networks", "spherical",
+        "thermodynamics", "wide",
     }  # fmt: skip
     readme = (ROOT / "README.md").read_text("utf-8")
     told = [place for place in re.findall(r"`([\w/]+\.(?:md|py))`", readme) if "spectrum" in place]

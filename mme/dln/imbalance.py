@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -46,9 +47,9 @@ class Imbalance(Table):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each pair at each time."""
-        columns = {name: getattr(self, name) for name in ("imbalance", "spectral", "neurons")}
+        names = ("imbalance", "spectral", "neurons")
         return [
-            {"time": float(time), "pair": pair} | {name: float(read[t, p]) for name, read in columns.items()}
+            {"time": float(time), "pair": pair} | {name: float(getattr(self, name)[t, p]) for name in names}
             for t, time in enumerate(self.times)
             for p, pair in enumerate(self.pairs)
         ]
@@ -60,34 +61,26 @@ class ImbalanceMonitor:
     Parameters
     ----------
     network : torch.nn.Module, or sequence of tensors or arrays
-        Of a module the linear layers and 1 × 1 convolutions in the order of its `modules`; those are a pair
-        that have as many neurons on both sides, and no other layer with matrices between them.
-        Normalisation, activations and shortcuts between them are not looked at, and biases not counted: the
-        laws below are those of linear layers alone. Of a sequence all W_1, …, W_N, each of shape (outputs,
-        inputs), changed in place by training.
+        Of a module the linear layers and 1 × 1 convolutions in the order of its `modules`; a pair has as many
+        neurons on both sides, and no other layer with matrices between. Normalisation, activations, shortcuts
+        and biases are not looked at: the law e^{−2γt} of gradient flow is that of linear layers alone. Of a
+        sequence all W_1, …, W_N, each of shape (outputs, inputs), changed in place by training.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Notes
-    -----
-    Under gradient flow with weight decay γ the imbalance of linear layers is multiplied by e^{−2γt}.
 
     Examples
     --------
     >>> layers = [np.eye(3, 2), np.array([[1.0, 0.0, 2.0]])]
     >>> monitor = ImbalanceMonitor(layers)
-    >>> monitor()
-    array([5.])
-    >>> layers[1][:] = 0.0
-    >>> monitor().round(3), monitor.record().spectral.round(3)
-    (array([1.414]), array([[4.123],
-           [1.414]]))
+    >>> monitor(), monitor.record().spectral.round(3)
+    (array([5.]), array([[4.123]]))
     """
 
     def __init__(self, network: Any, field: FieldLike = "R") -> None:
         self._field, self._readings = field_of(field), list[tuple[float, np.ndarray]]()
-        self._pairs = list((_of_module if hasattr(network, "named_modules") else _of_list)(network))
+        of_module = hasattr(network, "named_modules")
+        self._pairs = list(_of_module(network) if of_module else pairwise(_of_list(network)))
         if not self._pairs:
-            raise InputError("network must have adjacent linear layers, but no two fit together.")
+            raise InputError("network must have two adjacent linear layers, but no two fit together.")
         for sides in ([np.shape(self._matrix(each)) for each in pair] for pair in self._pairs):
             if any(len(side) != 2 for side in sides) or sides[0][0] != sides[1][1]:
                 raise InputError(f"network must be matrices that multiply, but two have shapes {sides}.")
@@ -110,20 +103,16 @@ class ImbalanceMonitor:
     def _read(self) -> np.ndarray:
         field, found = self._field, []
         for W, after in ((self._matrix(one), self._matrix(two)) for one, two in self._pairs):
-            gap = field.adjoint(after) @ after - W @ field.adjoint(W)
-            spectra = (np.sort(field.singular_values(each) ** 2) for each in (W, after))
-            one, two = (np.pad(each, (field.order(gap) - len(each), 0)) for each in spectra)
+            sides = W @ field.adjoint(W), field.adjoint(after) @ after
+            gap, (one, two) = sides[1] - sides[0], map(field.eigvalsh, sides)
             neurons = np.linalg.norm(np.diagonal(gap).real) / np.sqrt(field.side)
             found.append([field.norm(gap), np.linalg.norm(one - two), neurons])
         return np.array(found).T
 
 
-def _of_list(network: Any) -> list[tuple[Layer, Layer]]:
+def _of_list(network: Any) -> list[Layer]:
     given = listed("network", network, "matrices, unless it is a module")
-    layers = [(str(place), lambda each=each: each) for place, each in enumerate(given)]
-    if len(layers) < 2:
-        raise InputError("network must have two layers at least, but has one.")
-    return list(pairwise(layers))
+    return [(str(place), partial(given.__getitem__, place)) for place in range(len(given))]
 
 
 def _of_module(network: Any) -> Iterator[tuple[Layer, Layer]]:

@@ -11,7 +11,7 @@ from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, choice, flag, generator, integer, number
 from mme.dln.balance import require_balanced
-from mme.dln.flows import Flow, Loss, loss_at, validate_loss
+from mme.dln.flows import Flow, Loss, loss_at
 from mme.dln.product import stack_layers
 from mme.dln.tangents import framed, lifted, on_diagonal, product_of, retracted, tangent_part
 from mme.errors import InputError
@@ -20,18 +20,17 @@ __all__ = ["Langevin", "langevin"]
 
 NOISES = ("manifold", "horizontal", "ambient")
 LARGEST_GROWTH = 1e6  # of |W|² against its start
-LARGEST = 1e100
 SAME = 1e-8  # of the largest layer: a step back arrives where it came from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Langevin(Flow):
-    """A `Flow` with noise, of one chain or several.
+    """A `Flow` with noise, of one chain or several; its times are steps times their size.
 
     Attributes
     ----------
     times, layers, loss, field, stopped
-        As of a `Flow`; the times are steps times their size.
+        As of a `Flow`.
     accepted : ndarray, shape (...,)
         Share of the steps that were taken, of each chain.
     out_of_reach : ndarray, shape (...,)
@@ -49,7 +48,6 @@ class _State(NamedTuple):
     roots: np.ndarray  # the diagonal of Λ
     Y: np.ndarray
     energy: np.ndarray
-    loss: np.ndarray
     gradient: np.ndarray
 
 
@@ -74,7 +72,6 @@ def langevin(
 
     - "manifold": Brownian motion on M; its volume. Without a loss E|W|² = T dim M/γ.
     - "horizontal": its part orthogonal to the orbits; the volume of g^N, which knows no entropy. T βd²/γ.
-      Its law exactly has noise on M with T·S added to the loss.
     - "ambient": in all directions; the layers leave M, and the volume is that of all layers. T Nβd²/γ.
 
     On M a step goes along the tangent space and back to M along the normals. It is rejected where that way
@@ -83,7 +80,7 @@ def langevin(
 
     Parameters
     ----------
-    loss, field
+    loss, field, decay
         As in `gradient_flow`.
     layers : array_like, shape (..., N, d, d)
         The start, a chain for each of the leading axes; balanced except for "ambient".
@@ -93,8 +90,6 @@ def langevin(
     noise : {"manifold", "horizontal", "ambient"}
     temperature : float
         T > 0.
-    decay : float
-        γ ≥ 0.
     metropolis : bool, optional
         By default True except for "horizontal", whose steps have no density to compare.
     reach : float
@@ -127,25 +122,22 @@ def langevin(
     if metropolis and noise == "horizontal":
         raise InputError("metropolis must be False for horizontal noise, whose steps have no density.")
     W = require_balanced(layers, scalars) if on_m else stack_layers(layers, scalars)
-    depth, d = W.shape[-3], scalars.order(W)
+    chains, depth, d = W.shape[:-3], W.shape[-3], scalars.order(W)
     affordable("steps", (steps // every + 1) * W.size * scalars.beta)
-    validate_loss(loss, W, scalars)
 
     def placed(Q: np.ndarray, roots: np.ndarray, Y: np.ndarray) -> _State:
         first, last = Q[..., 0, :, :], Q[..., -1, :, :]
         value, slope = loss_at(loss, last @ product_of(Y) @ first.conj().mT)
         gradient = decay * Y + lifted(Y, last.conj().mT @ slope @ first)
-        return _State(Q, roots, Y, value + decay / 2 * _squared(Y, scalars), value, gradient)
+        return _State(Q, roots, Y, value + decay / 2 * _squared(Y, scalars), gradient)
 
     @np.errstate(all="ignore")
     def proposed(now: _State) -> tuple[_State, np.ndarray, np.ndarray]:
         """Where a step leads, the logarithm of its Metropolis ratio, and whether it counts."""
         xi = np.sqrt(2 * T * step) * scalars.ginibre(d, size=W.shape[:-2], rng=rng)
         if not on_m:
-            there = now.Y - step * now.gradient + xi
-            found = np.abs(there).max(axis=(-3, -2, -1)) < LARGEST
-            after = placed(now.Q, now.roots, _chosen(found, there, now.Y))
-            back = now.Y - after.Y
+            after = placed(now.Q, now.roots, now.Y - step * now.gradient + xi)
+            found, back = np.isfinite(after.energy), now.Y - after.Y
         else:
             xi = tangent_part(now.roots, xi, scalars, horizontal=noise == "horizontal")
             there, found = retracted(now.roots, now.Y + xi - step * now.gradient, scalars, reach)
@@ -164,13 +156,13 @@ def langevin(
     if not np.all(_invertible(roots)):
         raise InputError("layers must be invertible, for M is no manifold elsewhere, but are singular.")
     now = placed(Q, roots, on_diagonal(roots, depth, scalars) if on_m else W)
-    kept, losses, stopped = [W], [now.loss], ""
-    taken, lost, start = np.zeros(W.shape[:-3]), np.zeros(W.shape[:-3]), _squared(W, scalars)
+    kept, stopped, start = [W], "", _squared(W, scalars)
+    taken, lost = np.zeros(chains), np.zeros(chains)
     for count in range(1, steps + 1):
         after, ratio, found = proposed(now)
         accepted = found & np.isfinite(after.energy)
         if metropolis:
-            accepted &= np.log(rng.random(accepted.shape)) < ratio
+            accepted &= np.log(rng.random(chains)) < ratio
         now = _State(*(_chosen(accepted, new, old) for new, old in zip(after, now, strict=True)))
         taken, lost = taken + accepted, lost + ~found
         spread = 2 * T * step * count * depth * scalars.real_dimension(d)  # what noise alone makes of it
@@ -179,11 +171,11 @@ def langevin(
             break
         if count % every == 0:
             kept.append(now.Q[..., 1:, :, :] @ now.Y @ now.Q[..., :-1, :, :].conj().mT)
-            losses.append(now.loss)
     if not stopped and np.any(taken == 0):
         stopped = f"step must be less than {step:g}, where {np.sum(taken == 0)} of {taken.size} chains stood."
-    times, shares = step * every * np.arange(len(kept)), (taken / count, lost / count)
-    return Langevin(times, np.stack(kept), np.stack(losses), scalars.name, stopped, *shares)
+    times, W = step * every * np.arange(len(kept)), np.stack(kept)
+    losses = loss_at(loss, product_of(W))[0]
+    return Langevin(times, W, losses, scalars.name, stopped, taken / count, lost / count)
 
 
 def _invertible(roots: np.ndarray) -> np.ndarray:

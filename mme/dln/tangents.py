@@ -80,13 +80,11 @@ def retracted(
             defects = Y[:, 1:].conj().mT @ Y[:, 1:] - Y[:, :-1] @ Y[:, :-1].conj().mT
             largest = np.abs(defects).max(axis=(-3, -2, -1), initial=0.0)
             settled[open_] = largest <= SETTLED * np.abs(Y).max(axis=(-3, -2, -1)) ** 2
-            on = ~settled[open_] & (largest < last)
-            open_, last, Y = open_[on], largest[on], Y[on]
             # The derivative of the defects, tested with E, is 2 n_Y*(E).
             slopes = 2 * _real(_across(Y[:, None], units)) @ normals[open_].mT
-            regular = np.linalg.slogdet(slopes)[0] != 0
-            open_, last = open_[regular], last[regular]
-            c = np.linalg.solve(slopes[regular], (_real(defects[on][regular]) @ tested.T)[..., None])
+            on = ~settled[open_] & (largest < last) & (np.linalg.slogdet(slopes)[0] != 0)
+            open_, last = open_[on], largest[on]
+            c = np.linalg.solve(slopes[on], (_real(defects[on]) @ tested.T)[..., None])
             way = (normals[open_].mT @ c)[..., 0]
             moved[open_] -= way.view(moved.dtype).reshape(len(open_), depth, side, side)
         back, step = (np.linalg.norm(_real(each), axis=-1) for each in (moved - start, start - diagonal))
@@ -102,11 +100,10 @@ def on_diagonal(roots: np.ndarray, depth: int, scalars: Field) -> np.ndarray:
 @lru_cache(maxsize=16)
 def _hermitian_units(scalars: Field, d: int, depth: int) -> np.ndarray:
     """A basis of Hermitian matrices between the layers, shape (K, N − 1, d, d)."""
-    n = scalars.real_dimension(d)
-    units = scalars.from_components(np.eye(n).reshape(n, d, d, scalars.beta))
-    hermitian = scalars.components(units + scalars.adjoint(units)).reshape(n, n)
-    _, s, rows = np.linalg.svd(hermitian)
-    basis = scalars.from_components(rows[s > 1e-6].reshape(-1, d, d, scalars.beta))
+    k, l, unit = np.indices((d, d, scalars.beta)).reshape(3, -1)
+    entries = np.eye(k.size)[(k < l) | (k == l) & (unit == 0)].reshape(-1, d, d, scalars.beta)
+    basis = scalars.from_components(entries)
+    basis = basis + scalars.adjoint(basis)
     places = np.eye(depth - 1)[:, None, :, None, None]
     return np.asarray(places * basis[None, :, None]).reshape(-1, depth - 1, *basis.shape[1:])
 

@@ -107,7 +107,7 @@ def test_bad_input() -> None:
     for wrong in ([np.eye(2)], [], 3, [np.eye(2), np.eye(3)], [np.ones((2, 2, 1, 1))] * 2, [np.eye(2), None]):
         with pytest.raises(InputError, match="network"):
             ImbalanceMonitor(wrong)
-    with pytest.raises(InputError, match="must have adjacent linear layers"):
+    with pytest.raises(InputError, match="must have two adjacent linear layers"):
         ImbalanceMonitor(nn.Sequential(nn.Linear(2, 3), nn.Linear(4, 2)))
     layers = [np.eye(2), np.eye(2)]
     monitor = ImbalanceMonitor(layers)

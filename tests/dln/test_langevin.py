@@ -331,15 +331,3 @@ def test_invertible_to_rounding() -> None:
     roots = np.array([[1.0, 2 * eps], [1.0, eps], [3.0, 2.9 * eps], [0.0, 0.0], [np.nan, 1.0], [1e-300, 1.0]])
     found = import_module("mme.dln.langevin")._invertible(roots)
     np.testing.assert_array_equal(found, [True, False, False, False, False, False])
-
-
-def test_what_leaves_all_bounds_stays_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1.1^n reaches 2 at the eighth of 40 steps, on either side of 0, and along the imaginary axis."""
-    monkeypatch.setattr(import_module("mme.dln.langevin"), "LARGEST", 2.0)
-    start = np.array([1, -1, 1j, -1j]).reshape(4, 1, 1, 1)
-    run = langevin(lambda X: (-(np.abs(X) ** 2).sum((-2, -1)) / 2, -X), start, steps=40, step=0.1, field="C",
-                   noise="ambient", temperature=1e-20, metropolis=False, rng=0)  # fmt: skip
-    np.testing.assert_allclose(run.accepted, 7 / 40)
-    np.testing.assert_allclose(run.out_of_reach, 33 / 40)
-    np.testing.assert_allclose(run.layers[-1], 1.1**7 * start, rtol=1e-8)
-    assert not run.stopped
