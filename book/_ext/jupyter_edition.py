@@ -236,6 +236,8 @@ class Writer:
         if isinstance(node, nodes.math):  # in which a bar would end the cell of a table
             tex = expand(node.astext(), self.macros).replace(r"\|", r"\Vert ")
             return "$" + tex.replace("|", r"\vert ") + "$"
+        if isinstance(node, nodes.math_block):  # within a paragraph, as in an item of a list
+            return f"\n\n{self._block(node)}\n\n"
         plain = "xref" in node["classes"] and "py" not in node["classes"]
         if isinstance(node, nodes.literal) and not plain:
             fence = "``" if "`" in node.astext() else "`"

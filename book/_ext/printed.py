@@ -77,7 +77,8 @@ def proofs_in_text(tree: nodes.document) -> None:
             parts = [part if isinstance(part, nodes.section) else [part] for part in proof]
             inner = [child for part in parts for child in part]
             end = raw(r"\nopagebreak\hspace*{\fill}$\square$\par")
-            proof.parent[proof.parent.index(proof)] = [*inner, end]
+            place = proof.parent.index(proof)
+            proof.parent[place : place + 1] = [*inner, end]
     for box in tree.findall(nodes.admonition):
         if "mme-machine" in box["classes"]:
             here = next((i for i, child in enumerate(box) if child.astext() == "Here"), None)
