@@ -107,6 +107,7 @@ def planned(chapter: str) -> dict[str, list[dict[str, str]]]:
     return yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
 
 
+@pytest.mark.slow
 @with_code
 def test_solutions_pass_stubs_and_planted_mistakes_do_not(chapter: Path) -> None:
     for exercise in coded(chapter):
