@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
 import printed
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
-from sphinx_proof.nodes import unenumerable_node
+from sphinx_proof.nodes import proof_node
 
 from book import printing
 
@@ -56,7 +57,7 @@ def test_folded_code_goes_and_what_it_prints_stays() -> None:
 
 
 def test_a_proof_is_text_with_a_square_and_definitions_of_a_machine_proof_go() -> None:
-    proof = unenumerable_node("", nodes.section("", nodes.paragraph("", "Clear.")), realtype="proof")
+    proof = proof_node("", nodes.section("", nodes.paragraph("", "Clear.")))
     machine = nodes.admonition("", nodes.paragraph("", "Theorem."), nodes.paragraph("", "Here"),
                                nodes.literal_block("", "Definition"), nodes.paragraph("", "Checked."),
                                classes=["mme-machine"])  # fmt: skip
@@ -65,6 +66,17 @@ def test_a_proof_is_text_with_a_square_and_definitions_of_a_machine_proof_go() -
     assert [type(child) for child in root][1:3] == [nodes.paragraph, nodes.raw]
     assert r"\square" in root[2].astext()
     assert machine.astext() == "Theorem.\n\nChecked."
+
+
+def test_a_table_in_html_is_a_table() -> None:
+    styler = pd.DataFrame({"a": [1.5], "b": ["x y"]}, index=["first"]).style.format(precision=2)
+    found = printed.table(styler.to_html())
+    rows = [[cell.astext() for cell in cast(Any, row)] for row in found.findall(nodes.row)]
+    assert rows == [["", "a", "b"], ["first", "1.50", "x y"]]
+    assert len(next(found.findall(nodes.thead))) == 1
+    wide = printed.table('<table><tr><th colspan="2">ab</th></tr><tr><td>1</td><td>2</td></tr></table>')
+    assert next(wide.findall(nodes.entry))["morecols"] == 1
+    assert next(wide.findall(nodes.tgroup))["cols"] == 2
 
 
 @pytest.mark.parametrize(("tex", "alone"), [(r"a = b \tag{1.1}", True), ("a = b", False)])

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.builders.latex import LaTeXBuilder
-from sphinx_proof.nodes import unenumerable_node
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_proof.nodes import proof_node
 
 __all__ = ["Printed", "setup"]
 
@@ -61,6 +63,43 @@ def into_parts(book: nodes.section, captions: list[tuple[str | None, bool]]) -> 
         book.insert(book.index(chapters), raw((NUMBERS if numbered else NO_NUMBERS) + heading))
 
 
+class Tables(SphinxPostTransform):
+    """Print the tables that cells give as HTML alone: Sphinx would print how Python calls them."""
+
+    default_priority = 3  # before myst-nb chooses among the forms of an output
+    builders = ("latex",)
+
+    def run(self, **_: Any) -> None:
+        """Replace each output that has a table in HTML."""
+        outputs = [each for each in self.document.findall(nodes.container) if "nb_element" in each]
+        for output in outputs:
+            forms = {cast(Any, form).get("mime_type"): form.astext() for form in output.children}
+            html = forms.get("text/html", "")
+            if output["nb_element"] == "mime_bundle" and "<table" in html:
+                output.replace_self(table(html))
+
+
+def table(html: str) -> nodes.table:
+    """Return the first table of some HTML; its first column are the names of the rows."""
+    found = BeautifulSoup(html, "html.parser").table
+    assert found is not None
+    lines = [line.find_all(["th", "td"]) for line in found.find_all("tr")]
+    rows: list[nodes.row] = []
+    heads = 0
+    for line in lines:
+        heads += all(cell.name == "th" for cell in line) and len(rows) == heads
+        row = nodes.row()
+        for cell in line:
+            across = int(str(cell.get("colspan", "1"))) - 1
+            options = {"morecols": across} if across else {}
+            row += nodes.entry("", nodes.paragraph("", " ".join(cell.get_text(" ").split())), **options)
+        rows.append(row)
+    columns = max(sum(1 + cast(Any, entry).get("morecols", 0) for entry in row) for row in rows)
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in range(columns)), cols=columns)
+    group += [nodes.thead("", *rows[:heads])] * bool(heads) + [nodes.tbody("", *rows[heads:])]
+    return nodes.table("", group)
+
+
 def fold(tree: nodes.document) -> None:
     """Take out the code that the pages hide behind a toggle; what it prints and draws stays."""
     for cell in list(tree.findall(nodes.container)):
@@ -72,13 +111,12 @@ def fold(tree: nodes.document) -> None:
 
 def proofs_in_text(tree: nodes.document) -> None:
     """Set proofs as text that ends with a square, and machine proofs without the definitions they use."""
-    for proof in list(tree.findall(unenumerable_node)):
-        if proof.get("realtype") == "proof":
-            parts = [part if isinstance(part, nodes.section) else [part] for part in proof]
-            inner = [child for part in parts for child in part]
-            end = raw(r"\nopagebreak\hspace*{\fill}$\square$\par")
-            place = proof.parent.index(proof)
-            proof.parent[place : place + 1] = [*inner, end]
+    for proof in list(tree.findall(proof_node)):
+        parts = [part if isinstance(part, nodes.section) else [part] for part in proof]
+        inner = [child for part in parts for child in part]
+        end = raw(r"\nopagebreak\hspace*{\fill}$\square$\par")
+        place = proof.parent.index(proof)
+        proof.parent[place : place + 1] = [*inner, end]
     for box in tree.findall(nodes.admonition):
         if "mme-machine" in box["classes"]:
             here = next((i for i, child in enumerate(box) if child.astext() == "Here"), None)
@@ -103,4 +141,5 @@ def raw(latex: str) -> nodes.raw:
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_builder(Printed, override=True)
+    app.add_post_transform(Tables)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
