@@ -70,6 +70,7 @@ class EquilibriumMeasure(Result):
         q = real_array("power", power).astype(float)
         if not (q > -self.exponent).all():
             raise InputError(f"power must be above {-self.exponent:.6g} for a finite moment, but one is not.")
+        affordable("power", 4 * q.size * self.depth)
         with np.errstate(over="ignore"):
             share = _log_transform(q + 0j, self.depth, self.kappa).real
             moments = np.exp(share + q * np.log(self.edge))
@@ -138,7 +139,7 @@ def _shifts(depth: int, kappa: float) -> np.ndarray:
 
 
 def _log_gammas(z: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Σ_j log Γ(z + a_j) for the shifts a_j, each less z log z − z + log(2π)/2, by Stirling's series if far."""
+    """Σ_j log Γ(z + a_j) for the shifts a_j, each less z log z − z + log(2π)/2; Stirling's if far."""
     far = np.abs(z) > LARGE
     near, w = np.where(far, 1, z), np.where(far, z, LARGE)
     first = (scipy.special.xlogy(near, near) - near + np.log(2 * np.pi) / 2)[..., None]
