@@ -291,3 +291,7 @@ def test_bad_input() -> None:
         equilibrium_measure(3).moment(1e4)
     with pytest.raises(InputError, match=r"^depth must be smaller: an array of"):
         equilibrium_measure(10**6)
+    with pytest.raises(InputError, match=r"^power must be smaller: an array of"):
+        equilibrium_measure(1000).moment(np.ones(2**16))
+    with pytest.raises(InputError, match=r"^x must be smaller: an array of"):
+        equilibrium_measure(1000).density(np.ones(2**12))
