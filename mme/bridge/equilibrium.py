@@ -4,12 +4,12 @@ With γ = βd the spectrum settles, as d grows, on the maximiser μ of
 
     ∫∫ [(1 − κ/2) log|x − y| + (κ/2) log|x^N − y^N|] dμ dμ − N ∫ x dμ.
 
-whose moments are those of κ = 1 times what the factors of r leave (chapter `equilibrium`):
+With the solutions 0 < s_1 ≤ … ≤ s_N < N of sin(πs(1 + 1/N)) = (1 − κ) sin(πs(1 − 1/N)) its moments are
 
-    ∫ x^q dμ = Γ(1 + q + q/N) / (Γ(1 + q/N) Γ(2 + q)) · r_+(0) (r_+(0) r_+(1))^q / r_+(q),
-    r(z) = 1 − (1 − κ) sin(πz(1 − 1/N)) / sin(πz(1 + 1/N)) = r_+(z) r_+(−z),
+    ∫ x^q dμ = (Nb)^q / Γ(2 + q) · ∏_j Γ((s_j + q)/N) / Γ(s_j/N),
+    b = (2 + κ(N − 1))/N² · ∏_j Γ(s_j/N) / Γ((1 + s_j)/N),
 
-where r_+ has neither zeros nor poles in Re z > 0.
+as if (x/b)^N were a product of N independent Beta variables (chapter `equilibrium`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import scipy
 from numpy.typing import ArrayLike
 
 from mme.arguments import affordable, number, real_array
-from mme.bridge.fuss_catalan import log_edge
 from mme.dln.entropy import scalar
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
@@ -31,9 +30,9 @@ from mme.result import Result
 
 __all__ = ["EquilibriumMeasure", "equilibrium_measure"]
 
-SHIFT = 0.3  # of the line of integration to the left of 0; r has neither zeros nor poles as far as 1/2
-PANEL, CONTOUR = 24, 24  # nodes of Gauss on a panel, and of Talbot's contour
-NEAR_ZERO, TINY = 1e-12, 1e-30  # instead of x = 0 and q = 0
+CONTOUR = 24  # nodes of Talbot's contour
+LARGE, TERMS = 10, 12  # from where on Stirling's series is taken, and how much of it
+NEAR_ZERO = 1e-12  # instead of x = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,8 +70,9 @@ class EquilibriumMeasure(Result):
         q = real_array("power", power).astype(float)
         if not (q > -self.exponent).all():
             raise InputError(f"power must be above {-self.exponent:.6g} for a finite moment, but one is not.")
+        affordable("power", 4 * q.size * self.depth)
         with np.errstate(over="ignore"):
-            share = _log_transform(q + TINY + 0j, self.depth, self.kappa).real
+            share = _log_transform(q + 0j, self.depth, self.kappa).real
             moments = np.exp(share + q * np.log(self.edge))
         if not np.isfinite(moments).all():
             raise InputError("power must be smaller for a moment within floating point, but an entry is not.")
@@ -101,7 +101,7 @@ def equilibrium_measure(depth: int, kappa: float = 1.0) -> EquilibriumMeasure:
     """Return the limit law of the layer spectrum of wide networks under e^{κS} dvol_g, with γ = βd.
 
     Source: for κ = 1 Forrester, Liu and Zinn-Justin, Equilibrium problems for Raney densities (2015), whose
-    method leads to the other κ too.
+    method leads to the other κ too; time and memory grow like N.
 
     Parameters
     ----------
@@ -116,80 +116,60 @@ def equilibrium_measure(depth: int, kappa: float = 1.0) -> EquilibriumMeasure:
     0.5
     """
     depth, kappa = validate_depth(depth), number("kappa", kappa, 0, 2)
-    edge = float(np.exp(log_edge(depth) + _log_factor(np.array([0j, 1]), depth, kappa).real.sum()))
+    affordable("depth", 33 * CONTOUR * 4 * depth)
+    shifts = _shifts(depth, kappa)
+    log_ratios = scipy.special.gammaln(shifts) - scipy.special.gammaln(shifts + 1 / depth)
+    edge = float((2 + kappa * (depth - 1)) / depth**2 * np.exp(log_ratios.sum()))
     t = -np.log(np.linspace(0.02, 0.98, 33))
-    changes = _inverse(t, depth, kappa, power=1)
-    changes -= _inverse(t, depth, kappa, power=1, panel=PANEL - 8, contour=CONTOUR - 4)
-    return EquilibriumMeasure(depth, kappa, edge, _exponent(depth, kappa), float(np.abs(changes).max()))
-
-
-def _exponent(depth: int, kappa: float) -> float:
-    """The first zero of r(z) sin(πz(1 + 1/N)) beyond 0, which is the first pole of the moments at −z."""
-
-    def numerator(s: float) -> float:
-        return float(np.sin(np.pi * (s + s / depth)) - (1 - kappa) * np.sin(np.pi * (s - s / depth)))
-
-    if depth == 1 or numerator(1.0) >= 0:  # the latter for κ = 2
-        return 0.5 if depth == 1 else 1.0
-    return float(scipy.optimize.brentq(numerator, 0.5 - 1e-9, 1.0))
-
-
-def _log_ratio(z: np.ndarray, depth: int, kappa: float) -> np.ndarray:
-    """Log r(z), without overflow."""
-    up = np.where(z.imag >= 0, z, z.conj()) * 2j * np.pi
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = np.exp(up / depth) * np.expm1(up * (1 - 1 / depth)) / np.expm1(up * (1 + 1 / depth))
-        value = np.log1p(-(1 - kappa) * quotient)
-    return np.asarray(np.where(z.imag >= 0, value, value.conj()))
+    changes = _inverse(t, depth, kappa, power=1) - _inverse(t, depth, kappa, power=1, contour=CONTOUR - 4)
+    return EquilibriumMeasure(depth, kappa, edge, float(depth * shifts[0]), float(np.abs(changes).max()))
 
 
 @lru_cache(maxsize=32)
-def _line(depth: int, kappa: float, panel: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes y > 0 of the line Re z = −SHIFT, on panels that double, and log r with its weights there."""
-    nodes, weights = np.polynomial.legendre.leggauss(panel)
-    ends = np.append(0.0, 0.25 * 2.0 ** np.arange(np.ceil(np.log2(30 * depth)) + 1))
-    half = np.diff(ends)[:, None] / 2
-    y = (ends[:-1, None] + half * (1 + nodes)).ravel()
-    return y, (half * weights).ravel() / (2 * np.pi) * _log_ratio(-SHIFT + 1j * y, depth, kappa)
+def _shifts(depth: int, kappa: float) -> np.ndarray:
+    """Return all s_j/N, shape (N,): s_j lies between j − 1 and j, where the equation is one for its angle."""
+    from scipy.optimize import elementwise
+
+    def excess(s: np.ndarray, j: np.ndarray) -> np.ndarray:
+        xi = np.pi * s / depth
+        return np.asarray(s - j + np.arctan2((2 - kappa) * np.sin(xi), kappa * np.cos(xi)) / np.pi)
+
+    j = np.arange(1.0, depth + 1)
+    return np.asarray(elementwise.find_root(excess, (j - 1, j), args=(j,)).x / depth)
 
 
-def _log_factor(q: np.ndarray, depth: int, kappa: float, panel: int = PANEL) -> np.ndarray:
-    """Log r_+(q): Cauchy's integral to the right of the line, and log r(q) − log r_+(−q) to the left of 0."""
-    y, values = _line(depth, kappa, panel)
-    right = np.where(q.real >= 0, q, -q)[..., None] + SHIFT
-    integral = (values / (right - 1j * y) + values.conj() / (right + 1j * y)).sum(-1)
-    return np.asarray(np.where(q.real >= 0, integral, _log_ratio(q, depth, kappa) - integral))
+def _log_gammas(z: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Σ_j log Γ(z + a_j) for the shifts a_j, each less z log z − z + log(2π)/2; Stirling's if far."""
+    far = np.abs(z) > LARGE
+    near, w = np.where(far, 1, z), np.where(far, z, LARGE)
+    first = (scipy.special.xlogy(near, near) - near + np.log(2 * np.pi) / 2)[..., None]
+    direct = (scipy.special.loggamma(near[..., None] + shifts) - first).sum(-1)
+    series = (shifts - 0.5).sum() * np.log(w)
+    for n in range(2, TERMS + 2):  # with Bernoulli's polynomials
+        bernoulli = np.polyval(scipy.special.comb(n, np.arange(n + 1)) * scipy.special.bernoulli(n), shifts)
+        series = series - bernoulli.sum() / (n * (n - 1)) * (-1 / w) ** (n - 1)
+    return np.asarray(np.where(far, series, direct))
 
 
-def _log_transform(q: np.ndarray, depth: int, kappa: float, panel: int = PANEL) -> np.ndarray:
-    """Log ∫ (x/b)^q dμ, not at 0, by Stirling's formula for the Gamma functions: its large terms cancel."""
-    factors = _log_factor(np.zeros(()), depth, kappa, panel) - _log_factor(q, depth, kappa, panel)
-    gammas = _binet(q + q / depth) - _binet(q / depth) - _binet(q)
-    return np.asarray(np.log((depth + 1) / (2 * np.pi * q)) / 2 - np.log1p(q) + gammas + factors)
-
-
-def _binet(z: np.ndarray) -> np.ndarray:
-    """Return μ(z) of Stirling's formula, for small z by the Gamma function and for large z by its series."""
-    large = np.abs(z) > 20
-    small, w = np.where(large, 1, z), np.where(large, z, 1)
-    head = small * np.log(small) - small + np.log(2 * np.pi * small) / 2
-    tail = 1 / (12 * w) - 1 / (360 * w**3) + 1 / (1260 * w**5) - 1 / (1680 * w**7)
-    return np.asarray(np.where(large, tail, scipy.special.loggamma(1 + small) - head))
+def _log_transform(q: np.ndarray, depth: int, kappa: float) -> np.ndarray:
+    """Log ∫ (x/b)^q dμ: what is large in the Gamma functions cancels."""
+    shifts, two = _shifts(depth, kappa), np.array([2.0])
+    moments = [_log_gammas(p / depth, shifts) - _log_gammas(p, two) for p in (q, np.zeros(()))]
+    return np.asarray(moments[0] - moments[1])
 
 
 def _inverse(
-    t: np.ndarray, depth: int, kappa: float, *, power: int = 0, shift: float = 0.0, panel: int = PANEL,
-    contour: int = CONTOUR,
-) -> np.ndarray:  # fmt: skip
+    t: np.ndarray, depth: int, kappa: float, *, power: int = 0, shift: float = 0.0, contour: int = CONTOUR
+) -> np.ndarray:
     """Laplace's inverse at t = log(b/x) of the transform over q^power, on Talbot's contour around q < −shift.
 
     Source: Trefethen, Weideman and Schmelzer, Talbot quadratures and rational approximations (2006).
     """
-    affordable("x", 4 * t.size * contour * len(_line(depth, kappa, panel)[0]))
+    affordable("x", 4 * t.size * contour * depth)
     angle = (2 * np.arange(contour) + 1) * np.pi / contour - np.pi
     turn = 0.6407 * angle
     z = contour * (0.5017 * angle / np.tan(turn) - 0.6122 + 0.2645j * angle)
     slope = contour * (0.5017 / np.tan(turn) - 0.5017 * turn / np.sin(turn) ** 2 + 0.2645j)
     q = z / t[..., None] - shift
-    terms = np.exp(z + _log_transform(q, depth, kappa, panel)) * slope / q**power
+    terms = np.exp(z + _log_transform(q, depth, kappa)) * slope / q**power
     return np.asarray((terms.sum(-1) / (1j * contour * t)).real * np.exp(-shift * t))

@@ -1,7 +1,8 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy.special import gamma, loggamma
+from scipy.integrate import quad
+from scipy.special import gamma
 
 from mme.bridge import (
     equilibrium_measure,
@@ -9,24 +10,12 @@ from mme.bridge import (
     fuss_catalan_distribution,
     fuss_catalan_moments,
 )
-from mme.bridge.equilibrium import (
-    _binet,
-    _exponent,
-    _inverse,
-    _log_factor,
-    _log_ratio,
-    _log_transform,
-)
+from mme.bridge.equilibrium import _inverse, _log_gammas, _log_transform, _shifts
 from mme.bridge.fuss_catalan import log_edge
 from mme.errors import InputError
 from tests.each import each
 
 CASES = [(2, 0.3), (3, 0.5), (3, 1.0), (3, 1.7), (4, 2.0), (10, 0.4)]
-
-
-def log_at_zero(depth: int, kappa: float) -> float:
-    """Half of log r(0), which is log r_+(0)."""
-    return float(np.log1p(-(1 - kappa) * (depth - 1) / (depth + 1)) / 2)
 
 
 def solved(depth: int, kappa: float, nodes: int = 200) -> tuple[float, np.ndarray, np.ndarray]:
@@ -74,7 +63,7 @@ def test_first_moment(depth: int, kappa: float) -> None:
 def test_it_is_a_measure_with_those_moments(depth: int, kappa: float) -> None:
     """The density by Laplace's inverse, against the moments that it is made from."""
     mu = equilibrium_measure(depth, kappa)
-    assert 0 < mu.error < 1e-9
+    assert 0 < mu.error < 1e-10
     t, w = np.polynomial.legendre.leggauss(200)
     t, w = (1 + t) / 2, w / 2
     s = 1 - (1 - t) ** 2
@@ -121,14 +110,14 @@ def test_both_volumes(depth: int) -> None:
     np.testing.assert_allclose(manifold.density(y), fuss_catalan_density(y, depth, part="layer"), rtol=1e-9)
     law = fuss_catalan_distribution(y, depth, part="layer")
     np.testing.assert_allclose(manifold.distribution(y), law, atol=1e-11)
-    assert manifold.moment(-0.3) == pytest.approx(fuss_catalan_moments(-0.3, depth, part="layer"), rel=1e-11)
+    assert manifold.moment(-0.3) == pytest.approx(fuss_catalan_moments(-0.3, depth, part="layer"), rel=1e-13)
     y = manifold.edge * (1 - np.array([1e-5, 1e-7]))
     np.testing.assert_allclose(manifold.density(y), fuss_catalan_density(y, depth, part="layer"), rtol=1e-8)
-    assert metric.edge == pytest.approx(4 / depth, rel=1e-11)
+    assert metric.edge == pytest.approx(4 / depth, rel=1e-14)
     y = x * metric.edge
     np.testing.assert_allclose(metric.density(y), np.sqrt(4 / depth / y - 1) * depth / (2 * np.pi), rtol=1e-9)
-    assert manifold.exponent == pytest.approx(depth / (depth + 1), rel=1e-12)
-    assert metric.exponent == pytest.approx(0.5, rel=1e-9)
+    assert manifold.exponent == pytest.approx(depth / (depth + 1), rel=1e-14)
+    assert metric.exponent == pytest.approx(0.5, rel=1e-14)
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.2, 1.3, 2.0])
@@ -146,13 +135,13 @@ def test_two_and_three_layers_in_gamma_functions(depth: int, kappa: float) -> No
         return float(np.prod(gamma(above)) / np.prod(gamma(below)))
 
     mu = equilibrium_measure(depth, kappa)
-    assert mu.exponent == pytest.approx(s, abs=1e-8)
+    assert mu.exponent == pytest.approx(s, abs=1e-14)
     edge = (depth + 1) ** (1 + 1 / depth) / depth * factor(0) * factor(1)
-    assert mu.edge == pytest.approx(edge, rel=1e-11)
+    assert mu.edge == pytest.approx(edge, rel=2e-14)
     for q in (-0.4, 0.5, 2.0, 7.0):
         raney = fuss_catalan_moments(q, depth, part="layer")
         exact = raney * factor(0) ** (q + 1) * factor(1) ** q / factor(q)
-        assert mu.moment(q) == pytest.approx(exact, rel=1e-10)
+        assert mu.moment(q) == pytest.approx(exact, rel=2e-13)
 
 
 def test_two_layers_at_kappa_two() -> None:
@@ -200,63 +189,95 @@ def test_density_at_zero() -> None:
 @each("depth, kappa", [(1, 0.4), (3, 0.5), (40, 1.9)])
 def test_error_is_what_coarser_integrals_change(depth: int, kappa: float) -> None:
     mu, shares = equilibrium_measure(depth, kappa), np.linspace(0.02, 0.98, 33)
-    coarse = _inverse(-np.log(shares), depth, kappa, power=1, panel=16, contour=20)
+    coarse = _inverse(-np.log(shares), depth, kappa, power=1, contour=20)
     change = np.abs(1 - coarse - mu.distribution(mu.edge * shares)).max()
     assert mu.error == pytest.approx(change, abs=3e-16 + 1e-3 * change)
 
 
-def test_the_rest_of_stirling_is_the_next_term() -> None:
-    """Of the series at |z| > 20 what is left out is 1/1188z⁹; nearer the Gamma function leaves nothing."""
-    for z in (20.01, 23.0, 20.5 * np.exp(0.9j), 40.0 * np.exp(-1.5j), 3.0, 0.01 + 0.2j, 19.9j):
+def test_gammas_without_their_large_terms() -> None:
+    """On both sides of where Stirling's series takes over, in all directions but the negative ones."""
+    shifts = np.array([0.05, 0.5, 0.95, 2.0])
+    turned = (10.01 * np.exp(2.3j), 9.99 * np.exp(-2.3j), 40.0 * np.exp(-1.5j))
+    for z in (9.99, 10.01, *turned, 3.0, 0.01 + 0.2j, 1e9j):
         with mp.workdps(40):
             w = mp.mpmathify(z)
-            exact = mp.loggamma(1 + w) - w * mp.log(w) + w - mp.log(2 * mp.pi * w) / 2
-            left_out = 1 / (1188 * w**9) if abs(z) > 20 else 0
-            left = complex(mp.mpmathify(complex(_binet(np.array(z + 0j)))) - exact + left_out)
-        assert abs(left) < (3e-17 if abs(z) > 20 else 3e-14)
+            large = w * mp.log(w) - w + mp.log(2 * mp.pi) / 2
+            exact = complex(sum(mp.loggamma(w + mp.mpf(float(a))) - large for a in shifts))
+        assert abs(complex(_log_gammas(np.array(z + 0j), shifts)) - exact) < 2e-13
+    exact = float(np.log(gamma(shifts)).sum() - 2 * np.log(2 * np.pi))
+    assert float(_log_gammas(np.zeros(()), shifts).real) == pytest.approx(exact, rel=1e-14)
 
 
-@each("depth, kappa", [(3, 0.5), (2, 2.0), (9, 1.3)])
-def test_ratio_and_its_factor(depth: int, kappa: float) -> None:
-    """r as written, r_+(q) r_+(−q) = r(q) also far out, conjugate values at conjugate points, and r_+(0)."""
-    q = np.array([0.2 + 0.1j, 0.31 - 2.5j, -0.1 + 0.4j, 0.45j])
-    sines = [np.sin(np.pi * q * (1 + sign / depth)) for sign in (-1, 1)]
-    log_r = _log_ratio(q, depth, kappa)
-    np.testing.assert_allclose(np.exp(log_r), 1 - (1 - kappa) * sines[0] / sines[1], rtol=1e-12)
-    both = [_log_factor(sign * q, depth, kappa) for sign in (1, -1)]
-    np.testing.assert_allclose(np.exp(both[0] + both[1] - log_r), 1, rtol=1e-12)
-    np.testing.assert_allclose(_log_factor(q.conj(), depth, kappa), both[0].conj(), rtol=1e-12)
-    line = np.array([-1e-9, 0, 1e-9])[:, None] + 1j * np.array([0.45, -2.0])  # continuous across Re q = 0
-    np.testing.assert_allclose(np.diff(_log_factor(line, depth, kappa), axis=0), 0, atol=1e-8)
-    right = _log_factor(np.array([1e-9, 0.0]) + 0j, depth, kappa)
-    np.testing.assert_allclose(right, log_at_zero(depth, kappa), atol=1e-8)
-    assert np.isfinite(_log_ratio(np.array([1e5j, -1e5j]), depth, kappa)).all()
+@each("depth, kappa", [(1, 0.7), (2, 0.0), (3, 0.5), (6, 1.35), (9, 1.9), (40, 1.0)])
+def test_shifts(depth: int, kappa: float) -> None:
+    """They solve the equation of the hard edge, each between two integers, and N − s_j are the same ones."""
+    s = depth * _shifts(depth, kappa)
+    up, down = (np.sin(np.pi * s * (1 + sign / depth)) for sign in (1, -1))
+    np.testing.assert_allclose(up - (1 - kappa) * down, 0, atol=2e-14 * depth)
+    assert ((np.arange(depth) < s) & (s < np.arange(1, depth + 1))).all()
+    np.testing.assert_allclose(s + s[::-1], depth, rtol=1e-14)
 
 
-def test_the_line_is_long_and_dense_enough() -> None:
-    """Cauchy's integral at 0 against half of log r(0), where panels are fewest for their depth, too."""
-    for depth in (1, 2, 3, 17, 136):
-        for kappa in (0.0, 0.5, 2.0):
-            found = _log_factor(np.zeros(1, complex), depth, kappa)[0]
-            assert abs(found - np.log1p(-(1 - kappa) * (depth - 1) / (depth + 1)) / 2) < 3e-15
+def test_shifts_where_two_meet() -> None:
+    """At κ = 2 they are all integers between 0 and N, and N/2 once more."""
+    np.testing.assert_allclose(2 * _shifts(2, 2.0), [1, 1], rtol=1e-15)
+    np.testing.assert_allclose(3 * _shifts(3, 2.0), [1, 1.5, 2], rtol=1e-15)
+    np.testing.assert_allclose(6 * _shifts(6, 2.0), [1, 2, 3, 3, 4, 5], rtol=1e-15)
+    np.testing.assert_allclose(_shifts(6, 1.999999), _shifts(6, 2.0), atol=1e-3)
+
+
+@each("depth, kappa", [*CASES, (1, 0.3), (2, 1.9), (17, 0.6)])
+def test_moments_by_the_integral_of_wiener_and_hopf(depth: int, kappa: float) -> None:
+    """Which knows no roots: log r_+(p) = (p/π) ∫ log r(iη) / (p² + η²) dη over η > 0."""
+
+    def log_factor(p: float) -> float:
+        def integrand(eta: float) -> float:
+            a, b = (np.pi * eta * (1 + sign / depth) for sign in (1, -1))
+            quotient = np.exp(b - a) * np.expm1(-2 * b) / np.expm1(-2 * a)
+            return float(np.log1p(-(1 - kappa) * quotient) / (p**2 + eta**2))
+
+        return p / np.pi * quad(integrand, 0, 8 * depth, epsabs=1e-14, epsrel=1e-13, limit=200)[0]
+
+    mu, start = equilibrium_measure(depth, kappa), np.log1p(-(1 - kappa) * (depth - 1) / (depth + 1)) / 2
+    edge = np.exp(log_edge(depth) + start + log_factor(1.0))
+    assert mu.edge == pytest.approx(edge, rel=1e-12)
+    for q in (0.5, 2.0, 6.0):
+        raney = fuss_catalan_moments(q, depth, part="layer")
+        factors = start + q * (start + log_factor(1.0)) - log_factor(q)
+        assert mu.moment(q) == pytest.approx(raney * np.exp(factors), rel=1e-11)
 
 
 def test_transform_near_and_far() -> None:
-    """∫ (x/b)^q dμ by its Gamma functions and by Stirling's series, on both sides of where they meet."""
-    for q in (99.5 + 0j, 100.5 + 0j, 60 + 79j, 61 + 80j, 300j):
-        raney = loggamma(1 + 5 * q / 4) - loggamma(1 + q / 4) - loggamma(2 + q) - q * log_edge(4)
-        factor = log_at_zero(4, 0.3) - _log_factor(np.array([q]), 4, 0.3)[0]
-        found = _log_transform(np.array([q]), 4, 0.3)[0]
-        assert np.exp(found - raney - factor) == pytest.approx(1, abs=1e-11)
+    """∫ (x/b)^q dμ for κ = 1 by its Gamma functions, on both sides of where the series begin, and far out."""
+    for q in (9.9, 10.1, 39.5, 40.5, 24 + 31j, 25 + 32j, 300j, 1e7 * (1 - 1j)):
+        with mp.workdps(40):
+            p = mp.mpmathify(q)
+            raney = mp.loggamma(1 + 5 * p / 4) - mp.loggamma(1 + p / 4) - mp.loggamma(2 + p)
+            edge = mp.mpf(5) / 4 * mp.log(5) - mp.log(4)
+            exact = complex(mp.exp(raney - p * edge))
+        found = complex(np.exp(_log_transform(np.array(q + 0j), 4, 1.0)))
+        assert found == pytest.approx(exact, rel=1e-13)
 
 
 def test_exponents_up_to_the_logarithm() -> None:
     """At depth 2 cos πs = −κ/2; at depth 1 one half; both where κ = 2 is near and where it is reached."""
     for kappa in (1e-3, 1.0, 1.97, 1.9999):
-        assert _exponent(2, kappa) == pytest.approx(np.arccos(-kappa / 2) / np.pi, rel=1e-9)
-        assert _exponent(1, kappa) == 0.5
-    assert [_exponent(depth, 2.0) for depth in (1, 2, 3, 50)] == [0.5, 1.0, 1.0, 1.0]
-    assert _exponent(10**6, 1.0) == pytest.approx(1 - 1e-6, rel=1e-9)
+        exact = np.arccos(-kappa / 2) / np.pi
+        assert equilibrium_measure(2, kappa).exponent == pytest.approx(exact, rel=1e-13)
+        assert equilibrium_measure(1, kappa).exponent == pytest.approx(0.5, rel=1e-15)
+    assert [equilibrium_measure(depth, 2.0).exponent for depth in (2, 3, 50)] == [1.0, 1.0, 1.0]
+    assert equilibrium_measure(1000, 1.0).exponent == pytest.approx(1000 / 1001, rel=1e-13)
+
+
+@each("kappa", [0.0, 0.6, 2.0])
+def test_a_thousand_layers(kappa: float) -> None:
+    mu = equilibrium_measure(1000, kappa)
+    assert mu.error < 1e-10
+    assert mu.moment(1.0) == pytest.approx((2 + 999 * kappa) / 2000, rel=1e-12)
+    if kappa == 0:
+        assert mu.edge == pytest.approx(4 / 1000, rel=1e-12)
+        x = mu.edge * np.array([1e-6, 0.3, 0.9])
+        np.testing.assert_allclose(mu.density(x), np.sqrt(4 / 1000 / x - 1) * 1000 / (2 * np.pi), rtol=1e-9)
 
 
 def test_bad_input() -> None:
@@ -268,3 +289,9 @@ def test_bad_input() -> None:
         equilibrium_measure(3).moment(-0.8)
     with pytest.raises(InputError, match=r"^power must be smaller for a moment within floating point"):
         equilibrium_measure(3).moment(1e4)
+    with pytest.raises(InputError, match=r"^depth must be smaller: an array of"):
+        equilibrium_measure(10**6)
+    with pytest.raises(InputError, match=r"^power must be smaller: an array of"):
+        equilibrium_measure(1000).moment(np.ones(2**16))
+    with pytest.raises(InputError, match=r"^x must be smaller: an array of"):
+        equilibrium_measure(1000).density(np.ones(2**12))
