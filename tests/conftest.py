@@ -57,8 +57,12 @@ def pytest_collect_file(
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow examples, and start the chapters first: the other tests fill the gaps."""
+    """Mark the slow examples; chapters come first, what builds the whole book from them last."""
     for item in items:
         if item.nodeid.startswith(SLOW_EXAMPLES):
             item.add_marker("slow")
-    items.sort(key=lambda item: "test_chapters" not in item.nodeid)
+    items.sort(key=lambda item: ("test_chapters" not in item.nodeid, "book" in _fixtures(item)))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
