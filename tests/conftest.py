@@ -27,6 +27,9 @@ SLOW_EXAMPLES = (  # which train or measure networks, or import torchvision or s
 )
 
 
+WHOLE = {"archive", "book"}  # fixtures that build all pages
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Try few examples of each property where the slow tests are left out."""
     if "not slow" in config.option.markexpr:
@@ -61,8 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SLOW_EXAMPLES):
             item.add_marker("slow")
-    items.sort(key=lambda item: ("test_chapters" not in item.nodeid, "book" in _fixtures(item)))
+    items.sort(key=lambda item: ("test_chapters" not in item.nodeid, bool(WHOLE & _fixtures(item))))
 
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
