@@ -33,7 +33,7 @@ MACROS = CONFIG["mathjax3_config"]["tex"]["macros"]
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.S)
 RAW = re.compile(r"\{[\w:-]+\}`|`{3,}\{|^:{3,}|^\(\S+\)=$|\{\{", re.M)
-BOX = re.compile(r"^`{3,}\{prf:(?!proof)(\w+)\}", re.M)
+BOX = re.compile(r"^`{3,}\{(?:prf:(?!proof)(?=\w)|admonition\} (?=Problem \d))(\w+)", re.M)
 QUOTED = re.compile(r"^> \*\*([A-Z]\w+) [\d.]+", re.M)
 FEW = ("gram", "gram-solutions", "entropy", "layers", "command")  # with pandas, flint, torch, and a network
 ALL = [f"{path.stem}{which}" for path in chapters() for which in ("", "-solutions")]
