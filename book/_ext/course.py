@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 
 import nbformat
@@ -86,7 +86,8 @@ def write(built: Path, folder: Path) -> list[Path]:
         for path in chapters:
             shutil.copy(source / path, edition)
         shutil.copy(built / "html" / WHEEL, edition)
-        text = readme.format(contents=contents, table=table(asked))
+        tables = (f"### {name}\n\n{table([*some])}" for name, some in groupby(asked, _chapter))
+        text = readme.format(contents=contents, table="\n\n".join(tables))
         (edition / "README.md").write_text(text, encoding="utf-8")
         packed.append(Path(shutil.make_archive(str(edition), "zip", folder, name)))
     return packed
@@ -100,6 +101,10 @@ def _as_notebooks_say(exercises: list[Exercise], notebooks: list[Path]) -> Itera
         if grade_id := after.metadata.get("nbgrader", {}).get("grade_id"):
             asked.setdefault(grade_id, cell.source.partition("\n\n")[2])
     yield from (replace(each, statement=asked.get(each.label, each.statement)) for each in exercises)
+
+
+def _chapter(exercise: Exercise) -> str:
+    return exercise.chapter
 
 
 def main() -> int:

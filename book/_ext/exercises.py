@@ -13,7 +13,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +132,13 @@ def taught() -> list[Path]:
 
 
 def table(exercises: list[Exercise], *, linked: bool = False) -> str:
-    """Return the exercises with chapter, level, kind and the question's first paragraph, in Markdown."""
-    rows = ["| chapter | exercise | level | kind | question |", "|---|---|---|---|---|"]
+    """Return the exercises with level, kind and the question's first paragraph, in Markdown."""
+    rows = ["| exercise | level, kind | question |", "|---|---|---|"]
     for each in exercises:
         question = " ".join(each.statement.split("\n\n")[0].replace("$$", "$").split())
         question = BAR.sub(lambda bar: r"\vert" + (f" {bar[1]}" if bar[1] else ""), question)
         name = f"{{ref}}`{each.title or each.label} <{each.label}>`" if linked else each.title or each.label
-        rows.append(f"| {each.chapter} | {name} | {each.level} | {each.kind} | {question} |")
+        rows.append(f"| {name} | {each.level}, {each.kind} | {question} |")
     return "\n".join(rows)
 
 
@@ -150,7 +149,12 @@ class ExerciseTable(SphinxDirective):
         """Return the table's nodes."""
         for chapter in taught():
             self.env.note_dependency(str(chapter))
-        return self.parse_text_to_nodes(table([*chain(*map(read, taught()))], linked=True))
+        made: list[nodes.Node] = []
+        for chapter in taught():
+            title = f"{{doc}}`/{chapter.relative_to(ROOT).with_suffix('')}`\n\n"
+            rows = self.parse_text_to_nodes(title + table(read(chapter), linked=True))
+            made.append(nodes.container("", *rows, classes=["exercise-table"]))
+        return made
 
 
 def level_of(classes: list[str]) -> str:
