@@ -152,8 +152,9 @@ class ExerciseTable(SphinxDirective):
         made: list[nodes.Node] = []
         for chapter in taught():
             title = f"{{doc}}`/{chapter.relative_to(ROOT).with_suffix('')}`\n\n"
-            rows = self.parse_text_to_nodes(title + table(read(chapter), linked=True))
-            made.append(nodes.container("", *rows, classes=["exercise-table"]))
+            if exercises := read(chapter):
+                rows = self.parse_text_to_nodes(title + table(exercises, linked=True))
+                made.append(nodes.container("", *rows, classes=["exercise-table"]))
         return made
 
 
