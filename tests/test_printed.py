@@ -77,6 +77,9 @@ def test_a_table_in_html_is_a_table() -> None:
     wide = printed.table('<table><tr><th colspan="2">ab</th></tr><tr><td>1</td><td>2</td></tr></table>')
     assert next(wide.findall(nodes.entry))["morecols"] == 1
     assert next(wide.findall(nodes.tgroup))["cols"] == 2
+    deep = '<table><tr><th rowspan="2">a</th><td>1</td></tr><tr><td>2</td></tr><tr><td>3</td></tr></table>'
+    rows = [[cell.astext() for cell in cast(Any, row)] for row in printed.table(deep).findall(nodes.row)]
+    assert rows == [["a", "1"], ["", "2"], ["3", ""]]
 
 
 @pytest.mark.parametrize(("tex", "alone"), [(r"a = b \tag{1.1}", True), ("a = b", False)])

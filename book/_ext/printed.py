@@ -85,19 +85,31 @@ def table(html: str) -> nodes.table:
     assert found is not None
     lines = [line.find_all(["th", "td"]) for line in found.find_all("tr")]
     rows: list[nodes.row] = []
-    heads = 0
+    heads, covered = 0, dict[int, int]()  # columns that a cell above reaches into, and how far down
     for line in lines:
         heads += all(cell.name == "th" for cell in line) and len(rows) == heads
-        row = nodes.row()
+        row, column = nodes.row(), 0
         for cell in line:
-            across = int(str(cell.get("colspan", "1"))) - 1
+            while covered.get(column):
+                covered[column] -= 1
+                row += nodes.entry()
+                column += 1
+            across, down = (int(str(cell.get(name, "1"))) - 1 for name in ("colspan", "rowspan"))
+            covered |= dict.fromkeys(range(column, column + across + 1), down)
             options = {"morecols": across} if across else {}
             row += nodes.entry("", nodes.paragraph("", " ".join(cell.get_text(" ").split())), **options)
+            column += across + 1
         rows.append(row)
-    columns = max(sum(1 + cast(Any, entry).get("morecols", 0) for entry in row) for row in rows)
+    columns = max(map(_width, rows))
+    for row in rows:
+        row.extend(nodes.entry() for _ in range(columns - _width(row)))
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in range(columns)), cols=columns)
     group += [nodes.thead("", *rows[:heads])] * bool(heads) + [nodes.tbody("", *rows[heads:])]
     return nodes.table("", group)
+
+
+def _width(row: nodes.row) -> int:
+    return sum(1 + cast(Any, entry).get("morecols", 0) for entry in row)
 
 
 def fold(tree: nodes.document) -> None:
