@@ -57,7 +57,8 @@ def test_folded_code_goes_and_what_it_prints_stays() -> None:
 
 
 def test_a_proof_is_text_with_a_square_and_definitions_of_a_machine_proof_go() -> None:
-    proof = proof_node("", nodes.section("", nodes.paragraph("", "Clear.")))
+    text = nodes.section("", nodes.paragraph("", "Clear."))
+    proof = proof_node("", nodes.admonition("", text, classes=["proof"]))
     machine = nodes.admonition("", nodes.paragraph("", "Theorem."), nodes.paragraph("", "Here"),
                                nodes.literal_block("", "Definition"), nodes.paragraph("", "Checked."),
                                classes=["mme-machine"])  # fmt: skip

@@ -7,6 +7,7 @@ sets each formula inside `split`, where LaTeX allows no `\tag`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, cast
 
 from bs4 import BeautifulSoup
@@ -124,8 +125,7 @@ def fold(tree: nodes.document) -> None:
 def proofs_in_text(tree: nodes.document) -> None:
     """Set proofs as text that ends with a square, and machine proofs without the definitions they use."""
     for proof in list(tree.findall(proof_node)):
-        parts = [part if isinstance(part, nodes.section) else [part] for part in proof]
-        inner = [child for part in parts for child in part]
+        inner = [*_unboxed(proof)]
         end = raw(r"\nopagebreak\hspace*{\fill}$\square$\par")
         place = proof.parent.index(proof)
         proof.parent[place : place + 1] = [*inner, end]
@@ -134,6 +134,14 @@ def proofs_in_text(tree: nodes.document) -> None:
             here = next((i for i, child in enumerate(box) if child.astext() == "Here"), None)
             if here is not None:
                 del box[here : here + 2]
+
+
+def _unboxed(box: nodes.Element) -> Iterator[nodes.Node]:
+    for child in box.children:
+        if isinstance(child, nodes.section | nodes.admonition) and "dropdown" not in child["classes"]:
+            yield from _unboxed(child)
+        else:
+            yield child
 
 
 def tags_outside(tree: nodes.document) -> None:
