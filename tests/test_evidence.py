@@ -73,6 +73,11 @@ def test_proved_reduces_what_is_equal(left: Any, right: Any) -> None:
     assert record.passed
 
 
+def test_proved_writes_hyperbolic_functions_as_exponentials() -> None:
+    record = CLAIM.proved(sp.coth(a) - sp.tanh(a), 2 / sp.sinh(2 * a))
+    assert record.details["reductions"] == ["exponentials"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("left", "right", "why"),
@@ -369,6 +374,14 @@ def test_numeric_compares_whole_numbers_exactly() -> None:
 def test_numeric_reads_tensors_and_expressions() -> None:
     assert CLAIM.numeric(torch.ones(3, requires_grad=True), 1).details["compared"] == 3
     assert CLAIM.numeric(sp.Rational(1, 3), 1 / 3).passed
+    assert CLAIM.numeric([Fraction(1, 2), sp.sqrt(2)], [0.5, np.sqrt(2)], rtol=1e-15).passed
+
+
+def test_numeric_reads_complex_numbers_whole() -> None:
+    for exact in ([sp.I, sp.Integer(1)], [sp.I, sp.I / 2]):  # some of them real, and none
+        assert CLAIM.numeric(exact, [complex(each) for each in exact], atol=0).passed
+        with pytest.raises(CheckFailed):
+            CLAIM.numeric(exact, [complex(each).real for each in exact], atol=1e-3)
 
 
 # --- statistical --------------------------------------------------------------------------------------
@@ -553,6 +566,13 @@ def test_foreign_records_are_refused() -> None:
         Evidence.from_dict(entry | {"level": "believed"})
     with pytest.raises(InputError, match="claim"):
         Evidence.from_dict({name: value for name, value in entry.items() if name != "claim"})
+
+
+def test_records_are_read_from_the_outputs_that_hold_one() -> None:
+    entry = ONE_OF_EACH["numeric"]().to_dict()
+    outputs = [{"data": {"text/plain": "1"}}, {"data": {MIME_TYPE: entry}}, {"name": "stdout", "text": "words"}]
+    cells = [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": outputs}]
+    assert [record.to_dict() for record in records({"cells": cells})] == [entry]
 
 
 def test_failures_say_statement_claim_and_level() -> None:

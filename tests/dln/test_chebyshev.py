@@ -72,6 +72,8 @@ def test_log_chebyshev() -> None:
 
 
 def test_bad_input() -> None:
+    with pytest.raises(InputError, match="x must be"):
+        log_chebyshev(2, np.array([2.0 + 1.0j]))
     with pytest.raises(InputError, match=r"n must be an integer from 0 to 10000, but it is -1\."):
         chebyshev_recurrence(-1, 0.5)
     with pytest.raises(InputError, match=r"n must be an integer from 0 to 10000, but it is -2\."):

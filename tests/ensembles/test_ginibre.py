@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
 from scipy.special import gammaincc
+from scipy.stats import norm
 
 from mme.ensembles import ginibre
 from mme.ensembles.ginibre import complex_eigenvalue_density, expected_eigenvalues, real_eigenvalue_density
@@ -41,6 +42,11 @@ def test_number_of_real_eigenvalues_is_edelmans(order: int, real: float) -> None
     # the closed forms of Edelman, Kostlan and Shub's table
     number, _ = quad(lambda x: float(real_eigenvalue_density(order, x)), -np.inf, np.inf)
     assert number == pytest.approx(real, abs=1e-9)
+
+
+def test_the_only_eigenvalue_of_order_one_is_normal() -> None:
+    x = np.array([-2.0, 0.0, 1e-200, 1.0, 30.0])
+    np.testing.assert_allclose(real_eigenvalue_density(1, x), norm.pdf(x), rtol=1e-14)
 
 
 @pytest.mark.slow
