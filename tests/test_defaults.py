@@ -18,8 +18,8 @@ def defaults() -> dict[str, dict[str, str]]:
 
 
 def _of(call: Any) -> dict[str, str]:
-    given = {name: each.default for name, each in kinds(call).items() if each.default is not inspect.Parameter.empty}
-    return {name: repr(default) for name, default in given.items()}
+    given = {name: each.default for name, each in kinds(call).items()}
+    return {name: repr(each) for name, each in given.items() if each is not inspect.Parameter.empty}
 
 
 def test_defaults_are_those_in_writing() -> None:

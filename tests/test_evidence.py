@@ -570,7 +570,7 @@ def test_foreign_records_are_refused() -> None:
 
 def test_records_are_read_from_the_outputs_that_hold_one() -> None:
     entry = ONE_OF_EACH["numeric"]().to_dict()
-    outputs = [{"data": {"text/plain": "1"}}, {"data": {MIME_TYPE: entry}}, {"name": "stdout", "text": "words"}]
+    outputs = [{"data": {"text/plain": "1"}}, {"data": {MIME_TYPE: entry}}, {"text": "words"}]
     cells = [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": outputs}]
     assert [record.to_dict() for record in records({"cells": cells})] == [entry]
 
