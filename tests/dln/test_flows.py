@@ -210,3 +210,16 @@ def test_ways_back_of_many_are_those_of_each(F: Field, d: int, depth: int) -> No
         if one:
             np.testing.assert_allclose(there[index], alone, atol=1e-12)
             assert np.abs(balance_defects(alone, F)).max() < 1e-12 * np.abs(alone).max() ** 2
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_the_way_back_has_no_scale(scale: float) -> None:
+    rng = np.random.default_rng(6)
+    W = balanced_lift(R.ginibre(3, rng=rng), depth=3, rng=rng)
+    _, roots = framed(W, R)
+    step = tangent_part(roots, R.ginibre(3, size=3, rng=rng), R, horizontal=False)
+    moved = on_diagonal(roots, 3, R) + 0.05 * step
+    for factor in (1, scale):
+        there, found = retracted(factor * roots, factor * moved, R, 0.5)
+        assert found
+        assert np.abs(balance_defects(there, R)).max() < 1e-12 * np.abs(there).max() ** 2
