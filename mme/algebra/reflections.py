@@ -53,7 +53,7 @@ def multiply(normals: Array, q: Array) -> None:
     phase = -np.copysign(1, first.real) if side == 1 else -first / np.sqrt(_squares(first))
     first -= length * phase
     x[:, starts] = first
-    c = -(length * phase * first.conj()).sum(axis=-1)
+    c = -sum(np.moveaxis(length * phase * first.conj(), -1, 0))
     x = x.reshape(n, -1)
     if d <= ONE_BY_ONE:
         p = _one_by_one(x, c)
@@ -106,7 +106,7 @@ def _in_blocks(x: Array, c: Array, p: Array) -> None:
     """Write the product without the phases, b reflections at a time, so that BLAS does most of the work."""
     n, d = c.shape
     side, end = p.shape[-1] // d, 0
-    b = 2 ** (d.bit_length() // 2 + 2 - side)
+    b = (8 if d < 48 else 2 ** (d.bit_length() // 2 + 1)) // side
     blocks = []
     lower = np.zeros((n, -(-d // b), side * b, side * b), p.dtype)
     for j, k in enumerate(range(0, d, b)):
