@@ -53,13 +53,12 @@ def multiply(normals: Array, q: Array) -> None:
     phase = -np.copysign(1, first.real) if side == 1 else -first / np.sqrt(_squares(first))
     first -= length * phase
     x[:, starts] = first
-    c = -sum(np.moveaxis(length * phase * first.conj(), -1, 0))
-    x = x.reshape(n, -1)
+    c = -np.asarray(sum(np.moveaxis(length * phase * first.conj(), -1, 0)))
     if d <= ONE_BY_ONE:
-        p = _one_by_one(x, c)
+        p = _one_by_one(x.reshape(n, -1), c)
     else:
         p = q if side == 1 else np.empty((n, d, 2 * d), q.dtype)
-        _in_blocks(x, c, p)
+        _in_blocks(x.reshape(n, -1), c, p)
     if side == 1:
         np.multiply(p, phase, out=q)
         return
