@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from mme.algebra import quaternion
+from mme.algebra import reflections
 from mme.algebra.pairing import Pairing
 from mme.arguments import affordable, batch_shape, generator, integer
 
@@ -19,9 +18,8 @@ __all__ = ["Sampling"]
 Array = NDArray[Any]
 Size = int | Sequence[int] | None
 
-# From this order on one matrix is work enough for a LAPACK call of its own; below, the whole batch goes
-# together.
-LAPACK_ORDER = 24
+# Bytes of the matrices that are multiplied at a time: more would not fit the cache, less waits for Python.
+PART = 5 * 2**18
 
 
 class Sampling(Pairing):
@@ -110,11 +108,10 @@ class Sampling(Pairing):
 
         Notes
         -----
-        Q of the QR decomposition of a Ginibre matrix, with each column of Q multiplied by the phase of the
-        diagonal entry of R: QR alone is not Haar (Mezzadri, Notices of the AMS 54, 2007). Over R and C the
-        Ginibre matrix is never formed, for the vectors that define its Householder reflections are
-        themselves Gaussian (Stewart, SIAM J. Numer. Anal. 17, 1980). Over R both components of O(d) have
-        probability 1/2.
+        Q of the LQ decomposition of a Ginibre matrix with a positive diagonal in L: without the phases that
+        this takes it is not Haar (Mezzadri, Notices of the AMS 54, 2007). The Ginibre matrix is never formed,
+        for the vectors that define its Householder reflections are themselves Gaussian (Stewart, SIAM J.
+        Numer. Anal. 17, 1980). Over R both components of O(d) have probability 1/2.
 
         Examples
         --------
@@ -123,74 +120,15 @@ class Sampling(Pairing):
         >>> U.shape, bool(C.is_unitary(U).all())
         ((1000, 4, 4), True)
         """
-        if self.beta == 4:
-            return _symplectic(self.ginibre(d, size, rng))
         d = integer("d", d, 1)
-        batch = self._affordable_batch(d, d, size)
-        normals = generator(rng).standard_normal((*batch, d * (d + 1) // 2, self.beta))
-        x = np.zeros((*batch, d, d), dtype=self.dtype)
-        x[..., np.triu(np.ones((d, d), dtype=bool))] = normals.view(self.dtype)[..., 0]
-        multiply = _multiply_together if d < LAPACK_ORDER else _multiply_by_lapack
-        return multiply(*_reflections(x))
+        batch, rng = self._affordable_batch(d, d, size), generator(rng)
+        q = np.empty((math.prod(batch), self.size(d), self.size(d)), dtype=self.dtype)
+        step = max(1, PART // (q.itemsize * self.size(d) ** 2))
+        for part in (q[start : start + step] for start in range(0, len(q), step)):
+            reflections.multiply(rng.standard_normal((len(part), d * (d + 1) // 2, self.beta)), part)
+        return q.reshape(*batch, *q.shape[1:])
 
     def _affordable_batch(self, rows: int, columns: int, size: Size) -> tuple[int, ...]:
         batch = batch_shape(size)
         affordable("d and size" if batch else "d", math.prod(batch) * rows * columns * self.beta * self.side)
         return batch
-
-
-def _symplectic(x: Array) -> Array:
-    """Q of the QR decomposition of quaternionic matrices.
-
-    The decomposition is the complex one of the 2 x 2 blocks. With a positive diagonal it is unique, so the
-    columns of Q come in quaternionic pairs; one of each is kept and gives the other.
-    """
-    q, r = np.linalg.qr(quaternion.interleave(x))
-    diagonal = np.diagonal(r, axis1=-2, axis2=-1)[..., None, ::2]
-    q = q[..., ::2] * (diagonal / np.abs(diagonal))
-    return quaternion.from_blocks(q[..., ::2, :], -q[..., 1::2, :].conj())
-
-
-def _reflections(x: Array) -> tuple[Array, Array, Array]:
-    """The reflections that bring columns x, here rows, to the diagonal, as LAPACK's geqrf stores them.
-
-    Row k holds a vector in its entries k and following. The reflection 1 - tau v v*, with v_k = 1, takes
-    beta e_k to that vector, where beta is real. Returns the vectors v, the factors tau and the signs of beta.
-    """
-    alpha = np.diagonal(x, axis1=-2, axis2=-1)
-    length = np.sqrt(np.einsum("...kj,...kj->...k", x, x.conj()).real)
-    beta = -np.copysign(length, alpha.real)
-    tau = (beta - alpha) / beta
-    x = x / (alpha - beta)[..., None]
-    return x, tau, np.sign(beta)
-
-
-def _multiply_together(x: Array, tau: Array, sign: Array) -> Array:
-    """The transpose of H_1 ... H_d diag(sign), for the whole batch at once."""
-    d = x.shape[-1]
-    q = np.zeros_like(x)
-    for k in reversed(range(d)):
-        v = x[..., k, k:].copy()
-        v[..., 0] = 1
-        q[..., k, k] = 1
-        below = q[..., k:, k:]
-        projected = below @ v.conj()[..., :, None]
-        below -= projected * (tau[..., k, None] * v)[..., None, :]
-    return np.asarray(q * sign[..., :, None])
-
-
-def _multiply_by_lapack(x: Array, tau: Array, sign: Array) -> Array:
-    """The same by LAPACK, one large matrix after the other.
-
-    A transposed row-major array is the column-major one that LAPACK wants, so it works in place and leaves
-    the transpose behind, which is as much Haar as the matrix.
-    """
-    name = "ungqr" if np.iscomplexobj(x) else "orgqr"
-    (multiply,) = scipy.linalg.get_lapack_funcs((name,), (x,))
-    d = x.shape[-1]
-    for index in np.ndindex(x.shape[:-2]):
-        q, _, info = multiply(x[index].T, tau[index], lwork=64 * d, overwrite_a=True)
-        assert info == 0, f"LAPACK's {name} refused argument {-info}"
-        x[index] = q.T
-    x *= sign[..., :, None]
-    return x

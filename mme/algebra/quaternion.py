@@ -60,6 +60,13 @@ def deinterleave(a: Array) -> Array:
     return a[..., rows[:, None], columns]
 
 
+def partner(first: Array) -> Array:
+    """The other complex row of interleaved rows of quaternions, or the other column of columns."""
+    second = np.empty_like(first)
+    second[..., ::2], second[..., 1::2] = -first[..., 1::2].conj(), first[..., ::2].conj()
+    return second
+
+
 def svd(a: Array) -> tuple[Array, Array, Array]:
     """Singular value decomposition of quaternionic matrices, a = U diag(sigma) V*, with symplectic U and V.
 
@@ -134,9 +141,7 @@ def _column(first: Array) -> Array:
     What earlier reflections left of a column may be mere rounding, without block symmetry, and a reflection
     made from both of its complex columns would be none.
     """
-    second = np.empty_like(first)
-    second[..., ::2], second[..., 1::2] = -first[..., 1::2].conj(), first[..., ::2].conj()
-    return np.stack([first, second], axis=-1)
+    return np.stack([first, partner(first)], axis=-1)
 
 
 def _reflect_rows(x: Array, w: Array, phase: Array) -> None:

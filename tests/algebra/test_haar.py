@@ -2,19 +2,15 @@ import numpy as np
 import pytest
 import scipy
 
-from mme.algebra import C, Field, H, R, haar
+from mme.algebra import C, Field, H, R, haar, reflections
 from mme.errors import InputError
 from tests.each import each
 
 from .tools import assert_mean, largest
 
-# Orders on both sides of the switch from batched reflections to LAPACK, which H does without.
-LARGE = haar.LAPACK_ORDER + 1
+# Orders on both sides of the switch to blocks of reflections.
+LARGE = reflections.ONE_BY_ONE + 1
 ORDERS = [1, 2, 3, 6, LARGE]
-
-
-def fitting(F: Field, n: int) -> int:
-    return min(n, 8) if F.beta == 4 else n
 
 
 def trace(a: np.ndarray) -> np.ndarray:
@@ -47,7 +43,6 @@ def test_traces_of_powers_over_the_complex_numbers(n: int) -> None:
 @pytest.mark.slow
 def test_traces_of_powers_over_the_reals_and_the_quaternions(F: Field, n: int, k: int) -> None:
     """For even k, tr Q^k has mean 1 over R and -1 over H, else 0; the variance is k (the same paper)."""
-    n = fitting(F, n)
     q = F.haar(n, size=6000 if n < 10 else 1500, rng=20 + n)
     t = trace(np.linalg.matrix_power(q, k)).real
     mean = (1 if F.beta == 1 else -1) * (k % 2 == 0)
@@ -73,7 +68,6 @@ def test_traces_in_small_groups() -> None:
 @pytest.mark.slow
 def test_columns_are_uniform_on_the_sphere(F: Field, n: int, column: int) -> None:
     """|<1, u>|^2 / n follows the law Beta(beta / 2, beta (n - 1) / 2), for a row as for a column."""
-    n = fitting(F, n)
     q = F.components(F.haar(n, size=3000 if n < 10 else 1000, rng=30 + n))
     law = scipy.stats.beta(F.beta / 2, F.beta * (n - 1) / 2)
     for line in (q[..., :, column, :], q[..., column, :, :]):
@@ -85,7 +79,6 @@ def test_columns_are_uniform_on_the_sphere(F: Field, n: int, column: int) -> Non
 @pytest.mark.slow
 def test_products_with_a_fixed_matrix_have_the_same_law(F: Field, n: int) -> None:
     """A functional of both corners, drawn afresh for Q, gQ and Qg."""
-    n = fitting(F, n)
     g = F.haar(n, rng=99)
     laws = []
     for seed, left, right in (
@@ -102,11 +95,29 @@ def test_products_with_a_fixed_matrix_have_the_same_law(F: Field, n: int) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 4, LARGE])
 def test_entries_are_uncorrelated_with_mean_square_one_over_n(F: Field, n: int) -> None:
-    n = fitting(F, n)
     x = F.components(F.haar(n, size=2000, rng=40 + n))
     assert_mean(np.sum(x**2, axis=-1).reshape(len(x), -1), 1 / n, tolerance=4.5)
     assert_mean(x[:, 0, 0] * x[:, 1, 1], 0)
     assert_mean(x.reshape(len(x), -1), 0, tolerance=4.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [1, 2, 3, LARGE])
+def test_second_moments(F: Field, d: int) -> None:
+    """The means of conj(U) x U and of U x U project onto what the group leaves alone, in random directions.
+
+    These are the unit matrix in the first, and in the second that over R, none over C, and J over H.
+    """
+    u = F.haar(d, size=4000, rng=50 + d)
+    n = u.shape[-1]
+    left, right = np.random.default_rng(1).standard_normal((2, 3, n))
+    entries = np.einsum("ai,nij,aj->na", left, u, right)
+    form = np.eye(n) if F.beta == 1 else np.zeros((n, n))
+    if F.beta == 4:
+        form[:d, d:], form[d:, :d] = np.eye(d), -np.eye(d)
+    for first, invariant in ((entries.conj(), np.eye(n)), (entries, form)):
+        product = first[:, :, None] * entries[:, None]
+        assert_mean(product.real, (left @ invariant @ left.T) * (right @ invariant @ right.T) / n)
 
 
 @pytest.mark.slow
@@ -131,43 +142,20 @@ def test_the_oracle_sees_a_missing_phase(F: Field) -> None:
         assert_mean(trace(q).real, 0)
 
 
-@pytest.mark.parametrize("F", [R, C], ids=lambda field: field.name)
-@pytest.mark.parametrize("d", [1, 2, 7, 30])
-def test_both_ways_to_multiply_reflections_agree(monkeypatch: pytest.MonkeyPatch, F: Field, d: int) -> None:
-    draws = []
-    for switch in (0, 1000):
-        monkeypatch.setattr(haar, "LAPACK_ORDER", switch)
-        draws.append(F.haar(d, size=(2, 3), rng=1))
-    assert largest(draws[0] - draws[1]) < 1e-14
-
-
-@pytest.mark.parametrize("F", [R, C], ids=lambda field: field.name)
-@pytest.mark.parametrize("d", [1, 2, 7, 30])
-def test_reflections_drawn_directly_are_those_of_a_qr_decomposition(F: Field, d: int) -> None:
-    """QR of the matrix whose lower triangle was drawn, made full by undoing the reflections."""
-    q = F.haar(d, rng=1)
-    r = np.triu(np.random.default_rng(2).standard_normal((d, d)), 1) + np.diag(1.0 + np.arange(d))
-    again, triangle = np.linalg.qr(q @ r)
-    assert largest(again * np.sign(np.diagonal(triangle).real) - q) < 1e-12
-
-
-@pytest.mark.parametrize("d", [1, 2, 7])
-def test_the_symplectic_sampler_is_quaternionic_qr(d: int) -> None:
-    """The same seed gives the Ginibre matrix, and Q* times it is triangular with a positive diagonal."""
-    r = H.components(H.adjoint(H.haar(d, rng=1)) @ H.ginibre(d, rng=1))
-    assert largest(np.tril(np.moveaxis(r, -1, 0), -1)) < 1e-13
-    diagonal = r[np.arange(d), np.arange(d)]
-    assert (diagonal[:, 0] > 0).all()
-    assert largest(diagonal[:, 1:]) < 1e-13
-
-
 @each("draw", ["haar", "ginibre", "gaussian_hermitian", "gaussian_skew_hermitian"])
-@each("d", [1, 3, LARGE])
+@each("d", [1, 3, LARGE, 33])
 def test_a_batch_is_a_sequence_of_single_draws(F: Field, draw: str, d: int) -> None:
     batch = getattr(F, draw)(d, size=(2, 2), rng=1)
     rng = np.random.default_rng(1)
     singles = [getattr(F, draw)(d, rng=rng) for _ in range(4)]
     np.testing.assert_allclose(batch.reshape(4, *batch.shape[2:]), singles, atol=1e-14)
+
+
+@each("d", [3, LARGE])
+def test_parts_of_a_batch_follow_one_another(monkeypatch: pytest.MonkeyPatch, F: Field, d: int) -> None:
+    whole = F.haar(d, size=7, rng=1)
+    monkeypatch.setattr(haar, "PART", 3 * whole[0].nbytes)
+    np.testing.assert_allclose(F.haar(d, size=7, rng=1), whole, atol=1e-14)
 
 
 def test_seeds_generators_and_sizes(F: Field) -> None:
