@@ -1,13 +1,13 @@
-"""What (1.2) says of the singular values: a sum over their pairs, fast for many spectra, and its gradient.
+"""What (1.2) says of the singular values: a sum over their pairs, fast for many spectra, and its derivatives.
 
-For σ_k ≥ σ_l and a = log σ_k − log σ_l let e = e^{−2a}, h = 1 − e, E = e^{−2a/N} and g = N (1 − E), which is
-2a at infinite depth. Then
+For σ_k ≥ σ_l let e = (σ_l/σ_k)² = e^{−2a} and h = 1 − e, and for λ = σ^{1/N} likewise E = (λ_l/λ_k)² = e^{−2a/N}
+and g = N (1 − E), which is 2a at infinite depth. Then
 
     log (σ_k² − σ_l²)/(λ_k² − λ_l²) = (2 − 2/N) log σ_k + log N + log h/g,
     −∂_a log h/g = 2E/g − 2e/h    and    ∂_a² log h/g = 4E/g² − 4e/h².
 
-As log h/g is smooth in a, with the limit 0 at a = 0, no digit that a lost by cancelling matters, if h and g
-are of the same a. Those of all pairs come from neighbours, h_km = h_kl + e_kl h_lm, and nothing else cancels.
+As log h/g is smooth in a, with the limit 0 at a = 0, the rounding of σ_l/σ_k does no harm, if h and a are those
+of the rounded quotient. From neighbours to all pairs goes h_km = h_kl + e_kl h_lm, where nothing cancels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mme.dln.sinhc import SMALL, series
 
 __all__ = ["by_blocks", "derivatives", "pair_sum", "slopes"]
 
-BLOCK = 2**15  # numbers that are worked on at a time, for the cache
+BLOCK = 2**17  # numbers that are worked on at a time, for the cache
 FACTORS = 14  # h/g is above 1/2910 in double and 1/390 in single precision: so many never underflow
 
 
@@ -53,62 +53,72 @@ def _values(sigma: Any, inverse: float, repulsion: float, determinant: float) ->
     """The sum itself, shape (rows,)."""
     if inverse == 1:  # X itself is the orbit
         return 0 * sigma[:, 0]
-    xp = array_namespace(sigma)
+    xp, n = array_namespace(sigma), np.arange(sigma.shape[-1], 0, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        x, weights = _start(sigma, inverse, repulsion, determinant)
-        last = len(x) if determinant else -1  # whose weight is 0 then, and its logarithm may be −∞
-        total = weights[:last] @ x[:last]
-        quotients = xp.concat([x[:0], *(h / g for _, h, _, g in _pairs(x, inverse))])
+        largest, *neighbours = _neighbours(sigma)
+        logarithms = xp.concat([xp.log(largest)[None], -neighbours[1]])
+        # Of the largest of all, and of each quotient of neighbours, which the n values below it contain.
+        weights = (1 - inverse) * n * (determinant + repulsion * (n - 1))
+        present = slice(int(np.count_nonzero(weights)))  # 0 log 0 is none
+        total = _like(sigma, weights[present]) @ logarithms[present]
+        quotients = xp.concat([logarithms[:0], *(h / g for _, _, h, _, g in _pairs(*neighbours, inverse))])
         for first in range(0, len(quotients), FACTORS):
             total = total + repulsion * xp.log(xp.prod(quotients[first : first + FACTORS], axis=0))
     return xp.where(xp.isnan(total), -xp.inf, total)  # two vanish
 
 
 def slopes(sigma: Any, inverse: float, repulsion: float, determinant: float) -> Any:
-    """Return the gradient of `pair_sum` in σ, shape (rows, d)."""
-    xp = array_namespace(sigma)
-    x, weights = _start(sigma, inverse, repulsion, determinant)
-    total = weights[:, None] + 0 * x[-1]  # NaN where one vanishes
-    for j, slope in derivatives(x, inverse):
-        total[:-j] -= repulsion * slope
-        total[j:] += repulsion * slope
+    """Return the gradient of `pair_sum` in σ, shape (rows, d), for spectra that descend."""
+    xp, n = array_namespace(sigma), np.arange(sigma.shape[-1], 0, -1)
+    weights = _like(sigma, (1 - inverse) * (determinant + 2 * repulsion * (n - 1)))
+    total = weights[:, None] + 0 * xp.log(sigma[:, -1])  # NaN where one vanishes
+    for j, slope in derivatives(sigma, inverse, repulsion):
+        total[:-j] -= slope
+        total[j:] += slope
     return xp.stack(xp.unstack(total), axis=-1) / sigma
 
 
-def derivatives(x: Any, inverse: float, order: int = 1) -> Iterator[tuple[int, Any]]:
-    """Yield j with −∂_a log h/g, or the second derivative ∂_a² log h/g, of the pairs j columns apart."""
-    xp, near_zero = array_namespace(x), series(order, inverse)
-    for j, (e, h, E, g) in enumerate(_pairs(x, inverse, tails=True), 1):
-        a = x[:-j] - x[j:]
+def derivatives(sigma: Any, inverse: float, factor: float, order: int = 1) -> Iterator[tuple[int, Any]]:
+    """Yield j, and −∂_a log h/g or ∂_a² log h/g times a factor, of pairs j columns apart, shape (d − j, rows)."""
+    xp, near_zero = array_namespace(sigma), series(order, inverse, factor)
+    for j, (a, e, h, E, g) in enumerate(_pairs(*_neighbours(sigma)[1:], inverse, tails=True), 1):
         near = a < SMALL
         h, g = xp.where(near, 1.0, h), xp.where(near, 1.0, g)  # keeps what is left out finite
         if order == 1:
-            yield j, xp.where(near, 1 - inverse - near_zero(a), 2 * E / g - 2 * e / h)
+            yield j, xp.where(near, (1 - inverse) * factor - near_zero(a), (E / g - e / h) * (2 * factor))
         else:
-            yield j, xp.where(near, near_zero(a), 4 * E / g**2 - 4 * e / h**2)
+            yield j, xp.where(near, near_zero(a), (E / g**2 - e / h**2) * (4 * factor))
 
 
-def _start(sigma: Any, inverse: float, repulsion: float, determinant: float) -> tuple[Any, Any]:
-    """The logarithms, column by column, and their weights where h/g does not count, shapes (d, rows) and (d,)."""
-    xp, d = array_namespace(sigma), sigma.shape[-1]
-    x = xp.log(xp.stack(xp.unstack(sigma, axis=-1)))
-    weights = [(1 - inverse) * (determinant + 2 * repulsion * (d - 1 - k)) for k in range(d)]
-    return x, xp.asarray(weights, dtype=x.dtype, device=device(x))
+def _neighbours(sigma: Any) -> tuple[Any, Any, Any]:
+    """The largest values, shape (rows,), and σ_{k+1}/σ_k and minus its logarithm, shape (d − 1, rows)."""
+    xp = array_namespace(sigma)
+    columns = xp.stack(xp.unstack(sigma, axis=-1))
+    quotient = columns[1:] / columns[:-1]
+    lost = quotient < xp.finfo(sigma.dtype).smallest_normal
+    if not bool(xp.any(lost)):
+        return columns[0], quotient, -xp.log(quotient)
+    x = xp.log(columns)
+    return columns[0], quotient, xp.where(lost, x[:-1] - x[1:], -xp.log(xp.where(lost, 1.0, quotient)))
 
 
-def _pairs(x: Any, inverse: float, *, tails: bool = False) -> Iterator[tuple[Any, Any, Any, Any]]:
-    """Yield e, h, E, g of the pairs 1, 2, … columns apart; with `tails` small e and E have all digits too."""
-    xp = array_namespace(x)
-    # Next to nothing where two coincide, and nothing elsewhere: 0/0 is left out.
-    a = x[:-1] - x[1:] + float(xp.finfo(x.dtype).smallest_normal) ** 0.5
-    h = h1 = -xp.expm1(-2 * a)
-    g = g1 = -xp.expm1(-2 * inverse * a) / inverse if inverse else 2 * a
-    e, E = (xp.exp(-2 * a), xp.exp(-2 * inverse * a)) if tails else (1 - h, 1 - inverse * g)
-    e1, E1 = e, E
-    for j in range(1, len(x)):
-        yield e, h, E, g
-        h, g = h[:-1] + e[:-1] * h1[j:], g[:-1] + E[:-1] * g1[j:]
-        e, E = e[:-1] * e1[j:], E[:-1] * E1[j:]
+def _pairs(quotient: Any, a: Any, inverse: float, *, tails: bool = False) -> Iterator[tuple[Any, ...]]:
+    """Yield a, e, h, E and g of the pairs 1, 2, … columns apart; with `tails` a small E has all digits too."""
+    xp = array_namespace(a)
+    tiny = float(xp.finfo(a.dtype).smallest_normal) ** 0.5  # instead of 0/0 where two coincide
+    a = a + tiny
+    e, h = quotient**2, (1 - quotient) * (1 + quotient) + 2 * tiny
+    g = -xp.expm1(-2 * inverse * a) / inverse if inverse else 2 * a
+    E = xp.exp(-2 * inverse * a) if tails else 1 - inverse * g
+    pair = a1, e1, h1, E1, g1 = a, e, h, E, g
+    for j in range(1, len(a1) + 1):
+        yield pair
+        a, e, h, E, g = (each[:-1] for each in pair)
+        pair = a + a1[j:], e * e1[j:], h + e * h1[j:], E * E1[j:], g + E * g1[j:]
+
+
+def _like(sigma: Any, numbers: np.ndarray) -> Any:
+    return array_namespace(sigma).asarray(numbers, dtype=sigma.dtype, device=device(sigma))
 
 
 @cache

@@ -28,12 +28,18 @@ def taylor() -> Polynomial:
     return Polynomial(np.kron([0, *even], [1, 0]))
 
 
-def series(order: int = 0, inverse: float = 0.0) -> Callable[[Any], Any]:
-    """Return a derivative of lsh(u) − lsh(u/N) as a function of |u| < SMALL, from the inverse of N."""
+def series(order: int = 0, inverse: float = 0.0, factor: float = 1.0) -> Callable[[Any], Any]:
+    """Return a derivative of lsh(u) − lsh(u/N), times a factor, for |u| < SMALL and from the inverse of N."""
     terms, odd = taylor().coef, order % 2
-    polynomial = Polynomial(terms * (1 - inverse ** np.arange(len(terms)))).deriv(order)
+    polynomial = Polynomial(factor * terms * (1 - inverse ** np.arange(len(terms)))).deriv(order)
     coefficients = polynomial.coef[odd::2][::-1].tolist()
-    return lambda u: u**odd * reduce(lambda total, each: total * u**2 + each, coefficients)
+
+    def horner(u: Any) -> Any:
+        square = u * u
+        total = reduce(lambda sum_, each: sum_ * square + each, coefficients)
+        return u * total if odd else total
+
+    return horner
 
 
 def log_sinhc(u: Any) -> Any:
