@@ -8,8 +8,8 @@ import numpy as np
 
 from mme.algebra import FieldLike
 from mme.algebra import field as field_of
+from mme.dln.pairs import by_blocks, derivatives, slopes
 from mme.dln.singular_values import measured_singular_values, validate_depth
-from mme.dln.sinhc import log_sinhc_first, log_sinhc_second
 
 __all__ = ["entropy_gradient", "entropy_hessian"]
 
@@ -34,8 +34,8 @@ def entropy_gradient(singular_values: Any, *, depth: int | None, field: FieldLik
     >>> entropy_gradient([2.0], depth=2, field="C")  # S = ½ log 2 + ½ log σ + log 2π
     array([0.25])
     """
-    sigma, logarithmic, _ = _derivatives(singular_values, depth, field)
-    return np.asarray(logarithmic / sigma)
+    sigma, place, terms = _arguments(singular_values, depth, field)
+    return np.asarray(by_blocks(slopes, sigma, *terms)[..., place])
 
 
 def entropy_hessian(singular_values: Any, *, depth: int | None, field: FieldLike = "R") -> np.ndarray:
@@ -52,25 +52,29 @@ def entropy_hessian(singular_values: Any, *, depth: int | None, field: FieldLike
     >>> entropy_hessian([2.0], depth=2, field="C")
     array([[-0.125]])
     """
-    sigma, first, second = _derivatives(singular_values, depth, field)
-    d = sigma.shape[-1]
+    sigma, place, terms = _arguments(singular_values, depth, field)
+    return np.asarray(by_blocks(_hessians, sigma, *terms)[..., place, :][..., place])
+
+
+def _hessians(sigma: np.ndarray, *terms: float) -> np.ndarray:
+    """The Hessian in σ, shape (rows, d, d)."""
+    inverse, repulsion, _ = terms
+    second = np.zeros((*sigma.shape, sigma.shape[-1]))
+    k = np.arange(sigma.shape[-1])
+    for j, curvature in derivatives(sigma, inverse, repulsion, order=2):
+        second[:, k[:-j], k[j:]] = second[:, k[j:], k[:-j]] = -curvature.T
     # ∂_σ = (1/σ) ∂_x leaves an extra −∂_x S/σ² on the diagonal.
-    second = second - first[..., None] * np.eye(d)
-    return np.asarray(second / sigma[..., :, None] / sigma[..., None, :])
+    second[:, k, k] = -second.sum(axis=-1) - slopes(sigma, *terms) * sigma
+    return second / sigma[:, :, None] / sigma[:, None, :]
 
 
-def _derivatives(
+def _arguments(
     singular_values: Any, depth: int | None, field: FieldLike
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return σ and the gradient and Hessian of S in x = log σ, shapes (..., d) and (..., d, d)."""
+) -> tuple[np.ndarray, np.ndarray | slice, tuple[float, float, float]]:
+    """Return σ in descending order, where each value stands in the order as given, and what `slopes` takes."""
     scalars = field_of(field)
     sigma = measured_singular_values(singular_values, scalars, positive=True)
-    inverse, d = 0.0 if depth is None else 1 / validate_depth(depth), sigma.shape[-1]
-    x = np.log(sigma)
-    delta = x[..., :, None] - x[..., None, :]
-    slope = log_sinhc_first(delta) - inverse * log_sinhc_first(delta * inverse)
-    curvature = log_sinhc_second(delta) - inverse**2 * log_sinhc_second(delta * inverse)
-    curvature = curvature * (1 - np.eye(d))
-    first = (1 - inverse) * scalars.group_dimension(d) / d + scalars.beta / 2 * slope.sum(axis=-1)
-    second = scalars.beta / 2 * (curvature.sum(axis=-1)[..., None] * np.eye(d) - curvature)
-    return sigma, first, second
+    inverse = 0.0 if depth is None else 1 / validate_depth(depth)
+    order = np.argsort(-sigma) if sigma.ndim == 1 else slice(None)
+    place = np.argsort(order) if sigma.ndim == 1 else order
+    return sigma[..., order], place, (inverse, scalars.beta / 2, scalars.beta - 1)

@@ -18,9 +18,8 @@ from array_api_compat import array_namespace, is_torch_array
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import flag
-from mme.dln.chebyshev import log_block_determinant
+from mme.dln.pairs import pair_sum
 from mme.dln.singular_values import of_spectra, validate_depth, validate_singular_values
-from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 
 __all__ = [
@@ -55,8 +54,7 @@ def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     depth = validate_depth(depth)
     sigma = validate_singular_values(singular_values)
     d = sigma.shape[-1]
-    pairs = array_namespace(sigma).sum(_pair_logarithms(sigma, depth), axis=-1)
-    return scalar(pairs + _undefined_slope(sigma) + d * (d - 1) / 2 * float(np.log(depth)))
+    return scalar(pair_sum(sigma, 1 / depth, 1, 0) + d * (d - 1) / 2 * float(np.log(depth)))
 
 
 @of_spectra
@@ -187,43 +185,7 @@ def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> A
 
 def _renormalised(sigma: Any, depth: int | None, scalars: Field) -> Any:
     """(1 − 1/N)(β − 1) Σ x_k + (β/2) Σ_{k<l} [log of the pair's Vandermonde ratio − log N]; None is N = ∞."""
-    xp = array_namespace(sigma)
-    weight = (1 if depth is None else 1 - 1 / depth) * (scalars.beta - 1)
-    pairs = scalars.beta / 2 * xp.sum(_pair_logarithms(sigma, depth), axis=-1) + _undefined_slope(sigma)
-    return pairs + weight * xp.sum(_log(sigma, xp), axis=-1) if weight else pairs
-
-
-def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
-    """Log (σ_k² − σ_l²)/(N (λ_k² − λ_l²)) for each pair k < l, shape (..., d(d−1)/2); None is N = ∞."""
-    xp = array_namespace(sigma)
-    rows, columns = np.triu_indices(sigma.shape[-1], k=1)
-    first, second = sigma[..., rows], sigma[..., columns]
-    if depth == 1:  # X itself is the orbit
-        return 0 * first
-    vanishing = (first == 0) | (second == 0)
-    # A vanishing pair takes the other branch; ones keep this one's value and gradient finite.
-    x, y = (xp.log(xp.where(vanishing, xp.ones_like(each), each)) for each in (first, second))
-    if depth is None:  # the logarithmic mean of σ_k² and σ_l²
-        mean = x + y + log_sinhc(x - y)
-        return xp.where(vanishing, xp.full_like(mean, -xp.inf), mean)
-    scale = float(np.log(depth))
-    ratio = log_block_determinant(x / depth, y / depth, depth) - scale
-    # (σ² − 0)/(λ² − 0) = σ^{2 − 2/N}
-    alone = 2 * (1 - 1 / depth) * _log(xp.maximum(first, second), xp) - scale
-    return xp.where(vanishing, alone, ratio)
-
-
-def _undefined_slope(sigma: Any) -> Any:
-    """0, whose gradient is NaN at a singular X, where `entropy_gradient` refuses and the formula has none."""
-    xp = array_namespace(sigma)
-    is_singular = xp.any(sigma == 0, axis=-1, keepdims=True)
-    return xp.sum(0 * xp.sqrt(xp.where(is_singular, 0 * sigma, xp.ones_like(sigma))), axis=-1)
-
-
-def _log(sigma: Any, xp: Any) -> Any:
-    """The logarithm of σ, with log 0 = −∞ and no warning."""
-    zero = sigma == 0
-    return xp.where(zero, xp.full_like(sigma, -xp.inf), xp.log(xp.where(zero, xp.ones_like(sigma), sigma)))
+    return pair_sum(sigma, 0.0 if depth is None else 1 / depth, scalars.beta / 2, scalars.beta - 1)
 
 
 def scalar(value: Any) -> Any:

@@ -6,7 +6,8 @@ array API standard, NumPy and torch among them, and the first is differentiable 
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import scipy
 from array_api_compat import array_namespace
 from numpy.polynomial import Polynomial
 
-__all__ = ["log_sinhc", "log_sinhc_first", "log_sinhc_second"]
+__all__ = ["log_sinhc", "series"]
 
 SMALL = 0.25
 
@@ -27,33 +28,24 @@ def taylor() -> Polynomial:
     return Polynomial(np.kron([0, *even], [1, 0]))
 
 
+def series(order: int = 0, inverse: float = 0.0, factor: float = 1.0) -> Callable[[Any], Any]:
+    """Return a derivative of lsh(u) − lsh(u/N), times a factor, for |u| < SMALL and from the inverse of N."""
+    terms, odd = taylor().coef, order % 2
+    polynomial = Polynomial(factor * terms * (1 - inverse ** np.arange(len(terms)))).deriv(order)
+    coefficients = polynomial.coef[odd::2][::-1].tolist()
+
+    def horner(u: Any) -> Any:
+        square = u * u
+        total = reduce(lambda sum_, each: sum_ * square + each, coefficients)
+        return u * total if odd else total
+
+    return horner
+
+
 def log_sinhc(u: Any) -> Any:
     """Return lsh(u) = log(sinh u / u), even in u, with lsh(0) = 0."""
     xp = array_namespace(u)
-    small, near, far = _branches(u, xp)
-    series = sum(c * near ** (2 * n) for n, c in enumerate(taylor().coef[2::2].tolist(), 1))
-    far = xp.abs(far)
-    return xp.where(small, series, far + xp.log1p(-xp.exp(-2 * far)) - xp.log(2 * far))
-
-
-def log_sinhc_first(u: Any) -> np.ndarray:
-    """Return lsh'(u) = coth u − 1/u, the Langevin function."""
-    small, near, far = _branches(np.asarray(u, dtype=np.float64), np)
-    return np.asarray(np.where(small, taylor().deriv()(near), 1 / np.tanh(far) - 1 / far))
-
-
-def log_sinhc_second(u: Any) -> np.ndarray:
-    """Return lsh''(u) = 1/u² − 1/sinh² u, positive and at most 1/3."""
-    small, near, far = _branches(np.asarray(u, dtype=np.float64), np)
-    decay = np.exp(-2 * np.abs(far))
-    closed = (1 / far) ** 2 - 4 * decay / (1 - decay) ** 2
-    return np.asarray(np.where(small, taylor().deriv(2)(near), closed))
-
-
-def _branches(u: Any, xp: Any) -> tuple[Any, Any, Any]:
-    """Whether u is small, and u for the series and for the closed form.
-
-    Each branch sees only arguments that it can take, so that neither poisons a gradient.
-    """
     small = xp.abs(u) < SMALL
-    return small, xp.where(small, u, xp.zeros_like(u)), xp.where(small, xp.ones_like(u), u)
+    # Each branch sees only arguments that it can take, so that neither poisons a gradient.
+    near, far = xp.where(small, u, xp.zeros_like(u)), xp.abs(xp.where(small, xp.ones_like(u), u))
+    return xp.where(small, series()(near), far + xp.log1p(-xp.exp(-2 * far)) - xp.log(2 * far))
