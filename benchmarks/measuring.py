@@ -82,8 +82,8 @@ def _point(row: Row, size: Size, rates: Rates, long: bool, budget: float) -> dic
 
 def _race(row: Row, data: Any, contestants: list[Any], share: float, number: int) -> None:
     """Run all contestants and write down medians, quartiles, ratios to ours, and the peak of a first call."""
-    clock, seconds = CLOCKS[row.clock], {}
-    racing = []
+    gc.collect()
+    clock, seconds, racing = CLOCKS[row.clock], {}, []
     for peer, told in contestants:
         before, start = empty_heap(), clock()
         try:
@@ -102,7 +102,6 @@ def _race(row: Row, data: Any, contestants: list[Any], share: float, number: int
     for round_ in range(max(rounds for _, _, rounds in racing)):
         for peer, _, rounds in racing:
             if round_ < rounds:
-                gc.collect()
                 start = clock()
                 peer.run(data)
                 seconds[peer.name].append(clock() - start)
