@@ -100,11 +100,9 @@ ROWS = (
         sizes=LARGE, ours=_ours("float32"), peers=(
             GRAM._replace(run=_each("float32", smaller_gram)),
             Peer("torch", _each("float32", _gram_by_torch), "torch", "eigvalsh of the smaller Gram matrix"),
-        ), tolerance=1e-5, limit=_limit("float32"), budget=12, **ALIKE),
-    Row("layer spectra, bristol", "The package of the paper's author takes general eigenvalues of (A Aᵀ)².",
-        sizes=LARGE[:1], ours=_ours("float32"), peers=(
-            Peer("bristol", _each("float32", _bristol), "bristol", "roots taken of its σ⁴"),
-        ), tolerance=1e-3, limit=_limit("float32"), **ALIKE),
+            Peer("bristol", _each("float32", _bristol), "bristol", agrees=False, first=1,
+                 note="general eigenvalues of (A Aᵀ)²; half of the digits of small ones are lost"),
+        ), tolerance=5e-5, limit=_limit("float32"), budget=12, **ALIKE),
     Row("network spectrum", "What reading a network adds to the bare calls, where layers are small.",
         sizes=SMALL, ours=_ours("float64"), peers=(GRAM,), tolerance=1e-12, limit=_limit("float64"), **ALIKE),
     Row("two cores", "The layers of one network on two cores, by the clock on the wall.",
