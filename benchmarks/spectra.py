@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import Any, Literal
 
@@ -106,7 +105,7 @@ ROWS = (
     Row("network spectrum", "What reading a network adds to the bare calls, where layers are small.",
         sizes=SMALL, ours=_ours("float64"), peers=(GRAM,), tolerance=1e-12, limit=_limit("float64"), **ALIKE),
     Row("two cores", "The layers of one network on two cores, by the clock on the wall.",
-        sizes=LARGE[1:], ours=_ours("float64", jobs=min(2, os.cpu_count() or 1)), peers=(
+        sizes=LARGE[1:], ours=_ours("float64", jobs=2), peers=(
             Peer("one core", _ours("float64"), rival=False),
         ), tolerance=0.0, clock="wall", budget=12, **ALIKE),
 )  # fmt: skip
