@@ -45,9 +45,10 @@ def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> int:
     if not chosen:
         names = ", ".join(row.name for row in all_rows())
         parser.error(f"no row has {options.rows!r} in its name; there are: {names}.")
-    left_out = [row.name for row in chosen if row.long and not options.long]
-    chosen = [row for row in chosen if row.name not in left_out]
-    if left_out:
+    left_out = [row.name for row in chosen if row.long]
+    left_out += [f"{row.name} at {size}" for row in chosen for size in row.more]
+    if left_out and not options.long:
+        chosen = [row for row in chosen if not row.long]
         say(f"Left out without --long: {', '.join(left_out)}")
     return run(chosen, options, folder) if chosen else 0
 
@@ -78,7 +79,7 @@ def run(rows: list[Row], options: argparse.Namespace, folder: Path) -> int:
     say(announced(waiting, options.quick))
     rate = rates()
     for row in waiting:
-        sizes = row.sizes[:1] if options.quick else row.sizes
+        sizes = row.sizes[:1] if options.quick else row.sizes + (row.more if options.long else ())
         budget = QUICK if options.quick else row.budget
         found[row.name] = measured(row, sizes, rate, long=options.long, budget=budget, say=say)
         results.remember(folder, found[row.name], state)

@@ -10,7 +10,7 @@ from scipy.stats import ortho_group, unitary_group
 
 from benchmarks.machine import Rates
 from benchmarks.rows import Peer, Row
-from mme.algebra import C, H, R
+from mme.algebra import C, Field, H, R
 
 __all__ = ["ROWS"]
 
@@ -35,6 +35,18 @@ def _number(order: int) -> int:
 
 def _draws(order: int) -> Draws:
     return Draws(order, _number(order), np.random.default_rng(order))
+
+
+def _ours(field: Field, times: int = 1) -> Any:
+    return lambda draws: field.haar(times * draws.order, draws.number, draws.rng)
+
+
+def _by_scipy(law: Any) -> Any:
+    def run(draws: Draws) -> Any:
+        shape = (draws.number, draws.order, draws.order)  # one matrix comes without the first axis
+        return law.rvs(draws.order, draws.number, draws.rng).reshape(shape)
+
+    return run
 
 
 def _by_torch(dtype: str) -> Any:
@@ -93,23 +105,20 @@ ALIKE: dict[str, Any] = {"data": _draws, "tolerance": 5.0, "number": _number, "b
                          "limited_by": "drawing reflections and multiplying them at the rate of products"}
 ROWS = (
     Row("Haar unitary", "The circular ensemble: every draw of a conjugate spectrum starts with these.",
-        sizes=ORDERS, tiny=4, ours=lambda draws: C.haar(draws.order, draws.number, draws.rng), peers=(
-            Peer("SciPy", lambda draws: unitary_group.rvs(draws.order, draws.number, draws.rng).reshape(
-                draws.number, draws.order, draws.order)),
+        sizes=ORDERS, more=(4096,), tiny=4, ours=_ours(C), peers=(
+            Peer("SciPy", _by_scipy(unitary_group)),
             Peer("torch", _by_torch("complex128"), "torch", "QR with its phases put right"),
             Peer("QR without phases", _without_phases, note=NO_PHASES, agrees=False),
             Peer("bristol", _bristol, "bristol", "not Haar: one column is nearly constant", agrees=False,
                  first=7),
         ), error=_standard_errors(2), limit=_limit(16 / 3, 2), **ALIKE),
     Row("Haar orthogonal", "Random frames over R: orbit volumes by Monte Carlo, random balanced networks.",
-        sizes=ORDERS, tiny=4, ours=lambda draws: R.haar(draws.order, draws.number, draws.rng), peers=(
-            Peer("SciPy", lambda draws: ortho_group.rvs(draws.order, draws.number, draws.rng).reshape(
-                draws.number, draws.order, draws.order)),
+        sizes=ORDERS, more=(4096,), tiny=4, ours=_ours(R), peers=(
+            Peer("SciPy", _by_scipy(ortho_group)),
             Peer("torch", _by_torch("float64"), "torch", "QR with its signs put right"),
         ), error=_standard_errors(1), limit=_limit(4 / 3, 1), **ALIKE),
     Row("Haar symplectic", "Random frames over H, as complex matrices of order 2n.",
-        sizes=SYMPLECTIC, tiny=2, ours=lambda draws: H.haar(draws.order, draws.number, draws.rng), peers=(
-            Peer("our U(2n)", lambda draws: C.haar(2 * draws.order, draws.number, draws.rng), rival=False,
-                 note="another law, of matrices of the same order"),
+        sizes=SYMPLECTIC, more=(1024,), tiny=2, ours=_ours(H), peers=(
+            Peer("our U(2n)", _ours(C, 2), note="another law, of matrices of the same order", rival=False),
         ), error=_standard_errors(2), limit=_limit(64 / 3, 4), **ALIKE),
 )  # fmt: skip

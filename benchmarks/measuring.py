@@ -17,7 +17,8 @@ from mme.extras import MissingExtra
 __all__ = ["growth", "lacking", "measured"]
 
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
-FEWEST, MOST = 3, 15  # rounds
+FEWEST, MOST = 3, 15  # rounds: of ours at least, of all at most
+PATIENCE = 2  # shares of the time that a first call may take, or it is the only one
 LAST = 3  # sizes that growth is told from
 INSTALL = "pip install -c constraints.txt -e '.[bench]'"
 
@@ -68,7 +69,7 @@ def _point(row: Row, size: Size, rates: Rates, long: bool, budget: float) -> dic
     contestants, told = [], []
     for peer in (ours, *row.peers):
         reason = lacking(row.needs) or lacking(peer.needs)
-        if not reason and row.sizes.index(size) >= peer.first and not long:
+        if not reason and (*row.sizes, *row.more).index(size) >= peer.first and not long:
             reason = "left out, for it takes long at this size: --long measures it"
         told.append({"name": peer.name, "note": peer.note, "rival": peer.rival, "agrees": peer.agrees,
                      "said": reason, "runs": 0})  # fmt: skip
@@ -95,9 +96,9 @@ def _race(row: Row, data: Any, contestants: list[Any], share: float, number: int
             continue
         first = clock() - start
         told["memory"] = None if before is None else peak_bytes() - before
-        patience = 2 * share if told is contestants[0][1] else share / 2  # without ours there is no pair
-        rounds = max(min(int(share / max(first, 1e-9)), MOST), FEWEST if first < patience else 0)
-        seconds[peer.name] = [] if rounds else [first]  # what takes longer than its share runs once
+        fewest = FEWEST if told is contestants[0][1] else 1  # a first call is slower than the others
+        rounds = max(min(int(share / max(first, 1e-9)), MOST), fewest) if first < PATIENCE * share else 0
+        seconds[peer.name] = [] if rounds else [first]
         racing.append((peer, told, rounds))
     for round_ in range(max(rounds for _, _, rounds in racing)):
         for peer, _, rounds in racing:

@@ -36,7 +36,8 @@ class Row:
     All contestants get the same `data` of a size. `error` of data, our result and a peer's is at most
     `tolerance` where they agree, which a test looks at for the size `tiny`. No method of this kind beats the
     `limit`, in seconds. A call makes a `number` of things, and seconds are of one. A contestant runs for its
-    share of the `budget`, in seconds for a size, at least once. Sizes that are numbers double: growth.
+    share of the `budget`, in seconds for a size, at least once. Sizes that are numbers double: growth. With
+    ``--long`` there are `more` of them, and the rows that are `long`.
     """
 
     name: str
@@ -54,4 +55,5 @@ class Row:
     clock: str = "cpu"
     budget: float = 6.0
     long: bool = False
+    more: tuple[Size, ...] = ()
     needs: str = ""

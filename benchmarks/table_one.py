@@ -83,7 +83,7 @@ ROWS = (
     Row("Table I, untrained", "The whole table against the law, an empty cache, weights drawn on the way.",
         ours=_ours(), peers=(Peer("bare calls of LAPACK", _bare, note="each layer once, already in memory"),),
         limit=_limit, limited_by="the layers' Gram matrices and tridiagonal forms at the rate of products",
-        budget=30.0, **ALIKE),
+        budget=20.0, **ALIKE),
     Row("Table I, untrained, sampled", "The table as the paper makes it, with five draws of each matrix.",
         ours=_ours(conjugate="sampled"), peers=(
             Peer("bare draws and calls of LAPACK", _bare_sampled, note="draws one by one, nothing shared"),

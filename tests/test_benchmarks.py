@@ -232,11 +232,23 @@ def test_wrong_input_is_told(
     assert sentence in capsys.readouterr().err
 
 
-def test_long_rows_are_named_where_they_are_left_out(
+def test_long_rows_and_sizes_are_named_where_they_are_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench.main(["--rows", "untrained, sampled"], tmp_path) == 0
     assert "Left out without --long: Table I, untrained, sampled" in capsys.readouterr().err
+
+
+def test_more_sizes_come_with_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "all_rows", lambda: (row("one", abs, more=(8,)),))
+    monkeypatch.setattr(machine, "rates", lambda: RATES)
+    for arguments, sizes in ([], [1, 2, 4]), (["--long"], [1, 2, 4, 8]), (["--quick"], [1]):
+        assert bench.main(arguments, tmp_path) == 0
+        told = json.loads((tmp_path / "last" / "result.json").read_text("utf-8"))
+        assert [point["size"] for point in told["rows"][0]["points"]] == sizes
+        assert ("Left out without --long: one at 8" in capsys.readouterr().err) == (arguments != ["--long"])
 
 
 @pytest.mark.slow
@@ -256,7 +268,8 @@ def test_the_kept_result_is_whole() -> None:
     for each in told["rows"]:
         one = ROWS[each["name"]]
         assert (each["tells"], each["clock"], each["limited_by"]) == (one.tells, one.clock, one.limited_by)
-        assert [point["size"] for point in each["points"]] == list(one.sizes)
+        sizes = [point["size"] for point in each["points"]]
+        assert sizes in ([*one.sizes], [*one.sizes, *one.more])
         for point in each["points"]:
             assert point["ours"]["runs"]
             assert [peer["name"] for peer in point["peers"]] == [peer.name for peer in one.peers]
