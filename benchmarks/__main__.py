@@ -12,18 +12,19 @@ Finished rows stand in _build/bench: interrupt it and start it again as you like
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-for library in ("OMP", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR"):  # before NumPy comes
-    os.environ[f"{library}_NUM_THREADS"] = "1"
+from threadpoolctl import threadpool_limits
 
-from benchmarks import results  # noqa: E402
-from benchmarks.rows import Row  # noqa: E402
+from benchmarks import results
+from benchmarks.machine import description, rates
+from benchmarks.measuring import lacking, measured
+from benchmarks.rows import Row
+from benchmarks.table import lines
 
 FOLDER = results.ROOT / "_build" / "bench"
 QUICK = 0.5  # seconds for a size
@@ -50,7 +51,8 @@ def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> int:
     if left_out and not options.long:
         chosen = [row for row in chosen if not row.long]
         say(f"Left out without --long: {', '.join(left_out)}")
-    return run(chosen, options, folder) if chosen else 0
+    with threadpool_limits(1):
+        return run(chosen, options, folder) if chosen else 0
 
 
 def all_rows() -> tuple[Row, ...]:
@@ -62,10 +64,6 @@ def all_rows() -> tuple[Row, ...]:
 
 def run(rows: list[Row], options: argparse.Namespace, folder: Path) -> int:
     """Measure what an interrupted run has not measured yet, show it, and keep it if asked."""
-    from benchmarks.machine import description, rates
-    from benchmarks.measuring import lacking, measured
-    from benchmarks.table import lines
-
     if not lacking("torch"):
         import torch
 
