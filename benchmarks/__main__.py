@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> int:
         parser.error("--keep keeps a whole run: leave --rows and --quick out.")
     chosen = [row for row in all_rows() if options.rows.lower() in row.name.lower()]
     if not chosen:
-        names = ", ".join(row.name for row in all_rows())
+        names = "; ".join(row.name for row in all_rows())
         parser.error(f"no row has {options.rows!r} in its name; there are: {names}.")
     left_out = [row.name for row in chosen if row.long]
     left_out += [f"{row.name} at {size}" for row in chosen for size in row.more]

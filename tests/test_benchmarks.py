@@ -216,7 +216,7 @@ def test_the_cost_is_said_before(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--rows", "nothing"], "no row has 'nothing' in its name; there are: entropy, entropy gradient, "),
+        (["--rows", "nothing"], "no row has 'nothing' in its name; there are: entropy; entropy gradient; "),
         (["--keep", "--quick"], "--keep keeps a whole run: leave --rows and --quick out."),
         (["--keep", "--rows", "haar"], "--keep keeps a whole run: leave --rows and --quick out."),
         (["--fast"], "unrecognized arguments: --fast"),
