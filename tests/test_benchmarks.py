@@ -168,6 +168,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ran
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(
     quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +193,7 @@ def test_an_interrupted_run_goes_on(
     assert set(quick) == {"first", "second"}
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_when_asked(quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     latest = results.ROOT / "_build" / "bench-test" / f"{tmp_path.name}.json"
     monkeypatch.setattr(results, "LATEST", latest)
@@ -205,6 +207,7 @@ def test_a_run_is_kept_when_asked(quick: list[str], tmp_path: Path, monkeypatch:
     assert results.kept(latest)["rows"] == []
 
 
+@pytest.mark.slow
 def test_the_cost_is_said_before(
     quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,6 +241,7 @@ def test_long_rows_and_sizes_are_named_where_they_are_left_out(
     assert "Left out without --long: Table I, untrained, sampled" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_more_sizes_come_with_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
