@@ -7,6 +7,7 @@
     python run.py mark FOLDER [--jobs N]          mark the notebooks that students handed in
     python run.py test [pytest arguments]         install, run the tests
     python run.py mutants [--help]                install, count the faults in formulas that nothing notices
+    python run.py bench [--help]                  install, measure the package beside others
     python run.py proofs [--release]              check the proofs with Coq, which must be there
     python run.py slides                          install, build the pages, and slides from them
     python run.py pdf                             install, print the book with TeX, which must be there
@@ -57,6 +58,7 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("mark", help="mark the notebooks in a folder; --help tells more", add_help=False)
     commands.add_parser("test", help="install and run pytest; what follows goes to pytest", add_help=False)
     commands.add_parser("mutants", help="install and put faults into the formulas", add_help=False)
+    commands.add_parser("bench", help="install and measure the package beside others", add_help=False)
     proofs = commands.add_parser("proofs", help="check the proofs with Coq; installs nothing")
     proofs.add_argument("--release", action="store_true", help="keep the result as proofs/checked.json")
     slides = commands.add_parser("slides", help="install, build the pages, and slides of each part from them")
@@ -75,6 +77,8 @@ def main(arguments: list[str]) -> int:
         return test(python, rest)
     if options.command == "mutants":
         return subprocess.call([str(python), "-m", "tests.mutation", *rest], cwd=ROOT, env=environment())
+    if options.command == "bench":
+        return subprocess.call([str(python), "-m", "benchmarks", *rest], cwd=ROOT, env=environment())
     if options.command == "mark":
         return subprocess.call([str(python), str(TOOLS / "marking.py"), *rest], env=environment())
     if options.command == "pdf":
