@@ -66,6 +66,11 @@ class Layer(Result):
         return real_weights(self.name, self.given)
 
     @property
+    def unchecked(self) -> np.ndarray:
+        """The weights W, which may not be finite: `spectrum_of_weights` sees that from the Gram matrix."""
+        return real_weights(self.name, self.given, finite=False)
+
+    @property
     def note(self) -> str:
         """How the weights came to be, where they are not stored as they are used; otherwise empty."""
         return str(getattr(self.given, "note", ""))
@@ -107,7 +112,7 @@ class Layer(Result):
         They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
         """
         with _blas().limit(limits=1):  # as where many layers are worked on, so that no digit differs
-            values = spectrum_of_weights(self.name, self.tensor, self.dtype, smaller_gram_eigenvalues)
+            values = spectrum_of_weights(self.name, self.unchecked, self.dtype, smaller_gram_eigenvalues)
         values.setflags(write=False)
         return values
 
@@ -136,5 +141,5 @@ class Layer(Result):
 
 @cache
 def _blas() -> ThreadpoolController:
-    """NumPy's BLAS, looked for once: that takes longer than the spectrum of a small layer."""
+    """The BLAS libraries, looked for once: that takes longer than the spectrum of a small layer."""
     return ThreadpoolController()

@@ -82,7 +82,7 @@ def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.nda
         found = None if recipe is None else store.get(recipe)
         if found is not None:
             return lambda: found
-        tensors = [layer.tensor for layer in group]
+        tensors = [layer.unchecked for layer in group]
         return lambda: spectra_of(tensors, recipe)
 
     def spectra_of(tensors: list[np.ndarray], recipe: str | None) -> np.ndarray:
