@@ -75,7 +75,7 @@ class Layer(Result):
         """How the weights came to be, where they are not stored as they are used; otherwise empty."""
         return str(getattr(self.given, "note", ""))
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Shape (p_1, …, p_n) of the weight tensor."""
         return tuple(int(length) for length in self.given.shape)
