@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -146,18 +148,23 @@ def vision_rows(
 ) -> Iterator[VisionRow]:
     """Measure the architectures of Table I one after the other.
 
+    Each sampled conjugate has the right law and the right error, but those of different networks are
+    correlated: the k-th circular matrix of an order is one and the same in all of them
+    (`SampledCircularEnsemble.shared`), and so is an untrained layer of a shape.
+
     Parameters
     ----------
     names : iterable of str, optional
         Some of `PAPER`; all when left out.
     options : Options, optional
-        In single precision when left out, which changes Var(CSD) in the seventh digit.
+        In single precision when left out, which changes Var(CSD) in the seventh digit, that of a sampled
+        conjugate SAMPLEDERR.
     trained : bool
         Measure the trained weights too, which torchvision fetches where they are not here.
     seeds : int
         How many untrained controls are drawn for each network.
     store, jobs, progress
-        As in `LayerMatrixEnsemble.measured`.
+        As in `LayerMatrixEnsemble.measured`. Without a store, what networks share lies in a temporary folder.
 
     Yields
     ------
@@ -180,15 +187,18 @@ def vision_rows(
     validate_work(jobs, store, progress)
     given = PAPER if names is None else several("names", names, str, "names of networks of Table I")
     chosen = [known("Table I", name, PAPER) for name in given]
-    work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
-    for name in chosen:
-        weights = [open_torchvision(name, "untrained", options.rng + number) for number in range(seeds)]
-        if trained:
-            weights.append(open_torchvision(name))
-        ensembles = [layer_matrix_ensemble(each, name=name, **options.selection) for each in weights]
-        for each in ensembles:
-            each.measured(device=options.device, **work)
-        conjugate = conjugate_spectrum(ensembles[0].orders, **options.drawing, **work)
-        csds = [difference_of(each, conjugate, options) for each in ensembles]
-        after = csds[-1] if trained else None
-        yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)
+    work: dict[str, Any] = {"jobs": jobs, "progress": progress}
+    with TemporaryDirectory() as folder:
+        is_kept = store is not None and store.enabled
+        work["store"] = store if is_kept else Store("spectra", folder=Path(folder))
+        for name in chosen:
+            weights = [open_torchvision(name, "untrained", options.rng + number) for number in range(seeds)]
+            if trained:
+                weights.append(open_torchvision(name))
+            ensembles = [layer_matrix_ensemble(each, name=name, **options.selection) for each in weights]
+            for each in ensembles:
+                each.measured(device=options.device, **work)
+            conjugate = conjugate_spectrum(ensembles[0].orders, shared=True, **options.drawing, **work)
+            csds = [difference_of(each, conjugate, options) for each in ensembles]
+            after = csds[-1] if trained else None
+            yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, generator, integer
+from mme.arguments import choice, flag, generator, integer, shown
 from mme.ensembles.circular import (
     CONSTRUCTIONS,
     ENSEMBLES,
@@ -25,6 +27,7 @@ from mme.ensembles.circular import (
 )
 from mme.ensembles.mixed import DTYPES, PARTS, MatrixSpectrum, Part, Precision, eigenvalues
 from mme.ensembles.parallel import in_threads, validate_jobs, validate_work
+from mme.errors import InputError
 from mme.progress import tracked
 from mme.result import Result, counted
 from mme.store import Store, key_of
@@ -49,13 +52,18 @@ class SampledCircularEnsemble(Result):
         As in `circular_mixed_ensemble`; `draws` is at least 1.
     dtype : {"float64", "float32"}
         Precision of the eigenvalues; the matrices are drawn in double precision.
+    shared : bool
+        Draw the k-th matrix of an order from a sequence of its own, which follows from the seed, the order and
+        k, and keep its spectrum by itself. Ensembles that share orders then share matrices, so that many cost
+        little more than one. Each has the right law, errors of its own included, but they are not independent
+        of each other: what the draws add to one, they add to the others too.
     jobs, store, progress
         As in `LayerMatrixEnsemble.measured`. What is drawn from a seed is kept in the store.
 
     Raises
     ------
     InputError
-        If an argument cannot be used, or a matrix or the spectra do not fit in memory.
+        If an argument cannot be used, `shared` has no seed, or a matrix or the spectra do not fit in memory.
 
     Examples
     --------
@@ -72,6 +80,7 @@ class SampledCircularEnsemble(Result):
     circular: Circular = "CUE"
     construction: Construction = "eigenvectors"
     dtype: Precision = "float64"
+    shared: bool = False
     jobs: int | None = field(default=None, kw_only=True, compare=False, repr=False)
     store: Store | None = field(default=None, kw_only=True, compare=False, repr=False)
     progress: bool = field(default=False, kw_only=True, compare=False, repr=False)
@@ -81,6 +90,8 @@ class SampledCircularEnsemble(Result):
         choice("dtype", self.dtype, DTYPES)
         object.__setattr__(self, "orders", validate_orders(self.orders))
         validate_work(self.jobs, self.store, self.progress)
+        if flag("shared", self.shared) and not isinstance(self.rng, Integral):
+            raise InputError(f"rng must be a seed where draws are shared, but it is {shown(self.rng)}.")
         cost = sampling_cost(self.orders, self.draws, circular=self.circular, construction=self.construction)
         refuse_beyond_memory(cost.bytes)
 
@@ -92,35 +103,53 @@ class SampledCircularEnsemble(Result):
     def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
         choice("part", part, PARTS)
-        if self.rng is None or isinstance(self.rng, np.random.Generator):
+        if self.shared or self.rng is None or isinstance(self.rng, np.random.Generator):
             found = self._diagonalised(part)
         else:  # a seed makes the same again
-            kind = (self.circular, self.construction, self.dtype, part)
-            key = key_of("circular", *kind, *map(str, (self.rng, self.draws, *self.orders)))
-            store = validate_work(self.jobs, self.store, self.progress)[1]
-            found = store.kept(key, lambda: self._diagonalised(part))
+            key = self._key(part, *self.orders)
+            found = self._store.kept(key, lambda: self._diagonalised(part))
         for spectrum in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
             yield MatrixSpectrum(spectrum)
+
+    @property
+    def _store(self) -> Store:
+        return validate_work(self.jobs, self.store, self.progress)[1]
+
+    def _key(self, part: Part, *drawn: int) -> str:
+        kind = (self.circular, self.construction, self.dtype, part)
+        return key_of("circular", *kind, *map(str, (self.rng, self.draws, *drawn)))
 
     def _diagonalised(self, part: Part) -> np.ndarray:
         """All eigenvalues, shape (draws, Σ N_l): drawn one after the other, diagonalised in threads."""
         found = np.empty((self.draws, sum(self.orders)), self.dtype)
-        places = [  # views of `found`, one for each batch, shape (size, N)
-            batch
-            for columns in np.split(found, np.cumsum(self.orders)[:-1], axis=1)
-            for batch in np.split(columns, np.cumsum(batch_sizes(columns.shape[1], self.draws))[:-1])
-        ]
-        rng, shapes = generator(self.rng), [batch.shape for batch in places]
-        tasks = ((8 * size * n**2, partial(self._drawn, size, n, rng, part)) for size, n in shapes)
+        rng, taken, places, tasks = generator(self.rng), Counter[int](), [], []
+        for columns in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
+            order = columns.shape[1]
+            batches = np.split(columns, np.cumsum(batch_sizes(order, self.draws))[:-1])
+            for first, batch in enumerate(batches):  # views of `found`, shape (size, N)
+                places.append(batch)
+                place = (order, taken[order], first) if self.shared else ()
+                tasks.append((8 * len(batch) * order**2, partial(self._drawn, batch.shape, rng, part, place)))
+            taken[order] += 1
         steps = in_threads(tasks, validate_jobs(self.jobs), IN_FLIGHT_BYTES)
         for number, spectra in tracked(steps, "circular ensemble", total=len(places), show=self.progress):
             places[number][:] = spectra
         return found
 
-    def _drawn(self, size: int, order: int, rng: np.random.Generator, part: Part) -> Callable[[], np.ndarray]:
+    def _drawn(
+        self, shape: tuple[int, int], rng: np.random.Generator, part: Part, place: tuple[int, ...]
+    ) -> Callable[[], np.ndarray]:
+        seed: Any = self.rng
+        key, (size, order) = self._key(part, -1, *place), shape  # -1, for no order is negative
+        if place:
+            kept = self._store.get(key)
+            if kept is not None:
+                return lambda: kept
+            rng = np.random.default_rng([int(seed), *place])
         unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
         modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
-        return partial(eigenvalues, modulus, part)
+        solved = partial(eigenvalues, modulus, part)
+        return partial(self._store.kept, key, solved) if place else solved
 
 
 @dataclass(frozen=True, eq=False, repr=False)
