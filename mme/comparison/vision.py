@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -158,13 +156,13 @@ def vision_rows(
         Some of `PAPER`; all when left out.
     options : Options, optional
         In single precision when left out, which changes Var(CSD) in the seventh digit, that of a sampled
-        conjugate SAMPLEDERR.
+        conjugate by far less than its error.
     trained : bool
         Measure the trained weights too, which torchvision fetches where they are not here.
     seeds : int
         How many untrained controls are drawn for each network.
     store, jobs, progress
-        As in `LayerMatrixEnsemble.measured`. Without a store, what networks share lies in a temporary folder.
+        As in `LayerMatrixEnsemble.measured`. By the store networks share what is computed, not only drawn.
 
     Yields
     ------
@@ -187,18 +185,15 @@ def vision_rows(
     validate_work(jobs, store, progress)
     given = PAPER if names is None else several("names", names, str, "names of networks of Table I")
     chosen = [known("Table I", name, PAPER) for name in given]
-    work: dict[str, Any] = {"jobs": jobs, "progress": progress}
-    with TemporaryDirectory() as folder:
-        is_kept = store is not None and store.enabled
-        work["store"] = store if is_kept else Store("spectra", folder=Path(folder))
-        for name in chosen:
-            weights = [open_torchvision(name, "untrained", options.rng + number) for number in range(seeds)]
-            if trained:
-                weights.append(open_torchvision(name))
-            ensembles = [layer_matrix_ensemble(each, name=name, **options.selection) for each in weights]
-            for each in ensembles:
-                each.measured(device=options.device, **work)
-            conjugate = conjugate_spectrum(ensembles[0].orders, shared=True, **options.drawing, **work)
-            csds = [difference_of(each, conjugate, options) for each in ensembles]
-            after = csds[-1] if trained else None
-            yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)
+    work: dict[str, Any] = {"store": store, "jobs": jobs, "progress": progress}
+    for name in chosen:
+        weights = [open_torchvision(name, "untrained", options.rng + number) for number in range(seeds)]
+        if trained:
+            weights.append(open_torchvision(name))
+        ensembles = [layer_matrix_ensemble(each, name=name, **options.selection) for each in weights]
+        for each in ensembles:
+            each.measured(device=options.device, **work)
+        conjugate = conjugate_spectrum(ensembles[0].orders, shared=True, **options.drawing, **work)
+        csds = [difference_of(each, conjugate, options) for each in ensembles]
+        after = csds[-1] if trained else None
+        yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)

@@ -110,22 +110,20 @@ def integrate_from_zero(density: Function, reach: float, degree: int) -> Functio
     end = antiderivative.sum()
 
     def integral(x: np.ndarray) -> np.ndarray:
-        points = np.asarray(x, dtype=float)
-        found, is_within = np.where(points > 0, end, 0.0), (points > 0) & (points < reach)
-        found[is_within] = _series(antiderivative, 2 * points[is_within] / reach - 1)
+        found, is_within = np.where(x > 0, end, 0.0), (x > 0) & (x < reach)
+        found[is_within] = _series(antiderivative, 2 * x[is_within] / reach - 1)
         return found
 
     return integral
 
 
 def _series(coefficients: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Σ c_k T_k(t) by powers on the unit circle: a few long operations in the place of Clenshaw's many."""
-    z, found = t + 1j * np.sqrt((1 - t) * (1 + t)), np.full(len(t), coefficients[0])
+    """Σ c_k T_k(t) by powers on the unit circle: few long operations, where Clenshaw's rule has many."""
+    z, found = t + 1j * np.sqrt(1 - t**2), np.full(len(t), coefficients[0])
     step, degree = max(POWERS // len(coefficients), 1), len(coefficients) - 1
-    for start in range(0, len(t), step):
-        part = z[start : start + step]
-        powers = np.multiply.accumulate(np.broadcast_to(part, (degree, len(part))))
-        found[start : start + step] += coefficients[1:] @ powers.real
+    for part in (slice(start, start + step) for start in range(0, len(t), step)):
+        powers = np.multiply.accumulate(np.broadcast_to(z[part], (degree, len(z[part]))))
+        found[part] += coefficients[1:] @ powers.real
     return found
 
 

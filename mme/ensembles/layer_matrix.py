@@ -66,11 +66,6 @@ class Layer(Result):
         return real_weights(self.name, self.given)
 
     @property
-    def unchecked(self) -> np.ndarray:
-        """The weights W, which may not be finite: `spectrum_of_weights` sees that from the Gram matrix."""
-        return real_weights(self.name, self.given, finite=False)
-
-    @property
     def note(self) -> str:
         """How the weights came to be, where they are not stored as they are used; otherwise empty."""
         return str(getattr(self.given, "note", ""))
@@ -111,8 +106,9 @@ class Layer(Result):
 
         They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
         """
+        given = real_weights(self.name, self.given, finite=False)  # for the Gram matrix tells
         with _blas().limit(limits=1):  # as where many layers are worked on, so that no digit differs
-            values = spectrum_of_weights(self.name, self.unchecked, self.dtype, smaller_gram_eigenvalues)
+            values = spectrum_of_weights(self.name, given, self.dtype, smaller_gram_eigenvalues)
         values.setflags(write=False)
         return values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -53,10 +53,9 @@ class SampledCircularEnsemble(Result):
     dtype : {"float64", "float32"}
         Precision of the eigenvalues; the matrices are drawn in double precision.
     shared : bool
-        Draw the k-th matrix of an order from a sequence of its own, which follows from the seed, the order and
-        k, and keep its spectrum by itself. Ensembles that share orders then share matrices, so that many cost
-        little more than one. Each has the right law, errors of its own included, but they are not independent
-        of each other: what the draws add to one, they add to the others too.
+        Draw the k-th matrix of an order by a seed of its own, which follows from `rng`, the order and k, and
+        keep its spectrum by itself. Ensembles with the same orders then share matrices, and many cost little
+        more than one. Each has the right law and the right error, but they are correlated.
     jobs, store, progress
         As in `LayerMatrixEnsemble.measured`. What is drawn from a seed is kept in the store.
 
@@ -103,53 +102,48 @@ class SampledCircularEnsemble(Result):
     def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
         choice("part", part, PARTS)
-        if self.shared or self.rng is None or isinstance(self.rng, np.random.Generator):
+        if self.shared:
+            steps = tracked(self._alone(), "circular ensemble", total=len(self.orders), show=self.progress)
+            yield from (spectrum for one in steps for spectrum in one.spectra(part))
+            return
+        if self.rng is None or isinstance(self.rng, np.random.Generator):
             found = self._diagonalised(part)
         else:  # a seed makes the same again
-            key = self._key(part, *self.orders)
-            found = self._store.kept(key, lambda: self._diagonalised(part))
+            kind = (self.circular, self.construction, self.dtype, part)
+            key = key_of("circular", *kind, *map(str, (self.rng, self.draws, *self.orders)))
+            store = validate_work(self.jobs, self.store, self.progress)[1]
+            found = store.kept(key, lambda: self._diagonalised(part))
         for spectrum in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
             yield MatrixSpectrum(spectrum)
 
-    @property
-    def _store(self) -> Store:
-        return validate_work(self.jobs, self.store, self.progress)[1]
-
-    def _key(self, part: Part, *drawn: int) -> str:
-        kind = (self.circular, self.construction, self.dtype, part)
-        return key_of("circular", *kind, *map(str, (self.rng, self.draws, *drawn)))
+    def _alone(self) -> Iterator[SampledCircularEnsemble]:
+        """Each order for itself, with its seed."""
+        seed: Any = self.rng
+        taken = Counter[int]()
+        for order in self.orders:
+            rng = np.random.default_rng([seed, order, taken[order]])
+            taken[order] += 1
+            yield replace(self, orders=(order,), rng=int(rng.integers(2**63)), shared=False, progress=False)
 
     def _diagonalised(self, part: Part) -> np.ndarray:
         """All eigenvalues, shape (draws, Σ N_l): drawn one after the other, diagonalised in threads."""
         found = np.empty((self.draws, sum(self.orders)), self.dtype)
-        rng, taken, places, tasks = generator(self.rng), Counter[int](), [], []
-        for columns in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
-            order = columns.shape[1]
-            batches = np.split(columns, np.cumsum(batch_sizes(order, self.draws))[:-1])
-            for first, batch in enumerate(batches):  # views of `found`, shape (size, N)
-                places.append(batch)
-                place = (order, taken[order], first) if self.shared else ()
-                tasks.append((8 * len(batch) * order**2, partial(self._drawn, batch.shape, rng, part, place)))
-            taken[order] += 1
+        places = [  # views of `found`, one for each batch, shape (size, N)
+            batch
+            for columns in np.split(found, np.cumsum(self.orders)[:-1], axis=1)
+            for batch in np.split(columns, np.cumsum(batch_sizes(columns.shape[1], self.draws))[:-1])
+        ]
+        rng, shapes = generator(self.rng), [batch.shape for batch in places]
+        tasks = ((8 * size * n**2, partial(self._drawn, size, n, rng, part)) for size, n in shapes)
         steps = in_threads(tasks, validate_jobs(self.jobs), IN_FLIGHT_BYTES)
         for number, spectra in tracked(steps, "circular ensemble", total=len(places), show=self.progress):
             places[number][:] = spectra
         return found
 
-    def _drawn(
-        self, shape: tuple[int, int], rng: np.random.Generator, part: Part, place: tuple[int, ...]
-    ) -> Callable[[], np.ndarray]:
-        seed: Any = self.rng
-        key, (size, order) = self._key(part, -1, *place), shape  # -1, for no order is negative
-        if place:
-            kept = self._store.get(key)
-            if kept is not None:
-                return lambda: kept
-            rng = np.random.default_rng([int(seed), *place])
+    def _drawn(self, size: int, order: int, rng: np.random.Generator, part: Part) -> Callable[[], np.ndarray]:
         unitary = draw_unitaries(self.circular, self.construction, order, size, rng)
         modulus = moduli_of(self.circular, unitary).astype(self.dtype, copy=False)
-        solved = partial(eigenvalues, modulus, part)
-        return partial(self._store.kept, key, solved) if place else solved
+        return partial(eigenvalues, modulus, part)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -97,7 +97,7 @@ def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
 
 
 def real_weights(name: str, value: Any, *, finite: bool = True) -> np.ndarray:
-    """Return the weights as a real array, finite if that is asked for; otherwise InputError names the layer."""
+    """Return the weights as a real array, finite if so asked; otherwise InputError names the layer."""
     array = as_numpy(name, value)
     if array.dtype.kind == "c":
         raise InputError(

@@ -57,26 +57,21 @@ def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver
     """
     order, columns = tensor.shape[0], prod(tensor.shape[1:])
     # One order in memory, so that the digits do not depend on where the weights came from.
-    matrix = np.ascontiguousarray(tensor).reshape(order, columns)
+    matrix = np.require(tensor, requirements="CA").reshape(order, columns)
     values = solve(matrix, dtype)
     if not RANGE[0] < values.max() < RANGE[1]:
-        values = _rescaled(name, matrix, dtype, solve)
+        # A power of two scales without rounding; it keeps the products of extreme weights in range.
+        exponent = int(np.frexp(np.abs(real_weights(name, matrix)).max())[1])
+        with np.errstate(over="ignore", under="ignore"):
+            values = np.ldexp(solve(np.ldexp(matrix, -exponent), dtype), 2 * exponent)
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
+                "rescale the weights."
+            )
     # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
     values = np.sort(np.abs(values))
     return np.concatenate([np.zeros(max(order - columns, 0), values.dtype), values])
-
-
-def _rescaled(name: str, matrix: np.ndarray, dtype: str, solve: Solver) -> np.ndarray:
-    """Divide by a power of two, which rounds nothing and keeps the products of extreme weights in range."""
-    exponent = int(np.frexp(np.abs(real_weights(name, matrix)).max())[1])
-    with np.errstate(over="ignore", under="ignore"):
-        values = np.ldexp(solve(np.ldexp(matrix, -exponent), dtype), 2 * exponent)
-    if not np.isfinite(values).all():
-        raise InputError(
-            f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
-            "rescale the weights."
-        )
-    return np.asarray(values)
 
 
 def gram_solver(device: Any, dtype: str = "float64") -> Solver:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.parallel import Task, in_threads
+from mme.ensembles.selection import real_weights
 from mme.ensembles.solvers import Solver, gram_solver, spectrum_of_weights
 from mme.progress import tracked
 from mme.store import Store, key_of
@@ -82,7 +83,7 @@ def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.nda
         found = None if recipe is None else store.get(recipe)
         if found is not None:
             return lambda: found
-        tensors = [layer.unchecked for layer in group]
+        tensors = [real_weights(layer.name, layer.given, finite=False) for layer in group]
         return lambda: spectra_of(tensors, recipe)
 
     def spectra_of(tensors: list[np.ndarray], recipe: str | None) -> np.ndarray:
