@@ -93,8 +93,8 @@ def _show(rows: list[VisionRow], is_sampled: bool) -> None:
     )
     if is_sampled:
         output.say(
-            "Networks share the draws of circular matrices, order by order: each row and its error are right, "
-            "but the rows are correlated."
+            "Networks share the draws of circular matrices, order by order: each row and its error are "
+            "right, but the rows are correlated."
         )
 
 

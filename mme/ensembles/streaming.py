@@ -37,6 +37,7 @@ def compute_eigenvalues(
     """Yield groups of the layers that lack eigenvalues, and these, read-only, as they are finished."""
     solvers = {dtype: gram_solver(device, dtype) for dtype in {layer.dtype for layer in layers}}
     groups = list(_groups([layer for layer in layers if "eigenvalues" not in vars(layer)]))
+    groups.sort(key=seconds_for, reverse=True)  # so that at the end no core waits for another's large layer
     if not groups:
         return
     tasks = (_task(group, device, solvers[group[0].dtype], store) for group in groups)
