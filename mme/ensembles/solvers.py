@@ -57,7 +57,7 @@ def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver
     """
     order, columns = tensor.shape[0], prod(tensor.shape[1:])
     # One order in memory, so that the digits do not depend on where the weights came from.
-    matrix = np.require(tensor, requirements="CA").reshape(order, columns)
+    matrix = np.require(tensor, requirements=["C", "A"]).reshape(order, columns)
     values = solve(matrix, dtype)
     if not RANGE[0] < values.max() < RANGE[1]:
         # A power of two scales without rounding; it keeps the products of extreme weights in range.
