@@ -53,7 +53,9 @@ def table_one(
         _require_folder(figures)
     rows = list(vision_rows(only or None, run.options, trained=not untrained, seeds=seeds, **run.work))
     records = [row.to_dict() for row in rows]
-    run.tell({"rows": records, "options": run.options.to_dict()}, records, lambda: _show(rows))
+    is_sampled = run.options.conjugate == "sampled"
+    told = {"rows": records, "options": run.options.to_dict(), "shared_draws": is_sampled}
+    run.tell(told, records, lambda: _show(rows, is_sampled))
     if figures is not None:
         _draw(rows, figures)
 
@@ -82,13 +84,18 @@ COLUMNS: dict[str, Callable[[VisionRow], object]] = {
 }
 
 
-def _show(rows: list[VisionRow]) -> None:
+def _show(rows: list[VisionRow], is_sampled: bool) -> None:
     output.print_columns(COLUMNS, rows)
     output.say("")
     output.say(
         "Var(CSD): paper, Table I as printed; trained and untrained, measured here. outside: the share of "
         "eigenvalues beyond the window, zeros left out. Errors in per cent, as printed in the paper."
     )
+    if is_sampled:
+        output.say(
+            "Networks share the draws of circular matrices, order by order: each row and its error are "
+            "right, but the rows are correlated."
+        )
 
 
 def _draw(rows: list[VisionRow], folder: Path) -> None:

@@ -146,18 +146,23 @@ def vision_rows(
 ) -> Iterator[VisionRow]:
     """Measure the architectures of Table I one after the other.
 
+    Each sampled conjugate has the right law and the right error, but those of different networks are
+    correlated: the k-th circular matrix of an order is one and the same in all of them
+    (`SampledCircularEnsemble.shared`), and so is an untrained layer of a shape.
+
     Parameters
     ----------
     names : iterable of str, optional
         Some of `PAPER`; all when left out.
     options : Options, optional
-        In single precision when left out, which changes Var(CSD) in the seventh digit.
+        In single precision when left out, which changes Var(CSD) in the seventh digit, that of a sampled
+        conjugate by far less than its error.
     trained : bool
         Measure the trained weights too, which torchvision fetches where they are not here.
     seeds : int
         How many untrained controls are drawn for each network.
     store, jobs, progress
-        As in `LayerMatrixEnsemble.measured`.
+        As in `LayerMatrixEnsemble.measured`. By the store networks share what is computed, not only drawn.
 
     Yields
     ------
@@ -188,7 +193,7 @@ def vision_rows(
         ensembles = [layer_matrix_ensemble(each, name=name, **options.selection) for each in weights]
         for each in ensembles:
             each.measured(device=options.device, **work)
-        conjugate = conjugate_spectrum(ensembles[0].orders, **options.drawing, **work)
+        conjugate = conjugate_spectrum(ensembles[0].orders, shared=True, **options.drawing, **work)
         csds = [difference_of(each, conjugate, options) for each in ensembles]
         after = csds[-1] if trained else None
         yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)

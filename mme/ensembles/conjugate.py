@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from mme.arguments import choice, generator, integer, listed
+from mme.arguments import choice, flag, generator, integer, listed
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES, MOST_DRAWS, Circular, Construction
 from mme.ensembles.density import ExpectedSpectrum, SpectralDensity
 from mme.ensembles.layers import layer_matrix_ensemble
@@ -38,6 +38,7 @@ def conjugate_spectrum(
     part: Part = "real",
     pooling: Pooling = "plain",
     dtype: Precision = "float64",
+    shared: bool = False,
     jobs: int | None = None,
     store: Store | None = None,
     progress: bool = False,
@@ -55,7 +56,7 @@ def conjugate_spectrum(
         As in `circular_mixed_ensemble`, for the sampled conjugate.
     part, pooling
         As in `pooled_spectrum`.
-    dtype, jobs, store, progress
+    dtype, shared, jobs, store, progress
         As in `SampledCircularEnsemble`.
 
     Returns
@@ -79,11 +80,12 @@ def conjugate_spectrum(
         part=part, pooling=pooling, dtype=dtype,
     )  # fmt: skip
     jobs, store, progress = validate_work(jobs, store, progress)
+    flag("shared", shared)
     if conjugate == "deterministic":
         return deterministic_spectrum(orders, part=part, pooling=pooling)
     orders = listed("orders", orders, "integers of at least 2")
     sampled = SampledCircularEnsemble(
-        orders, draws, rng, circular, construction, dtype, jobs=jobs, store=store, progress=progress
+        orders, draws, rng, circular, construction, dtype, shared, jobs=jobs, store=store, progress=progress
     )
     return pooled_spectrum(sampled, part=part, pooling=pooling)
 

@@ -30,6 +30,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 # Beyond √n + EDGE there is no eigenvalue to rounding, and within √n - EDGE the factor Q is 1.
 EDGE = 8.0
 NODES, WEIGHTS = leggauss(100)
+POWERS = 2**18  # at a time: 4 MB
 
 
 def real_eigenvalue_density(order: int, x: ArrayLike) -> np.ndarray:
@@ -84,8 +85,12 @@ def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: f
     array([0.25, 0.  ])
     """
     choice("part", part, ("real", "modulus"))
-    expected = _accumulate(_eigenvalues, order, x, part)
-    return expected + excess * _accumulate(_excess, order, x, part) if excess else expected
+    points, law = np.asarray(x, dtype=float), _law(order, part, excess)
+    within = law(np.abs(points))
+    if part == "modulus":
+        return np.where(points < 0, 0.0, within)
+    # Real parts are spread evenly about 0.
+    return np.asarray(law(np.array(np.inf)) + np.sign(points) * within)
 
 
 def integrate_from_zero(density: Function, reach: float, degree: int) -> Function:
@@ -101,21 +106,35 @@ def integrate_from_zero(density: Function, reach: float, degree: int) -> Functio
     values: np.ndarray = density(reach * (1 + np.cos(angles)) / 2)
     coefficients = scipy.fft.dct(values, type=2) / (degree + 1)
     coefficients[0] /= 2
-    antiderivative = Chebyshev(coefficients, domain=[0, reach]).integ(lbnd=0)
-    return lambda x: np.asarray(antiderivative(np.clip(x, 0, reach)))
+    antiderivative = Chebyshev(coefficients, domain=[0, reach]).integ(lbnd=0).coef
+    end = antiderivative.sum()
+
+    def integral(x: np.ndarray) -> np.ndarray:
+        found, is_within = np.where(x > 0, end, 0.0), (x > 0) & (x < reach)
+        found[is_within] = _series(antiderivative, 2 * x[is_within] / reach - 1)
+        return found
+
+    return integral
 
 
-def _accumulate(law: Callable[[int, str], Function], order: int, x: ArrayLike, part: str) -> np.ndarray:
-    """Turn the law on [0, ∞) into the one up to x: real parts are spread evenly about 0."""
-    points = np.asarray(x, dtype=float)
-    within = law(order, part)(np.abs(points))
-    if part == "modulus":
-        return np.where(points < 0, 0.0, within)
-    half = law(order, part)(np.array(np.inf))
-    return np.asarray(half + np.sign(points) * within)
+def _series(coefficients: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Σ c_k T_k(t) by powers on the unit circle: few long operations, where Clenshaw's rule has many."""
+    z, found = t + 1j * np.sqrt(1 - t**2), np.full(len(t), coefficients[0])
+    step, degree = max(POWERS // len(coefficients), 1), len(coefficients) - 1
+    for part in (slice(start, start + step) for start in range(0, len(t), step)):
+        powers = np.multiply.accumulate(np.broadcast_to(z[part], (degree, len(z[part]))))
+        found[part] += coefficients[1:] @ powers.real
+    return found
 
 
 @lru_cache(maxsize=512)
+def _law(order: int, part: str, excess: float) -> Function:
+    """How many to expect on [0, x]."""
+    usual, added = _eigenvalues(order, part), _excess(order, part)
+    density = (lambda x: usual(x) + excess * added(x)) if excess else usual
+    return integrate_from_zero(density, np.sqrt(order) + EDGE, _degree(order))
+
+
 def _eigenvalues(order: int, part: str) -> Function:
     both_signs = 1 if part == "real" else 2
 
@@ -126,10 +145,9 @@ def _eigenvalues(order: int, part: str) -> Function:
         pairs = _complex_column(order, x) if part == "real" else _complex_circle(order, x)
         return np.asarray(real + pairs)
 
-    return integrate_from_zero(density, np.sqrt(order) + EDGE, _degree(order))
+    return density
 
 
-@lru_cache(maxsize=512)
 def _excess(order: int, part: str) -> Function:
     n = order
 
@@ -142,7 +160,7 @@ def _excess(order: int, part: str) -> Function:
         bent = _quadrature(lambda y: (1 - 2 * (x**2 + y**2) / n) * _inside(n, x**2 + y**2), low, high)
         return np.asarray(2 / (np.pi * n) * (flat + bent))
 
-    return integrate_from_zero(on_column if part == "real" else on_circle, np.sqrt(n) + EDGE, _degree(n))
+    return on_column if part == "real" else on_circle
 
 
 def _complex_column(order: int, x: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ class Layer(Result):
         """How the weights came to be, where they are not stored as they are used; otherwise empty."""
         return str(getattr(self.given, "note", ""))
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Shape (p_1, …, p_n) of the weight tensor."""
         return tuple(int(length) for length in self.given.shape)
@@ -106,8 +106,9 @@ class Layer(Result):
 
         They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
         """
+        given = real_weights(self.name, self.given, finite=False)  # for the Gram matrix tells
         with _blas().limit(limits=1):  # as where many layers are worked on, so that no digit differs
-            values = spectrum_of_weights(self.name, self.tensor, self.dtype, smaller_gram_eigenvalues)
+            values = spectrum_of_weights(self.name, given, self.dtype, smaller_gram_eigenvalues)
         values.setflags(write=False)
         return values
 
@@ -136,5 +137,5 @@ class Layer(Result):
 
 @cache
 def _blas() -> ThreadpoolController:
-    """NumPy's BLAS, looked for once: that takes longer than the spectrum of a small layer."""
+    """The BLAS libraries, looked for once: that takes longer than the spectrum of a small layer."""
     return ThreadpoolController()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice, generator, integer
+from mme.arguments import choice, flag, generator, integer, shown
 from mme.ensembles.circular import (
     CONSTRUCTIONS,
     ENSEMBLES,
@@ -25,6 +27,7 @@ from mme.ensembles.circular import (
 )
 from mme.ensembles.mixed import DTYPES, PARTS, MatrixSpectrum, Part, Precision, eigenvalues
 from mme.ensembles.parallel import in_threads, validate_jobs, validate_work
+from mme.errors import InputError
 from mme.progress import tracked
 from mme.result import Result, counted
 from mme.store import Store, key_of
@@ -49,13 +52,17 @@ class SampledCircularEnsemble(Result):
         As in `circular_mixed_ensemble`; `draws` is at least 1.
     dtype : {"float64", "float32"}
         Precision of the eigenvalues; the matrices are drawn in double precision.
+    shared : bool
+        Draw the k-th matrix of an order by a seed of its own, which follows from `rng`, the order and k, and
+        keep its spectrum by itself. Ensembles with the same orders then share matrices, and many cost little
+        more than one. Each has the right law and the right error, but they are correlated.
     jobs, store, progress
         As in `LayerMatrixEnsemble.measured`. What is drawn from a seed is kept in the store.
 
     Raises
     ------
     InputError
-        If an argument cannot be used, or a matrix or the spectra do not fit in memory.
+        If an argument cannot be used, `shared` has no seed, or a matrix or the spectra do not fit in memory.
 
     Examples
     --------
@@ -72,6 +79,7 @@ class SampledCircularEnsemble(Result):
     circular: Circular = "CUE"
     construction: Construction = "eigenvectors"
     dtype: Precision = "float64"
+    shared: bool = False
     jobs: int | None = field(default=None, kw_only=True, compare=False, repr=False)
     store: Store | None = field(default=None, kw_only=True, compare=False, repr=False)
     progress: bool = field(default=False, kw_only=True, compare=False, repr=False)
@@ -81,6 +89,8 @@ class SampledCircularEnsemble(Result):
         choice("dtype", self.dtype, DTYPES)
         object.__setattr__(self, "orders", validate_orders(self.orders))
         validate_work(self.jobs, self.store, self.progress)
+        if flag("shared", self.shared) and not isinstance(self.rng, Integral):
+            raise InputError(f"rng must be a seed where draws are shared, but it is {shown(self.rng)}.")
         cost = sampling_cost(self.orders, self.draws, circular=self.circular, construction=self.construction)
         refuse_beyond_memory(cost.bytes)
 
@@ -92,6 +102,10 @@ class SampledCircularEnsemble(Result):
     def spectra(self, part: Part = "real") -> Iterator[MatrixSpectrum]:
         """Yield for each order the eigenvalues of |U|, shape (draws, N); `part` as in `eigenvalues`."""
         choice("part", part, PARTS)
+        if self.shared:
+            steps = tracked(self._alone(), "circular ensemble", total=len(self.orders), show=self.progress)
+            yield from (spectrum for one in steps for spectrum in one.spectra(part))
+            return
         if self.rng is None or isinstance(self.rng, np.random.Generator):
             found = self._diagonalised(part)
         else:  # a seed makes the same again
@@ -101,6 +115,15 @@ class SampledCircularEnsemble(Result):
             found = store.kept(key, lambda: self._diagonalised(part))
         for spectrum in np.split(found, np.cumsum(self.orders)[:-1], axis=1):
             yield MatrixSpectrum(spectrum)
+
+    def _alone(self) -> Iterator[SampledCircularEnsemble]:
+        """Each order for itself, with its seed."""
+        seed: Any = self.rng
+        taken = Counter[int]()
+        for order in self.orders:
+            rng = np.random.default_rng([seed, order, taken[order]])
+            taken[order] += 1
+            yield replace(self, orders=(order,), rng=int(rng.integers(2**63)), shared=False, progress=False)
 
     def _diagonalised(self, part: Part) -> np.ndarray:
         """All eigenvalues, shape (draws, Σ N_l): drawn one after the other, diagonalised in threads."""

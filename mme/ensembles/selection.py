@@ -96,8 +96,8 @@ def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
     )
 
 
-def real_weights(name: str, value: Any) -> np.ndarray:
-    """Return the weights as a real and finite array; otherwise InputError names the layer."""
+def real_weights(name: str, value: Any, *, finite: bool = True) -> np.ndarray:
+    """Return the weights as a real array, finite if so asked; otherwise InputError names the layer."""
     array = as_numpy(name, value)
     if array.dtype.kind == "c":
         raise InputError(
@@ -105,9 +105,8 @@ def real_weights(name: str, value: Any) -> np.ndarray:
         )
     if array.dtype.kind not in "fiu":
         raise InputError(f"layer {name!r} has weights of dtype {array.dtype}; they must be real numbers.")
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad = int(array.size - finite.sum())
+    if finite and not (known := np.isfinite(array)).all():
+        bad = int(array.size - known.sum())
         raise InputError(
             f"layer {name!r} has NaN or infinite weights ({bad} of {array.size}); they must be finite."
         )

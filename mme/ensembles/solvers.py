@@ -1,4 +1,4 @@
-"""The eigenvalues of A Aᵀ from its smaller Gram side, by NumPy or on another device by torch."""
+"""The eigenvalues of A Aᵀ from its smaller Gram side, by LAPACK or on another device by torch."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import of_type
+from mme.ensembles.lapack import add_gram, symmetric_eigenvalues
+from mme.ensembles.selection import real_weights
 from mme.errors import InputError
 from mme.extras import required
 
 __all__ = ["Solver", "gram_solver", "smaller_gram_eigenvalues", "spectrum_of_weights"]
 
-EXTREME = 50  # beyond 2^±50 squares and their sums come near the range of float32
-BLOCK_ENTRIES = 2**24  # of A in the working precision at a time: 128 MB
+RANGE = (2.0**-100, 2.0**100)  # of the largest eigenvalue: beyond, products of weights may leave float32
+BLOCK_ENTRIES, BLOCK_COLUMNS = 2**17, 256  # of A that are converted at a time: they fit into a core's cache
 
 Solver = Callable[[np.ndarray, str], np.ndarray]
 
 
 def smaller_gram_eigenvalues(weights: np.ndarray, dtype: str = "float64") -> np.ndarray:
     """Return the eigenvalues of A Aᵀ or Aᵀ A, whichever is smaller: both have the same non-zero ones.
+
+    Where a weight is not finite, or a sum of squares overflows, they are NaN.
 
     Examples
     --------
@@ -31,15 +35,20 @@ def smaller_gram_eigenvalues(weights: np.ndarray, dtype: str = "float64") -> np.
     wide = weights if weights.shape[0] <= weights.shape[1] else weights.T
     short, long = wide.shape
     gram = np.zeros((short, short), dtype)
-    step = max(BLOCK_ENTRIES // short, 1)
+    step = long if wide.dtype == dtype else max(BLOCK_ENTRIES // short, BLOCK_COLUMNS)
     for start in range(0, long, step):
-        block = wide[:, start : start + step].astype(dtype, copy=False)
-        gram += block @ block.T
-    return np.asarray(np.linalg.eigvalsh(gram))
+        with np.errstate(over="ignore"):
+            block = wide[:, start : start + step].astype(dtype, copy=False)
+        add_gram(gram, block)
+    if not np.isfinite(gram.diagonal()).all():
+        return np.full(short, np.nan, dtype)
+    return symmetric_eigenvalues(gram).astype(dtype, copy=False)
 
 
 def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver) -> np.ndarray:
     """Return all N eigenvalues of A Aᵀ in ascending order, the structural zeros among them.
+
+    Weights that are not finite, or whose squares overflow, are refused with an InputError.
 
     Examples
     --------
@@ -48,21 +57,20 @@ def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver
     """
     order, columns = tensor.shape[0], prod(tensor.shape[1:])
     # One order in memory, so that the digits do not depend on where the weights came from.
-    matrix = np.ascontiguousarray(tensor).reshape(order, columns)
-    # A power of two scales without rounding; it keeps the products of extreme weights in range.
-    exponent = int(np.frexp(max(float(matrix.max()), -float(matrix.min())))[1])
-    is_extreme = abs(exponent) > EXTREME
-    values = solve(np.ldexp(matrix, -exponent) if is_extreme else matrix, dtype)
-    # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
-    values = np.sort(np.abs(values))
-    if is_extreme:
+    matrix = np.require(tensor, requirements=["C", "A"]).reshape(order, columns)
+    values = solve(matrix, dtype)
+    if not RANGE[0] < values.max() < RANGE[1]:
+        # A power of two scales without rounding; it keeps the products of extreme weights in range.
+        exponent = int(np.frexp(np.abs(real_weights(name, matrix)).max())[1])
         with np.errstate(over="ignore", under="ignore"):
-            values = np.ldexp(values, 2 * exponent)
+            values = np.ldexp(solve(np.ldexp(matrix, -exponent), dtype), 2 * exponent)
         if not np.isfinite(values).all():
             raise InputError(
                 f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
                 "rescale the weights."
             )
+    # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
+    values = np.sort(np.abs(values))
     return np.concatenate([np.zeros(max(order - columns, 0), values.dtype), values])
 
 
@@ -75,6 +83,8 @@ def gram_solver(device: Any, dtype: str = "float64") -> Solver:
     def solve(weights: np.ndarray, dtype: str) -> np.ndarray:
         there = torch.as_tensor(np.ascontiguousarray(weights.astype(dtype, copy=False))).to(device)
         gram = there @ there.mT if there.shape[0] <= there.shape[1] else there.mT @ there
+        if not torch.isfinite(gram.diagonal()).all():
+            return np.full(len(gram), np.nan, dtype)
         return np.asarray(torch.linalg.eigvalsh(gram).cpu().numpy())
 
     try:

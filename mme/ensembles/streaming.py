@@ -13,6 +13,7 @@ import numpy as np
 
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.parallel import Task, in_threads
+from mme.ensembles.selection import real_weights
 from mme.ensembles.solvers import Solver, gram_solver, spectrum_of_weights
 from mme.progress import tracked
 from mme.store import Store, key_of
@@ -36,6 +37,7 @@ def compute_eigenvalues(
     """Yield groups of the layers that lack eigenvalues, and these, read-only, as they are finished."""
     solvers = {dtype: gram_solver(device, dtype) for dtype in {layer.dtype for layer in layers}}
     groups = list(_groups([layer for layer in layers if "eigenvalues" not in vars(layer)]))
+    groups.sort(key=seconds_for, reverse=True)  # so that at the end no core waits for another's large layer
     if not groups:
         return
     tasks = (_task(group, device, solvers[group[0].dtype], store) for group in groups)
@@ -82,7 +84,7 @@ def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.nda
         found = None if recipe is None else store.get(recipe)
         if found is not None:
             return lambda: found
-        tensors = [layer.tensor for layer in group]
+        tensors = [real_weights(layer.name, layer.given, finite=False) for layer in group]
         return lambda: spectra_of(tensors, recipe)
 
     def spectra_of(tensors: list[np.ndarray], recipe: str | None) -> np.ndarray:

@@ -111,7 +111,8 @@ def _with_reasons(tensors: Mapping[str, StoredTensor], has_scales: bool) -> dict
         return f"an index table ({dtype})" if re.fullmatch(r"u?int(16|32|64)", dtype) else ""
 
     reasons = {name: reason(name, each.dtype) for name, each in tensors.items() if len(each.shape) > 1}
-    return {name: replace(each, skip=reasons.get(name) or each.skip) for name, each in tensors.items()}
+    skipped = {name: replace(tensors[name], skip=why) for name, why in reasons.items() if why}
+    return {**tensors, **skipped}
 
 
 def _path(name: str) -> str:
@@ -150,6 +151,8 @@ def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]
             return "" if prefix == which else f"{REPEATED}; which={prefix!r} takes it"
         return REPLACED if name in replaced else ""
 
+    if not originals:
+        return whole
     return [replace(tensor, skip=tensor.skip or reason(tensor.name)) for tensor in whole]
 
 

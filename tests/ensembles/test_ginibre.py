@@ -80,8 +80,7 @@ def test_interpolant_is_fine_enough(monkeypatch: pytest.MonkeyPatch, order: int,
     points = np.sqrt(order) * np.linspace(0, 1.2, 200)
     before = expected_eigenvalues(order, points, part, excess=1)
     monkeypatch.setattr(ginibre, "_degree", lambda order: 400 + int(80 * order**0.25))
-    monkeypatch.setattr(ginibre, "_eigenvalues", ginibre._eigenvalues.__wrapped__)
-    monkeypatch.setattr(ginibre, "_excess", ginibre._excess.__wrapped__)
+    monkeypatch.setattr(ginibre, "_law", ginibre._law.__wrapped__)
     np.testing.assert_allclose(expected_eigenvalues(order, points, part, excess=1), before, atol=1e-9)
 
 
@@ -131,6 +130,14 @@ def test_excess_kurtosis_of_the_entries_shifts_the_law() -> None:
         assert (np.abs(counts.mean(axis=0) - gaussian) > 4 * error).any()
 
 
+def test_parts_of_a_series_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.linspace(-1, 40, 301)
+    whole = expected_eigenvalues(90, points, "modulus", excess=1)
+    monkeypatch.setattr(ginibre, "POWERS", 1000)
+    np.testing.assert_allclose(expected_eigenvalues(90, points, "modulus", excess=1), whole, atol=1e-12)
+    assert expected_eigenvalues(90, points[:0]).shape == (0,)
+
+
 def test_points_grow_as_the_fourth_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rim has width 1, and Chebyshev points stand √reach times as close at the ends of √n + 8."""
     degrees = []
@@ -141,7 +148,7 @@ def test_points_grow_as_the_fourth_root(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(ginibre, "integrate_from_zero", asked)
     for order in (1, 16, 10_000):
-        ginibre._excess.__wrapped__(order, "modulus")
+        ginibre._law.__wrapped__(order, "modulus", 1.0)
     assert degrees == [110, 160, 560]
 
 

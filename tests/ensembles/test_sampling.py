@@ -111,6 +111,7 @@ def test_how_it_is_worked_on_is_no_part_of_it(tmp_path: Path) -> None:
         "circular": "COE",
         "construction": "haar",
         "dtype": "float32",
+        "shared": False,
     }
     plain = SampledCircularEnsemble(**told)
     assert (plain.jobs, plain.store, plain.progress) == (None, None, False)
@@ -154,3 +155,38 @@ def test_what_does_not_fit_in_memory_is_not_begun(draw: Any) -> None:
 def test_refuses(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         eigenvalues(**settings)
+
+
+def test_ensembles_that_share_orders_share_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, settings = Store("spectra", folder=tmp_path), {"draws": 3, "shared": True}
+    monkeypatch.setattr(circular, "BATCH_ENTRIES", 2 * 6**2)  # two batches of order 6
+    one = SampledCircularEnsemble((6, 9, 6), rng=1, **settings)
+    first = [each.eigenvalues for each in one.spectra()]
+    other = SampledCircularEnsemble((9, 4, 6), rng=1, **settings, store=store, jobs=2)
+    second = [each.eigenvalues for each in other.spectra()]
+    assert np.array_equal(second[0], first[1])
+    assert np.array_equal(second[2], first[0])
+    assert not np.isclose(first[0], first[2]).any()  # two matrices of one network are independent
+    assert not np.isclose(first[0][0], first[0][2]).any()
+    third = next(SampledCircularEnsemble((6,), rng=2, **settings).spectra())
+    assert not np.isclose(third.eigenvalues, first[0]).any()
+    monkeypatch.setattr(sampling, "draw_unitaries", None)  # calling it would fail
+    again = SampledCircularEnsemble((6, 9), rng=1, **settings, store=store)
+    assert np.array_equal(pooled_spectrum(again).eigenvalues, np.sort(np.hstack([first[0], first[1]])))
+
+
+def test_shared_draws_have_the_law_of_others() -> None:
+    shared, free = (
+        SampledCircularEnsemble((12,) * 40, 25, rng=5, construction="haar", shared=shared)
+        for shared in (True, False)
+    )
+    means = [
+        np.array([(each.eigenvalues[:, :-1] ** 2).mean() for each in one.spectra()]) for one in (shared, free)
+    ]
+    error = np.hypot(*(each.std(ddof=1) / np.sqrt(len(each)) for each in means))
+    assert abs(means[0].mean() - means[1].mean()) < 4 * error
+
+
+def test_only_what_a_seed_makes_is_shared() -> None:
+    with pytest.raises(InputError, match="rng must be a seed where draws are shared, but it is None"):
+        SampledCircularEnsemble((6,), shared=True)

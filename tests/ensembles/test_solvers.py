@@ -11,7 +11,7 @@ from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
 from mme.errors import InputError
 
 
-def test_no_block_is_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_block_that_is_converted_is_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
 
     class Watched(np.ndarray):
@@ -22,10 +22,12 @@ def test_no_block_is_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> N
 
     for limit, widths in ((20, [6, 4]), (3, [3, 3, 3, 1]), (1, [1] * 10)):
         monkeypatch.setattr("mme.ensembles.solvers.BLOCK_ENTRIES", limit)
-        read.clear()
+        monkeypatch.setattr("mme.ensembles.solvers.BLOCK_COLUMNS", 1)
         weights = np.arange(10.0 * (3 if limit == 20 else 1)).reshape(-1, 10).view(Watched)
-        smaller_gram_eigenvalues(weights)
-        assert [shape for shape in read if len(shape) == 2] == [(len(weights), width) for width in widths]
+        for dtype, expected in (("float32", widths), ("float64", [10])):
+            read.clear()
+            smaller_gram_eigenvalues(weights, dtype)
+            assert [shape for shape in read if len(shape) == 2] == [(len(weights), each) for each in expected]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -47,3 +49,21 @@ def test_large_weights_of_either_sign_are_scaled(sign: int) -> None:
         InputError, match=r"layer 'w' has weights up to 2\^65, whose squares overflow float32"
     ):
         found(64, "float32")
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_found_by_their_squares(odd: float) -> None:
+    weights = np.ones((3, 4), np.float32)
+    weights[1, 2] = odd
+    for dtype in ("float32", "float64"):
+        with pytest.raises(InputError, match=r"layer 'w' has NaN or infinite weights \(1 of 12\)"):
+            spectrum_of_weights("w", weights, dtype, smaller_gram_eigenvalues)
+
+
+@pytest.mark.parametrize("shape", [(40, 300), (300, 40), (120, 120)])
+def test_single_precision_errs_by_its_rounding(shape: tuple[int, int]) -> None:
+    weights = np.random.default_rng(4).normal(size=shape).astype(np.float32)
+    found = smaller_gram_eigenvalues(weights, "float32")
+    singular = np.linalg.svd(weights.astype(float), compute_uv=False)[::-1]
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, singular**2, atol=5e-7 * singular[-1] ** 2)
