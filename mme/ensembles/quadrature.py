@@ -23,8 +23,8 @@ from mme.errors import InputError
 from mme.store import Store, key_of
 
 __all__ = [
-    "ESTIMATES", "PROBES", "STEPS", "Rows", "estimated_spectrum", "estimates_of", "jackknife_error",
-    "validate_estimate", "working_bytes",
+    "ESTIMATES", "PROBES", "STEPS", "Rows", "estimates_of", "jackknife_error", "validate_estimate",
+    "working_bytes",
 ]  # fmt: skip
 
 PROBES, STEPS = 16, 64
@@ -34,44 +34,72 @@ BLOCK_ENTRIES = 2**23  # of A in the working precision at a time
 Rows = Callable[[int, int], np.ndarray]
 
 
-def estimated_spectrum(
-    rows: Rows, shape: tuple[int, int], dtype: str, seed: int, exponent: int = 0
+def estimates_of(
+    name: str, rows: Rows, shape: tuple[int, int], dtype: str = "float64", store: Store | None = None
 ) -> np.ndarray:
-    """Estimate the eigenvalues of A Aᵀ that are no structural zeros, from products with A alone.
+    """Estimate the eigenvalues of a layer matrix A Aᵀ, from products with A alone, which is read by rows.
 
     Those that the Krylov space holds, such as the largest, count once. All others stand where the quantiles
     of the estimated distribution are: one of them alone means nothing, how many lie in an interval does. The
-    last is the largest Ritz value, a lower bound of the largest eigenvalue.
+    last is the largest Ritz value, a lower bound. The probes follow from the name.
 
     Parameters
     ----------
+    name : str
+        Of the layer.
     rows : callable
         ``rows(start, stop)`` returns these rows of A, of any shape with M numbers each.
     shape : (int, int)
         N and M, the smaller of at least twice `PROBES`.
     dtype : {"float64", "float32"}
         Of the products.
-    seed : int
-        Of the probes.
-    exponent : int
-        Of two, near the largest weight: keeps products of extreme weights in range.
+    store : mme.store.Store, optional
+        Where the result is kept, and looked up by the weights and the name.
 
     Returns
     -------
-    ndarray, shape (ESTIMATES, min(N, M))
-        Of A Aᵀ over 4 to the `exponent`. Each row ascending: the estimate, that by half the steps, and those
-        that leave out a probe.
+    ndarray, shape (ESTIMATES, N)
+        Each row ascending: the estimate, that by half the steps, and those that leave out a probe.
+
+    Raises
+    ------
+    InputError
+        If weights are not finite and real, or their squares overflow.
 
     Examples
     --------
     >>> A = np.random.default_rng(0).normal(size=(1100, 1200)) / 30
-    >>> found = estimated_spectrum(lambda start, stop: A[start:stop], A.shape, "float64", seed=1)
+    >>> found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape)[0]
     >>> exact = np.linalg.eigvalsh(A @ A.T)
-    >>> found.shape, bool(np.isclose(found[0, -1], exact[-1]))
-    ((18, 1100), True)
-    >>> (found[0] < 1).sum(), (exact < 1).sum()
-    (np.int64(575), np.int64(578))
+    >>> bool(np.isclose(found[-1], exact[-1])), (found < 1).sum(), (exact < 1).sum()
+    (True, np.int64(575), np.int64(578))
     """
+    largest, content = 0.0, hashlib.sha256()
+    for _, block in _blocks(rows, shape):
+        checked = np.ascontiguousarray(real_weights(name, block))
+        largest = max(largest, float(checked.max()), -float(checked.min()))
+        content.update(checked.data.cast("B"))
+    exponent = int(np.frexp(largest)[1])
+
+    def found() -> np.ndarray:
+        values = _estimated(rows, shape, dtype, zlib.crc32(name.encode()), exponent)
+        with np.errstate(over="ignore", under="ignore"):
+            values = np.ldexp(values, 2 * exponent)
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
+                "rescale the weights."
+            )
+        return np.pad(values, ((0, 0), (shape[0] - values.shape[1], 0)))
+
+    if store is None or not store.enabled:
+        return found()
+    recipe = f"estimate {PROBES} {STEPS} {shape} {dtype} {block.dtype.str} {name}"
+    return store.kept(key_of(recipe, content.hexdigest()), found)
+
+
+def _estimated(rows: Rows, shape: tuple[int, int], dtype: str, seed: int, exponent: int) -> np.ndarray:
+    """Estimate what is no structural zero, over 4 to the `exponent`, which keeps products in range."""
     order, columns = shape
     scale = np.ldexp(np.ones(1, dtype), -exponent)
 
@@ -94,37 +122,6 @@ def estimated_spectrum(
     fine = _ritz(projected, beyond)
     without = [(fine[0], np.delete(fine[1], probe, 0), fine[2]) for probe in range(PROBES)]
     return np.array([_placed(*each, size, rounding) for each in (fine, coarse, *without)], dtype)
-
-
-def estimates_of(
-    name: str, rows: Rows, shape: tuple[int, int], dtype: str, store: Store | None = None
-) -> np.ndarray:
-    """Estimate all N eigenvalues of a layer, shape (ESTIMATES, N); the weights are read, never held, by rows.
-
-    The probes follow from the layer's name. With a store, what is known of these weights is not found again.
-    """
-    largest, content = 0.0, hashlib.sha256()
-    for _, block in _blocks(rows, shape):
-        checked = np.ascontiguousarray(real_weights(name, block))
-        largest = max(largest, float(checked.max()), -float(checked.min()))
-        content.update(checked.data.cast("B"))
-    exponent = int(np.frexp(largest)[1])
-
-    def found() -> np.ndarray:
-        values = estimated_spectrum(rows, shape, dtype, zlib.crc32(name.encode()), exponent)
-        with np.errstate(over="ignore", under="ignore"):
-            values = np.ldexp(values, 2 * exponent)
-        if not np.isfinite(values).all():
-            raise InputError(
-                f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
-                "rescale the weights."
-            )
-        return np.pad(values, ((0, 0), (shape[0] - values.shape[1], 0)))
-
-    if store is None or not store.enabled:
-        return found()
-    recipe = f"estimate {PROBES} {STEPS} {shape} {dtype} {block.dtype.str} {name}"
-    return store.kept(key_of(recipe, content.hexdigest()), found)
 
 
 def validate_estimate(estimate: Any) -> None:
