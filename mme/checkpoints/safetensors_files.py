@@ -65,17 +65,14 @@ class _Numbers:
     start: int
 
     def __call__(self) -> np.ndarray:
-        return self._read(0, self.shape)
+        return self.rows(0, self.shape[0]) if self.shape else self.rows(0, 1).reshape(())
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        return self._read(start * math.prod(self.shape[1:]), (stop - start, *self.shape[1:]))
-
-    def _read(self, skipped: int, shape: tuple[int, ...]) -> np.ndarray:
         with refuse_damage(self.path, KIND):
             if self.code not in TYPES:
                 raise TypeError(f"{self.name!r} is stored as {self.code}, which is not read")
-            kind = TYPES[self.code]
-            offset = self.start + skipped * kind.itemsize
+            kind, shape = TYPES[self.code], (stop - start, *self.shape[1:])
+            offset = self.start + start * math.prod(shape[1:]) * kind.itemsize
             numbers = np.fromfile(self.path, kind, math.prod(shape), offset=offset)
             if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
                 raise EOFError(f"{self.name!r} ends early")

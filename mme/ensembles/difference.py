@@ -23,7 +23,7 @@ from mme.ensembles.density import (
 )
 from mme.ensembles.mixed import Part
 from mme.ensembles.noise import independent_positions, noise_floor
-from mme.ensembles.quadrature import jackknife_error
+from mme.ensembles.quadrature import jackknife_error, variance_error
 from mme.ensembles.spectrum import PooledSpectrum, Pooling
 from mme.errors import InputError
 from mme.result import Plotted, counted
@@ -31,8 +31,6 @@ from mme.result import Plotted, counted
 __all__ = [
     "CSD", "CircularSpectralDifference", "circular_spectral_difference", "spectral_difference",
 ]  # fmt: skip
-
-ERRORS = 2.13  # standard errors from sixteen probes that hold 95 % (Student's t)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +55,7 @@ class CircularSpectralDifference(Binned, Plotted):
         How many eigenvalues of the first spectrum are estimated (`mme.ensembles.quadrature`).
     estimate_error, estimate_bound : float
         The standard error of `variance` over the probes of the estimate, and by how much `variance` may miss
-        that of the exact spectrum; see `spectral_difference`. 0 where nothing is estimated.
+        that of the exact spectrum (`mme.ensembles.quadrature.variance_error`); 0 where nothing is estimated.
 
     Examples
     --------
@@ -181,14 +179,6 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     -------
     CircularSpectralDifference
 
-    Notes
-    -----
-    Where the first density is estimated, `estimate_bound` is the sum of `ERRORS` standard errors over the
-    probes, the change of the variance from half the steps to all, the noise that independent eigenvalues have
-    in the bins, for of exact positions nothing is known below the resolution of the quadrature, and what two
-    eigenvalues on the wrong side of the steepest edge make. It is no proof. BOUND_RESULT
-    Eigenvalues in hundreds of tight clusters, which no such estimate sees, may exceed it.
-
     Raises
     ------
     InputError
@@ -212,20 +202,11 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     differences = np.atleast_2d(first.density - second.density)
     counts = (float(np.mean(first.inside)), float(np.mean(second.inside)))
     csd = CircularSpectralDifference(differences, first.edges, counts, sampled=bool(draws))
-    error, bound = _estimate_error(first, second) if first.estimates is not None else (0.0, 0.0)
+    if first.estimates is None or first.estimated is None:
+        return csd
+    unit = float(first.total * first.width)
+    error, bound = variance_error(first.estimates, first.estimated * unit, second.density, unit)
     return replace(csd, estimate_error=error, estimate_bound=bound)
-
-
-def _estimate_error(first: SpectralDensity, second: SpectralDensity) -> tuple[float, float]:
-    estimates, estimated = np.asarray(first.estimates), np.asarray(first.estimated)
-    variances = np.array([np.mean(np.var(row - second.density, axis=-1)) for row in estimates])
-    error = float(jackknife_error(variances[2:]))
-    # Independent eigenvalues fill a bin with binomial noise; those that repel with less.
-    share = max(float(estimated.sum() * first.width), np.finfo(float).tiny)
-    noise = (estimated * (1 - estimated * first.width / share)).mean() / (first.total * first.width)
-    steps = np.abs(np.diff(first.density - second.density, append=0.0)).max()
-    misplaced = 2 * 2 * steps / (len(estimated) * first.total * first.width)
-    return error, float(ERRORS * error + abs(variances[1] - variances[0]) + noise + misplaced)
 
 
 def circular_spectral_difference(

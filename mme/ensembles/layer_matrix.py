@@ -152,10 +152,7 @@ class Layer(Result):
 
     @property
     def rank(self) -> int | None:
-        """The numerical rank: eigenvalues above max(N, M) · ε · the largest one, ε of their precision.
-
-        None, for not known, where they are estimated.
-        """
+        """The numerical rank, None if estimated: eigenvalues above max(N, M) · ε · the largest one."""
         if self.estimated:
             return None
         epsilon = np.finfo(self.eigenvalues.dtype).eps
@@ -164,9 +161,7 @@ class Layer(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what one line of a table tells, without the weights and the eigenvalues."""
-        names = (
-            "order", "columns", "rank", "structural_zeros", "largest_eigenvalue", "note", "estimated"
-        )  # fmt: skip
+        names = ("order", "columns", "rank", "structural_zeros", "largest_eigenvalue", "note", "estimated")
         return {"name": self.name, "shape": list(self.shape)} | {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:

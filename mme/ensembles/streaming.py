@@ -28,7 +28,7 @@ IN_FLIGHT_BYTES = 2**29  # weights in memory at a time, one layer at least
 # eigenvalues, n being the smaller side.
 GRAM_COST, EIGENVALUE_COST = 1.6e-11, 9.5e-11
 PYTHON_BYTES = 2**28  # and libraries
-STEP_COST = 4e-9  # over n m, for each step of an estimate, reading the weights included
+STEP_COST = 9e-11  # over n m and the bits of a number, for each step of an estimate
 
 Group = list[Layer]
 
@@ -53,7 +53,7 @@ def compute_eigenvalues(
 def seconds_for(layers: Sequence[Layer]) -> float:
     """Estimate how long one core takes for the eigenvalues of these layers."""
     exact = [sorted((layer.order, layer.columns)) for layer in layers if not layer.estimated]
-    read = sum(layer.order * layer.columns for layer in layers if layer.estimated)
+    read = sum(layer.order * layer.columns * int(layer.dtype[-2:]) for layer in layers if layer.estimated)
     return sum(GRAM_COST * n**2 * m + EIGENVALUE_COST * n**3 for n, m in exact) + STEP_COST * STEPS * read
 
 
@@ -67,9 +67,10 @@ def memory_for(layers: Sequence[Layer], jobs: int) -> int:
 def _bytes(layer: Layer) -> int:
     """The memory for the spectrum of one layer, its weights included where they are held."""
     size, itemsize = min(layer.order, layer.columns), np.dtype(layer.dtype).itemsize
-    held = 0 if layer.estimated and layer.is_read_by_rows else _size([layer])
+    held = 3 * _size([layer]) // 2  # and once more while it is read, in half of the bytes
     if layer.estimated:
-        return held + working_bytes(size, max(layer.order, layer.columns), itemsize)
+        read = 0 if layer.is_read_by_rows else held
+        return read + working_bytes(size, max(layer.order, layer.columns), itemsize)
     return held + itemsize * (2 * size**2 + min(BLOCK_ENTRIES, layer.order * layer.columns))
 
 
