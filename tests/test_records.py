@@ -91,7 +91,8 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
     ),
     "a layer": (
         lambda: Layer("fc", TALL),
-        {"name": "fc", "given": TALL, "dtype": "float64", "estimate": None, "shape": (3, 2), "order": 3, "columns": 2,
+        {"name": "fc", "given": TALL, "dtype": "float64", "estimate": None, "shape": (3, 2), "order": 3,
+         "columns": 2,
          "structural_zeros": 1, "weights": TALL, "tensor": TALL, "matrix": np.diag([9.0, 16.0, 0.0]),
          "eigenvalues": [0, 9, 16], "largest_eigenvalue": 16, "rank": 2, "note": ""},
     ),

@@ -28,7 +28,7 @@ IN_FLIGHT_BYTES = 2**29  # weights in memory at a time, one layer at least
 # eigenvalues, n being the smaller side.
 GRAM_COST, EIGENVALUE_COST = 1.6e-11, 9.5e-11
 PYTHON_BYTES = 2**28  # and libraries
-STEP_COST = 9e-11  # over n m and the bits of a number, for each step of an estimate
+STEP_COST = 7e-11  # over n m and the bits of a number, for each step of an estimate
 
 Group = list[Layer]
 
