@@ -164,6 +164,7 @@ ROWS: Rows = {
         "name": WORDS,
         "given": replace(array(WEIGHTS["fc"]), words=OF_NETWORKS),
         "dtype": DTYPE,
+        "estimate": optional(whole(40, 32)),
     },
     "ensembles.LayerMatrixEnsemble": {
         "matrices": anything([np.eye(2)]),
