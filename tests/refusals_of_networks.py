@@ -164,6 +164,7 @@ ROWS: Rows = {
         "name": WORDS,
         "given": replace(array(WEIGHTS["fc"]), words=OF_NETWORKS),
         "dtype": DTYPE,
+        "estimate": optional(whole(40, 32)),
     },
     "ensembles.LayerMatrixEnsemble": {
         "matrices": anything([np.eye(2)]),
@@ -254,6 +255,7 @@ ROWS: Rows = {
         "exclude": NAMES,
         "types": anything(None),
         "dtype": DTYPE,
+        "estimate": optional(whole(40, 32)),
     },
     "ensembles.log_frobenius_norm": {"source": NETWORK},
     "ensembles.log_spectral_norm": {"source": NETWORK},
@@ -302,6 +304,7 @@ ROWS: Rows = {
         "exclude": NAMES,
         "types": anything(None),
         "dtype": DTYPE,
+        "estimate": optional(whole(40, 32)),
         "device": Argument(lambda _: "cpu", (), (None, 3.5, b"cpu", ["cpu"])),
         "conjugate": CONJUGATE,
         "draws": whole(5),

@@ -91,37 +91,40 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
     ),
     "a layer": (
         lambda: Layer("fc", TALL),
-        {"name": "fc", "given": TALL, "dtype": "float64", "shape": (3, 2), "order": 3, "columns": 2,
+        {"name": "fc", "given": TALL, "dtype": "float64", "estimate": None, "shape": (3, 2), "order": 3,
+         "columns": 2,
          "structural_zeros": 1, "weights": TALL, "tensor": TALL, "matrix": np.diag([9.0, 16.0, 0.0]),
          "eigenvalues": [0, 9, 16], "largest_eigenvalue": 16, "rank": 2, "note": ""},
     ),
     "a convolution": (
         lambda: Layer("conv", np.arange(8.0).reshape(2, 1, 2, 2), "float32"),
-        {"name": "conv", "given": np.arange(8.0).reshape(2, 1, 2, 2), "dtype": "float32",
+        {"name": "conv", "given": np.arange(8.0).reshape(2, 1, 2, 2), "dtype": "float32", "estimate": None,
          "shape": (2, 1, 2, 2), "order": 2, "columns": 4, "structural_zeros": 0,
          "weights": [[0, 1, 2, 3], [4, 5, 6, 7]], "matrix": [[14, 38], [38, 126]], "rank": 2},
     ),
     "a layer's spectrum": (
-        lambda: next(layers(tall=TALL).spectra()), {"eigenvalues": [0, 9, 16], "structural_zeros": 1},
+        lambda: next(layers(tall=TALL).spectra()),
+        {"eigenvalues": [0, 9, 16], "structural_zeros": 1, "estimates": None},
     ),
     "a matrix's spectrum": (
         lambda: next(MixedMatrixEnsemble([[[0.0, 2.0], [2.0, 0.0]]]).spectra("modulus")),
-        {"eigenvalues": [2, 2], "structural_zeros": 0},
+        {"eigenvalues": [2, 2], "structural_zeros": 0, "estimates": None},
     ),
     "a pooled spectrum": (  # the two ones share a position
         lambda: pooled_spectrum(layers(**NETWORK)),
         {"eigenvalues": [0, 1, 1, 9, 16], "structural_zeros": 1, "orders": (3, 2), "part": "real",
-         "pooling": "plain", "draws": None, "repetition": (4 + 1 + 1) / 4},
+         "pooling": "plain", "draws": None, "repetition": (4 + 1 + 1) / 4, "estimates": None},
     ),
     "spectra repeated": (  # 0, 0, 0, 1, 4 and 0, 9, 16, 0, 9
         lambda: pooled_spectrum(layers(thin=THIN, tall=TALL), part="symmetric", pooling="periodic"),
         {"eigenvalues": [0, 0, 0, 0, 0, 1, 4, 9, 9, 16], "structural_zeros": 5, "orders": (5, 3),
-         "part": "symmetric", "pooling": "periodic", "draws": None, "repetition": (1 + 1 + 4 + 1) / 5},
+         "part": "symmetric", "pooling": "periodic", "draws": None, "repetition": (1 + 1 + 4 + 1) / 5,
+         "estimates": None},
     ),
     "a spectrum drawn twice": (
         lambda: PooledSpectrum([[3, 0], [0, 0]], 1),
         {"eigenvalues": [[0, 3], [0, 0]], "structural_zeros": 1, "orders": (), "part": "real",
-         "pooling": "plain", "draws": 2, "repetition": 1},
+         "pooling": "plain", "draws": 2, "repetition": 1, "estimates": None},
     ),
     "a law": (
         lambda: deterministic_spectrum([9, 4, 9], "symmetric", "limit", "periodic"),
@@ -134,14 +137,16 @@ ROWS: dict[str, tuple[Callable[[], Result], dict[str, Any]]] = {
     "a density": (  # seven in all, one of them below the window and two beyond
         lambda: spectral_density(PooledSpectrum([-1.0, 0.5, 0.7, 0.9, 1.7, 4.0, 5.0]), window=(0, 3), bins=6),
         {"density": np.array([0, 3, 0, 1, 0, 0]) / 4 / 0.5, "edges": [0, 0.5, 1, 1.5, 2, 2.5, 3], "inside": 4,
-         "total": 4, "zeros": "keep", "normalise": "window", "mass_outside": 0},
+         "total": 4, "zeros": "keep", "normalise": "window", "mass_outside": 0,
+         "estimates": None, "estimated": None, "estimate_error": 0},
     ),
     "a density of draws with a structural zero": (  # which counts half; one is negative and has no part
         lambda: spectral_density(
             PooledSpectrum([[-1.0, 0.0, 0.5, 9.0], [0.0, 0.2, 0.3, 1.9]], 1),
             zeros="half", normalise="positive", window=(0, 2), bins=2),
         {"density": [[1.5 / 2.5, 0], [2.5 / 3.5, 1 / 3.5]], "edges": [0, 1, 2], "inside": [1.5, 3.5],
-         "total": [2.5, 3.5], "zeros": "half", "normalise": "positive", "mass_outside": [1 / 2.5, 0]},
+         "total": [2.5, 3.5], "zeros": "half", "normalise": "positive", "mass_outside": [1 / 2.5, 0],
+         "estimates": None, "estimated": None},
     ),
     "classes": (
         lambda: equivalence_classes({"a": 0.1, "b": 0.3, "c": 0.15}, delta=0.1),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,30 @@ def read_safetensors(path: Path) -> Checkpoint:
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> StoredTensor:
     shape, code = tuple(entry["shape"]), entry["dtype"]
     skip = "" if code in TYPES else f"stored as {code}, which is not read"
-
-    def read() -> np.ndarray:
-        with refuse_damage(path, KIND):
-            if skip:
-                raise TypeError(f"{name!r} is {skip}")
-            offset = start + entry["data_offsets"][0]
-            numbers = np.fromfile(path, TYPES[code], math.prod(shape), offset=offset)
-            if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
-                raise EOFError(f"{name!r} ends early")
-            return np.asarray(numbers, None if numbers.dtype.isbuiltin == 1 else np.float32).reshape(shape)
-
+    read = _Numbers(path, name, shape, code, start + entry["data_offsets"][0])
     return StoredTensor(name, shape, code if skip else TYPES[code].name, read, skip=skip)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Reads a tensor when it is called, or some entries along its first axis."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    code: str
+    start: int
+
+    def __call__(self) -> np.ndarray:
+        return self.rows(0, self.shape[0]) if self.shape else self.rows(0, 1).reshape(())
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        with refuse_damage(self.path, KIND):
+            if self.code not in TYPES:
+                raise TypeError(f"{self.name!r} is stored as {self.code}, which is not read")
+            kind, shape = TYPES[self.code], (stop - start, *self.shape[1:])
+            offset = self.start + start * math.prod(shape[1:]) * kind.itemsize
+            numbers = np.fromfile(self.path, kind, math.prod(shape), offset=offset)
+            if numbers.size < math.prod(shape):  # the file has shrunk since it was opened
+                raise EOFError(f"{self.name!r} ends early")
+            return np.asarray(numbers, None if kind.isbuiltin == 1 else np.float32).reshape(shape)

@@ -11,13 +11,16 @@ from mme.comparison.measurement import Measurement
 from mme.comparison.options import Options
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.parallel import validate_jobs
+from mme.ensembles.quadrature import PROBES, STEPS
 from mme.ensembles.sampling import sampling_cost
-from mme.ensembles.streaming import seconds_for
+from mme.ensembles.streaming import memory_for, seconds_for
 from mme.errors import InputError
 from mme.result import counted
 from mme.weights.stored import Checkpoint
 
-__all__ = ["about_controls", "about_layers", "about_window", "announce_cost", "gathered"]
+__all__ = [
+    "about_controls", "about_estimates", "about_layers", "about_window", "announce_cost", "gathered",
+]  # fmt: skip
 
 # No layers, shared ones, and what was left out by an option of the command.
 ORDINARY = ("one axis", "a single number", "a buffer", "shared with", "name ", "type not chosen")
@@ -35,6 +38,17 @@ def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
     for words, pairs in (("worked out", worked_out), ("left out", left_out)):
         for reason, names in gathered(pairs).items():
             yield f"{ensemble.name}: {len(names)} {words}, {reason}: {_listed(names)}."
+
+
+def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
+    """Yield which layers are estimated, and with which error."""
+    names = [layer.name for layer in ensemble.layers if layer.estimated]
+    if names:
+        count = sum(min(layer.order, layer.columns) for layer in ensemble.layers if layer.estimated)
+        yield (
+            f"{ensemble.name}: {counted(len(names), 'layer')} with {count} eigenvalues estimated, by "
+            f"{PROBES} probes and {STEPS} steps of Lanczos: {_listed(names)}. {error}"
+        )
 
 
 def gathered(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
@@ -77,12 +91,14 @@ def announce_cost(
     Each network is measured once, and so is each of its untrained controls.
     """
     layers = drawing = 0.0
+    memory = 0
     for checkpoint in networks.values():
         try:
             ensemble = layer_matrix_ensemble(checkpoint, **options.selection)
         except InputError:  # to be said when it is measured
             continue
         layers += (1 + controls) * seconds_for(ensemble.layers)
+        memory = max(memory, memory_for(ensemble.layers, jobs))
         if draws and options.conjugate == "sampled":
             drawing += sampling_cost(
                 ensemble.orders, options.draws, circular=options.circular, construction=options.construction
@@ -91,8 +107,8 @@ def announce_cost(
         drawn = f" and {_words(drawing)} for the draws of circular ensembles" if drawing else ""
         complain(
             f"this takes about {_words(layers)} of processor time for the layers{drawn}, on "
-            f"{counted(validate_jobs(jobs), 'core')}, unless it is kept from before; what is finished when "
-            "you interrupt it is kept."
+            f"{counted(validate_jobs(jobs), 'core')}, and {memory / 1e9:.1f} GB of memory, unless it is kept "
+            "from before; what is finished when you interrupt it is kept."
         )
 
 

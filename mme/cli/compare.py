@@ -11,7 +11,7 @@ import typer
 
 from mme.arguments import choice, integer, number
 from mme.cli import output
-from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
+from mme.cli.accounts import about_controls, about_estimates, about_layers, about_window, announce_cost
 from mme.cli.app import PARTLY, app, complain, one_sentence
 from mme.cli.nets import Nets, Which, open_net, open_nets
 from mme.cli.settings import Run, measuring
@@ -90,6 +90,8 @@ def compare(
         delta = number("delta", delta, 0)
     elif run.options.conjugate == "sampled" and run.options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
+    if more and run.options.estimate is not None:
+        raise InputError("--more takes exact spectra; leave out --estimate, or --more.")
     taken: dict[str, Any] = {"control": _control(control, run.options.rng), "controls": controls}
     integer("--controls", controls, 1)
     opened, complete = open_nets(nets, seed=run.options.rng, which=which)
@@ -164,7 +166,10 @@ def _show(found: Comparison, window: tuple[float, float], more: bool) -> None:
         output.say(words)
     for each in found.measurements:
         nonzero = each.csd.inside_nonzero
-        for words in (*about_layers(each.ensemble), *about_window(each.name, nonzero, window)):
+        untrained = f", untrained {each.control.estimate_bound:.2g}" if each.control else ""
+        bound = f"By this much Var(CSD) may miss that of the exact spectrum: {each.csd.estimate_bound:.2g}"
+        said = (*about_estimates(each.ensemble, f"{bound}{untrained}."), *about_layers(each.ensemble))
+        for words in (*said, *about_window(each.name, nonzero, window)):
             output.say(words)
     for place, members in enumerate(found.classes.classes, 1):
         output.say(f"class {place}: {', '.join(members)}")
@@ -224,11 +229,13 @@ def _about_delta(found: Comparison) -> str:
     floors = {each.name: each.csd.noise_floor for each in found.measurements}
     noisiest = max(floors, key=lambda name: floors[name])
     floor = floors.pop(noisiest)
-    drawn = found.delta - floor
+    estimated = sum(sorted(each.csd.estimate_bound for each in found.measurements)[-2:])
+    drawn = found.delta - floor - estimated
     words = (
         f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest} (what sampling so "
         "few eigenvalues adds to a variance)"
-        + (f", and {drawn:.3f} for three standard errors of the draws." if drawn else ".")
+        + (f", {estimated:.3f} for the two least certain estimates" if estimated else "")
+        + (f", and {drawn:.3f} for three standard errors of the draws." if drawn > 1e-12 else ".")
     )
     if floors and floor > 2 * max(floors.values()):
         words += f" Without {noisiest} the largest noise floor would be {max(floors.values()):.3f}."

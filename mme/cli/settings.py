@@ -72,6 +72,8 @@ SHARED: tuple[tuple[str, Any, str, str | None, dict[str, Any]], ...] = (
     ("types", list[str], "Take only layers of this type: Conv2d, Linear, …; may be repeated.", LAYERS,
      {"metavar": "TYPE"}),
     ("dtype", str, "Precision of the eigenvalues.", LAYERS, _among(("float64", "float32"))),
+    ("estimate", int, "Estimate the spectra of layers whose smaller side is above ORDER, with an error.",
+     LAYERS, {"metavar": "ORDER"}),
     ("conjugate", str, "Take the expected density of the circular ensemble, or draw it as the paper does.",
      CIRCULAR, _among(CONJUGATES)),
     ("draws", int, "How often the circular ensemble is drawn.", CIRCULAR, {}),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mme.cli import output
-from mme.cli.accounts import about_layers, about_window, announce_cost
+from mme.cli.accounts import about_estimates, about_layers, about_window, announce_cost
 from mme.cli.app import app, one_sentence
 from mme.cli.nets import Net, Which, open_net
 from mme.cli.picture import density_picture
@@ -67,6 +67,10 @@ def spectrum(
     shares = shares_inside(pooled, options.window)
     record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
     record |= {"inside_window": shares[0], "inside_window_nonzero": shares[1]}
+    record |= {
+        "estimated_layers": sum(layer.estimated for layer in found.layers),
+        "estimate_error": density.estimate_error,
+    }
     rows = [layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers]
     run.tell(record, rows, lambda: _show(found, density, shares, opened.format))
     if not is_shown:
@@ -86,9 +90,11 @@ COLUMNS: dict[str, Callable[[Layer], object]] = {
     "shape": lambda layer: _shape(layer, "×"),
     "N": lambda layer: layer.order,
     "M": lambda layer: layer.columns,
-    "rank": lambda layer: layer.rank,
+    "rank": lambda layer: "–" if layer.rank is None else layer.rank,
     "structural\nzeros": lambda layer: layer.structural_zeros,
-    "largest\neigenvalue": lambda layer: f"{layer.largest_eigenvalue:.4g}",
+    "largest\neigenvalue": lambda layer: (
+        f"{'≥ ' if layer.estimated else ''}{layer.largest_eigenvalue:.4g}"
+    ),
 }
 
 
@@ -104,7 +110,9 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares, 
         f"{counted(len(found.skipped), 'parameter')} left out (--json says why)."
     )
     low, high = density.edges[0], density.edges[-1]
-    for words in (*about_layers(found), *about_window(found.name, shares[1], (low, high))):
+    error = f"Shares of the spectrum below any point have a standard error of {density.estimate_error:.2g}."
+    said = (*about_estimates(found, error), *about_layers(found))
+    for words in (*said, *about_window(found.name, shares[1], (low, high))):
         output.say(words)
     told = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
     output.say(f"{told}, {shares[0]:.1%} of all:\n")
@@ -125,7 +133,8 @@ def _arrays(
         "layer_shapes": [_shape(layer, "x") for layer in layers],
         "orders": found.orders,
         "columns": [layer.columns for layer in layers],
-        "ranks": [layer.rank for layer in layers],
+        "ranks": [-1 if layer.rank is None else layer.rank for layer in layers],  # −1 is not known
+        "estimated": [layer.estimated for layer in layers],
         "structural_zeros": [layer.structural_zeros for layer in layers],
         "edges": density.edges,
         "density": density.density,

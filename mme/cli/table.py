@@ -49,6 +49,8 @@ def table_one(
 
     Examples: mme table --untrained; mme table --only resnet18 --only resnet50
     """  # fmt: skip
+    if run.options.estimate is not None:
+        raise InputError("--estimate is for mme spectrum and mme compare; the table is of exact spectra.")
     if figures is not None:
         _require_folder(figures)
     rows = list(vision_rows(only or None, run.options, trained=not untrained, seeds=seeds, **run.work))

@@ -120,11 +120,16 @@ class Measurement(Result):
             "left_out": left_out,
             "eigenvalues": sum(orders),
             "structural_zeros": self.ensemble.structural_zeros,
+            "estimated_layers": sum(layer.estimated for layer in self.ensemble.layers),
+            "estimated": self.csd.estimated,
+            "estimate_error": self.csd.estimate_error,
+            "estimate_bound": self.csd.estimate_bound,
             "largest_order": max(orders),
             "control_rule": self.rule,
             "control_reason": self.reason,
             "control_variance": None if control is None else control.variance,
             "control_standard_error": None if control is None else _number(control.standard_error),
+            "control_estimate_bound": None if control is None else control.estimate_bound,
         }
 
 

@@ -11,6 +11,7 @@ from mme.ensembles.conjugate import DRAWS, Conjugate, validate_drawing
 from mme.ensembles.density import BINS, NORMALISATIONS, WINDOW, ZERO_POLICIES, Normalisation, Zeros, bin_edges
 from mme.ensembles.layers import LayerMatrixEnsemble
 from mme.ensembles.mixed import Part, Precision
+from mme.ensembles.quadrature import validate_estimate
 from mme.ensembles.selection import validate_selection
 from mme.ensembles.spectrum import PooledSpectrum, Pooling, pooled_spectrum
 from mme.result import Result
@@ -24,7 +25,7 @@ class Options(Result):
 
     Attributes
     ----------
-    include, exclude, types, dtype
+    include, exclude, types, dtype, estimate
         As in `layer_matrix_ensemble`; `dtype` is that of a sampled conjugate too.
     device : str
         As in `LayerMatrixEnsemble.measured`.
@@ -71,9 +72,11 @@ class Options(Result):
     normalise: Normalisation = "window"
     bandwidth: float | None = None
     squarings: int = 1
+    estimate: int | None = None
 
     def __post_init__(self) -> None:
         validate_selection(self.include, self.exclude, self.types)
+        validate_estimate(self.estimate)
         text("device", self.device)
         integer("rng", self.rng, 0)
         integer("squarings", self.squarings, 1, 2)
@@ -90,7 +93,7 @@ class Options(Result):
     @property
     def selection(self) -> dict[str, Any]:
         """What decides which layers are measured."""
-        return self._chosen("include", "exclude", "types", "dtype")
+        return self._chosen("include", "exclude", "types", "dtype", "estimate")
 
     @property
     def drawing(self) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import scipy
 
 from mme.arguments import choice, integer, number, of_type, real_array
+from mme.ensembles.quadrature import jackknife_error
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 from mme.result import Plotted, Result, counted
@@ -70,6 +71,10 @@ class SpectralDensity(Binned, Plotted):
         The number that the density was divided by: of those in the window, of the non-negative, or of all.
     zeros, normalise : str
         The policies.
+    estimates : ndarray, shape (ESTIMATES, bins), optional
+        ρ by each row of `PooledSpectrum.estimates`, where eigenvalues are estimated.
+    estimated : ndarray, shape (bins,), optional
+        The part of ρ that stands for these.
     """
 
     figure = "densities"
@@ -79,6 +84,15 @@ class SpectralDensity(Binned, Plotted):
     total: np.ndarray
     zeros: Zeros = "keep"
     normalise: Normalisation = "window"
+    estimates: np.ndarray | None = None
+    estimated: np.ndarray | None = None
+
+    @property
+    def estimate_error(self) -> float:
+        """The largest standard error of ∫ρ up to any bin, over the probes of an estimate; 0 without one."""
+        if self.estimates is None:
+            return 0.0
+        return float(jackknife_error(self.estimates[2:].cumsum(axis=1) * self.width).max())
 
     @property
     def mass_outside(self) -> np.ndarray:
@@ -187,10 +201,16 @@ def spectral_density(
         first = int(np.ceil(KERNEL_REACH * bandwidth / width))
         fine = edges[0] + width * np.arange(-first, len(edges) + first)
     counts = _counts(spectrum, fine, zeros)
+    estimates = getattr(spectrum, "estimates", None)
+    if estimates is not None:  # after the counts, those by each row, and those of the estimated alone
+        rows = np.stack([np.histogram(row, fine)[0] for row in estimates])
+        alone = np.histogram(estimates[0][estimates[0] != 0], fine)[0]  # structural zeros are certain
+        counts = np.stack([counts, *(counts - rows[0] + rows), alone])
     if bandwidth is not None:
         kernel = {"mode": "constant", "truncate": KERNEL_REACH}
         counts = scipy.ndimage.gaussian_filter1d(counts, bandwidth / width, axis=-1, **kernel)
         counts = counts[..., first : first + len(edges) - 1]
+    further, counts = (None, counts) if estimates is None else (counts[1:], counts[0])
     inside = counts.sum(axis=-1)
     if not np.all(inside > 0):
         values = getattr(spectrum, "eigenvalues", None)
@@ -208,9 +228,12 @@ def spectral_density(
             raise InputError(
                 f"normalise={normalise!r} divides by the non-negative eigenvalues, but there is none."
             )
-    return SpectralDensity(
-        counts / (total[..., None] * width), edges, inside, np.asarray(total), zeros, normalise
-    )
+    density = counts / (total[..., None] * width)
+    rho = SpectralDensity(density, edges, inside, np.asarray(total), zeros, normalise)
+    if further is None:
+        return rho
+    totals = further[:-1].sum(axis=1, keepdims=True) if normalise == "window" else total
+    return replace(rho, estimates=further[:-1] / (totals * width), estimated=further[-1] / (total * width))
 
 
 def _counts(spectrum: Any, edges: np.ndarray, zeros: Zeros) -> np.ndarray:

@@ -23,6 +23,7 @@ from mme.ensembles.density import (
 )
 from mme.ensembles.mixed import Part
 from mme.ensembles.noise import independent_positions, noise_floor
+from mme.ensembles.quadrature import jackknife_error, variance_error
 from mme.ensembles.spectrum import PooledSpectrum, Pooling
 from mme.errors import InputError
 from mme.result import Plotted, counted
@@ -50,6 +51,11 @@ class CircularSpectralDifference(Binned, Plotted):
     inside, inside_nonzero : float, optional
         The share of the first spectrum that lies in the window: of all its eigenvalues, and of those that are
         no structural zeros. Nothing outside the window has a part in the numbers here.
+    estimated : int
+        How many eigenvalues of the first spectrum are estimated (`mme.ensembles.quadrature`).
+    estimate_error, estimate_bound : float
+        The standard error of `variance` over the probes of the estimate, and by how much `variance` may miss
+        that of the exact spectrum (`mme.ensembles.quadrature.variance_error`); 0 where nothing is estimated.
 
     Examples
     --------
@@ -70,6 +76,9 @@ class CircularSpectralDifference(Binned, Plotted):
     sampled: bool = True
     inside: float | None = None
     inside_nonzero: float | None = None
+    estimated: int = 0
+    estimate_error: float = 0.0
+    estimate_bound: float = 0.0
 
     @property
     def difference(self) -> np.ndarray:
@@ -128,7 +137,7 @@ class CircularSpectralDifference(Binned, Plotted):
             return float("nan")
         # Leaving out a draw leaves out its row and its column of covariances.
         left = (covariances.sum() - 2 * covariances.sum(axis=0)) / ((draws - 1) * (draws - 2))
-        return float(np.sqrt((draws - 1) / draws * ((left - left.mean()) ** 2).sum()))
+        return float(jackknife_error(left))
 
     def _covariances(self) -> np.ndarray:
         """Covariances over the bins between different draws, shape (draws, draws); zero on the diagonal."""
@@ -192,7 +201,12 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
         raise InputError(f"first and second must be drawn equally often, but their draws are {draws}.")
     differences = np.atleast_2d(first.density - second.density)
     counts = (float(np.mean(first.inside)), float(np.mean(second.inside)))
-    return CircularSpectralDifference(differences, first.edges, counts, sampled=bool(draws))
+    csd = CircularSpectralDifference(differences, first.edges, counts, sampled=bool(draws))
+    if first.estimates is None or first.estimated is None:
+        return csd
+    unit = float(first.total * first.width)
+    error, bound = variance_error(first.estimates, first.estimated * unit, second.density, unit)
+    return replace(csd, estimate_error=error, estimate_bound=bound)
 
 
 def circular_spectral_difference(
@@ -263,4 +277,8 @@ def circular_spectral_difference(
     )
     counts = [independent_positions(each, count) for each, count in zip(spectra, csd.counts, strict=True)]
     shares = shares_inside(spectra[0], window) if isinstance(spectra[0], PooledSpectrum) else (None, None)
-    return replace(csd, counts=(counts[0], counts[1]), inside=shares[0], inside_nonzero=shares[1])
+    estimates = getattr(spectra[0], "estimates", None)
+    return replace(
+        csd, counts=(counts[0], counts[1]), inside=shares[0], inside_nonzero=shares[1],
+        estimated=0 if estimates is None else int(np.count_nonzero(estimates[0])),
+    )  # fmt: skip

@@ -33,7 +33,8 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
     """Return a δ below which a difference of variances can be noise.
 
     The largest noise floor among the networks (what sampling finitely many eigenvalues adds to a variance),
-    plus three times the combined standard error over the draws of the two least certain.
+    plus three times the combined standard error over the draws of the two least certain, and the two largest
+    bounds of what an estimate may miss.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
     if not np.isfinite(errors).all():
         raise InputError("delta cannot be derived from one draw, which has no standard error; use draws ≥ 2.")
     floor = max(csd.noise_floor for csd in differences)
-    return float(floor + ERRORS_IN_DELTA * np.hypot.reduce([*errors, 0.0]))
+    bounds = sorted(csd.estimate_bound for csd in differences)[-2:]
+    return float(floor + ERRORS_IN_DELTA * np.hypot.reduce([*errors, 0.0]) + sum(bounds))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from mme.arguments import choice, real_array, text
 from mme.ensembles.mixed import DTYPES, Precision
+from mme.ensembles.quadrature import Rows, estimates_of, validate_estimate
 from mme.ensembles.selection import real_weights
 from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
 from mme.errors import InputError
@@ -34,6 +35,8 @@ class Layer(Result):
         to be finite and real or refused, when they are needed; they are not kept.
     dtype : {"float64", "float32"}
         Precision in which the spectrum is computed.
+    estimate : int, optional
+        The spectrum is estimated (`mme.ensembles.quadrature`) where the smaller of N and M is above this.
 
     Examples
     --------
@@ -47,9 +50,11 @@ class Layer(Result):
     name: str
     given: Any
     dtype: Precision = "float64"
+    estimate: int | None = None
 
     def __post_init__(self) -> None:
         text("name", self.name)
+        validate_estimate(self.estimate)
         choice("dtype", self.dtype, DTYPES)
         if not isinstance(self.given, StoredTensor):
             if not hasattr(self.given, "shape"):  # a list
@@ -100,12 +105,41 @@ class Layer(Result):
         """The layer matrix X = A Aᵀ, shape (N, N)."""
         return np.asarray(self.weights @ self.weights.T)
 
+    @property
+    def estimated(self) -> bool:
+        """Whether the spectrum is estimated."""
+        return self.estimate is not None and min(self.order, self.columns) > self.estimate
+
+    @property
+    def is_read_by_rows(self) -> bool:
+        """Whether the file of the weights can be asked for some rows of A."""
+        return isinstance(self.given, StoredTensor) and hasattr(self.given.read, "rows")
+
+    @property
+    def rows(self) -> Rows:
+        """A function that returns rows of A, from the file where it can be asked for them."""
+        if self.is_read_by_rows:
+            return cast(Rows, self.given.read.rows)
+        tensor = self.tensor
+        return lambda start, stop: tensor[start:stop]
+
+    @cached_property
+    def estimates(self) -> np.ndarray:
+        """The estimated eigenvalues, shape (ESTIMATES, N), as `PooledSpectrum.estimates`."""
+        with _blas().limit(limits=1):
+            values = estimates_of(self.name, self.rows, (self.order, self.columns), self.dtype)
+        values.setflags(write=False)
+        return values
+
     @cached_property
     def eigenvalues(self) -> np.ndarray:
         """All N eigenvalues of X in ascending order, shape (N,); the structural zeros are exact zeros.
 
         They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
+        Those of an estimated layer are the first row of `estimates`.
         """
+        if self.estimated:
+            return np.asarray(self.estimates[0])
         given = real_weights(self.name, self.given, finite=False)  # for the Gram matrix tells
         with _blas().limit(limits=1):  # as where many layers are worked on, so that no digit differs
             values = spectrum_of_weights(self.name, given, self.dtype, smaller_gram_eigenvalues)
@@ -114,19 +148,21 @@ class Layer(Result):
 
     @property
     def largest_eigenvalue(self) -> float:
-        """The largest eigenvalue of X, the square of A's largest singular value."""
+        """The largest eigenvalue of X, the squared spectral norm of A; a lower bound where estimated."""
         return float(self.eigenvalues[-1])
 
     @property
-    def rank(self) -> int:
-        """The numerical rank: eigenvalues above max(N, M) · ε · the largest one, ε of their precision."""
+    def rank(self) -> int | None:
+        """The numerical rank, None if estimated: eigenvalues above max(N, M) · ε · the largest one."""
+        if self.estimated:
+            return None
         epsilon = np.finfo(self.eigenvalues.dtype).eps
         threshold = max(self.order, self.columns) * epsilon * self.eigenvalues[-1]
         return int((self.eigenvalues > threshold).sum())
 
     def to_dict(self) -> dict[str, Any]:
         """Return what one line of a table tells, without the weights and the eigenvalues."""
-        names = ("order", "columns", "rank", "structural_zeros", "largest_eigenvalue", "note")
+        names = ("order", "columns", "rank", "structural_zeros", "largest_eigenvalue", "note", "estimated")
         return {"name": self.name, "shape": list(self.shape)} | {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:

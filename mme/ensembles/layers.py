@@ -20,6 +20,7 @@ from mme.ensembles.mixed import (
     Precision,
 )
 from mme.ensembles.parallel import validate_work
+from mme.ensembles.quadrature import validate_estimate
 from mme.ensembles.selection import no_layers, real_weights, selected_weights
 from mme.ensembles.streaming import compute_eigenvalues
 from mme.errors import InputError
@@ -139,7 +140,7 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble, Table):
         title = self.name if progress else ""
         for group, found in compute_eigenvalues(self.layers, jobs, device, store, title):
             for layer, values in zip(group, found, strict=True):
-                vars(layer)["eigenvalues"] = values
+                vars(layer)["estimates" if layer.estimated else "eigenvalues"] = values
         return self
 
     @property
@@ -151,7 +152,8 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble, Table):
         """Yield each layer's spectrum; `part` changes nothing, for its eigenvalues are not negative."""
         choice("part", part, PARTS)
         for layer in self.measured().layers:
-            yield MatrixSpectrum(layer.eigenvalues, layer.structural_zeros)
+            estimates = layer.estimates if layer.estimated else None
+            yield MatrixSpectrum(layer.eigenvalues, layer.structural_zeros, estimates)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the name, the layers and the skipped parameters, without weights and eigenvalues."""
@@ -172,6 +174,7 @@ def layer_matrix_ensemble(
     exclude: str | Iterable[str] | None = None,
     types: Any = None,
     dtype: Precision = "float64",
+    estimate: int | None = None,
 ) -> LayerMatrixEnsemble:
     """Square the layers of a network into a layer matrix ensemble.
 
@@ -200,6 +203,10 @@ def layer_matrix_ensemble(
     dtype : {"float64", "float32"}
         Precision of the spectra. Short floats are converted; integers are codes or indices, and left out,
         but for NumPy's own in arrays that are given here.
+    estimate : int, optional
+        Estimate the spectra of layers whose smaller side is above this order (`mme.ensembles.quadrature`), in
+        place of computing them exactly: then `CircularSpectralDifference.estimate_bound` says by how much a
+        variance may be wrong.
 
     Returns
     -------
@@ -226,6 +233,7 @@ def layer_matrix_ensemble(
     (2, (('conv.bias', 'one axis'),))
     """
     choice("dtype", dtype, DTYPES)
+    validate_estimate(estimate)
     own = getattr(source, "name", None)
     called = text("name", name) if name is not None else own if isinstance(own, str) else ""
     layers: list[Layer] = []
@@ -234,7 +242,7 @@ def layer_matrix_ensemble(
         if reason:
             skipped.append((parameter, reason))
         else:
-            layers.append(Layer(parameter, value, dtype))
+            layers.append(Layer(parameter, value, dtype, estimate))
     if not layers:
         raise no_layers(skipped)
     if not isinstance(source, Checkpoint):  # what lies on disk is looked at when it is read

@@ -46,10 +46,14 @@ def eigenvalues(matrices: np.ndarray, part: Part = "real") -> np.ndarray:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MatrixSpectrum(Result):
-    """All eigenvalues of a matrix, ascending, (N,) or (draws, N), and how many its shape alone makes zero."""
+    """All eigenvalues of a matrix, ascending, (N,) or (draws, N), and how many its shape alone makes zero.
+
+    Where they are estimated, `estimates` has them several times, as `PooledSpectrum` says.
+    """
 
     eigenvalues: np.ndarray
     structural_zeros: int = 0
+    estimates: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

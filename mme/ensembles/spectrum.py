@@ -49,6 +49,9 @@ class PooledSpectrum(Result):
         The orders N_i; n is their sum (plain pooling) or m · max N_i (periodic pooling).
     part, pooling : str
         How the spectra were read and pooled.
+    estimates : ndarray, shape (ESTIMATES, k), optional
+        Those of the eigenvalues that are estimated: as they are above, by half the steps, and without each of
+        the probes (`mme.ensembles.quadrature`).
 
     Raises
     ------
@@ -67,6 +70,7 @@ class PooledSpectrum(Result):
     orders: tuple[int, ...] = ()
     part: Part = "real"
     pooling: Pooling = "plain"
+    estimates: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         values = real_array("eigenvalues", self.eigenvalues)
@@ -106,7 +110,8 @@ class PooledSpectrum(Result):
         >>> PooledSpectrum([0, 1, 3], structural_zeros=1).squared().eigenvalues
         array([0., 1., 9.])
         """
-        return replace(self, eigenvalues=self.eigenvalues**2)
+        estimates = None if self.estimates is None else self.estimates**2
+        return replace(self, eigenvalues=self.eigenvalues**2, estimates=estimates)
 
     def __len__(self) -> int:
         return int(self.eigenvalues.shape[-1])
@@ -164,11 +169,15 @@ def pooled_spectrum(
         spectra = [_repeated(spectrum, longest) for spectrum in spectra]
     pooled = np.concatenate([spectrum.eigenvalues for spectrum in spectra], axis=-1)
     zeros = sum(spectrum.structural_zeros for spectrum in spectra)
-    return PooledSpectrum(pooled, zeros, tuple(ensemble.orders), part, pooling)
+    estimated = [spectrum.estimates for spectrum in spectra if spectrum.estimates is not None]
+    estimates = np.concatenate(estimated, axis=-1) if estimated else None
+    return PooledSpectrum(pooled, zeros, tuple(ensemble.orders), part, pooling, estimates)
 
 
 def _repeated(spectrum: MatrixSpectrum, length: int) -> MatrixSpectrum:
     order = spectrum.eigenvalues.shape[-1]
     index = np.arange(length) % order
     # Ascending, so a layer's structural zeros are the first of its eigenvalues.
-    return MatrixSpectrum(spectrum.eigenvalues[..., index], int((index < spectrum.structural_zeros).sum()))
+    estimates = None if spectrum.estimates is None else spectrum.estimates[..., index]
+    zeros = int((index < spectrum.structural_zeros).sum())
+    return MatrixSpectrum(spectrum.eigenvalues[..., index], zeros, estimates)

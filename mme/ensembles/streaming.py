@@ -13,12 +13,13 @@ import numpy as np
 
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.parallel import Task, in_threads
+from mme.ensembles.quadrature import ESTIMATES, PROBES, STEPS, estimates_of, working_bytes
 from mme.ensembles.selection import real_weights
-from mme.ensembles.solvers import Solver, gram_solver, spectrum_of_weights
+from mme.ensembles.solvers import BLOCK_ENTRIES, Solver, gram_solver, spectrum_of_weights
 from mme.progress import tracked
 from mme.store import Store, key_of
 
-__all__ = ["compute_eigenvalues", "seconds_for"]
+__all__ = ["compute_eigenvalues", "memory_for", "seconds_for"]
 
 BYTES = 4  # of a weight, as most are stored
 GROUP_BYTES = 2**23
@@ -27,6 +28,8 @@ IN_FLIGHT_BYTES = 2**29  # weights in memory at a time, one layer at least
 # Seconds of one server core with OpenBLAS in double precision, over n²m for the Gram matrix and n³ for its
 # eigenvalues, n being the smaller side.
 GRAM_COST, EIGENVALUE_COST = 1.6e-11, 9.5e-11
+PYTHON_BYTES = 2**28  # and libraries
+STEP_COST = 7e-11  # over n m and the bits of a number, for each step of an estimate
 
 Group = list[Layer]
 
@@ -36,7 +39,8 @@ def compute_eigenvalues(
 ) -> Iterator[tuple[Group, list[np.ndarray]]]:
     """Yield groups of the layers that lack eigenvalues, and these, read-only, as they are finished."""
     solvers = {dtype: gram_solver(device, dtype) for dtype in {layer.dtype for layer in layers}}
-    groups = list(_groups([layer for layer in layers if "eigenvalues" not in vars(layer)]))
+    known = {"eigenvalues", "estimates"}
+    groups = list(_groups([layer for layer in layers if known.isdisjoint(vars(layer))]))
     groups.sort(key=seconds_for, reverse=True)  # so that at the end no core waits for another's large layer
     if not groups:
         return
@@ -50,8 +54,26 @@ def compute_eigenvalues(
 
 def seconds_for(layers: Sequence[Layer]) -> float:
     """Estimate how long one core takes for the eigenvalues of these layers."""
-    sides = [sorted((layer.order, layer.columns)) for layer in layers]
-    return sum(GRAM_COST * n**2 * m + EIGENVALUE_COST * n**3 for n, m in sides)
+    exact = [sorted((layer.order, layer.columns)) for layer in layers if not layer.estimated]
+    read = sum(layer.order * layer.columns * int(layer.dtype[-2:]) for layer in layers if layer.estimated)
+    return sum(GRAM_COST * n**2 * m + EIGENVALUE_COST * n**3 for n, m in exact) + STEP_COST * STEPS * read
+
+
+def memory_for(layers: Sequence[Layer], jobs: int) -> int:
+    """Estimate the memory in bytes for the spectra of these layers, so many at a time, and for Python."""
+    largest = sum(sorted(map(_bytes, layers))[-jobs:])
+    kept = sum((ESTIMATES if layer.estimated else 1) * layer.order for layer in layers)
+    return PYTHON_BYTES + largest + 2 * 8 * kept  # as layers, and pooled
+
+
+def _bytes(layer: Layer) -> int:
+    """The memory for the spectrum of one layer, its weights included where they are held."""
+    size, itemsize = min(layer.order, layer.columns), np.dtype(layer.dtype).itemsize
+    held = 3 * _size([layer]) // 2  # and once more while it is read, in half of the bytes
+    if layer.estimated:
+        read = 0 if layer.is_read_by_rows else held
+        return read + working_bytes(size, max(layer.order, layer.columns), itemsize)
+    return held + itemsize * (2 * size**2 + min(BLOCK_ENTRIES, layer.order * layer.columns))
 
 
 def _groups(layers: Sequence[Layer]) -> Iterator[Group]:
@@ -60,7 +82,7 @@ def _groups(layers: Sequence[Layer]) -> Iterator[Group]:
     size = 0
     for layer in layers:
         added = _size([layer])
-        is_large = min(layer.order, layer.columns) >= ALONE
+        is_large = layer.estimated or min(layer.order, layer.columns) >= ALONE
         if run and (is_large or size + added > GROUP_BYTES):
             yield run
             run, size = [], 0
@@ -75,6 +97,8 @@ def _size(group: Group) -> int:
 
 
 def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.ndarray]:
+    if group[0].estimated:
+        return _estimate(group[0], store)
     dtype = group[0].dtype
     recipes = [getattr(layer.given, "fingerprint", None) for layer in group]
 
@@ -97,6 +121,20 @@ def _task(group: Group, device: str, solve: Solver, store: Store) -> Task[np.nda
         return store.kept(recipe or _content_key(tensors, dtype, device), solved)
 
     return _size(group), prepare
+
+
+def _estimate(layer: Layer, store: Store) -> Task[np.ndarray]:
+    fingerprint = getattr(layer.given, "fingerprint", None)
+    shape = (layer.order, layer.columns)
+
+    def prepare() -> Callable[[], np.ndarray]:
+        if fingerprint is None:
+            rows = layer.rows
+            return lambda: estimates_of(layer.name, rows, shape, layer.dtype, store)
+        key = key_of(layer.dtype, f"estimate {PROBES} {STEPS}", layer.name, str(fingerprint))
+        return lambda: store.kept(key, lambda: estimates_of(layer.name, layer.rows, shape, layer.dtype))
+
+    return _bytes(layer), prepare
 
 
 def _content_key(tensors: list[np.ndarray], dtype: str, device: str) -> str:

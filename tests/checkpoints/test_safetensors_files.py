@@ -179,3 +179,46 @@ def test_memory_stays_near_the_largest_layer(tmp_path: Path) -> None:
     save_file({f"{number}.weight": np.ones((2048, 1024), np.float32) for number in range(50)}, large)
     assert large.stat().st_size > 400 * 2**20
     assert peak_of_reading(small, large) < 40 * 2**20  # layers of 8 MB
+
+
+SPARSE = r"""
+import re, sys
+from pathlib import Path
+from mme.checkpoints import open_checkpoint
+from mme.ensembles import layer_matrix_ensemble, quadrature
+
+def peak():
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+quadrature.STEPS = 2
+for path in sys.argv[1:]:
+    before = peak()
+    layer_matrix_ensemble(open_checkpoint(path), estimate=500, dtype="float32").measured(jobs=1)
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
+def test_a_layer_larger_than_memory_is_estimated_by_rows(tmp_path: Path) -> None:
+    paths = []
+    for name, order in (("small", 600), ("large", 200_000)):
+        size = order * 1000 * 2
+        path = written(tmp_path / name, {"fc": entry([order, 1000], 0, size, "F16")})
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size + size)  # zeros that take no room
+        paths.append(str(path))
+    command = [sys.executable, "-c", SPARSE, *paths]
+    grown = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert grown < size / 2  # a tensor of 400 MB, of which a block and 18 spectra with zeros are held
+
+
+@each("code", ["F16", "BF16", "F64", "F8_E4M3"])
+def test_rows_are_those_of_the_whole(tmp_path: Path, code: str) -> None:
+    bytes_each = {"F16": 2, "BF16": 2, "F64": 8, "F8_E4M3": 1}[code]
+    numbers = np.arange(3 + 5 * 4 * bytes_each, dtype=np.uint8).tobytes()
+    header = {"x": entry([3], 0, 3, "U8"), "fc": entry([5, 2, 2], 3, len(numbers), code)}
+    tensor = read_safetensors(written(tmp_path / "net", header, numbers))["fc"]
+    whole, rows = tensor.read(), tensor.read.rows  # type: ignore[attr-defined]
+    for start, stop in ((0, 5), (1, 3), (4, 5)):
+        np.testing.assert_array_equal(rows(start, stop), whole[start:stop])

@@ -288,3 +288,22 @@ def test_more_with_one_control_and_with_none(call: Call, nets: Path) -> None:
     words = call("compare", nets / "a.npz", "--control", "none", "--more").stdout
     assert "distance of shapes" not in words
     assert "spread" not in words
+
+
+@pytest.mark.slow
+def test_an_estimate_has_a_bound(call: Call, complaint: Callable[..., str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    for name in "ab":
+        np.savez(tmp_path / f"{name}.npz", fc=rng.normal(size=(400, 420)) / 20, other=np.eye(30))
+    given = ("compare", tmp_path, "--estimate", 300, "--control", "torch")
+    record = json.loads(call(*given, "--json").stdout)
+    bounds = [network["estimate_bound"] for network in record["networks"]]
+    assert all(network["estimated"] == 400 for network in record["networks"])
+    assert all(network["control_estimate_bound"] > 0 for network in record["networks"])
+    floor = max(network["noise_floor"] for network in record["networks"])
+    assert record["delta"] == pytest.approx(floor + sum(bounds))
+    words = " ".join(call(*given).stdout.split())
+    assert "a: 1 layer with 400 eigenvalues estimated" in words
+    assert f"Var(CSD) may miss that of the exact spectrum: {bounds[0]:.2g}, untrained" in words
+    assert f"{sum(bounds):.3f} for the two least certain estimates" in words
+    assert "--more" in complaint(*given, "--more")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from click.testing import Result
+from safetensors.numpy import save_file
 
 from mme.cli.picture import density_picture
 from mme.ensembles import layer_matrix_ensemble, pooled_spectrum, spectral_density
@@ -235,3 +237,52 @@ def test_the_picture_has_the_heights_of_the_density() -> None:
     assert lines[6] == "─" * 72
     assert lines[7].split() == ["0", "6"]
     assert len(lines[7]) == 72
+
+
+def large(path: Path, layers: int = 1) -> Path:
+    rng = np.random.default_rng(5)
+    tensors = {f"layer{i}": rng.normal(size=(520, 540)).astype(np.float32) / 23 for i in range(layers)}
+    save_file(tensors | {"small": np.eye(4, dtype=np.float32)}, path)
+    return path
+
+
+@pytest.mark.slow
+def test_what_is_estimated_is_said(call: Call, tmp_path: Path) -> None:
+    path, out = large(tmp_path / "net.safetensors"), tmp_path / "out.npz"
+    exact = call("spectrum", path).stdout
+    assert "≥" not in exact
+    assert "estimated" not in exact
+    shown = call("spectrum", path, "--estimate", 500, "--out", out).stdout
+    line = next(line for line in shown.splitlines() if line.startswith("layer0"))
+    assert line.split()[4:7] == ["–", "0", "≥"]
+    words = " ".join(shown.split())
+    assert "net: 1 layer with 520 eigenvalues estimated, by 16 probes and 64 steps of Lanczos: lay" in words
+    assert "below any point have a standard error of" in words
+    with np.load(out) as kept:
+        assert kept["estimated"].tolist() == [True, False]
+        assert kept["ranks"].tolist() == [-1, 4]
+    record = json.loads(call("spectrum", path, "--estimate", 500, "--json").stdout)
+    assert record["estimated_layers"] == 1
+    assert record["estimate_error"] >= 0
+    assert [(layer["estimated"], layer["rank"]) for layer in record["layers"]] == [(True, None), (False, 4)]
+
+
+@pytest.mark.slow
+def test_a_killed_estimate_goes_on(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, cache = large(tmp_path / "net.safetensors", layers=6), tmp_path / "killed"
+    command = ["spectrum", str(path), "--estimate", "500", "--jobs", "1", "--json"]
+    whole = call(*command, "--no-cache").stdout
+
+    def kept() -> dict[Path, int]:
+        return {each: each.stat().st_ino for each in cache.rglob("*.kept")}
+
+    monkeypatch.setenv("MME_CACHE", str(cache))
+    with subprocess.Popen([sys.executable, "-m", "mme", *command], stdout=subprocess.DEVNULL) as running:
+        while not kept() and running.poll() is None:
+            time.sleep(0.005)
+        running.kill()
+    before = kept()
+    assert 0 < len(before) < 7
+    assert call(*command).stdout == whole
+    assert len(kept()) == 7
+    assert kept().items() >= before.items()  # none was computed again

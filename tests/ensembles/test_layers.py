@@ -154,7 +154,7 @@ class TestLayer:
         assert repr(layer) == "Layer('stem', 32×3×3×3: A is 32×27, 5 structural zeros)"
         assert json.loads(json.dumps(layer.to_dict())) == {
             "name": "stem", "shape": [32, 3, 3, 3], "order": 32, "columns": 27, "structural_zeros": 5,
-            "rank": 0, "largest_eigenvalue": 0.0, "note": "",
+            "rank": 0, "largest_eigenvalue": 0.0, "note": "", "estimated": False,
         }  # fmt: skip
 
 

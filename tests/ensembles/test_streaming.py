@@ -264,5 +264,5 @@ def test_a_layer_tells_its_line() -> None:
     line = layer_matrix_ensemble({"fc": tensor}).to_dict()["layers"][0]
     assert line == {
         "name": "fc", "shape": [3, 1, 2], "order": 3, "columns": 2, "rank": 2, "structural_zeros": 1,
-        "largest_eigenvalue": 4.0, "note": getattr(tensor, "note", ""),
+        "largest_eigenvalue": 4.0, "note": getattr(tensor, "note", ""), "estimated": False,
     }  # fmt: skip

@@ -1,0 +1,206 @@
+"""Estimated spectra: the stated bound holds, what is certain is exact, and A may be read as one likes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy
+
+from mme.comparison import Options, measure
+from mme.ensembles import (
+    CircularSpectralDifference,
+    Layer,
+    PooledSpectrum,
+    circular_spectral_difference,
+    default_delta,
+    layer_matrix_ensemble,
+    pooled_spectrum,
+    quadrature,
+    spectral_density,
+)
+from mme.ensembles.quadrature import ESTIMATES, PROBES, estimates_of, jackknife_error
+from mme.errors import InputError
+from mme.store import Store
+from tests.each import each
+
+ORDER = 640
+
+
+def gaussian(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.normal(size=shape) / shape[-1] ** 0.5
+
+
+def orthogonal(rng: np.random.Generator, columns: int = ORDER) -> np.ndarray:
+    return np.linalg.qr(rng.normal(size=(ORDER, columns)))[0]
+
+
+KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "square": lambda rng: gaussian(rng, ORDER, ORDER),
+    "wide": lambda rng: gaussian(rng, ORDER, 3, ORDER // 2),
+    "tall, with structural zeros": lambda rng: gaussian(rng, 2 * ORDER, ORDER),
+    "heavy-tailed": lambda rng: rng.standard_t(2, size=(ORDER, ORDER)) / 2 / ORDER**0.5,
+    "spikes": lambda rng: gaussian(rng, ORDER, ORDER) + orthogonal(rng, 9) @ orthogonal(rng, 9).T * 4,
+    "low rank": lambda rng: gaussian(rng, ORDER, 400) @ gaussian(rng, 400, ORDER),
+    "power law": lambda rng: orthogonal(rng) * (8 / np.arange(1, ORDER + 1) ** 0.7),
+    "independent eigenvalues": lambda rng: orthogonal(rng) * np.sqrt(rng.uniform(0, 5, ORDER)),
+    "blocks": lambda rng: scipy.linalg.block_diag(*(c * gaussian(rng, 160, 160) for c in (0.5, 1, 1, 2))),
+    "small": lambda rng: 0.05 * gaussian(rng, ORDER, ORDER),
+}
+
+
+@pytest.fixture
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quadrature, "STEPS", 20)  # or so small a matrix would be exhausted
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_few_steps")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_variance_lies_within_the_bound(kind: str) -> None:
+    weights = {kind: KINDS[kind](np.random.default_rng(1))}
+    exact = circular_spectral_difference(layer_matrix_ensemble(weights))
+    found = circular_spectral_difference(layer_matrix_ensemble(weights, estimate=ORDER - 1))
+    assert exact.estimated == exact.estimate_bound == exact.estimate_error == 0
+    assert found.estimated == ORDER
+    assert 0 < abs(found.variance - exact.variance) <= found.estimate_bound
+    assert found.estimate_error < found.estimate_bound < 1.2 * exact.variance
+
+
+@pytest.mark.slow
+def test_the_bound_holds_with_all_steps_and_narrows_with_the_order() -> None:
+    bounds = []
+    for order in (1100, 1800):
+        weights = {"fc": gaussian(np.random.default_rng(2), order, order)}
+        ensemble = layer_matrix_ensemble(weights, estimate=1000, dtype="float32")
+        found, exact = (circular_spectral_difference(each) for each in (ensemble, weights))
+        assert 0 < abs(found.variance - exact.variance) <= found.estimate_bound
+        bounds.append(found.estimate_bound)
+    assert bounds[1] < 0.8 * bounds[0]
+
+
+@pytest.mark.usefixtures("_few_steps")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_the_space_holds_counts_once(dtype: str) -> None:
+    rng = np.random.default_rng(3)
+    values = np.concatenate([np.zeros(155), np.sort(rng.uniform(1, 4, 80)), [7, 9, 9, 30]])
+    A = np.linalg.qr(rng.normal(size=(239, 239)))[0] * np.sqrt(values)
+    found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, dtype)
+    assert found.shape == (ESTIMATES, 239)
+    for number, row in enumerate(found):
+        if number != 1:  # by half the steps nothing but the largest is found
+            np.testing.assert_allclose(row, values, atol=1e-4)
+    np.testing.assert_allclose(found[1, -4:], values[-4:], atol=1e-4)
+
+
+@pytest.mark.usefixtures("_few_steps")
+@pytest.mark.parametrize("shape", [(640, 700), (700, 640)])
+def test_the_digits_do_not_depend_on_how_the_weights_are_read(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    A = gaussian(np.random.default_rng(4), *shape)
+    whole = estimates_of("fc", lambda start, stop: A[start:stop], shape, "float64")
+    monkeypatch.setattr(quadrature, "BLOCK_ENTRIES", 50_000)
+    rows: list[int] = []
+
+    def read(start: int, stop: int) -> np.ndarray:
+        rows.append(stop - start)
+        return A[start:stop].reshape(stop - start, -1, 5)
+
+    np.testing.assert_allclose(estimates_of("fc", read, shape, "float64"), whole, atol=1e-9)
+    assert max(rows) == 50_000 // shape[1]
+    assert (whole == 0).sum() == ESTIMATES * max(shape[0] - shape[1], 0)
+    exact = np.linalg.svd(A, compute_uv=False)[0] ** 2
+    assert 0.999 * exact < whole[0, -1] <= exact * (1 + 1e-12)
+
+
+@pytest.mark.usefixtures("_few_steps")
+def test_extreme_weights_stay_in_range() -> None:
+    A = gaussian(np.random.default_rng(5), 400, 400)
+    plain = Layer("fc", A, estimate=100).eigenvalues
+    np.testing.assert_allclose(Layer("fc", A * 2.0**-300, estimate=100).eigenvalues * 2.0**600, plain)
+    with pytest.raises(InputError, match=r"layer 'fc' has weights up to 2\^\d+, whose squares overflow"):
+        _ = Layer("fc", A * 2.0**600, estimate=100).eigenvalues
+    assert not Layer("fc", np.zeros((200, 200)), estimate=100).eigenvalues.any()
+
+
+@pytest.mark.usefixtures("_few_steps")
+def test_an_estimated_layer_says_so() -> None:
+    A = gaussian(np.random.default_rng(6), 300, 300)
+    ensemble = layer_matrix_ensemble({"large": A, "small": A[:100]}, estimate=299)
+    large, small = ensemble.layers
+    assert (large.estimated, small.estimated) == (True, False)
+    assert (large.rank, small.rank) == (None, 100)
+    assert large.to_dict()["estimated"]
+    pooled = pooled_spectrum(ensemble)
+    assert pooled.estimates is not None
+    assert pooled.estimates.shape == (ESTIMATES, 300)
+    assert np.array_equal(pooled.squared().estimates, pooled.estimates**2)
+    assert pooled_spectrum(ensemble, pooling="periodic").estimates is not None
+    line = measure({"large": A}, Options(estimate=299)).to_dict()
+    assert (line["estimated_layers"], line["estimated"]) == (1, 300)
+    assert line["estimate_bound"] > line["estimate_error"] > 0
+
+
+def test_the_densities_of_an_estimate_are_those_of_its_rows() -> None:
+    rows = np.random.default_rng(7).uniform(0, 7, (ESTIMATES, 60))
+    others = np.array([0.0, 0.5, 2.5])
+    pooled = PooledSpectrum(np.concatenate([others, rows[0]]), 1, (63,), estimates=rows)
+    for normalise in ("window", "positive"):
+        chosen: Any = {"bins": 12, "bandwidth": 0.4, "zeros": "half", "normalise": normalise}
+        density = spectral_density(pooled, **chosen)
+        assert density.estimates is not None
+        for row, found in zip(rows, density.estimates, strict=True):
+            alone = spectral_density(PooledSpectrum(np.concatenate([others, row]), 1, (63,)), **chosen)
+            np.testing.assert_allclose(found, alone.density, rtol=1e-12)
+        cumulative = density.estimates[2:].cumsum(axis=1) * density.width
+        assert density.estimate_error == jackknife_error(cumulative).max() > 0
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
+    parts = np.random.default_rng(8).normal(size=(PROBES, 3))
+    left = (parts.sum(axis=0) - parts) / (PROBES - 1)
+    np.testing.assert_allclose(jackknife_error(left), parts.std(axis=0, ddof=1) / PROBES**0.5)
+
+
+def test_the_tolerance_of_equivalence_holds_the_bounds() -> None:
+    def csd(bound: float) -> CircularSpectralDifference:
+        return CircularSpectralDifference(
+            np.ones((1, 4)), np.arange(5.0), (10.0, 10.0), sampled=False, estimate_bound=bound
+        )
+
+    assert default_delta(csd(0.1), csd(0.3), csd(0.2)) == pytest.approx(csd(0).noise_floor + 0.5)
+
+
+@pytest.mark.usefixtures("_few_steps")
+def test_an_estimate_is_kept_and_found_by_the_weights_and_the_name(tmp_path: Path) -> None:
+    store = Store("spectra", folder=tmp_path)
+    A = gaussian(np.random.default_rng(9), 330, 350)
+
+    def found(name: str, weights: np.ndarray) -> np.ndarray:
+        ensemble = layer_matrix_ensemble({name: weights}, estimate=200).measured(jobs=2, store=store)
+        return ensemble.layers[0].estimates
+
+    first = found("a", A)
+    assert np.array_equal(first, found("a", A))
+    assert np.array_equal(first, Layer("a", A, estimate=200).estimates)
+    assert len(store) == 1
+    assert not np.array_equal(first, found("b", A))
+    assert not np.array_equal(first, found("a", A + 1e-3))
+    assert len(store) == 3
+
+
+@each("estimate", [15, 40.0, "many"])
+def test_an_order_must_leave_the_probes_room(estimate: Any) -> None:
+    with pytest.raises(InputError, match="estimate must be an integer of at least 32"):
+        layer_matrix_ensemble({"fc": np.eye(3)}, estimate=estimate)
+    with pytest.raises(InputError, match="estimate must be an integer of at least 32"):
+        Options(estimate=estimate)
+
+
+def test_weights_that_are_no_numbers_are_refused_while_they_are_read() -> None:
+    A = np.ones((80, 80))
+    A[79, 3] = np.nan
+    with pytest.raises(InputError, match="layer 'fc' has NaN or infinite weights"):
+        estimates_of("fc", lambda start, stop: A[start:stop], A.shape, "float64")
