@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from mme.cli.app import complain
+from mme.comparison.line import Line
 from mme.comparison.measurement import Measurement
 from mme.comparison.options import Options
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
@@ -60,7 +61,7 @@ def about_window(name: str, inside: float | None, window: Sequence[float]) -> It
         )
 
 
-def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
+def about_controls(measurements: Iterable[Measurement | Line]) -> Iterator[str]:
     """Yield where the untrained columns come from."""
     reasons = (((each.control is None, each.reason), each.name) for each in measurements)
     for (missing, reason), names in gathered(reasons).items():
@@ -70,14 +71,20 @@ def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
 
 
 def announce_cost(
-    networks: Mapping[str, Checkpoint], options: Options, jobs: int, draws: bool = True, controls: int = 0
+    networks: Iterable[Checkpoint],
+    options: Options,
+    jobs: int,
+    draws: bool = True,
+    controls: int = 0,
+    count: float = 1.0,
 ) -> None:
     """Say on standard error what long work will cost, before it begins.
 
-    Each network is measured once, and so is each of its untrained controls.
+    Each network is measured once, and so is each of its untrained controls. They stand for `count` times as
+    many.
     """
     layers = drawing = 0.0
-    for checkpoint in networks.values():
+    for checkpoint in networks:
         try:
             ensemble = layer_matrix_ensemble(checkpoint, **options.selection)
         except InputError:  # to be said when it is measured
@@ -87,6 +94,7 @@ def announce_cost(
             drawing += sampling_cost(
                 ensemble.orders, options.draws, circular=options.circular, construction=options.construction
             ).seconds
+    layers, drawing = count * layers, count * drawing
     if layers + drawing > LONG:
         drawn = f" and {_words(drawing)} for the draws of circular ensembles" if drawing else ""
         complain(

@@ -11,21 +11,25 @@ import typer
 
 from mme.arguments import choice, integer, number
 from mme.cli import output
-from mme.cli.accounts import about_controls, about_layers, about_window, announce_cost
+from mme.cli.accounts import about_controls
 from mme.cli.app import PARTLY, app, complain, one_sentence
-from mme.cli.nets import Nets, Which, open_net, open_nets
+from mme.cli.many import Failure, Job, check_scheduler, lines_of
+from mme.cli.nets import Nets, Which, find_nets
 from mme.cli.settings import Run, measuring
 from mme.comparison.compare import Comparison, grouped
-from mme.comparison.measurement import Measurement, measure
+from mme.comparison.line import Line
 from mme.comparison.statistics import STATISTICS
-from mme.ensembles.equivalence import LINKAGES
+from mme.ensembles.clusters import LINKAGES
 from mme.errors import InputError
+from mme.extras import required
 from mme.networks.hubs import is_hub_name
+from mme.result import counted
 from mme.weights.untrained import RULES
 
 __all__ = ["compare"]
 
 PAIRS_SHOWN = 16  # networks, in the table of pairs
+LINES_SHOWN, MEMBERS_SHOWN = 400, 16  # networks in the table, and names in a class
 
 
 @app.command()
@@ -70,7 +74,21 @@ def compare(
     which: Which = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file."),
+        typer.Option(
+            help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file; of many "
+            "networks the ranks, the classes and the distribution."
+        ),
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write the columns of --csv into this .parquet file, too.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:PORT",
+            help="Measure on the Dask cluster of this scheduler, whose workers must see the same files under "
+            "the same names.",
+        ),
     ] = None,
     *,
     run: Run,
@@ -85,71 +103,67 @@ def compare(
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
     plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
+    parquet = output.checked_file("--parquet", parquet, (".parquet",))
+    if parquet is not None:
+        required("pyarrow", "parquet", "--parquet")
     rule = choice("linkage", linkage, LINKAGES)
     if delta is not None:
         delta = number("delta", delta, 0)
     elif run.options.conjugate == "sampled" and run.options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    taken: dict[str, Any] = {"control": _control(control, run.options.rng), "controls": controls}
-    integer("--controls", controls, 1)
-    opened, complete = open_nets(nets, seed=run.options.rng, which=which)
+    job = Job(run.options, _control(control), integer("--controls", controls, 1), more, which)
+    job.before()  # what is wrong with it is said now
+    if scheduler is not None:
+        check_scheduler(scheduler).close()
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.
     times = 3 * (1 + before) - 1 if more else before
-    announce_cost(opened, run.options, run.jobs, controls=times)
-    measured: list[Measurement] = []
-    for name, checkpoint in opened.items():
-        try:
-            measured.append(measure(checkpoint, run.options, name=name, **taken, **run.work))
-        except InputError as error:
-            if name in nets or len(opened) == len(nets):
-                raise InputError(f"{name}: {error}") from None
-            complain(f"{name}: {error}")
-            complete = False
+    told = lines_of(find_nets(nets), job, run, scheduler, times)
+    measured = [each for each in told if isinstance(each, Line)]
+    failures = [each for each in told if isinstance(each, Failure)]
+    for each in failures:
+        complain(each.words)
     if not measured:
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
-    found = grouped(tuple(measured), delta=delta, linkage=rule)
+    found = grouped(measured, delta=delta, linkage=rule)
     rows = found.rows()
     for row in rows:
         row["left_out"] = "; ".join(f"{name}: {why}" for name, why in row["left_out"].items())
     record = found.to_dict()
     if more:
-        for network, row, each in zip(record["networks"], rows, measured, strict=True):
-            network["more"] = each.more()
-            row.update((_column(line), line["value"]) for line in network["more"])
-    run.tell(record, rows, lambda: _show(found, run.options.window, more))
+        for network, row, line in zip(record["networks"], rows, measured, strict=True):
+            network["more"] = line.more
+            row.update((_column(each), each["value"]) for each in line.more or ())
+    run.tell(record, rows, lambda: _show(found, measured))
+    if parquet is not None:
+        output.save_parquet(parquet, rows, words=("control_rule",))
     if plot is not None:
         from mme import plots
 
         output.save_figure(plot, plots.comparison(found))
-    if not complete:
+    if not all(each.no_network for each in failures):
         raise typer.Exit(PARTLY)
 
 
-def _control(given: str, seed: int) -> Any:
-    """The rule, or the network of before training."""
-    if given in ("auto", *RULES):
-        return given
-    if given == "none":
-        return None
-    if not (is_hub_name(given) or Path(given).exists()):
-        names = ", ".join(("auto", "none", *RULES))
-        raise InputError(f"--control must be one of {names}, or name a checkpoint, but it is {given}.")
-    return open_net(given, seed=seed)
+def _control(given: str) -> str:
+    """The name of a rule, or of the network of before training."""
+    names = ("auto", "none", *RULES)
+    if given not in names and not (is_hub_name(given) or Path(given).exists()):
+        listed = ", ".join(names)
+        raise InputError(f"--control must be one of {listed}, or name a checkpoint, but it is {given}.")
+    return given
 
 
-COLUMNS: dict[str, Callable[[Measurement], object]] = {
+COLUMNS: dict[str, Callable[[Line], object]] = {
     "network": lambda each: each.name,
-    "Var(CSD)": lambda each: output.with_error(each.csd.variance, each.csd.standard_error),
-    "untrained": lambda each: (
-        output.with_error(each.control.variance, each.control.standard_error) if each.control else "–"
-    ),
-    "largest\n|cumul.|": lambda each: f"{each.csd.largest_cumulative:.3f}",
+    "Var(CSD)": lambda each: output.with_error(*each.csd[:2]),
+    "untrained": lambda each: output.with_error(*each.control[:2]) if each.control else "–",
+    "largest\n|cumul.|": lambda each: f"{each.row['largest_cumulative']:.3f}",
     "noise\nfloor": lambda each: f"{each.csd.noise_floor:.3f}",
-    "in the\nwindow": lambda each: "–" if each.csd.inside is None else f"{each.csd.inside:.1%}",
-    "layers": lambda each: len(each.ensemble),
-    "eigen-\nvalues": lambda each: sum(each.ensemble.orders),
-    "zeros": lambda each: f"{each.ensemble.structural_zeros / sum(each.ensemble.orders):.1%}",
+    "in the\nwindow": lambda each: f"{each.row['inside_window']:.1%}",
+    "layers": lambda each: each.row["layers"],
+    "eigen-\nvalues": lambda each: each.row["eigenvalues"],
+    "zeros": lambda each: f"{each.row['structural_zeros'] / each.row['eigenvalues']:.1%}",
 }
 
 
@@ -157,49 +171,56 @@ def _column(line: dict[str, Any]) -> str:
     return str(line["statistic"]) + ("" if line["classifier"] else "_without_classifier")
 
 
-def _show(found: Comparison, window: tuple[float, float], more: bool) -> None:
-    output.print_columns(COLUMNS, found.measurements)
+def _show(found: Comparison, lines: list[Line]) -> None:
+    shown = lines[:LINES_SHOWN]
+    output.print_columns(COLUMNS, shown)
     output.say("")
-    for words in about_controls(found.measurements):
+    if len(lines) > len(shown):
+        output.say(f"… and {counted(len(lines) - len(shown), 'network')} more; --csv and --json print all.")
+    for words in about_controls(lines):
         output.say(words)
-    for each in found.measurements:
-        nonzero = each.csd.inside_nonzero
-        for words in (*about_layers(each.ensemble), *about_window(each.name, nonzero, window)):
+    for each in shown:
+        for words in each.words:
             output.say(words)
-    for place, members in enumerate(found.classes.classes, 1):
-        output.say(f"class {place}: {', '.join(members)}")
-    if 1 < len(found.measurements) <= PAIRS_SHOWN:
+    if len(lines) > len(shown):
+        told = sum(bool(each.words) for each in lines[LINES_SHOWN:])
+        output.say(f"Of the networks not shown, {told} have such lines; give one alone to read them.")
+    for place, members in enumerate(found.classes.classes[:LINES_SHOWN], 1):
+        more = f" and {len(members) - MEMBERS_SHOWN} more" if len(members) > MEMBERS_SHOWN else ""
+        output.say(f"class {place}: {', '.join(members[:MEMBERS_SHOWN])}{more}")
+    if len(found.classes.classes) > LINES_SHOWN:
+        output.say(f"… and {counted(len(found.classes.classes) - LINES_SHOWN, 'class', 'classes')} more.")
+    if 1 < len(lines) <= PAIRS_SHOWN:
         typer.echo("\nDifferences of Var(CSD); = marks pairs within delta")
         _show_pairs(found)
     output.say("")
     output.say(_about_delta(found))
-    for each in found.measurements if more else ():
-        _show_more(each)
+    for each in shown:
+        if each.more:
+            _show_more(each)
 
 
 WORDS = STATISTICS | {"spike_share": "share of spikes", "shape_distance": "distance of shapes"}
 
 
-def _show_more(one: Measurement) -> None:
+def _show_more(line: Line) -> None:
     """One network's numbers, each beside its controls, with the classifier and without."""
-    typer.echo(f"\n{one.name}")
+    typer.echo(f"\n{line.name}")
     lines: dict[str, list[str]] = {}
-    for each in one.more():
+    for each in line.more or ():
         before = "–" if each["control"] is None else f"{each['control']:.3f}"
         spread = "" if each["control_spread"] is None else f" ± {each['control_spread']:.3f}"
         value = "–" if each["value"] is None else f"{each['value']:.3f}"
         lines.setdefault(each["statistic"], [WORDS[each["statistic"]]]).extend([value, before + spread])
-    columns, apart = ["", "all layers", "untrained"], one.ensemble.classifier
+    columns, apart = ["", "all layers", "untrained"], line.classifier
     columns += ["without", "untrained"] if apart else []
     output.print_table(columns, list(lines.values()), left=1)
     if apart:
         output.say(f"without: all but the last layer, {apart}, which is taken for the classifier.")
-    drawn = len(one.controls)
-    if drawn > 1:
-        output.say(
-            f"± is the spread over {drawn} untrained controls, not an error of the network's own number."
-        )
-    elif drawn:
+    if line.controls > 1:
+        spread = f"± is the spread over {line.controls} untrained controls"
+        output.say(f"{spread}, not an error of the network's own number.")
+    elif line.controls:
         output.say("One control was drawn; --controls 5 shows how far they spread.")
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from mme.checkpoints.formats import ENDINGS
-from mme.checkpoints.limits import NoNetwork
+from mme.checkpoints.folders import CONFIGURATIONS
+from mme.checkpoints.formats import ENDINGS, content_of
 from mme.checkpoints.opening import open_checkpoint, search
 from mme.cli.accounts import gathered
 from mme.cli.app import complain
 from mme.errors import InputError
-from mme.networks.hubs import HUBS, is_hub_name, open_hub
+from mme.networks.hubs import HUBS, called, is_hub_name, open_hub
 from mme.weights.stored import Checkpoint
 
-__all__ = ["Net", "Nets", "Which", "open_net", "open_nets"]
+__all__ = ["Net", "Nets", "Network", "Which", "find_nets", "open_net", "state_of"]
+
+JUST_NOW = 2.0  # seconds in which a file may change again within one tick of its clock
 
 WHAT = (
     f"A checkpoint of any name (usually {', '.join(ENDINGS)}), "
@@ -37,47 +41,83 @@ Which = Annotated[
 
 def open_net(name: str, *, seed: int, which: str | None = None) -> Checkpoint:
     """Open one network, from a file, a folder or a hub."""
+    check_net(name)
+    return open_hub(name, seed=seed, which=which) if is_hub_name(name) else open_checkpoint(Path(name), which)
+
+
+def check_net(name: str) -> None:
+    """Refuse a name that can be neither a file nor a network of a hub."""
     if not name:
         raise InputError("NET is empty; give a checkpoint, a folder or a network of a hub.")
-    if is_hub_name(name):
-        return open_hub(name, seed=seed, which=which)
-    if ":" in name and not Path(name).exists():
+    if not is_hub_name(name) and ":" in name and not Path(name).exists():
         raise InputError(f"{name} is no file, and no network of a hub; the hubs are {', '.join(HUBS)}.")
-    return open_checkpoint(Path(name), which)
 
 
-def open_nets(
-    names: Iterable[str], *, seed: int, which: str | None = None
-) -> tuple[dict[str, Checkpoint], bool]:
-    """Open all networks, and those of folders, under names that differ.
+class Network(NamedTuple):
+    """A network that was given or found in a folder, and is not yet opened."""
 
-    The flag tells whether all files of folders could be read; for each other, a sentence has said why.
+    name: str
+    source: str
+    required: bool  # whether everything stops where it cannot be read
+
+    def files(self) -> list[Path]:
+        """The files that decide its weights; none where that is not known: of a hub, or with data beside."""
+        path = Path(self.source)
+        if is_hub_name(self.source) or not path.exists():
+            return []
+        if path.is_dir():
+            return sorted(each for each in path.iterdir() if each.is_file())
+        with suppress(InputError):
+            if content_of(path) != "ONNX":
+                return [path, *(path.parent / beside for beside in CONFIGURATIONS)]
+        return []
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """Return what changes whenever one of the files does; empty for none, and for files just being written.
+
+    A file that was replaced by another of its age and size has another time of change.
     """
-    found: list[tuple[str, Checkpoint]] = []
-    complete = True
+    told, newest = [], 0.0
+    for path in files:
+        try:
+            found = path.stat()
+        except OSError:  # absent
+            continue
+        newest = max(newest, found.st_mtime, found.st_ctime)
+        times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
+        told.append(f"{path.absolute()} {found.st_ino} {found.st_size} {times}")
+    return "\n".join(told) if newest < time.time() - JUST_NOW else ""
+
+
+def find_nets(names: Iterable[str]) -> list[Network]:
+    """Find all networks, and those of folders, under names that differ; none is opened."""
+    found: list[tuple[str, bool]] = []
     for name in names:
         if not name or is_hub_name(name) or not Path(name).is_dir():
-            found.append((name, open_net(name, seed=seed, which=which)))
+            check_net(name)
+            found.append((name, True))
             continue
         networks, passed_over = search(Path(name))
-        for each in networks:
-            try:
-                found.append((str(each), open_checkpoint(each, which)))
-            except InputError as error:
-                if len(networks) == 1:
-                    raise
-                complain(error)
-                complete = complete and isinstance(error, NoNetwork)
+        found += [(str(each), len(networks) == 1) for each in networks]
         for reason, files in gathered((why, path) for path, why in passed_over.items()).items():
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
             complain(f"passed over {files[0]}{more}: {reason}.")
-    if not found:
-        raise InputError(f"there is no checkpoint that can be read in {', '.join(names)}.")
-    times = Counter(checkpoint.name for _, checkpoint in found)
-    named: dict[str, Checkpoint] = {}
-    for given, checkpoint in found:
-        unique = checkpoint.name if times[checkpoint.name] == 1 else given
+    times = Counter(_called(source) for source, _ in found)
+    named: dict[str, Network] = {}
+    for source, required in found:
+        called = _called(source)
+        unique = called if times[called] == 1 else source
         if unique in named:
-            raise InputError(f"{given} is given twice; name each network once.")
-        named[unique] = checkpoint
-    return named, complete
+            raise InputError(f"{source} is given twice; name each network once.")
+        named[unique] = Network(unique, source, required)
+    return list(named.values())
+
+
+def _called(source: str) -> str:
+    """What a network is called, before it is opened."""
+    if is_hub_name(source):
+        return called(source)
+    path = Path(source)
+    keras = path.suffix.lower() in (".h5", ".hdf5", ".keras")
+    return path.resolve().name if path.is_dir() else path.stem.removesuffix(".weights" if keras else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from mme.arguments import choice, number, of_type
+from mme.comparison.line import Line
 from mme.comparison.measurement import TOLD, Measurement, measure
 from mme.comparison.options import Options, validate_options
-from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, Linkage, equivalence_classes
+from mme.ensembles.clusters import LINKAGES, Linkage
+from mme.ensembles.equivalence import EquivalenceClasses, delta_of, equivalence_classes
 from mme.errors import InputError
 from mme.result import Plotted, Table
 from mme.store import Store
@@ -20,6 +22,7 @@ from mme.store import Store
 __all__ = ["Comparison", "compare", "grouped"]
 
 MOST_NAMED = 6  # networks in a line
+MOST_PAIRED = 100  # networks whose pairs a record lists: their number grows with the square
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,7 +31,7 @@ class Comparison(Table, Plotted):
 
     Attributes
     ----------
-    measurements : tuple of Measurement
+    measurements : tuple of Measurement or of Line
     delta : float
         The tolerance on the difference of two variances.
     delta_given : bool
@@ -39,7 +42,7 @@ class Comparison(Table, Plotted):
     figure = "comparison"
     numbers = (*TOLD, "inside_window", "inside_window_nonzero", "control_variance", "control_standard_error")
     shown = ("name", "variance", "standard_error", "control_variance", "inside_window", "class")
-    measurements: tuple[Measurement, ...]
+    measurements: tuple[Measurement | Line, ...]
     delta: float
     delta_given: bool
     classes: EquivalenceClasses
@@ -76,16 +79,22 @@ class Comparison(Table, Plotted):
         return f"Comparison(Var(CSD): {listed}{more}; {found})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything that a table tells: networks, pairs, classes."""
-        names, apart, alike = self.names, self.differences.tolist(), self.equivalent.tolist()
+        """Return everything that a table tells: networks, pairs, classes.
+
+        Of more than 100 networks the pairs are None: they follow from the variances and delta.
+        """
+        names, pairs = self.names, None
+        if len(names) <= MOST_PAIRED:
+            apart, alike = self.differences.tolist(), self.equivalent.tolist()
+            pairs = [
+                {"first": names[i], "second": names[j], "difference": apart[i][j], "equivalent": alike[i][j]}
+                for i, j in combinations(range(len(names)), 2)
+            ]
         return {
             "networks": [each.to_dict() for each in self.measurements],
             "delta": self.delta,
             "delta_from": "given" if self.delta_given else "noise floor and standard errors",
-            "pairs": [
-                {"first": names[i], "second": names[j], "difference": apart[i][j], "equivalent": alike[i][j]}
-                for i, j in combinations(range(len(names)), 2)
-            ],
+            "pairs": pairs,
             "classes": [list(members) for members in self.classes.classes],
             "linkage": self.classes.linkage,
         }
@@ -158,11 +167,15 @@ def compare(
 
 
 def grouped(
-    measured: tuple[Measurement, ...], *, delta: float | None = None, linkage: Linkage = "complete"
+    measured: Sequence[Measurement | Line], *, delta: float | None = None, linkage: Linkage = "complete"
 ) -> Comparison:
-    """Sort measured networks into classes; see `compare`."""
-    csds = {each.name: each.csd for each in measured}
-    if len(csds) < len(measured):
+    """Sort measured networks into classes; see `compare`. Memory and time grow with their number only."""
+    variances = {each.name: each.csd.variance for each in measured}
+    if len(variances) < len(measured):
         raise InputError("networks must have different names.")
-    classes = equivalence_classes(csds, delta=delta, linkage=linkage)
-    return Comparison(measured, classes.delta, delta is not None, classes)
+    is_given = delta is not None
+    if delta is None:
+        floors = [each.csd.noise_floor for each in measured]
+        delta = delta_of(floors, [each.csd.standard_error for each in measured])
+    classes = equivalence_classes(variances, delta=delta, linkage=linkage)
+    return Comparison(tuple(measured), classes.delta, is_given, classes)
