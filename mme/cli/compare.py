@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from mme.arguments import choice, integer, number
 from mme.cli import output
 from mme.cli.accounts import about_controls
 from mme.cli.app import PARTLY, app, complain, one_sentence
-from mme.cli.many import Failure, Job, check_scheduler, lines_of
+from mme.cli.many import Failure, Job, cluster, lines_of
 from mme.cli.nets import Nets, Which, find_nets
 from mme.cli.settings import Run, measuring
 from mme.comparison.compare import Comparison, grouped
@@ -113,12 +114,11 @@ def compare(
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
     job = Job(run.options, _control(control), integer("--controls", controls, 1), more, which)
     job.before()  # what is wrong with it is said now
-    if scheduler is not None:
-        check_scheduler(scheduler).close()
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.
     times = 3 * (1 + before) - 1 if more else before
-    told = lines_of(find_nets(nets), job, run, scheduler, times)
+    with nullcontext() if scheduler is None else cluster(scheduler) as client:
+        told = lines_of(find_nets(nets), job, run, client, times)
     measured = [each for each in told if isinstance(each, Line)]
     failures = [each for each in told if isinstance(each, Failure)]
     for each in failures:

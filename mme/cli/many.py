@@ -34,7 +34,7 @@ from mme.store import Store, key_of
 from mme.weights.stored import Checkpoint
 from mme.weights.untrained import RULES
 
-__all__ = ["Failure", "Job", "check_scheduler", "lines_of"]
+__all__ = ["Failure", "Job", "cluster", "lines_of"]
 
 MANY = 32  # networks from which on processes are started: each takes a second for it
 LOOKED_AT = 20  # of many networks, to estimate what all cost
@@ -127,18 +127,19 @@ def line_there(place: int, network: Network, job: Job, is_kept: bool) -> tuple[i
 
 
 def lines_of(
-    networks: Sequence[Network], job: Job, run: Run, scheduler: str | None, times: int
+    networks: Sequence[Network], job: Job, run: Run, client: Any, times: int
 ) -> list[Line | Failure]:
     """Return a line for each network, or why there is none, in their order.
 
-    One that is required raises an InputError. Measuring one costs its spectra 1 + `times` times.
+    One that is required raises an InputError. The client, if any, is that of a `cluster`. Measuring a network
+    costs its spectra 1 + `times` times.
     """
     kept = Store("measurements-1", enabled=run.store.enabled)
     keys = [job.key(each) if kept.enabled else "" for each in networks]
     found: list[bytes | Failure | None] = [kept.get_bytes(key) if key else None for key in keys]
     missing = [place for place, line in enumerate(found) if line is None]
-    is_few = scheduler is None and len(missing) < max(MANY, 2 * run.jobs)
-    local = [place for place in missing if scheduler is None or networks[place].files()]
+    is_few = client is None and len(missing) < max(MANY, 2 * run.jobs)
+    local = [place for place in missing if client is None or networks[place].files()]
     looked_at = local if is_few else local[:: -(-len(local) // LOOKED_AT) or 1]
     opened: dict[int, Checkpoint] = {}
     for place in looked_at:
@@ -151,15 +152,15 @@ def lines_of(
     announce_cost(opened.values(), job.options, run.jobs, controls=times, count=count)
     tasks = ((place, networks[place], job, kept.enabled) for place in missing)
     finished: Iterator[tuple[int, bytes | Failure]]
-    if is_few or (scheduler is None and run.jobs == 1):
+    if is_few or (client is None and run.jobs == 1):
         work = run.work | {"progress": is_few}
         finished = (
             (place, line_of(networks[place], job, opened.pop(place, None), **work)) for place in missing
         )
-    elif scheduler is None:
+    elif client is None:
         finished = _in_processes(tasks, run.jobs)
     else:
-        finished = _on_cluster(tasks, scheduler)
+        finished = _on_cluster(tasks, client)
     for place, line in tracked(finished, "networks", total=len(missing), show=not is_few):
         if isinstance(line, Failure) and networks[place].required:
             raise InputError(line.words)
@@ -191,7 +192,7 @@ def _in_processes(tasks: Iterator[Task], jobs: int) -> Iterator[tuple[int, bytes
         get_reusable_executor().shutdown(kill_workers=True)
 
 
-def check_scheduler(address: str) -> Any:
+def cluster(address: str) -> Any:
     """Return a client of the Dask scheduler at an address."""
     distributed = required("distributed", "dask", "--scheduler")
     try:
@@ -203,38 +204,37 @@ def check_scheduler(address: str) -> Any:
         ) from None
 
 
-def _on_cluster(tasks: Iterator[Task], address: str) -> Iterator[tuple[int, bytes | Failure]]:
+def _on_cluster(tasks: Iterator[Task], client: Any) -> Iterator[tuple[int, bytes | Failure]]:
     """Measure on a Dask cluster, whose workers see the same files under the same names.
 
     joblib's own way there tells nothing before all is finished, and one lost task fails all.
     """
     distributed = required("distributed", "dask", "--scheduler")
-    with check_scheduler(address) as client:
-        threads = sum(client.nthreads().values())
-        if not threads:
-            complain(f"the scheduler at {address} has no workers yet; waiting for some.")
-        waiting: dict[Any, tuple[int, Network]] = {}
-        done = distributed.as_completed()
+    threads = sum(client.nthreads().values())
+    if not threads:
+        complain(f"the scheduler at {client.scheduler.address} has no workers yet; waiting for some.")
+    waiting: dict[Any, tuple[int, Network]] = {}
+    done = distributed.as_completed([], loop=client.loop)
 
-        def send(count: int) -> None:
-            for place, network, job, is_kept in islice(tasks, count):
-                there = network._replace(source=_from_anywhere(network.source))
-                asked = replace(job, control=_from_anywhere(job.control))
-                future = client.submit(line_there, place, there, asked, is_kept, pure=False)
-                waiting[future] = place, network
-                done.add(future)
+    def send(count: int) -> None:
+        for place, network, job, is_kept in islice(tasks, count):
+            there = network._replace(source=_from_anywhere(network.source))
+            asked = replace(job, control=_from_anywhere(job.control))
+            future = client.submit(line_there, place, there, asked, is_kept, pure=False)
+            waiting[future] = place, network
+            done.add(future)
 
-        send(max(64, AHEAD * threads))
-        for future in done:
-            place, network = waiting.pop(future)
-            try:
-                yield future.result()
-            except distributed.scheduler.KilledWorker:
-                words = "every worker that measured it was lost; perhaps it needs more memory than one has"
-                yield place, Failure(f"{network.name}: {words}.")
-            except (distributed.CancelledError, OSError):
-                raise InputError(f"the scheduler at {address} was lost; {LOST}.") from None
-            send(1)
+    send(max(64, AHEAD * threads))
+    for future in done:
+        place, network = waiting.pop(future)
+        try:
+            yield future.result()
+        except distributed.scheduler.KilledWorker:
+            words = "every worker that measured it was lost; perhaps it needs more memory than one has"
+            yield place, Failure(f"{network.name}: {words}.")
+        except (distributed.CancelledError, OSError):
+            raise InputError(f"the scheduler at {client.scheduler.address} was lost; {LOST}.") from None
+        send(1)
 
 
 def _from_anywhere(source: str) -> str:
