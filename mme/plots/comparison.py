@@ -12,17 +12,23 @@ from scipy.cluster import hierarchy
 from mme.arguments import flag, number, of_type
 from mme.ensembles.equivalence import EquivalenceClasses
 from mme.errors import InputError
-from mme.plots.records import differences, record, several
+from mme.plots.records import record, several
 from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, styled
+from mme.result import counted
 
 __all__ = ["comparison", "equivalence_classes"]
 
+MOST_NAMED = 40  # networks
+MOST_TICKS = 25  # of classes on an axis
+BARS = 61  # edges of them
 WIDE = 20  # an axis over more than this factor is logarithmic
 
 
 @styled
 def comparison(found: Any) -> Axes:
     """Draw Var(CSD) of networks with errors and controls, their dendrogram, and all pairs, in three panels.
+
+    More than 40 networks are drawn without names: their ranks, coloured by class, and the distribution.
 
     Parameters
     ----------
@@ -41,6 +47,8 @@ def comparison(found: Any) -> Axes:
     """
     shown = sorted(_measured(found), key=lambda each: each.csd.variance)
     variances, rows = np.array([each.csd.variance for each in shown]), np.arange(len(shown))
+    if len(shown) > MOST_NAMED:
+        return _ranks(shown, variances, found)
     size = (10.0, 2.2 + 0.24 * len(shown))
     axes: list[Axes] = list(figure(size=size, panels=(1, 3), width_ratios=(1, 2, 2)))
     tree, dots, heat = axes
@@ -65,6 +73,45 @@ def comparison(found: Any) -> Axes:
     heat.set(xlabel="|difference|; squares: within δ")
     heat.figure.colorbar(image, ax=heat)
     return heat
+
+
+def _ranks(shown: list[Any], variances: np.ndarray, found: Any) -> Axes:
+    """Draw the ascending variances over their ranks with the classes, and the distribution below."""
+    axes: list[Axes] = list(figure(size=(5.8, 5.8), panels=(2, 1), sharex=True, height_ratios=(3, 1)))
+    ranks, bars = axes
+    sizes = [len(members) for members in found.classes.classes]
+    ends = np.cumsum(sizes)
+    colours = np.repeat([COLOURS[k % len(COLOURS)] for k in range(len(sizes))], sizes)
+    ranks.scatter(variances, np.arange(1, len(shown) + 1), s=6, c=colours.tolist(), linewidths=0)
+    large = [k for k in range(len(sizes)) if sizes[k] >= len(shown) / MOST_TICKS]
+    borders = sorted({place + 0.5 for k in large for place in (ends[k] - sizes[k], ends[k])})
+    ranks.hlines(borders, *_reach(variances), color=GREY, linewidth=0.4)
+    ranks.set(ylabel="rank", ylim=(0, len(shown) + 1))
+    ranks.set_title(f"{len(shown)} networks in {counted(len(sizes), 'class', 'classes')}")
+    beside = ranks.secondary_yaxis("right")
+    beside.set_yticks([ends[k] - (sizes[k] - 1) / 2 for k in large], [f"class {k + 1}" for k in large])
+    beside.tick_params(length=0)
+    drawn = {"network": (variances, BLUE)}
+    if controls := [each.control.variance for each in shown if each.control]:
+        drawn["untrained"] = (np.array(controls), ORANGE)
+    low, high = _reach(np.concatenate([values for values, _ in drawn.values()]))
+    is_log = low > 0 and high > WIDE * low
+    edges = np.geomspace(low, high, BARS) if is_log else np.linspace(low, high, BARS)
+    for name, (values, colour) in drawn.items():
+        bars.hist(values, edges, histtype="step", color=colour, label=name)
+    bars.set_yscale("log", nonpositive="clip")
+    top = bars.get_ylim()[1]
+    bars.plot([low, low + found.delta], [top, top], color=GREY, linewidth=2)
+    bars.annotate("δ", (low + found.delta, top), xytext=(4, 0), textcoords="offset points", va="center")
+    bars.set(xlabel="Var(CSD)", ylabel="networks", xscale="log" if is_log else "linear")
+    bars.legend()
+    return bars
+
+
+def _reach(values: np.ndarray) -> tuple[float, float]:
+    """The ends of an axis, which differ also where all values are the same."""
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
 @styled
@@ -128,7 +175,8 @@ def _measured(found: Any) -> list[Any]:
     for place, each in enumerate(measured):
         where = f"found.measurements[{place}]"
         record(where, each, "name", "csd", "control")
-        differences(where, each.csd, optional=each.control)
+        for numbers in (each.csd, each.control) if each.control else (each.csd,):
+            record(where, numbers, "variance", "standard_error")
     return measured
 
 
