@@ -126,14 +126,14 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
         paths = write_networks(folder, count)
         networks = [load_file(path) for path in paths]
         found = find_nets([str(folder)])
-        job = many.Job(Options(), "none", 1, False, None)
+        job = many.Job(Options(), None, 1, False, None)
         stores = {"off": Store("spectra-2", enabled=False), "on": Store("spectra-2")}
 
         def lines(store: str) -> None:
             for each in found:
-                assert isinstance(many.line_of(each, job, jobs=1, store=stores[store]), bytes)
+                assert isinstance(many._line(each, job, jobs=1, store=stores[store]), bytes)
 
-        many.line_of(found[0], job, jobs=1, store=stores["off"])  # imports, tables
+        many._line(found[0], job, jobs=1, store=stores["off"])  # imports, tables
         bare(networks[:1])
         say("a network at a time")
         pairs = [[processor_time(lambda: bare(networks))[0], processor_time(lambda: lines("off"))[0]]
@@ -199,7 +199,7 @@ def spread(found: list[Any], job: Any, backend: str) -> None:
 
     from mme.cli import many
 
-    Parallel(2, backend=backend)(delayed(many.line_there)(k, each, job, False) for k, each in enumerate(found))
+    Parallel(2, backend=backend)(delayed(many.line_there)(each, job, False) for each in found)
     if backend == "loky":
         get_reusable_executor().shutdown()
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from mme.cli.app import complain
-from mme.comparison.line import Line
-from mme.comparison.measurement import Measurement
 from mme.comparison.options import Options
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.parallel import validate_jobs
@@ -61,9 +59,11 @@ def about_window(name: str, inside: float | None, window: Sequence[float]) -> It
         )
 
 
-def about_controls(measurements: Iterable[Measurement | Line]) -> Iterator[str]:
+def about_controls(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield where the untrained columns come from."""
-    reasons = (((each.control is None, each.reason), each.name) for each in measurements)
+    reasons = (
+        ((each["control_variance"] is None, each["control_reason"]), each["name"]) for each in rows
+    )
     for (missing, reason), names in gathered(reasons).items():
         is_open = missing and reason != "not asked for"
         help = "; --control gives a rule, or a file of before" if is_open else ""
@@ -71,17 +71,12 @@ def about_controls(measurements: Iterable[Measurement | Line]) -> Iterator[str]:
 
 
 def announce_cost(
-    networks: Iterable[Checkpoint],
-    options: Options,
-    jobs: int,
-    draws: bool = True,
-    controls: int = 0,
-    count: float = 1.0,
-) -> None:
-    """Say on standard error what long work will cost, before it begins.
+    networks: Iterable[Checkpoint], options: Options, jobs: int, draws: bool = True, controls: int = 0,
+    share: float = 1.0,
+) -> None:  # fmt: skip
+    """Say on standard error what long work will cost, before it begins; the networks are a share of all.
 
-    Each network is measured once, and so is each of its untrained controls. They stand for `count` times as
-    many.
+    Each network is measured once, and so is each of its untrained controls.
     """
     layers = drawing = 0.0
     for checkpoint in networks:
@@ -94,7 +89,7 @@ def announce_cost(
             drawing += sampling_cost(
                 ensemble.orders, options.draws, circular=options.circular, construction=options.construction
             ).seconds
-    layers, drawing = count * layers, count * drawing
+    layers, drawing = layers / (share or 1), drawing / (share or 1)
     if layers + drawing > LONG:
         drawn = f" and {_words(drawing)} for the draws of circular ensembles" if drawing else ""
         complain(

@@ -112,7 +112,9 @@ def compare(
         delta = number("delta", delta, 0)
     elif run.options.conjugate == "sampled" and run.options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    job = Job(run.options, _control(control), integer("--controls", controls, 1), more, which)
+    _check_control(control)
+    integer("--controls", controls, 1)
+    job = Job(run.options, None if control == "none" else control, controls, more, which)
     job.before()  # what is wrong with it is said now
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.
@@ -133,7 +135,7 @@ def compare(
     if more:
         for network, row, line in zip(record["networks"], rows, measured, strict=True):
             network["more"] = line.more
-            row.update((_column(each), each["value"]) for each in line.more or ())
+            row.update((_column(each), each["value"]) for each in line.more)
     run.tell(record, rows, lambda: _show(found, measured))
     if parquet is not None:
         output.save_parquet(parquet, rows, words=("control_rule",))
@@ -145,13 +147,11 @@ def compare(
         raise typer.Exit(PARTLY)
 
 
-def _control(given: str) -> str:
-    """The name of a rule, or of the network of before training."""
+def _check_control(given: str) -> None:
     names = ("auto", "none", *RULES)
     if given not in names and not (is_hub_name(given) or Path(given).exists()):
         listed = ", ".join(names)
         raise InputError(f"--control must be one of {listed}, or name a checkpoint, but it is {given}.")
-    return given
 
 
 COLUMNS: dict[str, Callable[[Line], object]] = {
@@ -177,7 +177,7 @@ def _show(found: Comparison, lines: list[Line]) -> None:
     output.say("")
     if len(lines) > len(shown):
         output.say(f"… and {counted(len(lines) - len(shown), 'network')} more; --csv and --json print all.")
-    for words in about_controls(lines):
+    for words in about_controls(each.row for each in lines):
         output.say(words)
     for each in shown:
         for words in each.words:
@@ -207,7 +207,7 @@ def _show_more(line: Line) -> None:
     """One network's numbers, each beside its controls, with the classifier and without."""
     typer.echo(f"\n{line.name}")
     lines: dict[str, list[str]] = {}
-    for each in line.more or ():
+    for each in line.more:
         before = "–" if each["control"] is None else f"{each['control']:.3f}"
         spread = "" if each["control_spread"] is None else f" ± {each['control_spread']:.3f}"
         value = "–" if each["value"] is None else f"{each['value']:.3f}"
@@ -217,10 +217,10 @@ def _show_more(line: Line) -> None:
     output.print_table(columns, list(lines.values()), left=1)
     if apart:
         output.say(f"without: all but the last layer, {apart}, which is taken for the classifier.")
-    if line.controls > 1:
-        spread = f"± is the spread over {line.controls} untrained controls"
+    if line.drawn > 1:
+        spread = f"± is the spread over {line.drawn} untrained controls"
         output.say(f"{spread}, not an error of the network's own number.")
-    elif line.controls:
+    elif line.drawn:
         output.say("One control was drawn; --controls 5 shows how far they spread.")
 
 

@@ -1,7 +1,7 @@
 """Networks measured in this process, in several, or on a Dask cluster; what is finished is kept.
 
-Files are read where the work runs, so names travel there, and `Line` back. A line is kept under the state of
-its files, so that the same command goes on from there, whatever was killed meanwhile.
+Files are read where the work runs: names travel there, and lines of the table back. A line is kept under the
+state of its files, so that the same command goes on from there, whatever was killed meanwhile.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, wait
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -22,14 +22,15 @@ import mme
 from mme.checkpoints.limits import NoNetwork
 from mme.cli.accounts import about_layers, about_window, announce_cost
 from mme.cli.app import complain
-from mme.cli.nets import Network, open_net, state_of
+from mme.cli.nets import Network, open_net
 from mme.cli.settings import Run
-from mme.comparison.line import Line
+from mme.comparison.line import Line, line_of
 from mme.comparison.measurement import measure
 from mme.comparison.options import Options
 from mme.errors import InputError
 from mme.extras import required
 from mme.progress import tracked
+from mme.result import plain
 from mme.store import Store, key_of
 from mme.weights.stored import Checkpoint
 from mme.weights.untrained import RULES
@@ -39,38 +40,32 @@ __all__ = ["Failure", "Job", "cluster", "lines_of"]
 MANY = 32  # networks from which on processes are started: each takes a second for it
 LOOKED_AT = 20  # of many networks, to estimate what all cost
 CONNECTING = 10.0  # seconds
-AHEAD = 4  # networks that wait for each thread of a cluster
-LOST = "what was finished is kept, and the same command goes on from there"
+AHEAD = 4  # networks that wait for each core
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """How every network is measured, as far as it decides the result."""
 
     options: Options
-    control: str
+    control: str | None
     controls: int
     more: bool
     which: str | None
 
     def before(self) -> Any:
         """The rule of the control, or the network of before training."""
-        if self.control in ("auto", *RULES):
-            return self.control
-        if self.control == "none":
-            return None
-        return _opened(self.control, self.options.rng, state_of(self._control().files()))
+        is_rule = self.control in (None, "auto", *RULES)
+        return self.control if is_rule else _opened(str(self.control), self.options.rng, self._state())
 
-    def _control(self) -> Network:
-        return Network("", "" if self.control in ("auto", "none", *RULES) else self.control, True)
+    def _state(self) -> str:
+        is_rule = self.control in (None, "auto", *RULES)
+        return str(self.control) if is_rule else Network("", str(self.control)).state()
 
     def key(self, network: Network) -> str:
         """Return the key of its line; empty where nothing tells whether the network is the same again."""
-        states = [state_of(network.files())]
-        if control := self._control().source:
-            states.append(state_of(self._control().files()))
-        told = json.dumps(asdict(self))
-        return key_of(_program(), network.name, told, control, *states) if all(states) else ""
+        states = network.state(), self._state()
+        told = json.dumps([vars(self.options), self[1:]])
+        return key_of(_program(), network.name, told, *states) if all(states) else ""
 
 
 class Failure(NamedTuple):
@@ -88,27 +83,24 @@ def _opened(control: str, seed: int, state: str) -> Checkpoint:
 @cache
 def _program() -> str:
     """A digest of this package, whose change makes kept lines as good as absent."""
-    folder = Path(mme.__file__).parent
-    return key_of(np.__version__, *(path.read_bytes() for path in sorted(folder.rglob("*.py"))))
+    files = sorted(Path(mme.__file__).parent.rglob("*.py"))
+    return key_of(np.__version__, *(path.read_bytes() for path in files))
 
 
-def line_of(
-    network: Network, job: Job, opened: Checkpoint | None = None, **work: Any
-) -> bytes | Failure:
-    """Open and measure a network, and write its line."""
+def _line(network: Network, job: Job, opened: Checkpoint | None = None, **work: Any) -> bytes | Failure:
+    """Open and measure a network; its line is JSON, which gives every float back to the last bit."""
     try:
-        if opened is None:
-            opened = open_net(network.source, seed=job.options.rng, which=job.which)
+        opened = opened or open_net(network.source, seed=job.options.rng, which=job.which)
     except InputError as error:
         return Failure(str(error), isinstance(error, NoNetwork))
     taken: dict[str, Any] = {"control": job.before(), "controls": job.controls}
     try:
         found = measure(opened, job.options, name=network.name, **taken, **work)
-        inside = found.csd.inside_nonzero
-        words = (*about_layers(found.ensemble), *about_window(found.name, inside, job.options.window))
-        return Line.written(found, words, job.more)
+        seen = about_window(found.name, found.csd.inside_nonzero, job.options.window)
+        line = line_of(found, [*about_layers(found.ensemble), *seen], job.more)
     except InputError as error:
         return Failure(f"{network.name}: {error}")
+    return json.dumps(plain(line), allow_nan=False).encode()
 
 
 @cache
@@ -117,13 +109,13 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-def line_there(place: int, network: Network, job: Job, is_kept: bool) -> tuple[int, bytes | Failure]:
+def line_there(network: Network, job: Job, is_kept: bool) -> bytes | Failure:
     """Measure a network in another process, on one core."""
     _one_thread()
     try:
-        return place, line_of(network, job, jobs=1, store=Store("spectra-2", enabled=is_kept))
+        return _line(network, job, jobs=1, store=Store("spectra-2", enabled=is_kept))
     except MemoryError:
-        return place, Failure(f"{network.name}: there is not enough memory to measure it.")
+        return Failure(f"{network.name}: there is not enough memory to measure it.")
 
 
 def lines_of(
@@ -139,57 +131,78 @@ def lines_of(
     found: list[bytes | Failure | None] = [kept.get_bytes(key) if key else None for key in keys]
     missing = [place for place, line in enumerate(found) if line is None]
     is_few = client is None and len(missing) < max(MANY, 2 * run.jobs)
-    local = [place for place in missing if client is None or networks[place].files()]
-    looked_at = local if is_few else local[:: -(-len(local) // LOOKED_AT) or 1]
+    looked_at = missing if is_few else [place for place in missing if Path(networks[place].source).exists()]
     opened: dict[int, Checkpoint] = {}
-    for place in looked_at:
+    for place in looked_at if is_few else looked_at[:: len(looked_at) // LOOKED_AT + 1]:
         try:
             opened[place] = open_net(networks[place].source, seed=job.options.rng, which=job.which)
         except InputError:
-            if networks[place].required:
+            if networks[place].is_required:
                 raise
-    count = len(missing) / max(len(looked_at), 1)
-    announce_cost(opened.values(), job.options, run.jobs, controls=times, count=count)
-    tasks = ((place, networks[place], job, kept.enabled) for place in missing)
+    share = len(opened) / max(len(missing), 1)
+    announce_cost(opened.values(), job.options, run.jobs, controls=times, share=share)
     finished: Iterator[tuple[int, bytes | Failure]]
     if is_few or (client is None and run.jobs == 1):
         work = run.work | {"progress": is_few}
-        finished = (
-            (place, line_of(networks[place], job, opened.pop(place, None), **work)) for place in missing
-        )
-    elif client is None:
-        finished = _in_processes(tasks, run.jobs)
+        finished = ((n, _line(networks[n], job, opened.pop(n, None), **work)) for n in missing)
     else:
-        finished = _on_cluster(tasks, client)
+        finished = _elsewhere({n: networks[n] for n in missing}, job, kept.enabled, client, run.jobs)
     for place, line in tracked(finished, "networks", total=len(missing), show=not is_few):
-        if isinstance(line, Failure) and networks[place].required:
-            raise InputError(line.words)
         if isinstance(line, bytes) and keys[place]:
             kept.put_bytes(keys[place], line)
+        elif isinstance(line, Failure) and networks[place].is_required:
+            raise InputError(line.words)
         found[place] = line
     run.store.trouble = run.store.trouble or kept.trouble
     kept.tidy()
-    return [Line.read(line) if isinstance(line, bytes) else line for line in found if line is not None]
+    return [Line(*json.loads(line)) if isinstance(line, bytes) else line for line in found if line]
 
 
-Task = tuple[int, Network, Job, bool]
+def _elsewhere(
+    networks: dict[int, Network], job: Job, is_kept: bool, client: Any, jobs: int
+) -> Iterator[tuple[int, bytes | Failure]]:
+    """Measure in processes of this machine or of a cluster, a network on a core, as they are finished."""
+    pool: Executor
+    if client is None:
+        from joblib.externals.loky import ProcessPoolExecutor
 
-
-def _in_processes(tasks: Iterator[Task], jobs: int) -> Iterator[tuple[int, bytes | Failure]]:
-    """Measure on the cores of this machine, a network on each, in the order in which they are finished."""
-    from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
+        threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+        pool, where = ProcessPoolExecutor(jobs, env=threads), "a process of this machine"
+    else:
+        # joblib's own way to a cluster tells nothing before all is finished, and a lost task fails all.
+        pool, where = client.get_executor(pure=False), "the scheduler"
+        jobs = sum(client.nthreads().values())
+        if not jobs:
+            complain("the scheduler has no workers yet; this waits for some.")
+    tasks, waiting = iter(networks.items()), dict[Any, int]()
+    there = job._replace(control=_from_anywhere(job.control or "") or None)
     try:
-        with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
-            work = Parallel(return_as="generator_unordered", max_nbytes=None)
-            yield from work(delayed(line_there)(*task) for task in tasks)
-    except TerminatedWorkerError:
-        less = "fewer --jobs need less memory"
-        raise InputError(f"a process that measures networks was killed; {LOST}, and {less}.") from None
+        while True:
+            for place, network in islice(tasks, max(64, AHEAD * jobs) - len(waiting)):
+                sent = network._replace(source=_from_anywhere(network.source))
+                waiting[pool.submit(line_there, sent, there, is_kept)] = place
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                place = waiting.pop(future)
+                try:
+                    yield place, future.result()
+                except (BrokenExecutor, CancelledError, OSError):
+                    kept = "what was finished is kept, and the same command goes on from there"
+                    raise InputError(f"{where} was lost, perhaps for want of memory; {kept}.") from None
+                except Exception as error:
+                    if type(error).__name__ != "KilledWorker":
+                        raise
+                    lost = "all workers to which it was sent were lost; perhaps it needs more memory"
+                    yield place, Failure(f"{networks[place].name}: {lost}.")
     finally:
-        get_reusable_executor().shutdown(kill_workers=True)
+        for future in waiting:
+            future.cancel()
+        pool.shutdown(**{"wait": False} if client else {"kill_workers": True})
+
+
+def _from_anywhere(source: str) -> str:
+    return os.path.abspath(source) if Path(source).exists() else source
 
 
 def cluster(address: str) -> Any:
@@ -198,44 +211,6 @@ def cluster(address: str) -> Any:
     try:
         return distributed.Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"--scheduler must be the address of a running Dask scheduler, such as tcp://host:8786, but none "
-            f"answers at {address} ({type(error).__name__})."
-        ) from None
-
-
-def _on_cluster(tasks: Iterator[Task], client: Any) -> Iterator[tuple[int, bytes | Failure]]:
-    """Measure on a Dask cluster, whose workers see the same files under the same names.
-
-    joblib's own way there tells nothing before all is finished, and one lost task fails all.
-    """
-    distributed = required("distributed", "dask", "--scheduler")
-    threads = sum(client.nthreads().values())
-    if not threads:
-        complain(f"the scheduler at {client.scheduler.address} has no workers yet; waiting for some.")
-    waiting: dict[Any, tuple[int, Network]] = {}
-    done = distributed.as_completed([], loop=client.loop)
-
-    def send(count: int) -> None:
-        for place, network, job, is_kept in islice(tasks, count):
-            there = network._replace(source=_from_anywhere(network.source))
-            asked = replace(job, control=_from_anywhere(job.control))
-            future = client.submit(line_there, place, there, asked, is_kept, pure=False)
-            waiting[future] = place, network
-            done.add(future)
-
-    send(max(64, AHEAD * threads))
-    for future in done:
-        place, network = waiting.pop(future)
-        try:
-            yield future.result()
-        except distributed.scheduler.KilledWorker:
-            words = "every worker that measured it was lost; perhaps it needs more memory than one has"
-            yield place, Failure(f"{network.name}: {words}.")
-        except (distributed.CancelledError, OSError):
-            raise InputError(f"the scheduler at {client.scheduler.address} was lost; {LOST}.") from None
-        send(1)
-
-
-def _from_anywhere(source: str) -> str:
-    return os.path.abspath(source) if Path(source).exists() else source
+        right = "the address of a running Dask scheduler, such as tcp://host:8786"
+        said = f"none answers at {address} ({type(error).__name__})"
+        raise InputError(f"--scheduler must be {right}, but {said}.") from None

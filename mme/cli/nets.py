@@ -20,7 +20,7 @@ from mme.errors import InputError
 from mme.networks.hubs import HUBS, called, is_hub_name, open_hub
 from mme.weights.stored import Checkpoint
 
-__all__ = ["Net", "Nets", "Network", "Which", "find_nets", "open_net", "state_of"]
+__all__ = ["Net", "Nets", "Network", "Which", "find_nets", "open_net"]
 
 JUST_NOW = 2.0  # seconds in which a file may change again within one tick of its clock
 
@@ -54,40 +54,31 @@ def check_net(name: str) -> None:
 
 
 class Network(NamedTuple):
-    """A network that was given or found in a folder, and is not yet opened."""
+    """A network that was given or found in a folder, unopened; one that `is_required` must be readable."""
 
     name: str
     source: str
-    required: bool  # whether everything stops where it cannot be read
+    is_required: bool = True
 
-    def files(self) -> list[Path]:
-        """The files that decide its weights; none where that is not known: of a hub, or with data beside."""
-        path = Path(self.source)
-        if is_hub_name(self.source) or not path.exists():
-            return []
-        if path.is_dir():
-            return sorted(each for each in path.iterdir() if each.is_file())
-        with suppress(InputError):
-            if content_of(path) != "ONNX":
-                return [path, *(path.parent / beside for beside in CONFIGURATIONS)]
-        return []
+    def state(self) -> str:
+        """Return what changes whenever the weights do; empty where nothing tells, and for what is new.
 
-
-def state_of(files: Iterable[Path]) -> str:
-    """Return what changes whenever one of the files does; empty for none, and for files just being written.
-
-    A file that was replaced by another of its age and size has another time of change.
-    """
-    told, newest = [], 0.0
-    for path in files:
+        A file that was replaced by another of its age and size has another time of change. A hub tells
+        nothing, nor does an ONNX model, whose weights may lie in other files.
+        """
+        path, states, newest = Path(self.source).absolute(), [], 0.0
         try:
-            found = path.stat()
-        except OSError:  # absent
-            continue
-        newest = max(newest, found.st_mtime, found.st_ctime)
-        times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
-        told.append(f"{path.absolute()} {found.st_ino} {found.st_size} {times}")
-    return "\n".join(told) if newest < time.time() - JUST_NOW else ""
+            told = content_of(path) if path.is_file() else ""
+            files = [path, *map(path.parent.joinpath, CONFIGURATIONS)] if told else sorted(path.iterdir())
+        except (InputError, OSError):
+            return ""
+        for file in files:
+            with suppress(OSError):  # absent
+                found = file.stat()
+                newest = max(newest, found.st_mtime, found.st_ctime)
+                times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
+                states.append(f"{file} {found.st_ino} {found.st_size} {times}")
+        return "\n".join(states) if told != "ONNX" and newest < time.time() - JUST_NOW else ""
 
 
 def find_nets(names: Iterable[str]) -> list[Network]:

@@ -98,7 +98,7 @@ def _ranks(shown: list[Any], variances: np.ndarray, found: Any) -> Axes:
     is_log = low > 0 and high > WIDE * low
     edges = np.geomspace(low, high, BARS) if is_log else np.linspace(low, high, BARS)
     for name, (values, colour) in drawn.items():
-        bars.hist(values, edges, histtype="step", color=colour, label=name)
+        bars.hist(values, edges.tolist(), histtype="step", color=colour, label=name)
     bars.set_yscale("log", nonpositive="clip")
     top = bars.get_ylim()[1]
     bars.plot([low, low + found.delta], [top, top], color=GREY, linewidth=2)
