@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")})
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -78,7 +79,8 @@ def bare(networks: list[dict[str, np.ndarray]]) -> None:
 
 
 def command(folder: Path, cache: Path, *options: str) -> tuple[float, float]:
-    """Run `mme compare` on a folder."""
+    """Run `mme compare` on a folder, with the sampled table of small orders, which is made once, at hand."""
+    shutil.copytree(Path(os.environ["MME_CACHE"], "modulus"), cache / "modulus", dirs_exist_ok=True)
     line = [sys.executable, "-m", "mme", "compare", str(folder), *OPTIONS, *options]
     told = os.environ | {"MME_CACHE": str(cache), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     return processor_time(lambda: subprocess.run(line, env=told, check=True, stdout=subprocess.DEVNULL))
@@ -99,6 +101,9 @@ def cluster(cache: Path, workers: int) -> Iterator[str]:
 
     there = [start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port))]
     alone = ("--nthreads", "1", "--no-nanny", "--local-directory", str(cache))
+    with socket.socket() as tried:
+        while tried.connect_ex(("127.0.0.1", port)):
+            time.sleep(0.1)
     there += [start("dask_worker", address, *alone) for _ in range(workers)]
     try:
         yield address
@@ -135,6 +140,7 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
 
         many._line(found[0], job, jobs=1, store=stores["off"])  # imports, tables
         bare(networks[:1])
+        shutil.copytree(cache / "modulus", Path(made) / "there" / "modulus")
         say("a network at a time")
         pairs = [[processor_time(lambda: bare(networks))[0], processor_time(lambda: lines("off"))[0]]
                  for _ in range(repeats)]
@@ -164,6 +170,8 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
                 command(warm, Path(made) / "c0", "--scheduler", address)
                 runs["client of a cluster"] = [command(folder, Path(made) / "c1", "--scheduler", address)]
             # what scheduler and workers took is known once they are waited for
+            for path in Path(made, "there", "spectra-2").rglob("*.kept"):
+                path.unlink()
             runs["cluster, all"] = [(clustered(folder, Path(made)), runs["client of a cluster"][0][1])]
     return {
         "networks": count,
@@ -186,7 +194,7 @@ def clustered(folder: Path, made: Path) -> float:
     """Processor time of client, scheduler and two workers together."""
 
     def whole() -> None:
-        with cluster(made / "there2", 2) as address:
+        with cluster(made / "there", 2) as address:
             command(folder, made / "c2", "--scheduler", address)
 
     return processor_time(whole)[0]
@@ -215,7 +223,7 @@ def table(size: int) -> dict[str, float]:
         Line({
             "name": f"net{number}", "variance": float(value), "standard_error": 0.0, "noise_floor": 0.01,
             "control_variance": None, "control_standard_error": None, "control_reason": "", **numbers,
-        })
+        }, [], [], None, 0)
         for number, value in enumerate(rng.lognormal(size=size))
     ]  # fmt: skip
     work = lambda: (lambda found: (found.rows(), found.to_dict()))(grouped(lines))  # noqa: E731

@@ -54,16 +54,19 @@ class Job(NamedTuple):
 
     def before(self) -> Any:
         """The rule of the control, or the network of before training."""
-        is_rule = self.control in (None, "auto", *RULES)
-        return self.control if is_rule else _opened(str(self.control), self.options.rng, self._state())
+        file = self._file()
+        return _opened(file, self.options.rng, Network("", file).state()) if file else self.control
 
-    def _state(self) -> str:
-        is_rule = self.control in (None, "auto", *RULES)
-        return str(self.control) if is_rule else Network("", str(self.control)).state()
+    def _file(self) -> str:
+        return "" if self.control in (None, "auto", *RULES) else str(self.control)
+
+    def from_anywhere(self) -> Job:
+        """Return it with a path that means the same in every folder."""
+        return self._replace(control=_from_anywhere(self._file())) if self._file() else self
 
     def key(self, network: Network) -> str:
         """Return the key of its line; empty where nothing tells whether the network is the same again."""
-        states = network.state(), self._state()
+        states = network.state(), Network("", self._file()).state() if self._file() else "rule"
         told = json.dumps([vars(self.options), self[1:]])
         return key_of(_program(), network.name, told, *states) if all(states) else ""
 
@@ -142,7 +145,8 @@ def lines_of(
     share = len(opened) / max(len(missing), 1)
     announce_cost(opened.values(), job.options, run.jobs, controls=times, share=share)
     finished: Iterator[tuple[int, bytes | Failure]]
-    if is_few or (client is None and run.jobs == 1):
+    alone = run.jobs == 1 or run.options.device != "cpu"  # one process for one accelerator
+    if is_few or (client is None and alone):
         work = run.work | {"progress": is_few}
         finished = ((n, _line(networks[n], job, opened.pop(n, None), **work)) for n in missing)
     else:
@@ -175,7 +179,7 @@ def _elsewhere(
         if not jobs:
             complain("the scheduler has no workers yet; this waits for some.")
     tasks, waiting = iter(networks.items()), dict[Any, int]()
-    there = job._replace(control=_from_anywhere(job.control or "") or None)
+    there = job.from_anywhere()
     try:
         while True:
             for place, network in islice(tasks, max(64, AHEAD * jobs) - len(waiting)):
