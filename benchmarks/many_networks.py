@@ -131,14 +131,14 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
         paths = write_networks(folder, count)
         networks = [load_file(path) for path in paths]
         found = find_nets([str(folder)])
-        job = many.Job(Options(), None, 1, False, None)
+        job = many.Job(Options(), None, None, 1, False, None)
         stores = {"off": Store("spectra-2", enabled=False), "on": Store("spectra-2")}
 
         def lines(store: str) -> None:
             for each in found:
-                assert isinstance(many._line(each, job, jobs=1, store=stores[store]), bytes)
+                assert isinstance(many.line_of(each, job, jobs=1, store=stores[store]), bytes)
 
-        many._line(found[0], job, jobs=1, store=stores["off"])  # imports, tables
+        many.line_of(found[0], job, jobs=1, store=stores["off"])  # imports, tables
         bare(networks[:1])
         shutil.copytree(cache / "modulus", Path(made) / "there" / "modulus")
         say("a network at a time")
@@ -214,8 +214,7 @@ def spread(found: list[Any], job: Any, backend: str) -> None:
 
 def table(size: int) -> dict[str, float]:
     """Sort so many measured networks into classes, and make the columns of the table: seconds, bytes."""
-    from mme.comparison.compare import grouped
-    from mme.comparison.line import Line
+    from mme.comparison.compare import Line, grouped
 
     rng = np.random.default_rng(0)
     numbers = dict.fromkeys(("variance_without_noise", "largest_cumulative", "distance", "tolerance"), 0.5)

@@ -11,14 +11,14 @@ import numpy as np
 import typer
 
 from mme.arguments import choice, integer, number
+from mme.checkpoints.limits import NoNetwork
 from mme.cli import output
 from mme.cli.accounts import about_controls
 from mme.cli.app import PARTLY, app, complain, one_sentence
-from mme.cli.many import Failure, Job, cluster, lines_of
-from mme.cli.nets import Nets, Which, find_nets
+from mme.cli.many import Job, cluster, lines_of
+from mme.cli.nets import Nets, Network, Which, find_nets, from_anywhere, open_net
 from mme.cli.settings import Run, measuring
-from mme.comparison.compare import Comparison, grouped
-from mme.comparison.line import Line
+from mme.comparison.compare import Comparison, Line, grouped
 from mme.comparison.statistics import STATISTICS
 from mme.ensembles.clusters import LINKAGES
 from mme.errors import InputError
@@ -112,19 +112,17 @@ def compare(
         delta = number("delta", delta, 0)
     elif run.options.conjugate == "sampled" and run.options.draws < 2:
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
-    _check_control(control)
     integer("--controls", controls, 1)
-    job = Job(run.options, None if control == "none" else control, controls, more, which)
-    job.before()  # what is wrong with it is said now
+    job = Job(run.options, *_control(control, run.options.rng), controls, more, which)
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.
     times = 3 * (1 + before) - 1 if more else before
     with nullcontext() if scheduler is None else cluster(scheduler) as client:
         told = lines_of(find_nets(nets), job, run, client, times)
     measured = [each for each in told if isinstance(each, Line)]
-    failures = [each for each in told if isinstance(each, Failure)]
+    failures = [each for each in told if isinstance(each, InputError)]
     for each in failures:
-        complain(each.words)
+        complain(each)
     if not measured:
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
     found = grouped(measured, delta=delta, linkage=rule)
@@ -143,28 +141,37 @@ def compare(
         from mme import plots
 
         output.save_figure(plot, plots.comparison(found))
-    if not all(each.no_network for each in failures):
+    if not all(isinstance(each, NoNetwork) for each in failures):
         raise typer.Exit(PARTLY)
 
 
-def _check_control(given: str) -> None:
-    names = ("auto", "none", *RULES)
-    if given not in names and not (is_hub_name(given) or Path(given).exists()):
-        listed = ", ".join(names)
-        raise InputError(f"--control must be one of {listed}, or name a checkpoint, but it is {given}.")
+def _control(given: str, seed: int) -> tuple[str | None, Network | None]:
+    """The rule, or the network of before training, which is tried now."""
+    if given in ("auto", "none", *RULES):
+        return None if given == "none" else given, None
+    if not (is_hub_name(given) or Path(given).exists()):
+        names = ", ".join(("auto", "none", *RULES))
+        raise InputError(f"--control must be one of {names}, or name a checkpoint, but it is {given}.")
+    open_net(given, seed=seed)
+    return None, Network(given, from_anywhere(given))
 
 
 COLUMNS: dict[str, Callable[[Line], object]] = {
     "network": lambda each: each.name,
-    "Var(CSD)": lambda each: output.with_error(*each.csd[:2]),
-    "untrained": lambda each: output.with_error(*each.control[:2]) if each.control else "–",
+    "Var(CSD)": lambda each: _number(each, ""),
+    "untrained": lambda each: _number(each, "control_"),
     "largest\n|cumul.|": lambda each: f"{each.row['largest_cumulative']:.3f}",
-    "noise\nfloor": lambda each: f"{each.csd.noise_floor:.3f}",
+    "noise\nfloor": lambda each: f"{each.row['noise_floor']:.3f}",
     "in the\nwindow": lambda each: f"{each.row['inside_window']:.1%}",
     "layers": lambda each: each.row["layers"],
     "eigen-\nvalues": lambda each: each.row["eigenvalues"],
     "zeros": lambda each: f"{each.row['structural_zeros'] / each.row['eigenvalues']:.1%}",
 }
+
+
+def _number(line: Line, which: str) -> str:
+    variance, error = line.row[f"{which}variance"], line.row[f"{which}standard_error"]
+    return "–" if variance is None else output.with_error(variance, error or 0.0)
 
 
 def _column(line: dict[str, Any]) -> str:
@@ -225,7 +232,7 @@ def _show_more(line: Line) -> None:
 
 
 def _show_pairs(found: Comparison) -> None:
-    order = np.argsort([each.csd.variance for each in found.measurements], kind="stable")
+    order = np.argsort(found.variances, kind="stable")
 
     def cell(i: int, j: int) -> str:
         mark = "=" if found.equivalent[i, j] else " "
@@ -242,7 +249,7 @@ def _show_pairs(found: Comparison) -> None:
 def _about_delta(found: Comparison) -> str:
     if found.delta_given:
         return f"delta = {found.delta:.3g}, as given."
-    floors = {each.name: each.csd.noise_floor for each in found.measurements}
+    floors = {each.name: each.to_dict()["noise_floor"] for each in found.measurements}
     noisiest = max(floors, key=lambda name: floors[name])
     floor = floors.pop(noisiest)
     drawn = found.delta - floor

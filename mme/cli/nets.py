@@ -20,7 +20,7 @@ from mme.errors import InputError
 from mme.networks.hubs import HUBS, called, is_hub_name, open_hub
 from mme.weights.stored import Checkpoint
 
-__all__ = ["Net", "Nets", "Network", "Which", "find_nets", "open_net"]
+__all__ = ["Net", "Nets", "Network", "Which", "find_nets", "from_anywhere", "open_net"]
 
 JUST_NOW = 2.0  # seconds in which a file may change again within one tick of its clock
 
@@ -66,7 +66,7 @@ class Network(NamedTuple):
         A file that was replaced by another of its age and size has another time of change. A hub tells
         nothing, nor does an ONNX model, whose weights may lie in other files.
         """
-        path, states, newest = Path(self.source).absolute(), [], 0.0
+        path, states, newest = Path(self.source), [], 0.0
         try:
             told = content_of(path) if path.is_file() else ""
             files = [path, *map(path.parent.joinpath, CONFIGURATIONS)] if told else sorted(path.iterdir())
@@ -79,6 +79,11 @@ class Network(NamedTuple):
                 times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
                 states.append(f"{file} {found.st_ino} {found.st_size} {times}")
         return "\n".join(states) if told != "ONNX" and newest < time.time() - JUST_NOW else ""
+
+
+def from_anywhere(source: str) -> str:
+    """Return the name of a hub, or a path that means the same in every folder."""
+    return source if is_hub_name(source) else str(Path(source).absolute())
 
 
 def find_nets(names: Iterable[str]) -> list[Network]:
@@ -101,7 +106,7 @@ def find_nets(names: Iterable[str]) -> list[Network]:
         unique = called if times[called] == 1 else source
         if unique in named:
             raise InputError(f"{source} is given twice; name each network once.")
-        named[unique] = Network(unique, source, required)
+        named[unique] = Network(unique, from_anywhere(source), required)
     return list(named.values())
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from math import nan
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mme.arguments import choice, number, of_type
-from mme.comparison.line import Line
 from mme.comparison.measurement import TOLD, Measurement, measure
 from mme.comparison.options import Options, validate_options
 from mme.ensembles.clusters import LINKAGES, Linkage
@@ -19,10 +19,29 @@ from mme.errors import InputError
 from mme.result import Plotted, Table
 from mme.store import Store
 
-__all__ = ["Comparison", "compare", "grouped"]
+__all__ = ["Comparison", "Line", "compare", "grouped"]
 
 MOST_NAMED = 6  # networks in a line
 MOST_PAIRED = 100  # networks whose pairs a record lists: their number grows with the square
+
+
+class Line(NamedTuple):
+    """What a table tells of a measured network, in a kilobyte: its `to_dict`, its `more`, and sentences."""
+
+    row: dict[str, Any]
+    words: list[str]
+    more: list[dict[str, Any]]
+    classifier: str | None
+    drawn: int
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return str(self.row["name"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the line of a table, as `Measurement.to_dict` does."""
+        return self.row
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,10 +72,14 @@ class Comparison(Table, Plotted):
         return tuple(each.name for each in self.measurements)
 
     @property
+    def variances(self) -> np.ndarray:
+        """Var Δ of each network, shape (networks,)."""
+        return np.array([self.classes.variances[name] for name in self.names])
+
+    @property
     def differences(self) -> np.ndarray:
         """Var Δ_i − Var Δ_j for each pair, shape (networks, networks)."""
-        variances = np.array([each.csd.variance for each in self.measurements])
-        return np.asarray(variances[:, None] - variances[None, :])
+        return np.asarray(self.variances[:, None] - self.variances[None, :])
 
     @property
     def equivalent(self) -> np.ndarray:
@@ -72,7 +95,8 @@ class Comparison(Table, Plotted):
         return [each.to_dict() | {"class": numbers[each.name]} for each in self.measurements]
 
     def __repr__(self) -> str:
-        listed = ", ".join(f"{each.name} {each.csd.variance:.4g}" for each in self.measurements[:MOST_NAMED])
+        pairs = zip(self.names[:MOST_NAMED], self.variances, strict=False)
+        listed = ", ".join(f"{name} {variance:.4g}" for name, variance in pairs)
         more = ", …" if len(self.measurements) > MOST_NAMED else ""
         classes = len(self.classes.classes)
         found = f"{classes} class{'es' if classes > 1 else ''}, δ = {self.delta:.3g}"
@@ -170,12 +194,13 @@ def grouped(
     measured: Sequence[Measurement | Line], *, delta: float | None = None, linkage: Linkage = "complete"
 ) -> Comparison:
     """Sort measured networks into classes; see `compare`. Memory and time grow with their number only."""
-    variances = {each.name: each.csd.variance for each in measured}
+    rows = [each.to_dict() for each in measured]
+    variances = {row["name"]: row["variance"] for row in rows}
     if len(variances) < len(measured):
         raise InputError("networks must have different names.")
     is_given = delta is not None
     if delta is None:
-        floors = [each.csd.noise_floor for each in measured]
-        delta = delta_of(floors, [each.csd.standard_error for each in measured])
+        errors = [nan if row["standard_error"] is None else row["standard_error"] for row in rows]
+        delta = delta_of([row["noise_floor"] for row in rows], errors)
     classes = equivalence_classes(variances, delta=delta, linkage=linkage)
     return Comparison(tuple(measured), classes.delta, is_given, classes)

@@ -20,7 +20,7 @@ __all__ = ["comparison", "equivalence_classes"]
 
 MOST_NAMED = 40  # networks
 MOST_TICKS = 25  # of classes on an axis
-BARS = 61  # edges of them
+BARS = 60
 WIDE = 20  # an axis over more than this factor is logarithmic
 
 
@@ -45,20 +45,21 @@ def comparison(found: Any) -> Axes:
     >>> networks = {name: {"fc": scale * np.eye(8)} for name, scale in (("a", 1), ("b", 1.1), ("c", 2))}
     >>> drawn = comparison(compare(networks, Options(draws=3)))
     """
-    shown = sorted(_measured(found), key=lambda each: each.csd.variance)
-    variances, rows = np.array([each.csd.variance for each in shown]), np.arange(len(shown))
+    shown = sorted(_measured(found), key=lambda row: row["variance"])
+    variances, rows = np.array([row["variance"] for row in shown]), np.arange(len(shown))
     if len(shown) > MOST_NAMED:
         return _ranks(shown, variances, found)
     size = (10.0, 2.2 + 0.24 * len(shown))
     axes: list[Axes] = list(figure(size=size, panels=(1, 3), width_ratios=(1, 2, 2)))
     tree, dots, heat = axes
-    errors = [np.nan_to_num(each.csd.standard_error) for each in shown]
+    errors = [row["standard_error"] or 0.0 for row in shown]
     dots.errorbar(variances, rows, xerr=errors, fmt="o", color=BLUE, markersize=5, label="network")
-    controls = [(each.control.variance, row) for row, each in zip(rows, shown, strict=True) if each.control]
-    if controls:
-        places, heights = zip(*controls, strict=True)
-        dots.plot(places, heights, "o", color=ORANGE, fillstyle="none", markersize=9, label="untrained")
-    numbered = [f"{label(each.name, LONGEST)}  {row + 1}" for row, each in zip(rows, shown, strict=True)]
+    controls = np.array([row["control_variance"] for row in shown], float)
+    places = np.flatnonzero(~np.isnan(controls))
+    if len(places):
+        ring = {"fillstyle": "none", "markersize": 9, "label": "untrained"}
+        dots.plot(controls[places], places, "o", color=ORANGE, **ring)
+    numbered = [f"{label(row['name'], LONGEST)}  {place}" for place, row in enumerate(shown, 1)]
     dots.set(yticks=rows, yticklabels=numbered, xlabel="Var(CSD)", ylim=(-0.6, len(shown) - 0.4))
     if variances[0] > 0 and variances[-1] > WIDE * variances[0]:
         dots.set_xscale("log")
@@ -84,19 +85,20 @@ def _ranks(shown: list[Any], variances: np.ndarray, found: Any) -> Axes:
     colours = np.repeat([COLOURS[k % len(COLOURS)] for k in range(len(sizes))], sizes)
     ranks.scatter(variances, np.arange(1, len(shown) + 1), s=6, c=colours.tolist(), linewidths=0)
     large = [k for k in range(len(sizes)) if sizes[k] >= len(shown) / MOST_TICKS]
-    borders = sorted({place + 0.5 for k in large for place in (ends[k] - sizes[k], ends[k])})
-    ranks.hlines(borders, *_reach(variances), color=GREY, linewidth=0.4)
+    for border in {place + 0.5 for k in large for place in (ends[k] - sizes[k], ends[k])}:
+        ranks.axhline(border, color=GREY, linewidth=0.4)
     ranks.set(ylabel="rank", ylim=(0, len(shown) + 1))
     ranks.set_title(f"{len(shown)} networks in {counted(len(sizes), 'class', 'classes')}")
     beside = ranks.secondary_yaxis("right")
     beside.set_yticks([ends[k] - (sizes[k] - 1) / 2 for k in large], [f"class {k + 1}" for k in large])
     beside.tick_params(length=0)
     drawn = {"network": (variances, BLUE)}
-    if controls := [each.control.variance for each in shown if each.control]:
+    if controls := [row["control_variance"] for row in shown if row["control_variance"] is not None]:
         drawn["untrained"] = (np.array(controls), ORANGE)
-    low, high = _reach(np.concatenate([values for values, _ in drawn.values()]))
-    is_log = low > 0 and high > WIDE * low
-    edges = np.geomspace(low, high, BARS) if is_log else np.linspace(low, high, BARS)
+    edges = np.histogram_bin_edges(np.concatenate([values for values, _ in drawn.values()]), BARS)
+    low, high = edges[0], edges[-1]
+    if is_log := low > 0 and high > WIDE * low:
+        edges = np.geomspace(low, high, BARS + 1)
     for name, (values, colour) in drawn.items():
         bars.hist(values, edges.tolist(), histtype="step", color=colour, label=name)
     bars.set_yscale("log", nonpositive="clip")
@@ -106,12 +108,6 @@ def _ranks(shown: list[Any], variances: np.ndarray, found: Any) -> Axes:
     bars.set(xlabel="Var(CSD)", ylabel="networks", xscale="log" if is_log else "linear")
     bars.legend()
     return bars
-
-
-def _reach(values: np.ndarray) -> tuple[float, float]:
-    """The ends of an axis, which differ also where all values are the same."""
-    low, high = float(values.min()), float(values.max())
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
 @styled
@@ -166,18 +162,15 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes 
     return axes[0]
 
 
-def _measured(found: Any) -> list[Any]:
-    """The networks of a comparison, with all that is drawn of them."""
+def _measured(found: Any) -> list[dict[str, Any]]:
+    """The lines of the networks of a comparison."""
     record("found", found, "measurements", "delta", "classes")
     of_type("found.classes", found.classes, EquivalenceClasses, "an EquivalenceClasses")
     number("found.delta", found.delta)
     measured = several("found.measurements", found.measurements)
     for place, each in enumerate(measured):
-        where = f"found.measurements[{place}]"
-        record(where, each, "name", "csd", "control")
-        for numbers in (each.csd, each.control) if each.control else (each.csd,):
-            record(where, numbers, "variance", "standard_error")
-    return measured
+        record(f"found.measurements[{place}]", each, "to_dict")
+    return [each.to_dict() for each in measured]
 
 
 def _dendrogram(ax: Axes, variances: np.ndarray, found: Any) -> None:

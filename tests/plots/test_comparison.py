@@ -9,8 +9,7 @@ import pytest
 
 from mme import plots
 from mme.comparison import Options, compare
-from mme.comparison.compare import grouped
-from mme.comparison.line import Line
+from mme.comparison.compare import Line, grouped
 from mme.ensembles import equivalence_classes
 from mme.plots.style import ORANGE
 
