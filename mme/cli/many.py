@@ -7,6 +7,7 @@ state of its files, so that the same command goes on from there, whatever was ki
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, wait
 from functools import cache, lru_cache
@@ -189,6 +190,9 @@ def _elsewhere(
 def cluster(address: str) -> Any:
     """Return a client of the Dask scheduler at an address."""
     distributed = required("distributed", "dask", "--scheduler")
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(("distributed", "tornado")):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # the command has its own sentences
     try:
         return distributed.Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

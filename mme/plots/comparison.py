@@ -57,8 +57,8 @@ def comparison(found: Any) -> Axes:
     controls = np.array([row["control_variance"] for row in shown], float)
     places = np.flatnonzero(~np.isnan(controls))
     if len(places):
-        ring = {"fillstyle": "none", "markersize": 9, "label": "untrained"}
-        dots.plot(controls[places], places, "o", color=ORANGE, **ring)
+        style = {"color": ORANGE, "fillstyle": "none", "markersize": 9}
+        dots.plot(controls[places], places, "o", label="untrained", **style)  # type: ignore[arg-type]
     numbered = [f"{label(row['name'], LONGEST)}  {place}" for place, row in enumerate(shown, 1)]
     dots.set(yticks=rows, yticklabels=numbered, xlabel="Var(CSD)", ylim=(-0.6, len(shown) - 0.4))
     if variances[0] > 0 and variances[-1] > WIDE * variances[0]:

@@ -272,6 +272,7 @@ def test_a_cluster_that_dies_costs_nothing(call: Call, folder: Path, tmp_path: P
         out, errors = run.communicate(timeout=120)
         assert run.returncode == 2
         assert out == b""
+        assert errors.count(b"\n") == 1
         assert b"the scheduler was lost, perhaps for want of memory; what was finished is kept" in errors
     before = kept(mine)
     assert 8 < len(before) < NETWORKS
