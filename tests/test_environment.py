@@ -74,7 +74,7 @@ def test_run_knows_the_extras(run: ModuleType) -> None:
     extras = PROJECT["optional-dependencies"]
     assert set(run.EXTRAS) <= set(extras)
     # what run.py leaves out comes with another extra
-    assert {name for name in extras if name not in run.EXTRAS} == {"torch", "chapters"}
+    assert {name for name in extras if name not in run.EXTRAS} == {"torch", "chapters", "dask", "parquet"}
     assert "mme[torch]" in extras["networks"]
 
 

@@ -14,9 +14,7 @@ from mme.errors import InputError
 from mme.weights.codes import SECOND_FORMAT
 from mme.weights.stored import Checkpoint, StoredTensor
 
-__all__ = [
-    "CONFIGURATIONS", "OF_TRAINERS", "PARTS", "SHARD", "mark_second_format", "network_of", "read_folder",
-]  # fmt: skip
+__all__ = ["OF_TRAINERS", "PARTS", "SHARD", "mark_second_format", "network_of", "read_folder"]
 
 SINGLE = ("model.safetensors", "pytorch_model.bin")
 ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")

@@ -21,6 +21,7 @@ from mme.cli.settings import Run, measuring
 from mme.comparison.compare import Comparison, Line, grouped
 from mme.comparison.statistics import STATISTICS
 from mme.ensembles.clusters import LINKAGES
+from mme.ensembles.solvers import gram_solver
 from mme.errors import InputError
 from mme.extras import required
 from mme.networks.hubs import is_hub_name
@@ -114,6 +115,8 @@ def compare(
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
     integer("--controls", controls, 1)
     job = Job(run.options, *_control(control, run.options.rng), controls, more, which)
+    if scheduler is None:
+        gram_solver(run.options.device, run.options.dtype)  # refused once, not for each network
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.
     times = 3 * (1 + before) - 1 if more else before
