@@ -250,26 +250,26 @@ def paragraphs(record: dict[str, Any]) -> str:
     clock = {name: count / run["clock"] for name, run in runs.items()}
     lines = [
         f"Measured on {count:,} networks of {len(SHAPES)} layers, {record['weights']:,} weights and "
-        f"{record['eigenvalues']} eigenvalues each, by `python -m benchmarks.many_networks`, on {machine['cores']} "
-        f"cores ({machine['processor']}, Python {machine['python']}, NumPy {machine['numpy']}). Processor time "
-        f"is of all processes together. The clock is that of a machine on which {machine['load']:.1f} processes "
-        "wanted to run on the average, so that only ratios of clocks tell something.",
+        f"{record['eigenvalues']} eigenvalues each, by `python -m benchmarks.many_networks`, on "
+        f"{machine['cores']} cores ({machine['processor']}, Python {machine['python']}, NumPy "
+        f"{machine['numpy']}). Processor time is of all processes together. The clock is that of a machine "
+        f"on which {machine['load']:.1f} processes wanted to run on the average, so it tells little.",
         "",
         "| for each network | milliseconds of processor time |",
         "|---|---|",
         *(f"| {name} | {value:.2f} |" for name, value in each.items()),
         "",
-        f"So {over / each['measured']:.0%} of the time for a network this small is not LAPACK: opening its file, "
-        "checking, densities, the line itself. It is the same few milliseconds for a network of any size.",
+        f"So {over / each['measured']:.0%} of the time for a network this small is not LAPACK: opening its "
+        "file, checking, densities, the line itself.",
         "",
-        "| the whole command | milliseconds of processor time for each network | networks in a second of the clock |",
+        "| the whole command | milliseconds of processor time for each network | networks in a second |",
         "|---|---|---|",
         *(f"| {name} | {per[name]:.2f} | {clock[name]:.0f} |" for name in runs),
         "",
-        "`--jobs 1` works in one process, `--jobs 2` in two; *again* is the same command once more, which finds "
-        "every line kept. *loky* and *threading* are joblib's two ways to work on two cores of one machine, "
-        "without the rest of the command: threads wait for each other in Python, so `mme compare` starts "
-        "processes.",
+        "`--jobs 1` works in one process, `--jobs 2` in two; *again* is the same command once more, which "
+        "finds every line kept. *loky* and *threading* are joblib's two ways to work on two cores of one "
+        "machine, without the rest of the command. *client of a cluster* is the command alone, *cluster, all* "
+        "with a scheduler and two workers, from their start to their end.",
         "",
         "| networks in the table | seconds for classes and rows | memory at most |",
         "|---|---|---|",
@@ -290,28 +290,27 @@ def million(record: dict[str, Any]) -> Iterator[str]:
     yield (
         f"**Measuring**: {each['measured'] * hours:.1f} core hours at {each['measured']:.1f} ms, of which "
         f"{each['bare LAPACK'] * hours:.1f} are LAPACK's; on {cores} cores "
-        f"{60 * each['measured'] * hours / cores:.0f} minutes. Larger networks take their own spectra instead: "
-        "`mme compare` announces the time before it begins."
+        f"{60 * each['measured'] * hours / cores:.1f} minutes. Larger networks take the time of their own "
+        "spectra, which `mme compare` announces before it begins."
     )
     if "client of a cluster" in runs:
         client = 1e3 * runs["client of a cluster"]["processor"] / count
         whole = 1e3 * runs["cluster, all"]["processor"] / count
         yield (
-            f"**Handing out**: the client spends {client:.1f} ms on a network, all processes of the cluster "
-            f"together {whole:.1f} ms, the start of the workers included. So one client feeds about "
-            f"{each['measured'] / client:.0f} cores with networks this small, and takes {client * hours:.1f} hours "
-            "for a million of them. With networks that take a second each it feeds a thousand cores. For more, "
-            "run the command on parts of the folder, with one `MME_CACHE`, and once on all of it: the last run "
-            "finds every line kept."
+            f"**Handing out**: the client spends {client:.1f} ms on a network, {client * hours:.1f} hours on "
+            f"a million; client, scheduler and workers together spend {whole:.1f} ms. So one client feeds "
+            f"about {1e3 / client:.0f} cores with networks that take a second each, and few with networks "
+            "this small. For these, run the command on parts of the folder, each on a node, with one "
+            "`MME_CACHE`, and once on all of it: the last run finds every line kept."
         )
     again = 1e3 * runs["again"]["processor"] / count
     yield f"**Going on**: finding a kept line takes {again:.2f} ms, a million {again * hours:.1f} hours."
     largest = max(record["tables"], key=int)
     one = record["tables"][largest]
     yield (
-        f"**The table**: {one['bytes'] / int(largest) / 1e3:.1f} kB and {1e6 * one['seconds'] / int(largest):.0f} "
-        f"µs for each network at {int(largest):,}; a million take {one['bytes'] / int(largest) / 1e3:.1f} GB and "
-        "minutes. No step grows with the square."
+        f"**The table**: {one['bytes'] / int(largest) / 1e3:.1f} kB beside the lines, and "
+        f"{1e6 * one['seconds'] / int(largest):.0f} µs for each network at {int(largest):,}; a million take "
+        f"{one['bytes'] / int(largest) / 1e3:.1f} GB. No step grows with the square."
     )
 
 

@@ -104,3 +104,12 @@ def test_macros_are_the_same_in_html_and_latex() -> None:
     defined = command.findall(config["latex_elements"]["preamble"])
     latex = {name: [body, int(count)] if count else body for name, count, body in defined}
     assert latex == config["mathjax3_config"]["tex"]["macros"]
+
+
+def test_the_page_on_many_networks_tells_the_kept_record() -> None:
+    from benchmarks import many_networks
+
+    page = many_networks.PAGE.read_text("utf-8")
+    record = json.loads(many_networks.RECORD.read_text("utf-8"))
+    assert many_networks.with_numbers(page, record) == page
+    assert f"{record['milliseconds']['measured']:.2f}" in page
