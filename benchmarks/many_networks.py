@@ -268,8 +268,8 @@ def paragraphs(record: dict[str, Any]) -> str:
         "",
         "`--jobs 1` works in one process, `--jobs 2` in two; *again* is the same command once more, which "
         "finds every line kept. *loky* and *threading* are joblib's two ways to work on two cores of one "
-        "machine, without the rest of the command. *client of a cluster* is the command alone, *cluster, all* "
-        "with a scheduler and two workers, from their start to their end.",
+        "machine, without the rest of the command. *client of a cluster* is the command alone, and "
+        "*cluster, all* has a scheduler and two workers with it, from their start to their end.",
         "",
         "| networks in the table | seconds for classes and rows | memory at most |",
         "|---|---|---|",

@@ -1,5 +1,6 @@
 """The places that describe the environment agree."""
 
+import json
 import re
 import tomllib
 from importlib import metadata, util
