@@ -38,7 +38,7 @@ __all__ = ["Job", "cluster", "lines_of"]
 MANY = 32  # networks from which on processes are started: each takes a second for it
 LOOKED_AT = 20  # of many networks, to estimate what all cost
 CONNECTING = 10.0  # seconds
-AHEAD = 4  # networks that wait for each core
+AT_ONCE, AHEAD = 256, 4  # networks handed out at a time, at least, and for each core
 Told = bytes | InputError  # a line, or why there is none
 
 
@@ -155,7 +155,8 @@ def _elsewhere(
         from joblib.externals.loky import ProcessPoolExecutor
 
         threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-        pool, where = ProcessPoolExecutor(jobs, env=threads), "a process of this machine"
+        # Processes whose command was killed end when they have had nothing to do for so many seconds.
+        pool, where = ProcessPoolExecutor(jobs, timeout=10, env=threads), "a process of this machine"
     else:
         # joblib's own way to a cluster tells nothing before all is finished, and a lost task fails all.
         pool, where = client.get_executor(pure=False), "the scheduler"
@@ -165,7 +166,7 @@ def _elsewhere(
     tasks, waiting = iter(networks.items()), dict[Any, int]()
     try:
         while True:
-            for place, network in islice(tasks, max(64, AHEAD * jobs) - len(waiting)):
+            for place, network in islice(tasks, max(AT_ONCE, AHEAD * jobs) - len(waiting)):
                 waiting[pool.submit(line_there, network, job, is_kept)] = place
             if not waiting:
                 return
