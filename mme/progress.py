@@ -19,5 +19,7 @@ def tracked(
 ) -> Iterator[Step]:
     """Yield the steps, `total` of them, and show on the terminal's standard error how far they are."""
     is_shown = show and sys.stderr is not None and sys.stderr.isatty()
-    console = Console(stderr=True)
-    yield from track(steps, description, total, console=console, transient=True, disable=not is_shown)
+    if not is_shown:
+        yield from steps
+        return
+    yield from track(steps, description, total, console=Console(stderr=True), transient=True)

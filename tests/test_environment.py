@@ -1,5 +1,6 @@
 """The places that describe the environment agree."""
 
+import json
 import re
 import tomllib
 from importlib import metadata, util
@@ -74,7 +75,8 @@ def test_run_knows_the_extras(run: ModuleType) -> None:
     extras = PROJECT["optional-dependencies"]
     assert set(run.EXTRAS) <= set(extras)
     # what run.py leaves out comes with another extra, or is only there to be compared with
-    assert {name for name in extras if name not in run.EXTRAS} == {"torch", "chapters", "bench"}
+    left_out = {name for name in extras if name not in run.EXTRAS}
+    assert left_out == {"torch", "chapters", "dask", "parquet", "bench"}
     assert "mme[torch]" in extras["networks"]
 
 
@@ -104,3 +106,12 @@ def test_macros_are_the_same_in_html_and_latex() -> None:
     defined = command.findall(config["latex_elements"]["preamble"])
     latex = {name: [body, int(count)] if count else body for name, count, body in defined}
     assert latex == config["mathjax3_config"]["tex"]["macros"]
+
+
+def test_the_page_on_many_networks_tells_the_kept_record() -> None:
+    from benchmarks import many_networks
+
+    page = many_networks.PAGE.read_text("utf-8")
+    record = json.loads(many_networks.RECORD.read_text("utf-8"))
+    assert many_networks.with_numbers(page, record) == page
+    assert f"{record['milliseconds']['measured']:.2f}" in page

@@ -22,6 +22,7 @@ INDEX = re.compile(r".+\.(safetensors|bin)\.index\.json")
 SHARD = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)")
 PARTS = re.compile(rf"{'|'.join(map(re.escape, SINGLE + ADAPTER))}|{INDEX.pattern}|{SHARD.pattern}")
 """The files that such a network consists of."""
+CONFIGURATIONS = ("config.json", "quantize_config.json")
 OF_TRAINERS = re.compile(
     r"(optimizer|scheduler|scaler|rng_state|random_states|training_args|trainer_state)(_\d+)*\.\w+"
     r"|.*_optim_states\.pt"
@@ -64,7 +65,7 @@ def read_folder(path: Path) -> Checkpoint:
 def mark_second_format(checkpoint: Checkpoint, folder: Path) -> None:
     """Give GPTQ's zeros the type of its second format, where a configuration in the folder tells it."""
     zeros = [name for name in checkpoint if name.endswith("qzeros")]
-    for config in (folder / "config.json", folder / "quantize_config.json") if zeros else ():
+    for config in map(folder.joinpath, CONFIGURATIONS) if zeros else ():
         with refuse_damage(config, "configuration"):
             said = json.loads(config.read_bytes()) if config.is_file() else {}
             if (said.get("quantization_config") or said).get("checkpoint_format") == SECOND_FORMAT:

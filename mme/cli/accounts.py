@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mme.cli.app import complain
-from mme.comparison.measurement import Measurement
 from mme.comparison.options import Options
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
 from mme.ensembles.parallel import validate_jobs
@@ -74,9 +73,11 @@ def about_window(name: str, inside: float | None, window: Sequence[float]) -> It
         )
 
 
-def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
+def about_controls(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield where the untrained columns come from."""
-    reasons = (((each.control is None, each.reason), each.name) for each in measurements)
+    reasons = (
+        ((each["control_variance"] is None, each["control_reason"]), each["name"]) for each in rows
+    )
     for (missing, reason), names in gathered(reasons).items():
         is_open = missing and reason != "not asked for"
         help = "; --control gives a rule, or a file of before" if is_open else ""
@@ -84,15 +85,16 @@ def about_controls(measurements: Iterable[Measurement]) -> Iterator[str]:
 
 
 def announce_cost(
-    networks: Mapping[str, Checkpoint], options: Options, jobs: int, draws: bool = True, controls: int = 0
-) -> None:
-    """Say on standard error what long work will cost, before it begins.
+    networks: Iterable[Checkpoint], options: Options, jobs: int, draws: bool = True, controls: int = 0,
+    share: float = 1.0,
+) -> None:  # fmt: skip
+    """Say on standard error what long work will cost, before it begins; the networks are a share of all.
 
     Each network is measured once, and so is each of its untrained controls.
     """
     layers = drawing = 0.0
     memory = 0
-    for checkpoint in networks.values():
+    for checkpoint in networks:
         try:
             ensemble = layer_matrix_ensemble(checkpoint, **options.selection)
         except InputError:  # to be said when it is measured
@@ -103,6 +105,7 @@ def announce_cost(
             drawing += sampling_cost(
                 ensemble.orders, options.draws, circular=options.circular, construction=options.construction
             ).seconds
+    layers, drawing = layers / (share or 1), drawing / (share or 1)
     if layers + drawing > LONG:
         drawn = f" and {_words(drawing)} for the draws of circular ensembles" if drawing else ""
         complain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from mme.store import Store, cache_folder
 __all__ = ["cache_app"]
 
 DAY = 86400.0
+STORES = {"spectra": "spectra-2", "measurements": "measurements-1"}
 
 cache_app = typer.Typer(help="Show what is kept on disk, or clear it.", invoke_without_command=True)
 app.add_typer(cache_app, name="cache")
@@ -27,14 +28,18 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
         return
-    folder, store = cache_folder(), Store("spectra-2")
-    others = [path for path in folder.rglob("*") if store.folder not in path.parents and path.is_file()]
-    spectra, other = (len(store), store.size()), (len(others), sum(map(_size, others)))
+    folder, stores = cache_folder(), {kind: Store(name) for kind, name in STORES.items()}
+    inside = {store.folder for store in stores.values()}
+    others = [path for path in folder.rglob("*") if inside.isdisjoint(path.parents) and path.is_file()]
+    kept = {kind: (len(store), store.size()) for kind, store in stores.items()}
+    other = (len(others), sum(map(_size, others)))
     if as_json:
-        names = ("spectra", "spectra_bytes", "other_files", "other_bytes")
-        print_json({"folder": str(folder)} | dict(zip(names, spectra + other, strict=True)))
+        told: dict[str, Any] = {"folder": str(folder)}
+        for kind, (files, size) in kept.items():
+            told |= {kind: files, f"{kind}_bytes": size}
+        print_json(told | {"other_files": other[0], "other_bytes": other[1]})
         return
-    kept = {"spectra": spectra, "trained networks and tables": other}
+    kept["trained networks and tables"] = other
     rows = [(what, files, f"{size / 1e6:.1f} MB") for what, (files, size) in kept.items()]
     print_table(("", "files", "size"), rows)
     typer.echo(f"in {folder}")
@@ -47,13 +52,13 @@ def clear(
         float, typer.Option(metavar="DAYS", min=0, help="Only what was not used for so many days.")
     ] = 0.0,
 ) -> None:
-    """Delete the kept spectra."""
-    store = Store("spectra-2")
-    try:
-        deleted = store.clear(older_than * DAY)
-    except OSError as error:
-        raise InputError(f"{store.folder} cannot be cleared ({error.strerror or error}).") from None
-    typer.echo(f"{deleted} spectra deleted from {store.folder}.")
+    """Delete the kept spectra and measurements."""
+    for kind, store in ((kind, Store(name)) for kind, name in STORES.items()):
+        try:
+            deleted = store.clear(older_than * DAY)
+        except OSError as error:
+            raise InputError(f"{store.folder} cannot be cleared ({error.strerror or error}).") from None
+        typer.echo(f"{deleted} {kind} deleted from {store.folder}.")
 
 
 def _size(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,22 +11,27 @@ import numpy as np
 import typer
 
 from mme.arguments import choice, integer, number
+from mme.checkpoints.limits import NoNetwork
 from mme.cli import output
-from mme.cli.accounts import about_controls, about_estimates, about_layers, about_window, announce_cost
+from mme.cli.accounts import about_controls
 from mme.cli.app import PARTLY, app, complain, one_sentence
-from mme.cli.nets import Nets, Which, open_net, open_nets
+from mme.cli.many import Job, cluster, lines_of
+from mme.cli.nets import Nets, Network, Which, find_nets, from_anywhere, open_net
 from mme.cli.settings import Run, measuring
-from mme.comparison.compare import Comparison, grouped
-from mme.comparison.measurement import Measurement, measure
+from mme.comparison.compare import Comparison, Line, grouped
 from mme.comparison.statistics import STATISTICS
-from mme.ensembles.equivalence import LINKAGES
+from mme.ensembles.clusters import LINKAGES
+from mme.ensembles.solvers import gram_solver
 from mme.errors import InputError
+from mme.extras import required
 from mme.networks.hubs import is_hub_name
+from mme.result import counted
 from mme.weights.untrained import RULES
 
 __all__ = ["compare"]
 
 PAIRS_SHOWN = 16  # networks, in the table of pairs
+LINES_SHOWN, MEMBERS_SHOWN = 400, 16  # networks in the table, and names in a class
 
 
 @app.command()
@@ -70,7 +76,21 @@ def compare(
     which: Which = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file."),
+        typer.Option(
+            help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file; of many "
+            "networks the ranks, the classes and the distribution."
+        ),
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write the columns of --csv into this .parquet file, too.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:PORT",
+            help="Measure on the Dask cluster of this scheduler, whose workers must see the same files under "
+            "the same names.",
+        ),
     ] = None,
     *,
     run: Run,
@@ -85,6 +105,9 @@ def compare(
     Examples: mme compare checkpoints/ --plot networks.png; mme compare a.pt b.onnx --zeros drop
     """
     plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
+    parquet = output.checked_file("--parquet", parquet, (".parquet",))
+    if parquet is not None:
+        required("pyarrow", "parquet", "--parquet")
     rule = choice("linkage", linkage, LINKAGES)
     if delta is not None:
         delta = number("delta", delta, 0)
@@ -92,124 +115,129 @@ def compare(
         raise InputError("--draws 1 gives no standard error to take delta from; give --delta or more draws.")
     if more and run.options.estimate is not None:
         raise InputError("--more takes exact spectra; leave out --estimate, or --more.")
-    taken: dict[str, Any] = {"control": _control(control, run.options.rng), "controls": controls}
     integer("--controls", controls, 1)
-    opened, complete = open_nets(nets, seed=run.options.rng, which=which)
+    job = Job(run.options, *_control(control, run.options.rng), controls, more, which)
+    if scheduler is None:
+        gram_solver(run.options.device, run.options.dtype)  # refused once, not for each network
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.
     times = 3 * (1 + before) - 1 if more else before
-    announce_cost(opened, run.options, run.jobs, controls=times)
-    measured: list[Measurement] = []
-    for name, checkpoint in opened.items():
-        try:
-            measured.append(measure(checkpoint, run.options, name=name, **taken, **run.work))
-        except InputError as error:
-            if name in nets or len(opened) == len(nets):
-                raise InputError(f"{name}: {error}") from None
-            complain(f"{name}: {error}")
-            complete = False
+    with nullcontext() if scheduler is None else cluster(scheduler) as client:
+        told = lines_of(find_nets(nets), job, run, client, times)
+    measured = [each for each in told if isinstance(each, Line)]
+    failures = [each for each in told if isinstance(each, InputError)]
+    for each in failures:
+        complain(each)
     if not measured:
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
-    found = grouped(tuple(measured), delta=delta, linkage=rule)
+    found = grouped(measured, delta=delta, linkage=rule)
     rows = found.rows()
     for row in rows:
         row["left_out"] = "; ".join(f"{name}: {why}" for name, why in row["left_out"].items())
     record = found.to_dict()
     if more:
-        for network, row, each in zip(record["networks"], rows, measured, strict=True):
-            network["more"] = each.more()
-            row.update((_column(line), line["value"]) for line in network["more"])
-    run.tell(record, rows, lambda: _show(found, run.options.window, more))
+        for network, row, line in zip(record["networks"], rows, measured, strict=True):
+            network["more"] = line.more
+            row.update((_column(each), each["value"]) for each in line.more)
+    run.tell(record, rows, lambda: _show(found, measured))
+    if parquet is not None:
+        output.save_parquet(parquet, rows, words=("control_rule",))
     if plot is not None:
         from mme import plots
 
         output.save_figure(plot, plots.comparison(found))
-    if not complete:
+    if not all(isinstance(each, NoNetwork) for each in failures):
         raise typer.Exit(PARTLY)
 
 
-def _control(given: str, seed: int) -> Any:
-    """The rule, or the network of before training."""
-    if given in ("auto", *RULES):
-        return given
-    if given == "none":
-        return None
+def _control(given: str, seed: int) -> tuple[str | None, Network | None]:
+    """The rule, or the network of before training, which is tried now."""
+    if given in ("auto", "none", *RULES):
+        return None if given == "none" else given, None
     if not (is_hub_name(given) or Path(given).exists()):
         names = ", ".join(("auto", "none", *RULES))
         raise InputError(f"--control must be one of {names}, or name a checkpoint, but it is {given}.")
-    return open_net(given, seed=seed)
+    open_net(given, seed=seed)
+    return None, Network(given, from_anywhere(given))
 
 
-COLUMNS: dict[str, Callable[[Measurement], object]] = {
+COLUMNS: dict[str, Callable[[Line], object]] = {
     "network": lambda each: each.name,
-    "Var(CSD)": lambda each: output.with_error(each.csd.variance, each.csd.standard_error),
-    "untrained": lambda each: (
-        output.with_error(each.control.variance, each.control.standard_error) if each.control else "–"
-    ),
-    "largest\n|cumul.|": lambda each: f"{each.csd.largest_cumulative:.3f}",
-    "noise\nfloor": lambda each: f"{each.csd.noise_floor:.3f}",
-    "in the\nwindow": lambda each: "–" if each.csd.inside is None else f"{each.csd.inside:.1%}",
-    "layers": lambda each: len(each.ensemble),
-    "eigen-\nvalues": lambda each: sum(each.ensemble.orders),
-    "zeros": lambda each: f"{each.ensemble.structural_zeros / sum(each.ensemble.orders):.1%}",
+    "Var(CSD)": lambda each: _number(each, ""),
+    "untrained": lambda each: _number(each, "control_"),
+    "largest\n|cumul.|": lambda each: f"{each.row['largest_cumulative']:.3f}",
+    "noise\nfloor": lambda each: f"{each.row['noise_floor']:.3f}",
+    "in the\nwindow": lambda each: f"{each.row['inside_window']:.1%}",
+    "layers": lambda each: each.row["layers"],
+    "eigen-\nvalues": lambda each: each.row["eigenvalues"],
+    "zeros": lambda each: f"{each.row['structural_zeros'] / each.row['eigenvalues']:.1%}",
 }
+
+
+def _number(line: Line, which: str) -> str:
+    variance, error = line.row[f"{which}variance"], line.row[f"{which}standard_error"]
+    return "–" if variance is None else output.with_error(variance, error or 0.0)
 
 
 def _column(line: dict[str, Any]) -> str:
     return str(line["statistic"]) + ("" if line["classifier"] else "_without_classifier")
 
 
-def _show(found: Comparison, window: tuple[float, float], more: bool) -> None:
-    output.print_columns(COLUMNS, found.measurements)
+def _show(found: Comparison, lines: list[Line]) -> None:
+    shown = lines[:LINES_SHOWN]
+    output.print_columns(COLUMNS, shown)
     output.say("")
-    for words in about_controls(found.measurements):
+    if len(lines) > len(shown):
+        output.say(f"… and {counted(len(lines) - len(shown), 'network')} more; --csv and --json print all.")
+    for words in about_controls(each.row for each in lines):
         output.say(words)
-    for each in found.measurements:
-        nonzero = each.csd.inside_nonzero
-        untrained = f", untrained {each.control.estimate_bound:.2g}" if each.control else ""
-        bound = f"By this much Var(CSD) may miss that of the exact spectrum: {each.csd.estimate_bound:.2g}"
-        said = (*about_estimates(each.ensemble, f"{bound}{untrained}."), *about_layers(each.ensemble))
-        for words in (*said, *about_window(each.name, nonzero, window)):
+    for each in shown:
+        for words in each.words:
             output.say(words)
-    for place, members in enumerate(found.classes.classes, 1):
-        output.say(f"class {place}: {', '.join(members)}")
-    if 1 < len(found.measurements) <= PAIRS_SHOWN:
+    if len(lines) > len(shown):
+        told = sum(bool(each.words) for each in lines[LINES_SHOWN:])
+        output.say(f"Of the networks not shown, {told} have such lines; give one alone to read them.")
+    for place, members in enumerate(found.classes.classes[:LINES_SHOWN], 1):
+        more = f" and {len(members) - MEMBERS_SHOWN} more" if len(members) > MEMBERS_SHOWN else ""
+        output.say(f"class {place}: {', '.join(members[:MEMBERS_SHOWN])}{more}")
+    if len(found.classes.classes) > LINES_SHOWN:
+        output.say(f"… and {counted(len(found.classes.classes) - LINES_SHOWN, 'class', 'classes')} more.")
+    if 1 < len(lines) <= PAIRS_SHOWN:
         typer.echo("\nDifferences of Var(CSD); = marks pairs within delta")
         _show_pairs(found)
     output.say("")
     output.say(_about_delta(found))
-    for each in found.measurements if more else ():
-        _show_more(each)
+    for each in shown:
+        if each.more:
+            _show_more(each)
 
 
 WORDS = STATISTICS | {"spike_share": "share of spikes", "shape_distance": "distance of shapes"}
 
 
-def _show_more(one: Measurement) -> None:
+def _show_more(line: Line) -> None:
     """One network's numbers, each beside its controls, with the classifier and without."""
-    typer.echo(f"\n{one.name}")
+    typer.echo(f"\n{line.name}")
     lines: dict[str, list[str]] = {}
-    for each in one.more():
+    for each in line.more:
         before = "–" if each["control"] is None else f"{each['control']:.3f}"
         spread = "" if each["control_spread"] is None else f" ± {each['control_spread']:.3f}"
         value = "–" if each["value"] is None else f"{each['value']:.3f}"
         lines.setdefault(each["statistic"], [WORDS[each["statistic"]]]).extend([value, before + spread])
-    columns, apart = ["", "all layers", "untrained"], one.ensemble.classifier
+    columns, apart = ["", "all layers", "untrained"], line.classifier
     columns += ["without", "untrained"] if apart else []
     output.print_table(columns, list(lines.values()), left=1)
     if apart:
         output.say(f"without: all but the last layer, {apart}, which is taken for the classifier.")
-    drawn = len(one.controls)
-    if drawn > 1:
-        output.say(
-            f"± is the spread over {drawn} untrained controls, not an error of the network's own number."
-        )
-    elif drawn:
+    if line.drawn > 1:
+        spread = f"± is the spread over {line.drawn} untrained controls"
+        output.say(f"{spread}, not an error of the network's own number.")
+    elif line.drawn:
         output.say("One control was drawn; --controls 5 shows how far they spread.")
 
 
 def _show_pairs(found: Comparison) -> None:
-    order = np.argsort([each.csd.variance for each in found.measurements], kind="stable")
+    order = np.argsort(found.variances, kind="stable")
 
     def cell(i: int, j: int) -> str:
         mark = "=" if found.equivalent[i, j] else " "
@@ -226,10 +254,10 @@ def _show_pairs(found: Comparison) -> None:
 def _about_delta(found: Comparison) -> str:
     if found.delta_given:
         return f"delta = {found.delta:.3g}, as given."
-    floors = {each.name: each.csd.noise_floor for each in found.measurements}
+    floors = {each.name: each.to_dict()["noise_floor"] for each in found.measurements}
     noisiest = max(floors, key=lambda name: floors[name])
     floor = floors.pop(noisiest)
-    estimated = sum(sorted(each.csd.estimate_bound for each in found.measurements)[-2:])
+    estimated = sum(sorted(each.to_dict()["estimate_bound"] for each in found.measurements)[-2:])
     drawn = found.delta - floor - estimated
     words = (
         f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest} (what sampling so "

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from mme.checkpoints.formats import ENDINGS
-from mme.checkpoints.limits import NoNetwork
+from mme.checkpoints.folders import CONFIGURATIONS
+from mme.checkpoints.formats import ENDINGS, content_of
 from mme.checkpoints.opening import open_checkpoint, search
 from mme.cli.accounts import gathered
 from mme.cli.app import complain
 from mme.errors import InputError
-from mme.networks.hubs import HUBS, is_hub_name, open_hub
+from mme.networks.hubs import HUBS, called, is_hub_name, open_hub
 from mme.weights.stored import Checkpoint
 
-__all__ = ["Net", "Nets", "Which", "open_net", "open_nets"]
+__all__ = ["Net", "Nets", "Network", "Which", "find_nets", "from_anywhere", "open_net"]
+
+JUST_NOW = 2.0  # seconds in which a file may change again within one tick of its clock
 
 WHAT = (
     f"A checkpoint of any name (usually {', '.join(ENDINGS)}), "
@@ -37,47 +41,79 @@ Which = Annotated[
 
 def open_net(name: str, *, seed: int, which: str | None = None) -> Checkpoint:
     """Open one network, from a file, a folder or a hub."""
+    check_net(name)
+    return open_hub(name, seed=seed, which=which) if is_hub_name(name) else open_checkpoint(Path(name), which)
+
+
+def check_net(name: str) -> None:
+    """Refuse a name that can be neither a file nor a network of a hub."""
     if not name:
         raise InputError("NET is empty; give a checkpoint, a folder or a network of a hub.")
-    if is_hub_name(name):
-        return open_hub(name, seed=seed, which=which)
-    if ":" in name and not Path(name).exists():
+    if not is_hub_name(name) and ":" in name and not Path(name).exists():
         raise InputError(f"{name} is no file, and no network of a hub; the hubs are {', '.join(HUBS)}.")
-    return open_checkpoint(Path(name), which)
 
 
-def open_nets(
-    names: Iterable[str], *, seed: int, which: str | None = None
-) -> tuple[dict[str, Checkpoint], bool]:
-    """Open all networks, and those of folders, under names that differ.
+class Network(NamedTuple):
+    """A network that was given or found in a folder, unopened; one that `is_required` must be readable."""
 
-    The flag tells whether all files of folders could be read; for each other, a sentence has said why.
-    """
-    found: list[tuple[str, Checkpoint]] = []
-    complete = True
+    name: str
+    source: str
+    is_required: bool = True
+
+    def state(self) -> str:
+        """Return what changes whenever the weights do; empty where nothing tells, and for what is new.
+
+        A file that was replaced by another of its age and size has another time of change. A hub tells
+        nothing, nor does an ONNX model, whose weights may lie in other files.
+        """
+        path, states, newest = Path(self.source), [], 0.0
+        try:
+            told = content_of(path) if path.is_file() else ""
+            files = [path, *map(path.parent.joinpath, CONFIGURATIONS)] if told else sorted(path.iterdir())
+        except (InputError, OSError):
+            return ""
+        for file in files:
+            with suppress(OSError):  # absent
+                found = file.stat()
+                newest = max(newest, found.st_mtime, found.st_ctime)
+                times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
+                states.append(f"{file} {found.st_ino} {found.st_size} {times}")
+        return "\n".join(states) if told != "ONNX" and newest < time.time() - JUST_NOW else ""
+
+
+def from_anywhere(source: str) -> str:
+    """Return the name of a hub, or a path that means the same in every folder."""
+    return source if is_hub_name(source) else str(Path(source).absolute())
+
+
+def find_nets(names: Iterable[str]) -> list[Network]:
+    """Find all networks, and those of folders, under names that differ; none is opened."""
+    found: list[tuple[str, bool]] = []
     for name in names:
         if not name or is_hub_name(name) or not Path(name).is_dir():
-            found.append((name, open_net(name, seed=seed, which=which)))
+            check_net(name)
+            found.append((name, True))
             continue
         networks, passed_over = search(Path(name))
-        for each in networks:
-            try:
-                found.append((str(each), open_checkpoint(each, which)))
-            except InputError as error:
-                if len(networks) == 1:
-                    raise
-                complain(error)
-                complete = complete and isinstance(error, NoNetwork)
+        found += [(str(each), len(networks) == 1) for each in networks]
         for reason, files in gathered((why, path) for path, why in passed_over.items()).items():
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
             complain(f"passed over {files[0]}{more}: {reason}.")
-    if not found:
-        raise InputError(f"there is no checkpoint that can be read in {', '.join(names)}.")
-    times = Counter(checkpoint.name for _, checkpoint in found)
-    named: dict[str, Checkpoint] = {}
-    for given, checkpoint in found:
-        unique = checkpoint.name if times[checkpoint.name] == 1 else given
+    times = Counter(_called(source) for source, _ in found)
+    named: dict[str, Network] = {}
+    for source, required in found:
+        called = _called(source)
+        unique = called if times[called] == 1 else source
         if unique in named:
-            raise InputError(f"{given} is given twice; name each network once.")
-        named[unique] = checkpoint
-    return named, complete
+            raise InputError(f"{source} is given twice; name each network once.")
+        named[unique] = Network(unique, from_anywhere(source), required)
+    return list(named.values())
+
+
+def _called(source: str) -> str:
+    """What a network is called, before it is opened."""
+    if is_hub_name(source):
+        return called(source)
+    path = Path(source)
+    keras = path.suffix.lower() in (".h5", ".hdf5", ".keras")
+    return path.resolve().name if path.is_dir() else path.stem.removesuffix(".weights" if keras else "")

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mme.errors import InputError
+from mme.extras import required
 from mme.result import plain
 from mme.store import write_whole
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURE_FORMATS", "AsJson", "checked_file", "console", "print_columns", "print_csv", "print_json",
-    "print_table", "printable", "save_arrays", "save_figure", "say", "with_error",
+    "print_table", "printable", "save_arrays", "save_figure", "save_parquet", "say", "with_error",
 ]  # fmt: skip
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -99,10 +100,28 @@ def print_json(record: Any) -> None:
 def print_csv(records: Sequence[Mapping[str, Any]]) -> None:
     """Print records of the same keys as comma-separated values; None is empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns_of(records), lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     typer.echo(text.getvalue(), nl=False)
+
+
+def columns_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names that any of the records has; a network of one layer lacks some of `--more`."""
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def save_parquet(path: Path, records: Sequence[Mapping[str, Any]], words: Iterable[str]) -> None:
+    """Write the columns that `print_csv` prints; where one is empty, it is text if it is among `words`."""
+    arrow = required("pyarrow", "parquet", "--parquet")
+    columns = {name: [record.get(name) for record in records] for name in columns_of(records)}
+    arrays = {name: arrow.array(cells) for name, cells in columns.items()}
+    for name, array in arrays.items():
+        if array.null_count == len(array):
+            arrays[name] = array.cast(arrow.string() if name in words else arrow.float64())
+    buffer = io.BytesIO()
+    required("pyarrow.parquet", "parquet", "--parquet").write_table(arrow.table(arrays), buffer)
+    _write(path, buffer)
 
 
 def checked_file(option: str, path: Path | None, suffixes: Sequence[str]) -> Path | None:

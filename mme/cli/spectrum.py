@@ -56,7 +56,7 @@ def spectrum(
     out = output.checked_file("--out", out, (".npz",))
     opened = open_net(net, seed=options.rng, which=which)
     is_shown = plot is not None or out is not None
-    announce_cost({net: opened}, options, run.jobs, draws=is_shown)
+    announce_cost([opened], options, run.jobs, draws=is_shown)
     try:
         found = layer_matrix_ensemble(opened, **options.selection)
         found.measured(device=options.device, **run.work)

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from math import nan
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mme.arguments import choice, number, of_type
 from mme.comparison.measurement import TOLD, Measurement, measure
 from mme.comparison.options import Options, validate_options
-from mme.ensembles.equivalence import LINKAGES, EquivalenceClasses, Linkage, equivalence_classes
+from mme.ensembles.clusters import LINKAGES, Linkage
+from mme.ensembles.equivalence import EquivalenceClasses, delta_of, equivalence_classes
 from mme.errors import InputError
 from mme.result import Plotted, Table
 from mme.store import Store
 
-__all__ = ["Comparison", "compare", "grouped"]
+__all__ = ["Comparison", "Line", "compare", "grouped"]
 
 MOST_NAMED = 6  # networks in a line
+MOST_PAIRED = 100  # networks whose pairs a record lists: their number grows with the square
+
+
+class Line(NamedTuple):
+    """What a table tells of a measured network, in a kilobyte: its `to_dict`, its `more`, and sentences."""
+
+    row: dict[str, Any]
+    words: list[str]
+    more: list[dict[str, Any]]
+    classifier: str | None
+    drawn: int
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return str(self.row["name"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the line of a table, as `Measurement.to_dict` does."""
+        return self.row
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,7 +50,7 @@ class Comparison(Table, Plotted):
 
     Attributes
     ----------
-    measurements : tuple of Measurement
+    measurements : tuple of Measurement or of Line
     delta : float
         The tolerance on the difference of two variances.
     delta_given : bool
@@ -39,7 +61,7 @@ class Comparison(Table, Plotted):
     figure = "comparison"
     numbers = (*TOLD, "inside_window", "inside_window_nonzero", "control_variance", "control_standard_error")
     shown = ("name", "variance", "standard_error", "control_variance", "inside_window", "class")
-    measurements: tuple[Measurement, ...]
+    measurements: tuple[Measurement | Line, ...]
     delta: float
     delta_given: bool
     classes: EquivalenceClasses
@@ -50,10 +72,14 @@ class Comparison(Table, Plotted):
         return tuple(each.name for each in self.measurements)
 
     @property
+    def variances(self) -> np.ndarray:
+        """Var Δ of each network, shape (networks,)."""
+        return np.array([self.classes.variances[name] for name in self.names])
+
+    @property
     def differences(self) -> np.ndarray:
         """Var Δ_i − Var Δ_j for each pair, shape (networks, networks)."""
-        variances = np.array([each.csd.variance for each in self.measurements])
-        return np.asarray(variances[:, None] - variances[None, :])
+        return np.asarray(self.variances[:, None] - self.variances[None, :])
 
     @property
     def equivalent(self) -> np.ndarray:
@@ -69,23 +95,30 @@ class Comparison(Table, Plotted):
         return [each.to_dict() | {"class": numbers[each.name]} for each in self.measurements]
 
     def __repr__(self) -> str:
-        listed = ", ".join(f"{each.name} {each.csd.variance:.4g}" for each in self.measurements[:MOST_NAMED])
+        pairs = zip(self.names[:MOST_NAMED], self.variances, strict=False)
+        listed = ", ".join(f"{name} {variance:.4g}" for name, variance in pairs)
         more = ", …" if len(self.measurements) > MOST_NAMED else ""
         classes = len(self.classes.classes)
         found = f"{classes} class{'es' if classes > 1 else ''}, δ = {self.delta:.3g}"
         return f"Comparison(Var(CSD): {listed}{more}; {found})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything that a table tells: networks, pairs, classes."""
-        names, apart, alike = self.names, self.differences.tolist(), self.equivalent.tolist()
+        """Return everything that a table tells: networks, pairs, classes.
+
+        Of more than 100 networks the pairs are None: they follow from the variances and delta.
+        """
+        names, pairs = self.names, None
+        if len(names) <= MOST_PAIRED:
+            apart, alike = self.differences.tolist(), self.equivalent.tolist()
+            pairs = [
+                {"first": names[i], "second": names[j], "difference": apart[i][j], "equivalent": alike[i][j]}
+                for i, j in combinations(range(len(names)), 2)
+            ]
         return {
             "networks": [each.to_dict() for each in self.measurements],
             "delta": self.delta,
             "delta_from": "given" if self.delta_given else "noise floor and standard errors",
-            "pairs": [
-                {"first": names[i], "second": names[j], "difference": apart[i][j], "equivalent": alike[i][j]}
-                for i, j in combinations(range(len(names)), 2)
-            ],
+            "pairs": pairs,
             "classes": [list(members) for members in self.classes.classes],
             "linkage": self.classes.linkage,
         }
@@ -158,11 +191,17 @@ def compare(
 
 
 def grouped(
-    measured: tuple[Measurement, ...], *, delta: float | None = None, linkage: Linkage = "complete"
+    measured: Sequence[Measurement | Line], *, delta: float | None = None, linkage: Linkage = "complete"
 ) -> Comparison:
-    """Sort measured networks into classes; see `compare`."""
-    csds = {each.name: each.csd for each in measured}
-    if len(csds) < len(measured):
+    """Sort measured networks into classes; see `compare`. Memory and time grow with their number only."""
+    rows = [each.to_dict() for each in measured]
+    variances = {row["name"]: row["variance"] for row in rows}
+    if len(variances) < len(measured):
         raise InputError("networks must have different names.")
-    classes = equivalence_classes(csds, delta=delta, linkage=linkage)
-    return Comparison(measured, classes.delta, delta is not None, classes)
+    is_given = delta is not None
+    if delta is None:
+        errors = [nan if row["standard_error"] is None else row["standard_error"] for row in rows]
+        floors, bounds = ([row[name] for row in rows] for name in ("noise_floor", "estimate_bound"))
+        delta = delta_of(floors, errors, bounds)
+    classes = equivalence_classes(variances, delta=delta, linkage=linkage)
+    return Comparison(tuple(measured), classes.delta, is_given, classes)

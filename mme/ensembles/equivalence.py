@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 from inspect import signature
+from itertools import pairwise
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-import scipy
 
 from mme.arguments import choice, generator, number, of_type, options
+from mme.ensembles.clusters import LINKAGES, Linkage, class_starts
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import DRAWING, Conjugate, conjugate_spectrum, spectrum_of
 from mme.ensembles.difference import CircularSpectralDifference, circular_spectral_difference
@@ -19,12 +21,10 @@ from mme.errors import InputError
 from mme.result import Plotted, Result, Table
 
 __all__ = [
-    "LINKAGES", "Equivalence", "EquivalenceClasses", "default_delta", "equivalence",
+    "LINKAGES", "Equivalence", "EquivalenceClasses", "default_delta", "delta_of", "equivalence",
     "equivalence_classes",
 ]  # fmt: skip
 
-Linkage = Literal["complete", "single"]
-LINKAGES = get_args(Linkage)
 ERRORS_IN_DELTA = 3.0
 OPTIONS = list(signature(circular_spectral_difference).parameters)[1:]
 
@@ -59,12 +59,22 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
         raise InputError("differences must be at least one circular spectral difference, but there is none.")
     for csd in differences:
         of_type("differences", csd, CircularSpectralDifference, "circular spectral differences")
-    errors = sorted(csd.standard_error for csd in differences)[-2:]
-    if not np.isfinite(errors).all():
+    told = ((csd.noise_floor, csd.standard_error, csd.estimate_bound) for csd in differences)
+    return delta_of(*zip(*told, strict=True))
+
+
+def delta_of(floors: Iterable[float], errors: Iterable[float], bounds: Iterable[float] = ()) -> float:
+    """Return `default_delta` from the networks' noise floors, standard errors and bounds of estimates.
+
+    Examples
+    --------
+    >>> delta_of([0.25, 0.5], [0.3, 0.4])
+    2.0
+    """
+    largest = nlargest(2, errors)
+    if not np.isfinite(largest).all():
         raise InputError("delta cannot be derived from one draw, which has no standard error; use draws ≥ 2.")
-    floor = max(csd.noise_floor for csd in differences)
-    bounds = sorted(csd.estimate_bound for csd in differences)[-2:]
-    return float(floor + ERRORS_IN_DELTA * np.hypot.reduce([*errors, 0.0]) + sum(bounds))
+    return float(max(floors) + ERRORS_IN_DELTA * np.hypot.reduce([*largest, 0.0]) + sum(nlargest(2, bounds)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -267,12 +277,6 @@ def equivalence_classes(
         for name, each in measured.items()
     }
     names = sorted(variances, key=lambda name: (variances[name], name))
-    labels = np.ones(1, dtype=int)
-    if len(names) > 1:
-        points = np.array([[variances[name]] for name in names])
-        tree = scipy.cluster.hierarchy.linkage(points, linkage)
-        labels = scipy.cluster.hierarchy.fcluster(tree, t=delta, criterion="distance")
-    grouped: dict[int, list[str]] = {}
-    for name, label in zip(names, labels, strict=True):
-        grouped.setdefault(int(label), []).append(name)
-    return EquivalenceClasses(tuple(map(tuple, grouped.values())), variances, delta, linkage)
+    starts = class_starts([variances[name] for name in names], delta, linkage)
+    classes = tuple(tuple(names[start:stop]) for start, stop in pairwise([*starts, len(names)]))
+    return EquivalenceClasses(classes, variances, delta, linkage)

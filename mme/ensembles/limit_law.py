@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ TABLE_BELOW = 24
 # symmetric part it converges: 0.05 eigenvalues in all are missed. For the others it grows with √N at the rim
 # of the disc, and 3e-5 of all eigenvalues may be missed.
 LARGEST_EXACT = {"real": 10**7, "modulus": 10**7, "symmetric": 5000}
+MOST_KEPT = 2**16  # edges, of counts that are not computed again
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,13 +79,24 @@ class DeterministicSpectrum(Result):
 
     def expected_counts(self, edges: ArrayLike) -> np.ndarray:
         """The expected number of eigenvalues in each bin, shape (bins,); the outer edges may be infinite."""
-        points, longest, total = _edges(edges), max(self.orders), 0.0
-        for order, n in sorted(Counter(self.orders).items()):
-            copies, left = divmod(longest if self.pooling == "periodic" else order, order)
-            share = modulus_distribution(order, points, self.part, self.method)
-            # The smallest `left` eigenvalues stand once more. Their number up to x is taken to be its mean.
-            total = total + n * copies * order * np.diff(share) + n * np.diff(np.minimum(order * share, left))
-        return np.asarray(total)
+        points = _edges(edges)
+        counts = _expected_counts if points.size <= MOST_KEPT else _expected_counts.__wrapped__
+        return counts(self.orders, self.part, self.method, self.pooling, points.tobytes())
+
+
+@lru_cache(maxsize=16)  # networks of one architecture, and the densities of one network, ask for the same
+def _expected_counts(
+    orders: tuple[int, ...], part: Part, method: str, pooling: Pooling, edges: bytes
+) -> np.ndarray:
+    """The expected number of eigenvalues in each bin, read-only."""
+    points, longest, total = np.frombuffer(edges), max(orders), np.zeros(len(edges) // 8 - 1)
+    for order, n in sorted(Counter(orders).items()):
+        copies, left = divmod(longest if pooling == "periodic" else order, order)
+        share = modulus_distribution(order, points, part, method)
+        # The smallest `left` eigenvalues stand once more. Their number up to x is taken to be its mean.
+        total += n * copies * order * np.diff(share) + n * np.diff(np.minimum(order * share, left))
+    total.setflags(write=False)
+    return total
 
 
 def deterministic_spectrum(

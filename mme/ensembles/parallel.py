@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from mme.arguments import flag, integer, of_type
 from mme.store import Store
@@ -15,6 +17,7 @@ from mme.store import Store
 __all__ = ["in_threads", "validate_jobs", "validate_work"]
 
 Found = TypeVar("Found")
+SMALL_BYTES = 2**20  # what takes less than a thread to start, or to be stopped
 Task = tuple[int, Callable[[], Callable[[], Found]]]
 
 
@@ -33,6 +36,12 @@ def validate_work(jobs: Any, store: Any, progress: Any) -> tuple[int, Store, boo
     return validate_jobs(jobs), store, flag("progress", progress)
 
 
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """The libraries that have threads, looked for anew only when something was imported since."""
+    return ThreadpoolController()
+
+
 def in_threads(tasks: Iterable[Task[Found]], jobs: int, memory: int) -> Iterator[tuple[int, Found]]:
     """Yield the number and the result of each task, in the order in which they are finished.
 
@@ -49,8 +58,11 @@ def in_threads(tasks: Iterable[Task[Found]], jobs: int, memory: int) -> Iterator
 
     pool = ThreadPoolExecutor(jobs)
     try:
-        with threadpool_limits(1):
+        with _libraries(len(sys.modules)).limit(limits=1):
             for number, (size, prepare) in enumerate(tasks):
+                if jobs == 1 and size <= SMALL_BYTES:
+                    yield number, prepare()()
+                    continue
                 while waiting and (
                     len(waiting) >= 2 * jobs or sum(taken for _, taken in waiting.values()) + size > memory
                 ):

@@ -22,7 +22,7 @@ from mme.weights.effective import effective_weights
 from mme.weights.stored import Checkpoint
 from mme.weights.untrained import untrained_control
 
-__all__ = ["HUBS", "is_hub_name", "open_hub"]
+__all__ = ["HUBS", "called", "is_hub_name", "open_hub"]
 
 # What may hold weights in a repository of Hugging Face; torch's own files only where there are no others.
 FILES = (
@@ -45,8 +45,13 @@ def open_hub(name: str, *, seed: int = 0, which: str | None = None) -> Checkpoin
     if not network:
         raise InputError(f"{name!r} names no network; write {hub}:NETWORK.")
     opened = effective_weights(HUBS[hub](network, weights, seed), which=which)
-    called = hub + rest if rest[0].isdigit() else rest
-    return Checkpoint(called, hub, opened.values(), opened.rule)
+    return Checkpoint(called(name), hub, opened.values(), opened.rule)
+
+
+def called(name: str) -> str:
+    """Return what a table calls a network of a hub; a number alone says too little."""
+    hub, _, rest = name.partition(":")
+    return hub + rest if rest[:1].isdigit() else rest
 
 
 def _timm(network: str, weights: str, seed: int) -> Checkpoint:

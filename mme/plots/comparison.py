@@ -12,17 +12,23 @@ from scipy.cluster import hierarchy
 from mme.arguments import flag, number, of_type
 from mme.ensembles.equivalence import EquivalenceClasses
 from mme.errors import InputError
-from mme.plots.records import differences, record, several
+from mme.plots.records import record, several
 from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, styled
+from mme.result import counted
 
 __all__ = ["comparison", "equivalence_classes"]
 
+MOST_NAMED = 40  # networks
+MOST_TICKS = 25  # of classes on an axis
+BARS = 60
 WIDE = 20  # an axis over more than this factor is logarithmic
 
 
 @styled
 def comparison(found: Any) -> Axes:
     """Draw Var(CSD) of networks with errors and controls, their dendrogram, and all pairs, in three panels.
+
+    More than 40 networks are drawn without names: their ranks, coloured by class, and the distribution.
 
     Parameters
     ----------
@@ -39,18 +45,21 @@ def comparison(found: Any) -> Axes:
     >>> networks = {name: {"fc": scale * np.eye(8)} for name, scale in (("a", 1), ("b", 1.1), ("c", 2))}
     >>> drawn = comparison(compare(networks, Options(draws=3)))
     """
-    shown = sorted(_measured(found), key=lambda each: each.csd.variance)
-    variances, rows = np.array([each.csd.variance for each in shown]), np.arange(len(shown))
+    shown = sorted(_measured(found), key=lambda row: row["variance"])
+    variances, rows = np.array([row["variance"] for row in shown]), np.arange(len(shown))
+    if len(shown) > MOST_NAMED:
+        return _ranks(shown, variances, found)
     size = (10.0, 2.2 + 0.24 * len(shown))
     axes: list[Axes] = list(figure(size=size, panels=(1, 3), width_ratios=(1, 2, 2)))
     tree, dots, heat = axes
-    errors = [np.nan_to_num(each.csd.standard_error) for each in shown]
+    errors = [row["standard_error"] or 0.0 for row in shown]
     dots.errorbar(variances, rows, xerr=errors, fmt="o", color=BLUE, markersize=5, label="network")
-    controls = [(each.control.variance, row) for row, each in zip(rows, shown, strict=True) if each.control]
-    if controls:
-        places, heights = zip(*controls, strict=True)
-        dots.plot(places, heights, "o", color=ORANGE, fillstyle="none", markersize=9, label="untrained")
-    numbered = [f"{label(each.name, LONGEST)}  {row + 1}" for row, each in zip(rows, shown, strict=True)]
+    controls = np.array([row["control_variance"] for row in shown], float)
+    places = np.flatnonzero(~np.isnan(controls))
+    if len(places):
+        style = {"color": ORANGE, "fillstyle": "none", "markersize": 9}
+        dots.plot(controls[places], places, "o", label="untrained", **style)  # type: ignore[arg-type]
+    numbered = [f"{label(row['name'], LONGEST)}  {place}" for place, row in enumerate(shown, 1)]
     dots.set(yticks=rows, yticklabels=numbered, xlabel="Var(CSD)", ylim=(-0.6, len(shown) - 0.4))
     if variances[0] > 0 and variances[-1] > WIDE * variances[0]:
         dots.set_xscale("log")
@@ -65,6 +74,40 @@ def comparison(found: Any) -> Axes:
     heat.set(xlabel="|difference|; squares: within δ")
     heat.figure.colorbar(image, ax=heat)
     return heat
+
+
+def _ranks(shown: list[Any], variances: np.ndarray, found: Any) -> Axes:
+    """Draw the ascending variances over their ranks with the classes, and the distribution below."""
+    axes: list[Axes] = list(figure(size=(5.8, 5.8), panels=(2, 1), sharex=True, height_ratios=(3, 1)))
+    ranks, bars = axes
+    sizes = [len(members) for members in found.classes.classes]
+    ends = np.cumsum(sizes)
+    colours = np.repeat([COLOURS[k % len(COLOURS)] for k in range(len(sizes))], sizes)
+    ranks.scatter(variances, np.arange(1, len(shown) + 1), s=6, c=colours.tolist(), linewidths=0)
+    large = [k for k in range(len(sizes)) if sizes[k] >= len(shown) / MOST_TICKS]
+    for border in {place + 0.5 for k in large for place in (ends[k] - sizes[k], ends[k])}:
+        ranks.axhline(border, color=GREY, linewidth=0.4)
+    ranks.set(ylabel="rank", ylim=(0, len(shown) + 1))
+    ranks.set_title(f"{len(shown)} networks in {counted(len(sizes), 'class', 'classes')}")
+    beside = ranks.secondary_yaxis("right")
+    beside.set_yticks([ends[k] - (sizes[k] - 1) / 2 for k in large], [f"class {k + 1}" for k in large])
+    beside.tick_params(length=0)
+    drawn = {"network": (variances, BLUE)}
+    if controls := [row["control_variance"] for row in shown if row["control_variance"] is not None]:
+        drawn["untrained"] = (np.array(controls), ORANGE)
+    edges = np.histogram_bin_edges(np.concatenate([values for values, _ in drawn.values()]), BARS)
+    low, high = edges[0], edges[-1]
+    if is_log := low > 0 and high > WIDE * low:
+        edges = np.geomspace(low, high, BARS + 1)
+    for name, (values, colour) in drawn.items():
+        bars.hist(values, edges.tolist(), histtype="step", color=colour, label=name)
+    bars.set_yscale("log", nonpositive="clip")
+    top = bars.get_ylim()[1]
+    bars.plot([low, low + found.delta], [top, top], color=GREY, linewidth=2)
+    bars.annotate("δ", (low + found.delta, top), xytext=(4, 0), textcoords="offset points", va="center")
+    bars.set(xlabel="Var(CSD)", ylabel="networks", xscale="log" if is_log else "linear")
+    bars.legend()
+    return bars
 
 
 @styled
@@ -119,17 +162,15 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes 
     return axes[0]
 
 
-def _measured(found: Any) -> list[Any]:
-    """The networks of a comparison, with all that is drawn of them."""
+def _measured(found: Any) -> list[dict[str, Any]]:
+    """The lines of the networks of a comparison."""
     record("found", found, "measurements", "delta", "classes")
     of_type("found.classes", found.classes, EquivalenceClasses, "an EquivalenceClasses")
     number("found.delta", found.delta)
     measured = several("found.measurements", found.measurements)
     for place, each in enumerate(measured):
-        where = f"found.measurements[{place}]"
-        record(where, each, "name", "csd", "control")
-        differences(where, each.csd, optional=each.control)
-    return measured
+        record(f"found.measurements[{place}]", each, "to_dict")
+    return [each.to_dict() for each in measured]
 
 
 def _dendrogram(ax: Axes, variances: np.ndarray, found: Any) -> None:

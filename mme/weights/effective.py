@@ -61,6 +61,8 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     (array([[1.8, 2.4],
            [0. , 3. ]]), 'weight norm: g v/‖v‖')
     """
+    if which is None and isinstance(source, Checkpoint) and all(each.effective for each in source.values()):
+        return source  # it comes from here
     given, facts = listed(source)
     places = {name: place for place, name in enumerate(given)}
     # What a reader left out is no part of a weight; a buffer, such as a mask, may be one.

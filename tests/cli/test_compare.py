@@ -19,7 +19,7 @@ import pytest
 from click.testing import Result
 
 from mme.comparison import STATISTICS, Options, compare, measure
-from mme.ensembles import circular_spectral_difference
+from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble
 from mme.store import Store
 
 Call = Callable[..., Result]
@@ -210,6 +210,41 @@ def test_pictures_hold_many_networks_with_long_names(call: Call, nets: Path, tmp
     width, height = (float(each) for each in re.search(r'width="(.*?)pt" height="(.*?)pt"', text).groups())
     assert width < 800
     assert height < 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["cpu:0", "cuda"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_device_of_torch_gives_the_stated_error(call: Call, nets: Path, device: str, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch has no CUDA device here")
+    options = Options(dtype=dtype)  # type: ignore[arg-type]
+    for name in "abc":
+        weights = arrays(nets / f"{name}.npz")
+        here, there = (
+            layer_matrix_ensemble(weights, dtype=options.dtype).measured(device=where)
+            for where in ("cpu", device)
+        )
+        for one, other in zip(here.layers, there.layers, strict=True):
+            error = np.abs(one.eigenvalues - other.eigenvalues).max() / one.eigenvalues[-1]
+            assert error < 100 * np.finfo(dtype).eps
+    found, usual = (
+        json.loads(call("compare", nets, "--json", "--no-cache", "--dtype", dtype, "--device", where).stdout)
+        for where in (device, "cpu")
+    )
+    for one, other in zip(found["networks"], usual["networks"], strict=True):
+        # What an eigenvalue moves by is far less than a bin, of which it may leave one.
+        assert one["variance"] == pytest.approx(other["variance"], rel=0.02)
+
+
+def test_a_device_that_is_not_there_is_a_sentence(complaint: Callable[..., str], nets: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("torch has a CUDA device here")
+    said = complaint("compare", nets, "--device", "cuda")
+    assert "device 'cuda' cannot compute eigenvalues in float64 here (" in said
+    assert said.endswith("; use 'cpu'.")
 
 
 SLOW = """

@@ -2,11 +2,14 @@
 
 import json
 import sys
+import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mme.comparison import Options, compare, measure
+from mme.comparison.compare import Line, grouped
 from mme.ensembles import (
     circular_spectral_difference,
     conjugacy,
@@ -241,3 +244,52 @@ def test_the_network_that_is_wrong_is_named() -> None:
         compare({"good": weights(0), "bad": {"fc": np.full((3, 3), np.nan)}})
     with pytest.raises(InputError, match="options must be an"):
         measure(weights(0), {"bins": 3})  # type: ignore[arg-type]
+
+
+def lines(count: int) -> list[Line]:
+    """Measured networks, as they come from where they were measured."""
+    rng = np.random.default_rng(0)
+    rest: dict[str, Any] = {"standard_error": 0.0, "noise_floor": 0.001, "control_variance": None}
+    rest["control_standard_error"] = None
+    return [
+        Line({"name": f"net{number}", "variance": float(variance), **rest}, [], [], None, 0)
+        for number, variance in enumerate(rng.lognormal(size=count))
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("linkage", ["complete", "single"])
+def test_memory_grows_with_the_number_of_networks_only(linkage: Any) -> None:
+    """Ten thousand networks: a table of their pairs would have 10^8 cells."""
+    peaks = []
+    for count in (5_000, 10_000):
+        measured = lines(count)
+        tracemalloc.start()
+        found = grouped(measured, linkage=linkage)
+        rows, record = found.rows(), found.to_dict()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(rows) == len(record["networks"]) == sum(map(len, record["classes"])) == count
+        assert record["pairs"] is None
+    assert peaks[1] < 10**8 / 4
+    assert peaks[1] < 2.5 * peaks[0]
+    for members in found.classes.classes:
+        values = [found.classes.variances[name] for name in members]
+        reach = values[-1] - values[0] if linkage == "complete" else max(np.diff(values), default=0)
+        assert reach <= found.delta
+
+
+def test_a_line_stands_for_its_measurement() -> None:
+    measured = [measure(weights(seed, scale), name=name, control="torch")
+                for name, seed, scale in (("a", 0, 1.0), ("b", 1, 1.0), ("c", 2, 3.0))]
+    found = grouped(measured)
+    told = grouped([Line(each.to_dict(), [], [], None, 1) for each in measured])
+    assert told.to_dict() == found.to_dict()
+    assert told.rows() == found.rows()
+    assert repr(told) == repr(found)
+    assert told.variances.tolist() == [each.csd.variance for each in measured]
+
+
+def test_pairs_are_listed_of_a_hundred_networks() -> None:
+    assert len(grouped(lines(100)).to_dict()["pairs"]) == 100 * 99 // 2
+    assert grouped(lines(101)).to_dict()["pairs"] is None

@@ -9,6 +9,7 @@ import pytest
 
 from mme import plots
 from mme.comparison import Options, compare
+from mme.comparison.compare import Line, grouped
 from mme.ensembles import equivalence_classes
 from mme.plots.style import ORANGE
 
@@ -75,3 +76,44 @@ def test_controls_are_rings() -> None:
     (rings,) = [line for line in dots.lines if line.get_color() == ORANGE]
     assert list(rings.get_xdata()) == [control.variance]
     assert rings.get_fillstyle() == "none"
+
+
+def many(count: int) -> Any:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"name": f"net{number}", "variance": float(value), "standard_error": 0.0, "noise_floor": 0.5,
+         "control_variance": 0.4, "control_standard_error": 0.0}
+        for number, value in enumerate(rng.lognormal(size=count))
+    ]  # fmt: skip
+    return grouped([Line(row, [], [], None, 1) for row in rows])
+
+
+def test_many_networks_are_ranked_without_names() -> None:
+    found = many(1000)
+    ranks, bars, beside = plots.comparison(found).axes[:2] + plots.comparison(found).axes[0].child_axes
+    points = np.asarray(ranks.collections[0].get_offsets())
+    assert points[:, 0].tolist() == sorted(found.classes.variances.values())
+    assert points[:, 1].tolist() == list(range(1, 1001))
+    colours = [tuple(colour) for colour in np.asarray(ranks.collections[0].get_facecolor())]
+    sizes = [len(members) for members in found.classes.classes]
+    changes = [place for place in range(1, 1000) if colours[place] != colours[place - 1]]
+    assert changes == np.cumsum(sizes)[:-1].tolist()
+    named = [text.get_text() for text in beside.get_yticklabels()]
+    assert named == [f"class {k}" for k, size in enumerate(sizes, 1) if size >= 40]
+    assert named
+    assert f"1000 networks in {len(sizes)} classes" in ranks.get_title()
+    names = [text.get_text() for ax in (ranks, bars) for text in ax.get_yticklabels()]
+    assert not any("net" in name for name in names)
+    drawn = {patch.get_label(): patch for patch in bars.patches}
+    assert set(drawn) == {"network", "untrained"}
+
+
+def test_forty_networks_have_names() -> None:
+    assert len(plots.comparison(many(40)).axes[1].get_yticklabels()) == 40
+    assert len(plots.comparison(many(41)).axes) == 2
+
+
+def test_many_equal_networks_have_a_picture() -> None:
+    same = [Line(line.row | {"variance": 0.4}, [], [], None, 1) for line in many(50).measurements]
+    ranks = plots.comparison(grouped(same)).axes[0]
+    assert "50 networks in 1 class" in ranks.get_title()

@@ -1,0 +1,205 @@
+"""Networks measured in this process, in several, or on a Dask cluster; what is finished is kept.
+
+Files are read where the work runs: names travel there, and lines of the table back. A line is kept under the
+state of its files, so that the same command goes on from there, whatever was killed meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, wait
+from functools import cache, lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import mme
+from mme.cli.accounts import about_estimates, about_layers, about_window, announce_cost
+from mme.cli.app import complain
+from mme.cli.nets import Network, open_net
+from mme.cli.settings import Run
+from mme.comparison.compare import Line
+from mme.comparison.measurement import measure
+from mme.comparison.options import Options
+from mme.errors import InputError
+from mme.extras import required
+from mme.progress import tracked
+from mme.result import plain
+from mme.store import Store, key_of
+from mme.weights.stored import Checkpoint
+
+__all__ = ["Job", "cluster", "lines_of"]
+
+MANY = 32  # networks from which on processes are started: each takes a second for it
+LOOKED_AT = 20  # of many networks, to estimate what all cost
+CONNECTING = 10.0  # seconds
+AT_ONCE, AHEAD = 256, 4  # networks handed out at a time, at least, and for each core
+Told = bytes | InputError  # a line, or why there is none
+
+
+class Job(NamedTuple):
+    """How every network is measured: all that decides the result."""
+
+    options: Options
+    rule: str | None
+    control: Network | None
+    controls: int
+    more: bool
+    which: str | None
+
+    def key(self, network: Network) -> str:
+        """Return the key of its line; empty where nothing tells whether the network is the same again."""
+        states = [each.state() for each in (network, self.control) if each]
+        told = json.dumps([vars(self.options), self[1:]])
+        return key_of(_program(), network.name, told, *states) if all(states) else ""
+
+
+@cache
+def _program() -> str:
+    """A digest of this package, whose change makes kept lines as good as absent."""
+    files = sorted(Path(mme.__file__).parent.rglob("*.py"))
+    return key_of(np.__version__, *(path.read_bytes() for path in files))
+
+
+@lru_cache(maxsize=1)
+def _control(control: Network, seed: int, state: str) -> Checkpoint:
+    return open_net(control.source, seed=seed)
+
+
+def line_of(network: Network, job: Job, opened: Checkpoint | None = None, **work: Any) -> Told:
+    """Open and measure a network; its line is JSON, which gives every float back to the last bit."""
+    seed, before = job.options.rng, job.control
+    try:
+        opened = opened or open_net(network.source, seed=seed, which=job.which)
+    except InputError as error:
+        return error
+    control = _control(before, seed, before.state()) if before else job.rule
+    try:
+        taken: dict[str, Any] = {"control": control, "controls": job.controls}
+        found = measure(opened, job.options, name=network.name, **taken, **work)
+        seen = about_window(found.name, found.csd.inside_nonzero, job.options.window)
+        untrained = f", untrained {found.control.estimate_bound:.2g}" if found.control else ""
+        bound = f"By this much Var(CSD) may miss that of the exact spectrum: {found.csd.estimate_bound:.2g}"
+        estimated = about_estimates(found.ensemble, f"{bound}{untrained}.")
+        words = [*estimated, *about_layers(found.ensemble), *seen]
+        more = found.more() if job.more else []
+    except InputError as error:
+        return InputError(f"{network.name}: {error}")
+    line = Line(found.to_dict(), words, more, found.ensemble.classifier, len(found.controls))
+    return json.dumps(plain(line), allow_nan=False).encode()
+
+
+@cache
+def _one_thread() -> None:
+    """Leave BLAS one thread for good: limits that several threads set and lift would undo each other."""
+    threadpool_limits(1)
+
+
+def line_there(network: Network, job: Job, is_kept: bool) -> Told:
+    """Measure a network in another process, on one core."""
+    _one_thread()
+    try:
+        return line_of(network, job, jobs=1, store=Store("spectra-2", enabled=is_kept))
+    except MemoryError:
+        return InputError(f"{network.name}: there is not enough memory to measure it.")
+
+
+def lines_of(
+    networks: Sequence[Network], job: Job, run: Run, client: Any, times: int
+) -> list[Line | InputError]:
+    """Return a line for each network, or why there is none, in their order; raise it for one that must be.
+
+    The client, if any, is that of a `cluster`. A network's spectra are computed 1 + `times` times.
+    """
+    kept = Store("measurements-1", enabled=run.store.enabled)
+    keys = [job.key(each) if kept.enabled else "" for each in networks]
+    found: list[Told | None] = [kept.get_bytes(key) if key else None for key in keys]
+    missing = [place for place, line in enumerate(found) if line is None]
+    is_few = client is None and len(missing) < max(MANY, 2 * run.jobs)
+    files = missing if is_few else [place for place in missing if Path(networks[place].source).exists()]
+    opened: dict[int, Checkpoint] = {}
+    for place in files if is_few else files[:: len(files) // LOOKED_AT + 1]:
+        try:
+            opened[place] = open_net(networks[place].source, seed=job.options.rng, which=job.which)
+        except InputError:
+            if networks[place].is_required:
+                raise
+    share = len(opened) / max(len(missing), 1)
+    announce_cost(opened.values(), job.options, run.jobs, controls=times, share=share)
+    alone = run.jobs == 1 or run.options.device != "cpu"  # one process for one accelerator
+    finished: Iterator[tuple[int, Told]]
+    if is_few or (client is None and alone):
+        work = run.work | {"progress": is_few}
+        finished = ((n, line_of(networks[n], job, opened.pop(n, None), **work)) for n in missing)
+    else:
+        finished = _elsewhere({n: networks[n] for n in missing}, job, kept.enabled, client, run.jobs)
+    for place, line in tracked(finished, "networks", total=len(missing), show=not is_few):
+        if isinstance(line, bytes) and keys[place]:
+            kept.put_bytes(keys[place], line)
+        elif isinstance(line, InputError) and networks[place].is_required:
+            raise line
+        found[place] = line
+    run.store.trouble = run.store.trouble or kept.trouble
+    kept.tidy()
+    return [Line(*json.loads(line)) if isinstance(line, bytes) else line for line in found if line]
+
+
+def _elsewhere(
+    networks: dict[int, Network], job: Job, is_kept: bool, client: Any, jobs: int
+) -> Iterator[tuple[int, Told]]:
+    """Measure in processes of this machine or of a cluster, a network on a core, as they are finished."""
+    pool: Executor
+    if client is None:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+        # Processes whose command was killed end when they have had nothing to do for so many seconds.
+        pool, where = ProcessPoolExecutor(jobs, timeout=10, env=threads), "a process of this machine"
+    else:
+        # joblib's own way to a cluster tells nothing before all is finished, and a lost task fails all.
+        pool, where = client.get_executor(pure=False), "the scheduler"
+        jobs = sum(client.nthreads().values())
+        if not jobs:
+            complain("the scheduler has no workers yet; this waits for some.")
+    tasks, waiting = iter(networks.items()), dict[Any, int]()
+    try:
+        while True:
+            for place, network in islice(tasks, max(AT_ONCE, AHEAD * jobs) - len(waiting)):
+                waiting[pool.submit(line_there, network, job, is_kept)] = place
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                place = waiting.pop(future)
+                try:
+                    yield place, future.result()
+                except (BrokenExecutor, CancelledError, OSError):
+                    kept = "what was finished is kept, and the same command goes on from there"
+                    raise InputError(f"{where} was lost, perhaps for want of memory; {kept}.") from None
+                except Exception as error:
+                    if type(error).__name__ != "KilledWorker":
+                        raise
+                    lost = "all workers to which it was sent were lost; perhaps it needs more memory"
+                    yield place, InputError(f"{networks[place].name}: {lost}.")
+    finally:
+        for future in waiting:
+            future.cancel()
+        pool.shutdown(**{"wait": False} if client else {"kill_workers": True})
+
+
+def cluster(address: str) -> Any:
+    """Return a client of the Dask scheduler at an address."""
+    distributed = required("distributed", "dask", "--scheduler")
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(("distributed", "tornado")):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # the command has its own sentences
+    try:
+        return distributed.Client(address, timeout=CONNECTING, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        right = "the address of a running Dask scheduler, such as tcp://host:8786"
+        said = f"none answers at {address} ({type(error).__name__})"
+        raise InputError(f"--scheduler must be {right}, but {said}.") from None

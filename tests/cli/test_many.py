@@ -1,0 +1,288 @@
+"""Many networks: in processes, on a cluster whose parts are killed, and going on from what was kept."""
+
+import csv
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from mme.cli import many
+from mme.cli.nets import Network
+from mme.store import Store
+
+Call = Callable[..., Result]
+NETWORKS = 24
+HAS_DASK = importlib.util.find_spec("distributed") is not None
+needs_dask = pytest.mark.skipif(not HAS_DASK, reason="distributed is not installed (mme[dask])")
+
+# Every group of layers takes a while longer, so that something is at work whenever something is killed.
+SLOW_WORKER = """
+import time
+from mme.ensembles import streaming
+quick = streaming.spectrum_of_weights
+def slow(*arguments):
+    time.sleep(0.2)
+    return quick(*arguments)
+streaming.spectrum_of_weights = slow
+from distributed.cli.dask_worker import main
+main()
+"""
+OPTIONS = ("--control", "none", "--csv", "--include", "conv*")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Small networks, and a file that is none."""
+    made = tmp_path / "networks"
+    made.mkdir()
+    for number in range(NETWORKS):
+        rng = np.random.default_rng(number)
+        np.savez(made / f"net{number}.npz", conv=(1 + number / 8) * rng.normal(size=(30, 4, 3, 3)) / 6)
+    (made / "net7.pt").write_bytes(b"PK\x03\x04 no")
+    return made
+
+
+@contextmanager
+def started(cache: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with a cache of its own, gone afterwards."""
+    modules = os.pathsep.join(filter(None, sys.path))
+    environment = os.environ | {"MME_CACHE": str(cache), "PYTHONPATH": modules}
+    process = subprocess.Popen(
+        [sys.executable, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(true: Callable[[], Any], process: subprocess.Popen[bytes]) -> None:
+    while not true():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def kept(cache: Path) -> dict[str, int]:
+    """The measurements that a command has kept, each with the number of its file."""
+    store = Store("measurements-1", folder=cache / "measurements-1")
+    return {path.name: path.stat().st_ino for path in store.files() if path.suffix == ".kept"}
+
+
+@contextmanager
+def scheduler(cache: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A scheduler that answers."""
+    where = ("--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    with started(cache, "-m", "distributed.cli.dask_scheduler", *where) as process:
+        until(lambda: answers(port), process)
+        yield process
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def worker(tmp_path: Path, name: str, address: str) -> Any:
+    own = tmp_path / name
+    alone = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(own))
+    return started(own, "-c", SLOW_WORKER, address, *alone)
+
+
+def old(folder: Path) -> None:
+    """Wait until no file of the folder may change again within a tick of its clock."""
+    newest = max(path.stat().st_ctime for path in folder.iterdir())
+    time.sleep(max(0.0, newest + 2.1 - time.time()))
+
+
+@pytest.mark.slow
+def test_processes_tell_what_one_process_tells(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = call("compare", folder, *OPTIONS, "--no-cache", "--jobs", 2)
+    monkeypatch.setattr(many, "MANY", 4)
+    several = call("compare", folder, *OPTIONS, "--no-cache", "--jobs", 2)
+    assert several.stdout == alone.stdout
+    assert several.exit_code == alone.exit_code == 1
+    for each in (several, alone):
+        [line] = each.stderr.splitlines()
+        assert "net7.pt" in line
+    named = [folder / "net7.pt", *folder.glob("*.npz")]
+    broken = call("compare", *named, *OPTIONS, "--no-cache", "--jobs", 2)
+    assert broken.exit_code == 2
+    assert broken.stdout == ""
+
+
+def killed(*task: object) -> None:
+    """End the process as the system does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_one_sentence(
+    complaint: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "net7.pt").unlink()
+    monkeypatch.setattr(many, "MANY", 4)
+    monkeypatch.setattr(many, "line_there", killed)
+    assert "a process of this machine was lost" in complaint("compare", folder, *OPTIONS, "--jobs", 2)
+
+
+def test_a_measured_network_is_measured_again_only_when_its_file_changes(
+    call: Call, nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old(nets)
+    first = call("compare", nets, "--json", "--more", "--control", "torch").stdout
+    assert len(kept(tmp_path / "cache")) == 3
+    measure = many.measure
+    measured = []
+    monkeypatch.setattr(many, "measure", lambda *a, **k: measured.append(k["name"]) or measure(*a, **k))
+    assert call("compare", nets, "--json", "--more", "--control", "torch").stdout == first
+    assert measured == []
+    text = call("compare", nets, "--more", "--control", "torch").stdout
+    assert "One control was drawn" in text
+    assert measured == []
+    stood = (nets / "a.npz").stat()
+    (nets / "a.npz").write_bytes((nets / "c.npz").read_bytes())  # as long, and as old by its own account
+    os.utime(nets / "a.npz", ns=(stood.st_atime_ns, stood.st_mtime_ns))
+    assert (nets / "a.npz").stat().st_size == stood.st_size
+    again = json.loads(call("compare", nets, "--json", "--more", "--control", "torch").stdout)
+    assert measured == ["a"]
+    assert again["networks"][0]["variance"] == again["networks"][2]["variance"]
+    call("compare", nets, "--json", "--control", "torch")
+    assert measured == ["a", *"abc"]  # another question
+    assert call("compare", nets, "--json", "--more", "--control", "torch", "--no-cache").stdout != first
+    assert measured == ["a", *"abc", *"abc"]
+
+
+def test_what_is_just_written_has_no_state(nets: Path) -> None:
+    (nets / "a.npz").write_bytes((nets / "b.npz").read_bytes())
+    assert Network("a", str(nets / "a.npz")).state() == ""
+    old(nets)
+    assert Network("a", str(nets / "a.npz")).state() != Network("b", str(nets / "b.npz")).state() != ""
+    assert Network("gone", str(nets / "gone.npz")).state() == ""
+    assert Network("hub", "digits:vgg5").state() == ""
+    onnx = nets / "model.onnx"
+    onnx.write_bytes(b"\x08\x07\x12\x00" + bytes(60))
+    old(nets)
+    assert Network("model", str(onnx)).state() == ""  # its weights may lie beside it
+
+
+@needs_dask
+@pytest.mark.slow
+def test_a_scheduler_must_answer(complaint: Callable[..., str], nets: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(many, "CONNECTING", 0.5)
+    for address in (f"tcp://127.0.0.1:{free_port()}", "nonsense", "carrier://pigeon:1"):
+        assert f"none answers at {address} (" in complaint("compare", nets, "--scheduler", address)
+
+
+def test_the_extras_are_named(complaint: Callable[..., str], nets: Path, monkeypatch: Any) -> None:
+    for module in ("distributed", "pyarrow"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert "pip install 'mme[dask]'" in complaint("compare", nets, "--scheduler", "tcp://127.0.0.1:1")
+    assert "pip install 'mme[parquet]'" in complaint("compare", nets, "--parquet", nets / "x.parquet")
+
+
+@pytest.mark.slow
+def test_parquet_has_the_columns_of_csv(call: Call, nets: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed (mme[parquet])")
+    np.savez(nets / "d.npz", only=np.eye(6))  # no classifier, so fewer numbers
+    for options in ((), ("--more", "--control", "torch")):
+        told = call("compare", nets, "--csv", "--parquet", tmp_path / "table.parquet", *options)
+        assert told.exit_code == 0, told.output
+        rows = list(csv.DictReader(told.stdout.splitlines()))
+        table = parquet.read_table(tmp_path / "table.parquet")
+        assert table.column_names == list(rows[0])
+        for row, other in zip(rows, table.to_pylist(), strict=True):
+            assert row == {name: "" if cell is None else str(cell) for name, cell in other.items()}
+        kinds = {name: str(table.schema.field(name).type) for name in table.column_names}
+        assert kinds["control_variance"] == kinds["variance"] == "double"
+        assert kinds["control_rule"] == "string"
+        assert kinds["class"] == "int64"
+
+
+@needs_dask
+@pytest.mark.slow
+def test_a_network_that_no_worker_survives_costs_one_line(
+    call: Call, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "net7.pt").unlink()
+    undisturbed = call("compare", folder, *OPTIONS, "--no-cache").stdout.splitlines()
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    line_there = many.line_there
+
+    def deadly(network: Network, *others: Any) -> Any:
+        return killed() if network.name == "net3" else line_there(network, *others)
+
+    monkeypatch.setattr(many, "line_there", deadly)
+    with (
+        scheduler(tmp_path, port),
+        worker(tmp_path, "one", address),
+        worker(tmp_path, "two", address),
+        worker(tmp_path, "three", address),
+    ):
+        found = call("compare", folder, *OPTIONS, "--scheduler", address)
+    assert found.exit_code == 1, found.output
+    assert "net3: all workers to which it was sent were lost" in found.stderr
+    lost = {line.split()[1].rstrip(":") for line in found.stderr.splitlines()}
+    told = [line.rpartition(",")[0] for line in found.stdout.splitlines()]  # without the class
+    assert told == [line.rpartition(",")[0] for line in undisturbed if line.split(",")[0] not in lost]
+
+
+@needs_dask
+@pytest.mark.slow
+def test_a_cluster_that_dies_costs_nothing(call: Call, folder: Path, tmp_path: Path) -> None:
+    undisturbed = call("compare", folder, *OPTIONS, "--no-cache")
+    assert undisturbed.exit_code == 1
+    assert undisturbed.stdout.count("\n") == 1 + NETWORKS
+    port, mine = free_port(), tmp_path / "mine"
+    address = f"tcp://127.0.0.1:{port}"
+    command = ("-m", "mme", "compare", str(folder), *OPTIONS, "--scheduler", address)
+    with (
+        scheduler(tmp_path, port) as first,
+        worker(tmp_path, "one", address) as one,
+        worker(tmp_path, "two", address),
+        worker(tmp_path, "three", address),
+        started(mine, *command) as run,
+    ):
+        until(lambda: len(kept(mine)) > 2, run)
+        one.send_signal(signal.SIGKILL)
+        until(lambda: len(kept(mine)) > 8, run)
+        first.send_signal(signal.SIGKILL)
+        out, errors = run.communicate(timeout=120)
+        assert run.returncode == 2
+        assert out == b""
+        assert errors.count(b"\n") == 1
+        assert b"the scheduler was lost, perhaps for want of memory; what was finished is kept" in errors
+    before = kept(mine)
+    assert 8 < len(before) < NETWORKS
+    with (
+        scheduler(tmp_path, port),
+        worker(tmp_path, "four", address),
+        started(mine, *command) as run,
+    ):
+        out, errors = run.communicate(timeout=120)
+    assert out.decode() == undisturbed.stdout
+    assert errors.count(b"\n") == undisturbed.stderr.count("\n") == 1
+    assert b"net7.pt" in errors
+    assert before.items() < kept(mine).items()  # nothing was measured twice
