@@ -1,13 +1,13 @@
 """What (1.2) says of the singular values: a sum over their pairs, fast for many spectra, and its derivatives.
 
-For σ_k ≥ σ_l let e = (σ_l/σ_k)² = e^{−2a} and h = 1 − e, and for λ = σ^{1/N} likewise E = (λ_l/λ_k)² = e^{−2a/N}
+For σ_k ≥ σ_l let e = (σ_l/σ_k)² = e^{−2a} and h = 1 − e, and for λ = σ^{1/N} let E = (λ_l/λ_k)² = e^{−2a/N}
 and g = N (1 − E), which is 2a at infinite depth. Then
 
     log (σ_k² − σ_l²)/(λ_k² − λ_l²) = (2 − 2/N) log σ_k + log N + log h/g,
     −∂_a log h/g = 2E/g − 2e/h    and    ∂_a² log h/g = 4E/g² − 4e/h².
 
-As log h/g is smooth in a, with the limit 0 at a = 0, the rounding of σ_l/σ_k does no harm, if h and a are those
-of the rounded quotient. From neighbours to all pairs goes h_km = h_kl + e_kl h_lm, where nothing cancels.
+As log h/g is smooth in a, with the limit 0 at a = 0, the rounding of σ_l/σ_k does no harm if h and a are of
+what was rounded. From neighbours to all pairs goes h_km = h_kl + e_kl h_lm, where nothing cancels.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def _values(sigma: Any, inverse: float, repulsion: float, determinant: float) ->
         return 0 * sigma[:, 0]
     xp, n = array_namespace(sigma), np.arange(sigma.shape[-1], 0, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        largest, *neighbours = _neighbours(sigma)
-        logarithms = xp.concat([xp.log(largest)[None], -neighbours[1]])
+        largest, quotient, a = _neighbours(sigma)
+        logarithms = xp.concat([xp.log(largest)[None], -a])
         # Of the largest of all, and of each quotient of neighbours, which the n values below it contain.
         weights = (1 - inverse) * n * (determinant + repulsion * (n - 1))
         present = slice(int(np.count_nonzero(weights)))  # 0 log 0 is none
         total = _like(sigma, weights[present]) @ logarithms[present]
-        quotients = xp.concat([logarithms[:0], *(h / g for _, _, h, _, g in _pairs(*neighbours, inverse))])
+        quotients = xp.concat([logarithms[:0], *(h / g for _, _, h, _, g in _pairs(quotient, a, inverse))])
         for first in range(0, len(quotients), FACTORS):
             total = total + repulsion * xp.log(xp.prod(quotients[first : first + FACTORS], axis=0))
     return xp.where(xp.isnan(total), -xp.inf, total)  # two vanish
@@ -79,7 +79,7 @@ def slopes(sigma: Any, inverse: float, repulsion: float, determinant: float) -> 
 
 
 def derivatives(sigma: Any, inverse: float, factor: float, order: int = 1) -> Iterator[tuple[int, Any]]:
-    """Yield j, and −∂_a log h/g or ∂_a² log h/g times a factor, of pairs j columns apart, shape (d − j, rows)."""
+    """Yield j, and a factor times −∂_a log h/g or ∂_a² log h/g of pairs j columns apart, (d − j, rows)."""
     xp, near_zero = array_namespace(sigma), series(order, inverse, factor)
     for j, (a, e, h, E, g) in enumerate(_pairs(*_neighbours(sigma)[1:], inverse, tails=True), 1):
         near = a < SMALL
@@ -103,7 +103,7 @@ def _neighbours(sigma: Any) -> tuple[Any, Any, Any]:
 
 
 def _pairs(quotient: Any, a: Any, inverse: float, *, tails: bool = False) -> Iterator[tuple[Any, ...]]:
-    """Yield a, e, h, E and g of the pairs 1, 2, … columns apart; with `tails` a small E has all digits too."""
+    """Yield a, e, h, E and g of pairs 1, 2, … columns apart; with `tails` a small E has all digits too."""
     xp = array_namespace(a)
     tiny = float(xp.finfo(a.dtype).smallest_normal) ** 0.5  # instead of 0/0 where two coincide
     a = a + tiny
