@@ -22,6 +22,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -156,7 +157,7 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
             runs.setdefault("again", []).append(command(folder, own))
         say("loky and threads")
         for backend in ("loky", "threading"):
-            runs[backend] = [processor_time(lambda b=backend: spread(found, job, b)) for _ in range(repeats)]
+            runs[backend] = [processor_time(partial(spread, found, job, backend)) for _ in range(repeats)]
         try:
             import distributed  # noqa: F401
         except ImportError:
@@ -225,7 +226,12 @@ def table(size: int) -> dict[str, float]:
         }, [], [], None, 0)
         for number, value in enumerate(rng.lognormal(size=size))
     ]  # fmt: skip
-    work = lambda: (lambda found: (found.rows(), found.to_dict()))(grouped(lines))  # noqa: E731
+
+    def work() -> None:
+        found = grouped(lines)
+        found.rows()
+        found.to_dict()
+
     seconds = processor_time(work)[0]
     tracemalloc.start()
     work()
