@@ -6,16 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mme.algebra import reflections
 from mme.algebra.pairing import Pairing
 from mme.arguments import affordable, batch_shape, generator, integer
+from mme.late import Array, np
 
 __all__ = ["Sampling"]
 
-Array = NDArray[Any]
 Size = int | Sequence[int] | None
 
 # Bytes of the matrices that are multiplied at a time: more would not fit the cache, less waits for Python.

@@ -12,16 +12,10 @@ block, and `quaternion.partner` makes the second. Products on the left need no m
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
 from mme.algebra import quaternion
+from mme.late import Array, np
 
 __all__ = ["multiply"]
-
-Array = NDArray[Any]
 
 ONE_BY_ONE = 12  # the order up to which one reflection follows the other, for the whole batch at once
 MANY, LEAF = 8, 8  # from so many matrices on triangles are inverted together, by halves down to such orders
