@@ -210,7 +210,7 @@ class TestPooledSpectrum:
         assert "3 draws)" in repr(PooledSpectrum(np.ones((3, 2))))
         assert json.loads(json.dumps(spectrum.to_dict())) == {
             "eigenvalues": [0.0, 1.0, 1.0, 4.0, 4.0], "structural_zeros": 1, "orders": [3, 2],
-            "part": "real", "pooling": "plain",
+            "part": "real", "pooling": "plain", "estimates": None,
         }  # fmt: skip
 
     @each("values", [[], np.ones((2, 2, 2)), np.array(1.0), np.array([1j]), ["a"], [True]])
