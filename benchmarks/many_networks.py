@@ -222,7 +222,8 @@ def table(size: int) -> dict[str, float]:
     lines = [
         Line({
             "name": f"net{number}", "variance": float(value), "standard_error": 0.0, "noise_floor": 0.01,
-            "estimate_bound": 0.0, "control_variance": None, "control_standard_error": None, "control_reason": "", **numbers,
+            "estimate_bound": 0.0, "control_variance": None, "control_standard_error": None,
+            "control_reason": "", **numbers,
         }, [], [], None, 0)
         for number, value in enumerate(rng.lognormal(size=size))
     ]  # fmt: skip
