@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from numbers import Integral, Real
-from typing import Any, TypeVar
-
-import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mme.errors import InputError
+from mme.late import array_api_compat, np, of_numpy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "affordable", "any_array", "arrays", "batch_shape", "choice", "common_batch", "finite_array", "flag",
@@ -29,9 +30,9 @@ T = TypeVar("T")
 def shown(value: Any) -> str:
     """Return a wrong value as a sentence can repeat it: its type where it is long or an object."""
     is_long = isinstance(value, str | bytes | tuple | list | dict) and len(value) > LONGEST_SHOWN
-    is_plain = value is None or isinstance(value, str | bytes | Real | np.generic | tuple | list | dict)
+    plain = (type(None), str, bytes, Real, tuple, list, dict, *of_numpy("generic"))
     try:
-        words = repr(value) if is_plain and not is_long else ""
+        words = repr(value) if isinstance(value, plain) and not is_long else ""
     except ValueError:  # Python writes no integers of thousands of digits
         words = ""
     is_line = 0 < len(words) <= LONGEST_SHOWN and "\n" not in words
@@ -74,7 +75,7 @@ def listed(name: str, value: Any, what: str) -> list[Any]:
 
 def flag(name: str, value: Any) -> bool:
     """Return a truth value, Python's or NumPy's."""
-    return bool(of_type(name, value, (bool, np.bool_), "True or False"))
+    return bool(of_type(name, value, (bool, *of_numpy("bool_")), "True or False"))
 
 
 def choice(name: str, value: Any, allowed: Iterable[T]) -> T:
@@ -109,13 +110,13 @@ def number(
     Traceback (most recent call last):
     mme.errors.InputError: level must be a finite number above 0, but it is 0.
     """
-    is_real = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
     try:
-        converted = float(value) if is_real else np.nan
+        converted = float(value) if is_real else math.nan
     except OverflowError:
-        converted = np.inf
+        converted = math.inf
     is_within = _within(converted, least, most) and (above is None or converted > above)
-    if not np.isfinite(converted) or not is_within:
+    if not math.isfinite(converted) or not is_within:
         span = _range(least, most, above)
         raise InputError(f"{name} must be a finite number{span}, but it is {shown(value)}.")
     return converted
@@ -256,9 +257,9 @@ def any_array(name: str, value: Any, *, finite: bool = True, real: bool = False)
 
     With `finite` the entries of an array that is not NumPy's are looked at too, which waits for its device.
     """
-    if isinstance(value, np.ndarray | np.generic) or not is_array_api_obj(value):
+    if isinstance(value, np.ndarray | np.generic) or not array_api_compat.is_array_api_obj(value):
         return real_array(name, value) if real else finite_array(name, value)
-    xp = array_namespace(value)
+    xp = array_api_compat.array_namespace(value)
     try:
         is_dense = str(getattr(value, "layout", "torch.strided")) == "torch.strided" and len(value.shape) >= 0
         is_finite = not finite or bool(xp.all(xp.isfinite(value)))
@@ -280,7 +281,7 @@ def arrays(*, finite: bool = True, real: bool = False, **given: Any) -> tuple[An
         pairs = zip(ready, given.values(), strict=True)
         ready = [value if isinstance(value, int | float) else array for array, value in pairs]
     try:
-        return array_namespace(*ready), ready
+        return array_api_compat.array_namespace(*ready), ready
     except TypeError:
         raise InputError(f"{' and '.join(given)} must be arrays of one library, but they are not.") from None
 

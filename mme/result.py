@@ -12,11 +12,10 @@ from math import isfinite
 from types import UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import numpy as np
-
 from mme.arguments import options
 from mme.errors import InputError
 from mme.extras import required
+from mme.late import np, of_numpy
 
 if TYPE_CHECKING:
     import pandas
@@ -37,9 +36,9 @@ def plain(value: Any) -> Any:
     >>> plain({"a": np.arange(2), "b": (np.float64(0.5), None, float("inf")), "c": 1j})
     {'a': [0, 1], 'b': [0.5, None, 'inf'], 'c': {'real': 0.0, 'imag': 1.0}}
     """
-    if isinstance(value, np.ndarray | np.generic):
-        value = {"real": value.real, "imag": value.imag} if np.iscomplexobj(value) else value.tolist()
-    if isinstance(value, np.random.Generator):
+    if isinstance(value, of_numpy("ndarray", "generic")):
+        value = {"real": value.real, "imag": value.imag} if value.dtype.kind == "c" else value.tolist()
+    if hasattr(value, "bit_generator"):
         value = value.bit_generator.state
     if isinstance(value, complex):
         value = {"real": value.real, "imag": value.imag}
@@ -194,7 +193,7 @@ def _restored(kind: Any, value: Any) -> Any:
 
 def _equal(one: Any, other: Any) -> bool:
     """Compare by value, NaN with NaN as equal; arrays, tensors and generators by their numbers."""
-    if isinstance(one, np.random.Generator) and isinstance(other, np.random.Generator):
+    if hasattr(one, "bit_generator") and hasattr(other, "bit_generator"):
         one, other = one.bit_generator.state, other.bit_generator.state
     if hasattr(one, "shape") and hasattr(other, "shape"):
         numbers = (each.detach() if hasattr(each, "detach") else each for each in (one, other))
@@ -209,9 +208,9 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _shown(value: Any, text: Callable[[str], str] = str) -> str:
     """A value in a few characters."""
-    if isinstance(value, float | np.floating):
+    if isinstance(value, (float, *of_numpy("floating"))):
         return f"{value:.6g}"
-    if isinstance(value, np.ndarray):
+    if isinstance(value, of_numpy("ndarray")):
         return f"array of shape {value.shape}"
     told = text(value) if isinstance(value, str) else repr(value)
     return told if len(told) <= LONGEST_CELL else f"{told[: LONGEST_CELL - 1]}…"

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-from array_api_compat import array_namespace, is_torch_array
-from numpy.typing import ArrayLike, NDArray
-
 from mme.algebra import quaternion
 from mme.algebra.pairing import Pairing
 from mme.algebra.structure import by_largest_entry
 from mme.arguments import integer
 from mme.errors import InputError
+from mme.late import Array, ArrayLike, array_api_compat, np
 from mme.result import by_value
 
 __all__ = ["SVD", "Decompositions", "Eigendecomposition"]
-
-Array = NDArray[Any]
 
 
 @by_value
@@ -94,9 +89,9 @@ class Decompositions(Pairing):
         array([2., 1.])
         """
         checked = self.validate(a, square=False)
-        if not is_torch_array(a):
+        if not array_api_compat.is_torch_array(a):
             return np.asarray(np.linalg.svd(checked, compute_uv=False)[..., :: self.side])
-        xp = array_namespace(a)
+        xp = array_api_compat.array_namespace(a)
         is_floating = xp.isdtype(a.dtype, ("real floating", "complex floating"))
         if not is_floating or a.element_size() < 4:  # LAPACK has no half precision
             a = xp.astype(a, xp.float32 if is_floating else xp.float64)

@@ -6,17 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import scipy
-from numpy.typing import NDArray
-
 from mme.algebra import quaternion
 from mme.algebra.pairing import Pairing
 from mme.arguments import affordable, batch_shape, generator, integer
+from mme.late import Array, np, scipy
 
 __all__ = ["Sampling"]
 
-Array = NDArray[Any]
 Size = int | Sequence[int] | None
 
 # From this order on one matrix is work enough for a LAPACK call of its own; below, the whole batch goes

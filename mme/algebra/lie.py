@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from mme.algebra import quaternion
 from mme.algebra.decompositions import Decompositions
 from mme.arguments import affordable, integer
 from mme.errors import InputError
+from mme.late import Array, ArrayLike, np
 
 __all__ = ["LieGroup", "cayley_log_density"]
-
-Array = NDArray[Any]
 
 
 class LieGroup(Decompositions):

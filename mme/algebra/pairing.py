@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from mme.algebra import quaternion
 from mme.algebra.structure import Structure
 from mme.arguments import arrays, common_batch, finite_array, number
+from mme.late import Array, ArrayLike, np
 
 __all__ = ["Pairing"]
-
-Array = NDArray[Any]
 
 
 class Pairing(Structure):

@@ -5,14 +5,9 @@ The image of ``A + B j`` is ``[[A, B], [-conj(B), conj(A)]]``. Every function is
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from mme.late import Array, np
 
 __all__ = ["components", "deinterleave", "deviation", "from_blocks", "image", "interleave", "project", "svd"]
-
-Array = NDArray[Any]
 
 
 def image(x: Array) -> Array:

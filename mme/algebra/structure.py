@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from mme.algebra import quaternion
 from mme.arguments import affordable, any_array, finite_array, flag, integer, real_array, text
 from mme.errors import InputError
+from mme.late import Array, ArrayLike, np
 
 __all__ = ["Structure", "by_largest_entry"]
-
-Array = NDArray[Any]
 
 KINDS = (("R", 1, "O"), ("C", 2, "U"), ("H", 4, "Sp"))
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import scipy
-
 from mme.algebra.structure import Structure
 from mme.arguments import integer
 from mme.errors import InputError
+from mme.late import np, scipy
 
 __all__ = ["Volume", "log_sphere_volume"]
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import choice, number
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
+from mme.late import np
 
 __all__ = ["KAPPA", "LogGas", "gas_of", "law"]
 

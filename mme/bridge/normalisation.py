@@ -7,7 +7,6 @@ from math import prod
 from typing import Any
 
 import mpmath as mp
-import numpy as np
 
 from mme.algebra import FieldLike
 from mme.algebra import field as field_of
@@ -16,6 +15,7 @@ from mme.bridge.log_gas import KAPPA, gas_of, law
 from mme.dln.entropy import scalar
 from mme.dln.extrapolation import MOST_DIGITS
 from mme.errors import InputError
+from mme.late import np
 
 __all__ = ["joint_log_density", "log_normalisation", "log_ordered_integral"]
 

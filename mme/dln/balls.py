@@ -19,7 +19,7 @@ from mme.extras import required
 
 __all__ = [
     "ball", "cases", "components", "determinant", "diagonal", "gram_matrix", "group_volume", "layer",
-    "lie_basis", "orbit_differential", "orbit_volume", "product", "real_matrix", "unitary",
+    "lie_basis", "lie_entries", "orbit_differential", "orbit_volume", "product", "real_matrix", "unitary",
 ]  # fmt: skip
 
 # The product of the units p and q is this sign times the unit p ^ q; 1, i, j, k are 0, 1, 2, 3.
@@ -94,14 +94,21 @@ def real_matrix(function: Callable[[Any], Any], d: int, beta: int) -> Any:
     return _flint().arb_mat(images).transpose()
 
 
-def lie_basis(d: int, beta: int) -> list[Any]:
-    """Return the A_kl^ε, then the D_k^ε, (4.2) and (4.3) of the paper, in the order of `Field.lie_basis`."""
-    root = 1 / ball(2).sqrt()
+def lie_entries(d: int, beta: int) -> list[list[tuple[int, int, int, int]]]:
+    """Return the A_kl^ε, then the D_k^ε, (4.2) and (4.3) of the paper, in the order of `Field.lie_basis`.
+
+    Each has its entries (k, l, unit, sign). Those of an A_kl^ε, which has two, are over √2.
+    """
     places = [(k, l, unit) for k in range(d) for l in range(k + 1, d) for unit in range(beta)]
     # −ε̄ is ε for i, j and k.
-    off = [[(k, l, unit, root), (l, k, unit, root if unit else -root)] for k, l, unit in places]
-    on = [[(k, k, unit, 1)] for k in range(d) for unit in range(1, beta)]
-    return [_embedded(d, beta, entries) for entries in off + on]
+    off = [[(k, l, unit, 1), (l, k, unit, 1 if unit else -1)] for k, l, unit in places]
+    return off + [[(k, k, unit, 1)] for k in range(d) for unit in range(1, beta)]
+
+
+def lie_basis(d: int, beta: int) -> list[Any]:
+    """Return the basis of `lie_entries` as matrices."""
+    elements = lie_entries(d, beta)
+    return [_embedded(d, beta, entries) / ball(len(entries)).sqrt() for entries in elements]
 
 
 def unitary(d: int, beta: int, draws: random.Random) -> Any:

@@ -6,16 +6,16 @@ for balls of python-flint as well.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from numbers import Integral
 from typing import Any
-
-import numpy as np
 
 from mme.arguments import arrays, common_batch, integer
 from mme.dln.singular_values import DEEPEST, validate_depth
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
+from mme.late import np, of_numpy
 
 __all__ = [
     "block_determinant", "chebyshev_recurrence", "log_block_determinant", "log_chebyshev",
@@ -98,7 +98,7 @@ def block_determinant(a: Any, b: Any, depth: int) -> Any:
     """
     a, b = _values(a=a, b=b)
     depth = integer("depth", depth, 1, _most_terms(a, b))
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _quiet():
         terms = [a ** (2 * (depth - 1 - p)) * b ** (2 * p) for p in range(depth)]
         return _in_range([sum(terms[1:], terms[0])])[0]
 
@@ -159,7 +159,7 @@ def log_chebyshev(n: int, x: Any) -> Any:
 def _recurrence(n: int, t: Any, square: Any) -> list[Any]:
     """D_0, …, D_n with D_0 = 1, D_1 = t and D_{m+1} = t D_m − s² D_{m−1}."""
     values = [t**0, t]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _quiet():
         while len(values) <= n:
             values.append(t * values[-1] - square * values[-2])
     return _in_range(values[: n + 1])
@@ -189,7 +189,12 @@ def _exact(value: Any) -> Any:
     return value if is_ball or hasattr(value, "as_expr") or isinstance(value, Fraction) else None
 
 
+def _quiet() -> AbstractContextManager[Any]:
+    return np.errstate(over="ignore", invalid="ignore") if of_numpy("ndarray") else nullcontext()
+
+
 def _in_range(values: list[Any]) -> list[Any]:
-    if not all(np.isfinite(value).all() for value in values if isinstance(value, np.ndarray | np.generic)):
+    numpy = of_numpy("ndarray", "generic")
+    if not all(np.isfinite(value).all() for value in values if isinstance(value, numpy)):
         raise InputError("x, a and b must be smaller, or n and depth, for floating point, which overflows.")
     return values

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from mme.result import Result
 
 __all__ = ["MOST_DIGITS", "ExtrapolatedVolume", "richardson", "triangle"]
@@ -47,8 +45,8 @@ def triangle(values: Iterable[Any]) -> Iterator[list[Any]]:
 
 def richardson(values: Any) -> ExtrapolatedVolume:
     """Extrapolate values at t, t/2, t/4, … to t = 0: the entry of the triangle that changed least."""
-    *_, before, last = [[], *triangle(np.asarray(values, dtype=np.float64).tolist())]
+    *_, before, last = [[], *triangle(map(float, values))]
     # The newest entry has none before it in its column, so it is compared with the column before.
     changes = [abs(new - old) for new, old in zip(last[1:], [*before[1:], *last[-2:-1]], strict=True)]
-    best = int(np.argmin(changes)) + 1 if changes else 0
+    best = changes.index(min(changes)) + 1 if changes else 0
     return ExtrapolatedVolume(last[best], changes[best - 1] if changes else float("inf"))

@@ -6,15 +6,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, cast, overload
 
-import numpy as np
-from array_api_compat import array_namespace, is_torch_array
-
-from mme.algebra import Field
 from mme.arguments import affordable, any_array, finite_array, integer
 from mme.errors import InputError
+from mme.late import array_api_compat, np
 
 if TYPE_CHECKING:
     import torch
+
+    from mme.algebra import Field
 
 __all__ = [
     "measured_singular_values", "of_spectra", "of_square", "validate_depth", "validate_singular_values",
@@ -58,7 +57,7 @@ def validate_singular_values(
     be a multiple of a unitary matrix.
     """
     sigma = any_array("singular_values", singular_values)
-    xp, shape = array_namespace(sigma), tuple(sigma.shape)
+    xp, shape = array_api_compat.array_namespace(sigma), tuple(sigma.shape)
     if len(shape) < 1 or shape[-1] < 1:
         raise InputError(f"singular_values must have shape (..., d) with d ≥ 1, but their shape is {shape}.")
     if len(shape) > 1 and xp.isdtype(sigma.dtype, "complex floating"):
@@ -105,7 +104,7 @@ def _refuse_doubled(sigma: Any, xp: Any) -> None:
 def of_square(matrix: Any, scalars: Field, name: str = "matrix") -> Any:
     """Return the singular values of square matrices, with their gradient if any, and each once over H."""
     checked = scalars.validate(matrix, name=name)
-    return scalars.singular_values(matrix if is_torch_array(matrix) else checked)
+    return scalars.singular_values(matrix if array_api_compat.is_torch_array(matrix) else checked)
 
 
 def measured_singular_values(

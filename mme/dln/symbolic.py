@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, integer, shown
+from mme.dln import balls
 from mme.dln.singular_values import validate_depth
 from mme.errors import InputError
 
@@ -82,17 +82,16 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: FieldLike =
     depth, scalars, roots = validate_depth(depth), field_of(field), _expressions("roots", roots)
     d = len(roots)
     affordable("depth", EXPRESSION * ((depth - 1) * scalars.group_dimension(d)) ** 2)
-    basis = scalars.components(scalars.lie_basis(d))
-    rows = np.arange(len(basis) * (depth - 1)).reshape(len(basis), depth - 1)
-    columns = np.arange(depth * d**2 * scalars.beta).reshape(depth, d, d, scalars.beta)
+    elements, places = balls.lie_entries(d, scalars.beta), scalars.real_dimension(d)
     tangents = {}  # by layer, entry and component
-    for element, k, l, e in np.argwhere(basis):
-        component = basis[element, k, l, e]  # ±1 or ±1/√2, from here on exactly
-        value = sp.sign(component) * sp.sqrt(sp.Rational(round(2 * component**2), 2))
-        for p in range(depth - 1):
-            tangents[rows[element, p], columns[p, k, l, e]] = value * roots[l]  # a Λ
-            tangents[rows[element, p], columns[p + 1, k, l, e]] = -value * roots[k]  # −Λ a
-    vectors = sp.SparseMatrix(rows.size, columns.size, tangents)
+    for element, entries in enumerate(elements):
+        for k, l, unit, sign in entries:
+            value, place = sign / sp.sqrt(len(entries)), (k * d + l) * scalars.beta + unit
+            for p in range(depth - 1):
+                row = element * (depth - 1) + p
+                tangents[row, p * places + place] = value * roots[l]  # a Λ
+                tangents[row, (p + 1) * places + place] = -value * roots[k]  # −Λ a
+    vectors = sp.SparseMatrix(len(elements) * (depth - 1), depth * places, tangents)
     return sp.Matrix((vectors * vectors.T).expand())  # the pairing (2.1): sum over layers and components
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from mme.arguments import number
 from mme.errors import InputError
 from mme.evidence.numeric import short
 from mme.evidence.record import Verdict
 from mme.extras import required
+from mme.late import of_numpy
 
 __all__ = ["enclose"]
 
@@ -69,12 +68,13 @@ def enclose(left: Any, right: Any, tolerance: float) -> Verdict:
 def _balls(value: Any, name: str) -> Iterator[Any]:
     """Yield every entry as a complex ball."""
     flint = required("flint", "book", "a certified check")
+    exact: tuple[Any, ...] = (int, Fraction, *of_numpy("integer"))
     if isinstance(value, flint.arb_mat | flint.acb_mat):
         yield from map(flint.acb, value.entries())
     elif isinstance(value, list | tuple):
         for entry in value:
             yield from _balls(entry, name)
-    elif isinstance(value, int | np.integer | Fraction) and not isinstance(value, bool):
+    elif isinstance(value, exact) and not isinstance(value, bool):
         yield flint.acb(flint.fmpq(int(value.numerator), int(value.denominator)))
     elif isinstance(value, flint.fmpz | flint.fmpq | flint.arb | flint.acb):
         yield flint.acb(value)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mme.arguments import number, plain_array, shown
 from mme.errors import InputError
 from mme.evidence.record import Verdict
+from mme.late import Array, np
 
 __all__ = ["array_of_numbers", "compare", "not_finite", "short"]
 
@@ -65,7 +63,7 @@ def _summary(passed: bool, details: dict[str, Any], worst: tuple[int, ...]) -> s
     return f"{'largest ' if count > 1 else ''}{measure} {largest} (tolerance {tolerance})"
 
 
-def array_of_numbers(value: Any, name: str) -> NDArray[Any]:
+def array_of_numbers(value: Any, name: str) -> Array:
     """Return a float or complex array, or an array of Python integers, which subtract exactly."""
     array = plain_array(name, value)
     try:
@@ -83,7 +81,7 @@ def array_of_numbers(value: Any, name: str) -> NDArray[Any]:
     raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.")
 
 
-def _floats(array: Any) -> NDArray[np.float64]:
+def _floats(array: Any) -> Array:
     try:
         return np.asarray(array, dtype=float)
     except OverflowError:  # whole numbers have no largest one, floats do
@@ -91,7 +89,7 @@ def _floats(array: Any) -> NDArray[np.float64]:
         return np.reshape(values, np.shape(array))
 
 
-def not_finite(**arrays: NDArray[Any]) -> str:
+def not_finite(**arrays: Array) -> str:
     """Say in a clause which of the arrays has entries that are infinite or not a number, if any."""
     for name, array in arrays.items():
         wrong = 0 if array.dtype == object else np.count_nonzero(~np.isfinite(array))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
-import numpy as np
 import sympy
-from numpy.typing import NDArray
 
 from mme.arguments import plain_array, shown
 from mme.errors import InputError
@@ -26,30 +25,30 @@ STEPS: dict[str, Callable[[Any], Any]] = {
     "gamma functions": lambda e: sympy.gammasimp(e.rewrite(sympy.gamma)),
     "radicals": lambda e: sympy.simplify(sympy.sqrtdenest(sympy.radsimp(e))),
 }
+KINDS = (sympy.Expr, sympy.Eq, type(sympy.true), type(sympy.false))
 
 
 def reduce_to_zero(left: Any, right: Any, is_named: bool) -> Verdict:
     """Judge whether every entry of ``left - right`` reduces to 0, and name its symbols if asked."""
     if isinstance(left, sympy.Eq) and isinstance(right, int) and right == 0:
         left, right = left.args  # they may be matrices, which are compared entry by entry
-    first, second = _expressions(left, "left"), _expressions(right, "right")
-    if second.ndim and first.shape != second.shape:
-        return Verdict(False, f"left has the shape {first.shape} and right has the shape {second.shape}")
-    if not first.size:
+    (shape, first), (other, second) = _expressions(left, "left"), _expressions(right, "right")
+    if other and shape != other:
+        return Verdict(False, f"left has the shape {shape} and right has the shape {other}")
+    if not first:
         return Verdict(False, "there is nothing to prove, because the expressions are empty")
 
-    sides = [*first.flat, *second.flat]
-    symbols = sorted({str(symbol) for side in sides for symbol in side.free_symbols})
-    second = np.broadcast_to(second, first.shape)
+    symbols = sorted({str(symbol) for side in first + second for symbol in side.free_symbols})
     reductions: set[str] = set()
-    for index, entry in np.ndenumerate(first):
-        name, rest = _reduce(_difference(entry, second[index]))
+    places = product(*map(range, shape))
+    for index, entry, against in zip(places, first, second if other else second * len(first), strict=True):
+        name, rest = _reduce(_difference(entry, against))
         if rest != 0:
-            place = f" at entry {tuple(map(int, index))}" if index else ""
+            place = f" at entry {index}" if index else ""
             return Verdict(False, f"the difference{place} {_why(rest)}", {"symbols": symbols})
         reductions.add(name)
-    details = {"entries": first.size, "symbols": symbols, "reductions": sorted(reductions)}
-    what = "the difference reduces to 0" if first.size == 1 else f"all {first.size} differences reduce to 0"
+    details = {"entries": len(first), "symbols": symbols, "reductions": sorted(reductions)}
+    what = "the difference reduces to 0" if len(first) == 1 else f"all {len(first)} differences reduce to 0"
     named = f"symbolic {', '.join(symbols)}" if len(symbols) <= 6 else f"{len(symbols)} symbols"
     if is_named:
         what += f" for {named}" if symbols else " in exact arithmetic"
@@ -66,24 +65,34 @@ def _difference(left: Any, right: Any) -> Any:
     return left.lhs - left.rhs if isinstance(left, sympy.Eq) else sympy.Integer(left == sympy.false)
 
 
-def _expressions(value: Any, name: str) -> NDArray[Any]:
+def _expressions(value: Any, name: str) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the shape of nested lists, a matrix or an array, and the entries row by row."""
+    shape: tuple[int, ...] = ()
     try:
-        array = np.array(plain_array(name, value) if hasattr(value, "detach") else value, dtype=object)
-        entries = np.empty(array.shape, dtype=object)
-        for index, entry in np.ndenumerate(array):
-            if isinstance(entry, bool | np.bool_):
-                raise TypeError
-            entries[index] = sympy.sympify(entry, strict=True)
-            if not isinstance(entries[index], sympy.Expr | sympy.Eq | type(sympy.true) | type(sympy.false)):
-                raise TypeError
+        entries = [_listed(plain_array(name, value) if hasattr(value, "detach") else value)]
+        while entries and isinstance(entries[0], list):
+            (length,) = {len(row) for row in entries}  # or the rows differ
+            shape, entries = (*shape, length), [_listed(entry) for row in entries for entry in row]
+        if any(isinstance(entry, bool) for entry in entries):
+            raise TypeError
+        entries = [sympy.sympify(entry, strict=True) for entry in entries]
+        if not all(isinstance(entry, KINDS) for entry in entries):
+            raise TypeError
     except (TypeError, ValueError, sympy.SympifyError):
         raise InputError(
             f"{name} must hold SymPy expressions, equalities or exact numbers in one rectangular shape, "
             f"but it is {shown(value)}."
         ) from None
-    if any(entry.has(sympy.Float) for entry in entries.flat):
+    if any(entry.has(sympy.Float) for entry in entries):
         raise InputError(f"{name} must be exact, but it holds a floating-point number; use .numeric.")
-    return entries
+    return shape, entries
+
+
+def _listed(value: Any) -> Any:
+    """What has entries as a list of them, and anything else as it is."""
+    value = value.as_explicit() if isinstance(value, sympy.MatrixExpr) else value
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return list(value) if isinstance(value, list | tuple | range | sympy.Tuple) else value
 
 
 def _reduce(entry: Any) -> tuple[str, Any]:

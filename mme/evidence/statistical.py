@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mme.arguments import integer, number, real_array
 from mme.errors import InputError
 from mme.evidence.numeric import array_of_numbers, not_finite, short
 from mme.evidence.record import Verdict
+from mme.late import Array, np
 
 __all__ = ["compare"]
 
@@ -51,14 +49,14 @@ def compare(
     return Verdict(passed, _summary(passed, details), details)
 
 
-def _real(array: NDArray[Any], is_complex: bool) -> NDArray[np.float64]:
+def _real(array: Array, is_complex: bool) -> Array:
     # A complex mean is two real ones; each has its own standard error.
     if not is_complex:
         return array.astype(float)
     return np.stack([array.real, array.imag], axis=-1).astype(float)
 
 
-def _mean(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+def _mean(values: Array) -> tuple[Array, Array, int]:
     if values.ndim == 0:
         raise InputError("samples must have draws along axis 0; give a single estimate its standard_error.")
     count = len(values)
@@ -72,7 +70,7 @@ def _mean(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     return estimate, spread / math.sqrt(count), count
 
 
-def _given(standard_error: Any, shape: tuple[int, ...], is_complex: bool) -> NDArray[np.float64]:
+def _given(standard_error: Any, shape: tuple[int, ...], is_complex: bool) -> Array:
     error = real_array("standard_error", standard_error).astype(float)
     if not np.all(error > 0):
         raise InputError("standard_error must be positive; use .numeric where there is none.")
