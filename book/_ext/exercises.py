@@ -23,8 +23,8 @@ from execute_once import CELL, ROOT
 from sphinx.util.docutils import SphinxDirective
 
 __all__ = [
-    "ANSWER", "LEVELS", "LIVE", "TESTS", "Exercise", "cells_of", "grader", "is_for_students", "level_of", "plain", "read", "setup",
-    "sorted_out", "stub", "table", "taught",
+    "ANSWER", "LEVELS", "LIVE", "TESTS", "Exercise", "cells_of", "grader", "is_for_students", "level_of",
+    "plain", "read", "setup", "sorted_out", "stub", "table", "taught",
 ]  # fmt: skip
 
 LEVELS = {"warm-up": 2, "core": 4, "project": 8}  # points; half of them for each of the two sets of tests

@@ -1,9 +1,9 @@
 """Pages that compute: what the reader's browser runs after "Run this page", and the button's script.
 
-A cell with the tag ``live`` is executed for the book as all cells are, and can be changed and run in the page:
-in a web worker, by Pyodide, with SymPy, mpmath, python-flint, and the modules of `mme` that the live cells
-reach, as they are on the disk. All of it lies beside the pages, and no other site is asked. Where it cannot be
-fetched, the build says so in one sentence, and the pages are without the button.
+A cell with the tag ``live`` is executed for the book as all cells are, and can be changed and run in the
+page: in a web worker, by Pyodide, with SymPy, mpmath, python-flint, and the modules of `mme` that the live
+cells reach, as they are on the disk. All of it lies beside the pages, and no other site is asked. Where it
+cannot be fetched, the build says so in one sentence, and the pages are without the button.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 from closure import Closure
 from docutils import nodes
-from execute_once import ROOT
+from execute_once import CELL, ROOT
 from exercises import ANSWER, LIVE, TESTS
 
 from mme.store import cache_folder, write_whole
@@ -36,7 +36,11 @@ __all__ = ["Missing", "fetched", "modules", "packed", "runtime", "setup", "sourc
 
 FILES = tomllib.loads(Path(__file__).with_name("live_files.toml").read_text("utf-8"))["file"]
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
-WHEELS = "--no-deps --only-binary=:all: --platform=pyemscripten_2026_0_wasm32 --python-version=314 --abi=cp314"
+NPM = "pack --silent --fetch-retries=0"
+PIP = (
+    "-m pip download -q --disable-pip-version-check --retries=0 --timeout=20 --no-deps --only-binary=:all: "
+    "--platform=pyemscripten_2026_0_wasm32 --implementation=cp --abi=cp314 --python-version=314"
+)
 LEFT_OUT = {"test", "tests", "benchmarks"}  # of the packages: folders
 NO_PYTHON = (".pyi", ".pyx", ".pxd")
 SESSION = Path(__file__).with_name("page_session.py")
@@ -55,7 +59,8 @@ def sources(chapter: Path) -> Iterator[str]:
     """Yield the cells of a chapter that its page runs: live ones, and the tests of live answers."""
     import jupytext  # late, for most chapters do without
 
-    if LIVE not in (text := chapter.read_text("utf-8")):
+    text = chapter.read_text("utf-8")
+    if CELL not in text or LIVE not in text:
         return
     answered = False
     for cell in jupytext.reads(text, fmt="md:myst").cells:
@@ -71,7 +76,7 @@ def modules(code: str, package: Path = ROOT / "mme") -> list[Path]:
     around = [found.paths[name] for name in found.modules if found.paths[name].name == "__init__.py"]
     first = [node for path in around for node in ast.parse(path.read_text("utf-8")).body]
     eager = [ast.unparse(node) for node in first if isinstance(node, ast.Import | ast.ImportFrom)]
-    found = Closure("\n".join([*sorted(set(eager) - {"from __future__ import annotations"}), code]), ROOT, package)
+    found = Closure("\n".join([*eager, code]), ROOT, package)
     return sorted(found.paths[name] for name in found.modules)
 
 
@@ -98,18 +103,16 @@ def fetched(file: dict[str, str]) -> bytes:
 
 
 def _download(file: dict[str, str]) -> bytes:
-    name, by = file["name"], file["from"]
-    pip, npm = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"], shutil.which("npm")
+    name, version, by, npm = file["name"], file["version"], file["from"], shutil.which("npm")
     if by == "npm" and npm is None:
         raise Missing(f"{name} comes by npm, which is not there; install Node.js and build again")
+    command = [str(npm), *NPM.split(), f"{name}@{version}"]
+    if by == "pip":
+        command = [sys.executable, *PIP.split(), f"{name}=={version}"]
     with TemporaryDirectory() as folder:
-        commands = {
-            "npm": [str(npm), "pack", "--silent", "--fetch-retries=0", f"{name}@{file['version']}"],
-            "pip": [*pip, "--retries=0", "--timeout=20", *WHEELS.split(), f"{name}=={file['version']}"],
-        }
-        subprocess.run(commands[by], cwd=folder, capture_output=True, check=False)
+        subprocess.run(command, cwd=folder, capture_output=True, check=False)
         if not (made := Path(folder, file["file"])).is_file():
-            raise Missing(f"{by} could not fetch {name} {file['version']}; build again with a network")
+            raise Missing(f"{by} could not fetch {name} {version}; build again with a network")
         return made.read_bytes()
 
 
@@ -136,11 +139,13 @@ def _prepare(app: Any, env: Any, *changes: set[str]) -> list[str]:
     """Lay the runtime beside the pages; live ones are read again when it is another, or there no more."""
     from sphinx.util import logging
 
+    if app.builder.format != "html":
+        return []
     code = {name: "\n".join(sources(Path(env.doc2path(name)))) for name in sorted(env.found_docs)}
     code = {name: text for name, text in code.items() if text}
     folder, told = Path(app.outdir, "_static", "live", "runtime"), None
     shutil.rmtree(folder, ignore_errors=True)
-    if code and app.builder.format == "html" and os.environ.get("MME_LIVE") != OFF:
+    if code and os.environ.get("MME_LIVE") != OFF:
         try:
             files = runtime("\n".join(code.values()))
             version = hashlib.sha256(b"".join(files.values())).hexdigest()[:12]
@@ -154,7 +159,7 @@ def _prepare(app: Any, env: Any, *changes: set[str]) -> list[str]:
     return [] if before == told else [*code]
 
 
-def _offer(told: dict[str, Any], app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def _offer(told: dict[str, Any], app: Any, page: str, template: str, context: Any, doctree: Any) -> None:
     found = [] if doctree is None else [*doctree.findall(nodes.container)]
     metadata = [node["cell_metadata"] for node in found if node.get("nb_element") == "cell_code"]
     cells = [each for each in metadata if LIVE in each.get("tags", ()) and ANSWER not in each["tags"]]

@@ -40,7 +40,7 @@ class PageSession:
         return self._run(source, f"<cell {self.execution_count}>", self.scope)
 
     def check(self, answer: str, tests: str) -> str:
-        """Run an answer and its tests, apart from the cells; return "failed" with a hint where it is wrong."""
+        """Run an answer and its tests, apart from the cells; "failed" comes with a hint."""
         scope = _new_scope()
         outcome = self._run(answer, "<answer>", scope)
         return self._run(tests, "<tests>", scope) if outcome == "done" else outcome
@@ -109,7 +109,8 @@ class PageSession:
 
     def _error(self, error: BaseException) -> str:
         told = traceback.TracebackException.from_exception(error)
-        told.stack = traceback.StackSummary.from_list([each for each in told.stack if each.filename != __file__])
+        cells = [frame for frame in told.stack if frame.filename != __file__]
+        told.stack = traceback.StackSummary.from_list(cells)
         lines = "".join(told.format()).rstrip().splitlines()
         self.publish("error", "\n".join(lines if len(lines) <= LAST else ["…", *lines[-LAST:]]))
         return "error"

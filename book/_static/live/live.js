@@ -118,6 +118,7 @@
     unit.box.dataset.state = state;
     unit.status.textContent = text;
     unit.go.textContent = state === "running" ? "Stop" : unit.does;
+    unit.go.setAttribute("aria-label", `${unit.go.textContent}: ${unit.name}`);
   }
 
   function show(unit, kind, text) {
@@ -151,7 +152,7 @@
       for (const one of printed) one.classList.remove(HIDDEN);
       mark(unit, "still", "");
     });
-    for (const one of [unit.go, reset]) one.setAttribute("aria-label", `${one.textContent}: ${name}`);
+    reset.setAttribute("aria-label", `Reset: ${name}`);
     unit.output = make("div", { className: "live-output cell_output" });
     const ranges = Object.entries(sliders).map(([variable, range]) => slider(area, variable, range, act));
     unit.box = make("div", { className: "live-cell" }, area, ...ranges,
