@@ -98,7 +98,7 @@ class PageSession:
             self.publish(kinds[mime], content)
 
     def _text(self, text: str) -> None:
-        if self._has_room(text):
+        if text and self._has_room(text):
             self.publish("text", text)
 
     def _has_room(self, content: str) -> bool:

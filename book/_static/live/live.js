@@ -5,7 +5,7 @@
   const base = new URL(told.base, script.src).href;
   const size = `${(told.bytes / 1e6).toFixed(0)} MB`;
   const HIDDEN = "live-hidden";
-  let worker = null, jobs = [], current = null, cells = [], exercises = [];
+  let worker = null, jobs = [], current = null, cells = [], typeset = Promise.resolve();
 
   const make = (tag, properties, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
@@ -133,7 +133,7 @@
     unit.output.append(made);
     if (kind === "latex") {
       made.classList.add("tex2jax_process");
-      window.MathJax?.typesetPromise?.([made]);
+      typeset = typeset.then(() => window.MathJax?.typesetPromise?.([made]));
     }
   }
 
@@ -207,8 +207,8 @@
     cells = live.map((cell, at) => addUnit(cell.querySelector(".cell_input"), code(cell), {
       name: `Live cell ${at + 1} of ${live.length}`, does: "Run", sliders: told.sliders[at],
       printed: [...cell.querySelectorAll(".cell_output")] }));
-    exercises = [...document.querySelectorAll(".live-stub")].map((stub, at) => addUnit(stub, code(stub), {
-      name: `Answer ${at + 1}`, does: "Check my answer", tests: code(stub.parentElement.querySelector(".live-tests")) }));
+    for (const [at, stub] of document.querySelectorAll(".live-stub").entries()) addUnit(stub, code(stub), {
+      name: `Answer ${at + 1}`, does: "Check my answer", tests: code(stub.parentElement.querySelector(".live-tests")) });
     go.textContent = "Run all";
     help.hidden = false;
     return cells;
