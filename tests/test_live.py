@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import util
 from pathlib import Path
 from types import ModuleType
@@ -33,11 +33,12 @@ from page_session import MOST, PageSession
 from tests.browser import Browser
 from tests.chapters import chapters
 from tests.test_environment import CONSTRAINTS
-from tests.test_reading import HTML, needs_book, needs_browser
+from tests.test_reading import CONTRAST, HTML, PLAIN, SIDEWAYS, needs_book, needs_browser
 
 BREAKS = ROOT / "tests" / "live" / "breaks.yml"
 CODE = "from mme.evidence import check\nfrom mme.dln.symbolic import symbolic_block\n"
 LIVE = [chapter for chapter in chapters() if any(live.sources(chapter))]
+PATIENCE = 200  # seconds
 BLOCKED = "import sys; sys.modules.update(dict.fromkeys(['numpy', 'scipy', 'matplotlib']))\n"
 
 PAGE = r"""---
@@ -51,6 +52,8 @@ kernelspec:
 ---
 
 # A page that computes
+
+With a formula, $x$.
 
 ```{code-cell} ipython3
 :tags: [live]
@@ -119,6 +122,7 @@ html_theme = "sphinx_book_theme"
 html_static_path = [{str(ROOT / "book" / "_static")!r}]
 html_favicon = {str(ROOT / "book" / "_static" / "favicon.svg")!r}
 nb_execution_mode = "off"
+myst_enable_extensions = ["dollarmath"]
 suppress_warnings = ["myst-nb.lexer"]
 numfig = True
 exercise_style = "solution_follow_exercise"
@@ -289,6 +293,13 @@ def handler() -> type[http.server.SimpleHTTPRequestHandler]:
     return type("Silent", (run.Pages,), {"log_message": lambda *_: None})
 
 
+def until(holds: Callable[[], object]) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < ends, "it does not end"
+        time.sleep(0.1)
+
+
 class Served:
     """Pages of a folder on the loopback address, one of them open in a browser."""
 
@@ -322,10 +333,8 @@ class Served:
 
     def ended(self) -> str:
         """Wait until nothing runs, and return the page's state."""
-        ends = time.monotonic() + 600
-        while self.panel()["state"] in ("loading", "running") or "waiting" in self.states():
-            assert time.monotonic() < ends, "it does not end"
-            time.sleep(0.1)
+        busy = ("loading", "running")
+        until(lambda: self.panel()["state"] not in busy and "waiting" not in self.states())
         state: str = self.panel()["state"]
         return state
 
@@ -384,8 +393,7 @@ def test_a_page_computes(small: Path, handler: type[http.server.SimpleHTTPReques
         first, red, *_ = page.cells()
         assert first["shown"].strip() == "It runs."
         assert red["says"].startswith("✓ 2 checks passed; ")
-        while not page.browser.run("document.querySelectorAll('.live-latex mjx-mfrac').length"):
-            time.sleep(0.1)
+        until(lambda: page.browser.run("document.querySelectorAll('.live-latex mjx-mfrac').length"))
         assert not page.browser.run("[...document.querySelectorAll('.live-output [id]')].length")
 
         source = page.browser.run("document.querySelectorAll('.live-cell textarea')[1].value")
@@ -395,6 +403,10 @@ def test_a_page_computes(small: Path, handler: type[http.server.SimpleHTTPReques
         red = page.cells()[1]
         assert (red["state"], red["failed"]) == ("failed", 1)
         assert red["says"].startswith("✗ 1 check failed, ✓ 1 check passed; ")
+        assert (
+            page.browser.run("document.querySelector('.live-panel').innerText").count("✗ 1 check failed") == 1
+        )
+        assert looks_wrong(page.browser) == {}
         page.press(1, 1)
         assert page.browser.run("document.querySelectorAll('.live-cell textarea')[1].value") == source
         assert page.cells()[1]["shown"] == ""
@@ -425,8 +437,7 @@ def test_a_page_computes(small: Path, handler: type[http.server.SimpleHTTPReques
 
         page.write(0, "while True:\n    print('again')")
         page.press(0)
-        while "again" not in page.cells()[0]["shown"]:
-            time.sleep(0.1)
+        until(lambda: "again" in page.cells()[0]["shown"])
         assert page.panel()["state"] == "running"
         page.press(0)  # which says Stop now
         assert page.panel()["state"] == "stopped"
@@ -439,6 +450,18 @@ def test_a_page_computes(small: Path, handler: type[http.server.SimpleHTTPReques
         assert page.browser.errors == []
     finally:
         page.close()
+
+
+def looks_wrong(browser: Browser) -> dict[str, Any]:
+    """What a reader with a phone, a dark page or a screen reader would stumble over."""
+    found = {"plain": browser.run(PLAIN)}
+    browser.size(400)
+    found["sideways"] = max(browser.run(SIDEWAYS), 0)
+    for theme in ("dark", "light"):
+        browser.run(f"document.documentElement.dataset.theme = '{theme}'")
+        found[theme] = browser.run(CONTRAST)
+    browser.size(1300)
+    return {what: said for what, said in found.items() if said}
 
 
 @needs_browser

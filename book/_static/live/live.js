@@ -18,7 +18,6 @@
     made.setAttribute("role", "status");
     return made;
   };
-  const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
   // --- the panel below the title ---------------------------------------------------------------------
 
@@ -63,19 +62,24 @@
       unit.box.dataset.seconds = seconds;
       mark(unit, outcome, `${outcomeOf(unit, outcome)} ${seconds.toFixed(seconds < 10 ? 2 : 0)} s.`);
       if (!unit.ran) clear();
-      say("ready", `Ready. ${Math.round(memory / 1e6)} MB of memory are in use.`);
+      const checks = checksOf(cells.map((cell) => cell.output));
+      say("ready", `Ready.${checks && ` On this page: ${checks}.`} ${Math.round(memory / 1e6)} MB of memory are in use.`);
       next();
     } else if (kind === "fatal") stop(`Python has ended: ${text}.`.replace("..", "."));
     else show(current, kind, text);
   }
 
   function outcomeOf({ tests, output }, outcome) {
-    const wrong = output.querySelectorAll(".mme-evidence--failed").length;
-    const right = output.querySelectorAll(".mme-evidence").length - wrong;
     if (outcome === "error") return "An error;";
     if (tests !== undefined) return outcome === "done" ? "✓ It passes the tests that are shown;" : "✗ Not yet;";
-    return [...(wrong ? [`✗ ${counted(wrong, "check")} failed`] : []), ...(right ? [`✓ ${counted(right, "check")} passed`] : [])]
-      .join(", ").replace(/^$/, "Done").concat(";");
+    return `${checksOf([output]) || "Done"};`;
+  }
+
+  function checksOf(outputs) {
+    const all = outputs.flatMap((output) => [...output.querySelectorAll(".mme-evidence")]);
+    const wrong = all.filter((line) => line.classList.contains("mme-evidence--failed")).length;
+    const counted = (mark, count, what) => (count ? [`${mark} ${count} check${count === 1 ? "" : "s"} ${what}`] : []);
+    return [...counted("✗", wrong, "failed"), ...counted("✓", all.length - wrong, "passed")].join(", ");
   }
 
   function stop(why) {
