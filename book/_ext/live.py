@@ -137,8 +137,6 @@ def runtime(code: str) -> dict[str, bytes]:
 
 def _prepare(app: Any, env: Any, *changes: set[str]) -> list[str]:
     """Lay the runtime beside the pages; live ones are read again when it is another, or there no more."""
-    from sphinx.util import logging
-
     if app.builder.format != "html":
         return []
     code = {name: "\n".join(sources(Path(env.doc2path(name)))) for name in sorted(env.found_docs)}
@@ -154,9 +152,15 @@ def _prepare(app: Any, env: Any, *changes: set[str]) -> list[str]:
             told = {"base": f"runtime/{version}/", "bytes": sum(map(len, files.values()))}
             app.connect("html-page-context", partial(_offer, told))
         except Missing as missing:
-            logging.getLogger(__name__).info(str(missing))
+            app.connect("build-finished", partial(_say, str(missing)))  # where it is seen
     before, env.live = getattr(env, "live", None), told
     return [] if before == told else [*code]
+
+
+def _say(sentence: str, app: Any, exception: Exception | None) -> None:
+    from sphinx.util import logging
+
+    logging.getLogger(__name__).info(sentence)
 
 
 def _offer(told: dict[str, Any], app: Any, page: str, template: str, context: Any, doctree: Any) -> None:
