@@ -64,6 +64,10 @@ def normal(*shape: int, seed: int = 5) -> np.ndarray:
         ([sp.Eq(a, a), sp.Eq(2 * a, a + a)], 0),
         (sp.Eq(sp.Matrix([a + b, (a + 1) ** 2]), sp.Matrix([b + a, a**2 + 2 * a + 1])), 0),
         (Fraction(1, 3) + Fraction(1, 6), sp.Rational(1, 2)),
+        ((0, 1, 4), sp.Tuple(0, 1, 4)),
+        ([range(2), range(1, 3)], np.array([[0, 1], [1, 2]])),
+        (sp.MatrixSymbol("M", 2, 1), [[sp.MatrixSymbol("M", 2, 1)[k, 0]] for k in range(2)]),
+        ([sp.Matrix([a, b])] * 2, [[[a], [b]]] * 2),
     ],
 )
 @pytest.mark.slow
@@ -82,6 +86,7 @@ def test_proved_reduces_what_is_equal(left: Any, right: Any) -> None:
         (a ** (2 * N), a ** (2 * N + 1), "which is .* at N = "),
         (sp.Matrix([[a, b]]), sp.Matrix([[a, a]]), r"at entry \(0, 1\)"),
         (sp.Matrix([[a, b]]), sp.Matrix([[a], [b]]), "the shape"),
+        ([[a, b], [b, a]], [[a, b], [a, a]], r"at entry \(1, 0\)"),
         ([sp.Eq(a, a), sp.Eq(a, b)], 0, r"at entry \(1,\)"),
         (sp.Eq(sp.Integer(1), 2), 0, "difference is"),
         ([], 0, "nothing to prove"),

@@ -1,0 +1,53 @@
+"""What is imported late is there when it is asked for, under the name that it always had."""
+
+import importlib
+import subprocess
+import sys
+from types import FunctionType, ModuleType
+
+import numpy as np
+import pytest
+from execute_once import ROOT
+
+import mme.bridge
+import mme.dln
+from mme import late
+
+PACKAGES = [mme.bridge, mme.dln]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_a_package_has_all_its_names(package: ModuleType) -> None:
+    assert {name for name in package.__all__ if isinstance(getattr(package, name), ModuleType)} == set()
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'entropies'"):
+        package.entropies  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["mme.dln.entropy", "mme.dln.langevin", "mme.bridge.layer_spectra"])
+def test_a_function_keeps_the_name_that_its_module_has_too(name: str) -> None:
+    module = importlib.import_module(name)
+    package, _, function = name.rpartition(".")
+    assert isinstance(getattr(sys.modules[package], function), FunctionType)
+    assert getattr(sys.modules[package], function) is getattr(module, function)
+
+
+def test_numpy_comes_when_it_is_used() -> None:
+    program = """
+import sys
+from mme.dln import block_determinant
+from mme.late import np, of_numpy
+assert block_determinant(2, 1, 3) == 21
+assert "numpy" not in sys.modules and of_numpy("ndarray") == ()
+assert np.pi and of_numpy("ndarray") == (np.ndarray,)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_late_modules_are_the_modules() -> None:
+    assert late.np.ndarray is np.ndarray
+    assert late.of_numpy("ndarray", "generic") == (np.ndarray, np.generic)
+    with pytest.raises(AttributeError, match="no attribute 'ndarrays'"):
+        late.np.ndarrays  # noqa: B018
