@@ -133,7 +133,7 @@
       made.className += " output text_html";
       made.innerHTML = text;
       for (const one of made.querySelectorAll("[id]")) one.removeAttribute("id"); // the still page has it
-    } else made.textContent = kind === "latex" ? `\\(${text}\\)` : text;
+    } else made.textContent = kind === "latex" && window.MathJax ? `\\(${text}\\)` : text;
     unit.output.append(made);
     if (kind === "latex") {
       made.classList.add("tex2jax_process");
