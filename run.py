@@ -3,7 +3,7 @@
 
     python run.py book [--no-serve] [--port N]    install, execute the chapters, build the pages, serve them
     python run.py book --student                  the same without solutions, in _build/student
-    python run.py book --no-live                  the same without what lets pages compute (25 MB)
+    python run.py book --no-live                  the same without what lets pages compute (31 MB)
     python run.py course                          the same, and notebooks for a course, in the folder course
     python run.py mark FOLDER [--jobs N]          mark the notebooks that students handed in
     python run.py test [pytest arguments]         install, run the tests

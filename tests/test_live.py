@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from importlib import util
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import jupytext
@@ -211,6 +211,33 @@ def test_without_npm_or_network_a_sentence_says_so(cache: Path, monkeypatch: pyt
     monkeypatch.setattr(live.subprocess, "run", lambda *_, **__: None)
     with pytest.raises(live.Missing, match="pip could not fetch sympy 1; build again with a network"):
         live.fetched(FILE | {"name": "sympy", "from": "pip"})
+
+
+def test_packages_are_compiled_or_a_sentence_says_why_not(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = live.packed([("a/__init__.py", b""), ("a/tests/b.py", b""), ("a/c.pyi", b"")])
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        with zipfile.ZipFile(Path(command[-1], "packages.zip")) as found:
+            assert found.namelist() == ["a/__init__.py"]
+        Path(command[-1], "compiled.zip").write_bytes(live.packed([("a/__pycache__/a.pyc", b"")]))
+        return SimpleNamespace(returncode=returncode, stderr="Some lines\nToo old.\n")
+
+    monkeypatch.setattr(live.shutil, "which", lambda name: name)
+    monkeypatch.setattr(live.subprocess, "run", run)
+    returncode = 1
+    with pytest.raises(
+        live.Missing, match=r"node could not compile the packages \(Too old\.\); take a newer"
+    ):
+        live._packages({}, [wheel])
+    returncode = 0
+    with zipfile.ZipFile(io.BytesIO(live._packages({}, [wheel]))) as made:
+        assert made.namelist() == ["a/__init__.py", "a/__pycache__/a.pyc"]
+    monkeypatch.setattr(live.shutil, "which", lambda name: None)
+    assert live._packages({}, [wheel])  # from the cache
+    with pytest.raises(live.Missing, match="node compiles the packages, and is not there"):
+        live._packages({}, [])
 
 
 # --- what a cell shows ----------------------------------------------------------------------------------

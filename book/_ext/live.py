@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,6 +46,7 @@ LEFT_OUT = {"test", "tests", "benchmarks"}  # of the packages: folders
 NO_PYTHON = (".pyi", ".pyx", ".pxd")
 SESSION = Path(__file__).with_name("page_session.py")
 SHOWS = "from mme.evidence.page import html"  # the session does
+COMPILE = Path(__file__).with_name("live_compile.mjs")
 OFF = "no"
 
 
@@ -116,12 +118,32 @@ def _download(file: dict[str, str]) -> bytes:
         return made.read_bytes()
 
 
-def _packages(wheels: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    for wheel in wheels:
-        with zipfile.ZipFile(BytesIO(wheel)) as archive:
-            for name in archive.namelist():
-                if not LEFT_OUT & set(name.split("/")) and not name.endswith(NO_PYTHON):
-                    yield name, archive.read(name)
+def _packages(core: dict[str, bytes], wheels: list[bytes]) -> bytes:
+    """Pack the wheels into one archive, with the bytecode of what is imported first; it is kept."""
+    key = hashlib.sha256(b"".join([*core.values(), *wheels, COMPILE.read_bytes()])).hexdigest()[:12]
+    kept = cache_folder() / "live" / f"packages-{key}.zip"
+    if not kept.is_file():
+        if (node := shutil.which("node")) is None:
+            raise Missing("node compiles the packages, and is not there; install Node.js and build again")
+        files = [*chain(*map(_unpacked, wheels))]
+        with TemporaryDirectory() as name:
+            for file, content in [*core.items(), ("packages.zip", packed(files))]:
+                Path(name, file).write_bytes(content)
+            command = [node, str(COMPILE), name]
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+            if done.returncode:
+                said = ["", *done.stderr.strip().splitlines()][-1][:100]
+                raise Missing(f"node could not compile the packages ({said}); take a newer Node.js")
+            files += _unpacked(Path(name, "compiled.zip").read_bytes())
+        write_whole(kept, packed(files))
+    return kept.read_bytes()
+
+
+def _unpacked(archive: bytes) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(BytesIO(archive)) as opened:
+        for name in opened.namelist():
+            if not LEFT_OUT & set(name.split("/")) and not name.endswith(NO_PYTHON):
+                yield name, opened.read(name)
 
 
 def runtime(code: str) -> dict[str, bytes]:
@@ -130,9 +152,10 @@ def runtime(code: str) -> dict[str, bytes]:
     with tarfile.open(fileobj=BytesIO(core)) as archive:
         files = {name: archive.extractfile(f"package/{name}") for name in CORE}
         made = {name: file.read() for name, file in files.items() if file is not None}
+    made["packages.zip"] = _packages(made, wheels)
     own = [(path.relative_to(ROOT).as_posix(), path.read_bytes()) for path in modules(f"{SHOWS}\n{code}")]
     made["mme.zip"] = packed([*own, (SESSION.name, SESSION.read_bytes())])
-    return made | {"packages.zip": packed(_packages(wheels))}
+    return made
 
 
 def _prepare(app: Any, env: Any, *changes: set[str]) -> list[str]:
