@@ -12,7 +12,6 @@ from mme.algebra import FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import affordable, integer, real_array
 from mme.bridge.log_gas import KAPPA, gas_of, law
-from mme.dln.entropy import scalar
 from mme.dln.extrapolation import MOST_DIGITS
 from mme.errors import InputError
 from mme.late import np
@@ -98,6 +97,8 @@ def joint_log_density(
     >>> round(joint_log_density([0.5], depth=2, field="R", volume="metric"), 6)  # x^{−1/2} e^{−x} / Γ(1/2)
     -0.725791
     """
+    from mme.dln.entropy import scalar  # and with it NumPy
+
     depth, scalars, volume, decay = law(depth, field, volume, decay)
     x = real_array("values", values).astype(float)
     if x.ndim < 1 or x.shape[-1] < 1 or not (x > 0).all():

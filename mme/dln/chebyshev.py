@@ -13,7 +13,6 @@ from typing import Any
 
 from mme.arguments import arrays, common_batch, integer
 from mme.dln.singular_values import DEEPEST, validate_depth
-from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
 from mme.late import np, of_numpy
 
@@ -128,6 +127,8 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
     >>> float(np.exp(log_block_determinant(zero, zero, 5)).round(9))  # N a^{2(N−1)} at a = b = 1
     5.0
     """
+    from mme.dln.sinhc import log_sinhc  # and with it NumPy
+
     depth = validate_depth(depth)
     _, (log_a, log_b) = arrays(log_a=log_a, log_b=log_b, real=True, finite=False)
     common_batch("log_a and log_b", np.shape(log_a), np.shape(log_b))
@@ -148,6 +149,8 @@ def log_chebyshev(n: int, x: Any) -> Any:
     >>> float(np.exp(log_chebyshev(3, np.asarray(1.5))).round(9))  # 8x³ − 4x
     21.0
     """
+    from mme.dln.sinhc import log_sinhc  # and with it NumPy
+
     n = integer("n", n, 0, DEEPEST - 1)
     xp, (x,) = arrays(x=x, real=True)
     if not bool(xp.all(x >= 1)):

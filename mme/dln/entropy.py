@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from array_api_compat import array_namespace, is_torch_array
+
 from mme.algebra import Field, FieldLike
 from mme.algebra import field as field_of
 from mme.arguments import flag
@@ -19,7 +22,6 @@ from mme.dln.chebyshev import log_block_determinant
 from mme.dln.singular_values import of_spectra, validate_depth, validate_singular_values
 from mme.dln.sinhc import log_sinhc
 from mme.errors import InputError
-from mme.late import array_api_compat, np
 
 __all__ = [
     "entropy", "entropy_of", "infinite_depth_entropy", "log_vandermonde_ratio", "orbit_volume",
@@ -53,7 +55,7 @@ def log_vandermonde_ratio(singular_values: Any, *, depth: int) -> Any:
     depth = validate_depth(depth)
     sigma = validate_singular_values(singular_values)
     d = sigma.shape[-1]
-    pairs = array_api_compat.array_namespace(sigma).sum(_pair_logarithms(sigma, depth), axis=-1)
+    pairs = array_namespace(sigma).sum(_pair_logarithms(sigma, depth), axis=-1)
     return scalar(pairs + _undefined_slope(sigma) + d * (d - 1) / 2 * float(np.log(depth)))
 
 
@@ -130,7 +132,7 @@ def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") ->
     15.390598
     """
     value = entropy(singular_values, depth=depth, field=field)
-    xp = array_api_compat.array_namespace(value) if hasattr(value, "shape") else np
+    xp = array_namespace(value) if hasattr(value, "shape") else np
     with np.errstate(over="ignore"):
         volume = xp.exp(value)
     if bool(xp.any((volume == xp.inf) | ((volume == 0) & (value > -xp.inf)))):
@@ -185,7 +187,7 @@ def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> A
 
 def _renormalised(sigma: Any, depth: int | None, scalars: Field) -> Any:
     """(1 − 1/N)(β − 1) Σ x_k + (β/2) Σ_{k<l} [log of the pair's Vandermonde ratio − log N]; None is N = ∞."""
-    xp = array_api_compat.array_namespace(sigma)
+    xp = array_namespace(sigma)
     weight = (1 if depth is None else 1 - 1 / depth) * (scalars.beta - 1)
     pairs = scalars.beta / 2 * xp.sum(_pair_logarithms(sigma, depth), axis=-1) + _undefined_slope(sigma)
     return pairs + weight * xp.sum(_log(sigma, xp), axis=-1) if weight else pairs
@@ -193,7 +195,7 @@ def _renormalised(sigma: Any, depth: int | None, scalars: Field) -> Any:
 
 def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
     """Log (σ_k² − σ_l²)/(N (λ_k² − λ_l²)) for each pair k < l, shape (..., d(d−1)/2); None is N = ∞."""
-    xp = array_api_compat.array_namespace(sigma)
+    xp = array_namespace(sigma)
     rows, columns = np.triu_indices(sigma.shape[-1], k=1)
     first, second = sigma[..., rows], sigma[..., columns]
     if depth == 1:  # X itself is the orbit
@@ -213,7 +215,7 @@ def _pair_logarithms(sigma: Any, depth: int | None) -> Any:
 
 def _undefined_slope(sigma: Any) -> Any:
     """0, whose gradient is NaN at a singular X, where `entropy_gradient` refuses and the formula has none."""
-    xp = array_api_compat.array_namespace(sigma)
+    xp = array_namespace(sigma)
     is_singular = xp.any(sigma == 0, axis=-1, keepdims=True)
     return xp.sum(0 * xp.sqrt(xp.where(is_singular, 0 * sigma, xp.ones_like(sigma))), axis=-1)
 
@@ -226,4 +228,4 @@ def _log(sigma: Any, xp: Any) -> Any:
 
 def scalar(value: Any) -> Any:
     """Return a plain float instead of an array without axes; leave torch tensors as they are."""
-    return value if array_api_compat.is_torch_array(value) or np.ndim(value) else float(value)
+    return value if is_torch_array(value) or np.ndim(value) else float(value)

@@ -9,24 +9,27 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from mme.late import array_api_compat, np, scipy
+import numpy as np
+import scipy
+from array_api_compat import array_namespace
+from numpy.polynomial import Polynomial
 
 __all__ = ["log_sinhc", "log_sinhc_first", "log_sinhc_second"]
 
 SMALL = 0.25
 
 
-@cache
-def taylor() -> np.polynomial.Polynomial:
+@cache  # and late: scipy takes long to import
+def taylor() -> Polynomial:
     """Return eight terms of log(sinh u / u) = Σ_k log(1 + u²/(kπ)²) = −Σ_n ζ(2n)/n (−u²/π²)^n, in u."""
     n = np.arange(1, 9)
     even = -scipy.special.zeta(2 * n) / n * (-1 / np.pi**2) ** n
-    return np.polynomial.Polynomial(np.kron([0, *even], [1, 0]))
+    return Polynomial(np.kron([0, *even], [1, 0]))
 
 
 def log_sinhc(u: Any) -> Any:
     """Return lsh(u) = log(sinh u / u), even in u, with lsh(0) = 0."""
-    xp = array_api_compat.array_namespace(u)
+    xp = array_namespace(u)
     small, near, far = _branches(u, xp)
     series = sum(c * near ** (2 * n) for n, c in enumerate(taylor().coef[2::2].tolist(), 1))
     far = xp.abs(far)
