@@ -3,6 +3,7 @@
 
     python run.py book [--no-serve] [--port N]    install, execute the chapters, build the pages, serve them
     python run.py book --student                  the same without solutions, in _build/student
+    python run.py book --no-live                  the same without what lets pages compute (31 MB)
     python run.py course                          the same, and notebooks for a course, in the folder course
     python run.py mark FOLDER [--jobs N]          mark the notebooks that students handed in
     python run.py test [pytest arguments]         install, run the tests
@@ -54,6 +55,7 @@ def main(arguments: list[str]) -> int:
     book.add_argument("--no-serve", action="store_true", help="build only")
     book.add_argument("--port", type=int, default=8000, help="port on the loopback address (default: 8000)")
     book.add_argument("--student", action="store_true", help="leave the solutions out")
+    book.add_argument("--no-live", action="store_true", help='leave out "Run this page", and what it needs')
     course = commands.add_parser("course", help="build the book; write notebooks for student and instructor")
     commands.add_parser("mark", help="mark the notebooks in a folder; --help tells more", add_help=False)
     commands.add_parser("test", help="install and run pytest; what follows goes to pytest", add_help=False)
@@ -87,7 +89,7 @@ def main(arguments: list[str]) -> int:
     if maker:
         return build(python, ROOT) or subprocess.call([str(python), str(maker)], env=environment())
     folder = STUDENT if options.student else ROOT
-    status = build(python, folder)
+    status = build(python, folder, live=not options.no_live)
     return status if status or options.no_serve else serve(folder / PAGES, options.port)
 
 
@@ -140,12 +142,12 @@ def test(python: Path, arguments: list[str]) -> int:
     return subprocess.call([str(python), "-m", "pytest", *workers, *arguments], cwd=ROOT, env=environment())
 
 
-def build(python: Path, folder: Path, builder: str = "html") -> int:
+def build(python: Path, folder: Path, builder: str = "html", *, live: bool = True) -> int:
     """Execute the chapters that are not in the cache and build the pages, with warnings as errors."""
     book = [str(python), "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
     options = ["--path-output", str(folder), "--builder", builder, "-W", "--keep-going"]
     options += ["-n"] if builder == "html" else []  # in print the names of types lead nowhere
-    edition = {"MME_EDITION": "student" if folder == STUDENT else ""}
+    edition = {"MME_EDITION": "student" if folder == STUDENT else "", "MME_LIVE": "" if live else "no"}
     status = subprocess.call([*book, *options], cwd=ROOT, env=environment() | edition)
     if status:  # or the next build would not read the faulty page again, and pass
         shutil.rmtree((folder / PAGES).parent / ".doctrees", ignore_errors=True)
@@ -160,12 +162,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONUTF8": "1", "JUPYTER_PLATFORM_DIRS": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
+class Pages(http.server.SimpleHTTPRequestHandler):
+    """Serve files with the types that browsers ask of programs, whatever the system says."""
+
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+
 def serve(pages: Path, port: int) -> int:
     """Serve the pages on the loopback address until interrupted; without a terminal, stop at once."""
     if sys.stdin is None or not sys.stdin.isatty():
         print("No terminal to stop a server from, so none is started; open " + str(pages / "index.html"))
         return 0
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(pages))
+    handler = functools.partial(Pages, directory=str(pages))
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except (OSError, OverflowError) as error:

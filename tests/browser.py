@@ -14,7 +14,7 @@ CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --allow-file-access-from-files --remote-debugging-pipe "
-    "--host-resolver-rules='MAP * ~NOTFOUND'"  # no network
+    "--host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'"  # no network
 )
 # The page is complete when MathJax has written its last formula.
 READY = "Promise.resolve(window.MathJax?.startup?.promise).then(() => document.fonts.ready).then(() => 1)"
@@ -96,11 +96,11 @@ class Browser:
         shape = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **shape)
 
-    def open(self, page: Path) -> None:
-        """Open a page from the disk and wait until its formulas stand."""
+    def open(self, page: Path | str) -> None:
+        """Open a page from the disk, or an address, and wait until its formulas stand."""
         self.errors.clear()
         self.seen.clear()
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while "Page.loadEventFired" not in self.seen:
             self._next()
         self.run(READY)

@@ -27,7 +27,8 @@ def build(folder: Path, edition: str = "") -> Path:
     done = subprocess.run(
         [*book, "--path-output", str(folder), "-W", "-n", "--keep-going"],
         cwd=ROOT,
-        env=os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT), "MME_EDITION": edition},
+        env=os.environ
+        | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT), "MME_EDITION": edition, "MME_LIVE": "no"},
         capture_output=True,
         encoding="utf-8",
     )

@@ -4,6 +4,7 @@ An exercise is a box `{exercise}` with a label and a level as its class. If it a
 a cell with the answer (tag ``answer``), one with tests that are shown (``tests``) and one with tests that are
 kept back (``hidden-tests``); CONTRIBUTING.md has an example. The chapter's execution runs all three. A page
 shows stub and tests below the question, and never what is kept back; the student's pages have no solutions.
+With the tag ``live`` too, the answer can be written and checked in the page (`live`).
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from execute_once import CELL, ROOT
 from sphinx.util.docutils import SphinxDirective
 
 __all__ = [
-    "LEVELS", "Exercise", "cells_of", "grader", "is_for_students", "level_of", "plain", "read", "setup",
-    "sorted_out", "stub", "table", "taught",
+    "ANSWER", "LEVELS", "LIVE", "TESTS", "Exercise", "cells_of", "grader", "is_for_students", "level_of",
+    "plain", "read", "setup", "sorted_out", "stub", "table", "taught",
 ]  # fmt: skip
 
 LEVELS = {"warm-up": 2, "core": 4, "project": 8}  # points; half of them for each of the two sets of tests
 ANSWER, TESTS, KEPT_BACK = TAGS = ("answer", "tests", "hidden-tests")
+LIVE = "live"  # the answer can be written and checked in the page
 SUFFIX = {ANSWER: "", TESTS: "-tests", KEPT_BACK: "-kept-back"}  # of the label, in the grader's names
 BOX = re.compile(
     r"^(?P<fence>[`:]{3,})\{exercise\} *(?P<title>.*)\n(?P<options>(?::.*\n)*)"
@@ -219,9 +221,10 @@ def _show(app: Any, page: nodes.document, docname: str) -> None:
             code = {tag: next(iter(cells[tag].findall(nodes.literal_block))) for tag in (ANSWER, TESTS)}
             box = boxes[solution["target_label"]]
             box += nodes.paragraph("", "Complete this:", classes=["exercise-code"])
-            box += _block(stub(code[ANSWER].astext()))
+            is_live = LIVE in cells[ANSWER]["cell_metadata"]["tags"]
+            box += _block(stub(code[ANSWER].astext()), "live-stub" if is_live else "")
             box += nodes.paragraph("", "It has to pass these tests, and others that are kept back:")
-            box += _block(code[TESTS].astext())
+            box += _block(code[TESTS].astext(), "live-tests" if is_live else "")
             text = plain(code[ANSWER].astext())
             code[ANSWER].parent.replace(code[ANSWER], _block(text))
             for tag in (TESTS, KEPT_BACK):
@@ -230,8 +233,8 @@ def _show(app: Any, page: nodes.document, docname: str) -> None:
             solution.parent.remove(solution)
 
 
-def _block(code: str) -> nodes.literal_block:
-    return nodes.literal_block(code, code, language="ipython3")
+def _block(code: str, kind: str = "") -> nodes.literal_block:
+    return nodes.literal_block(code, code, language="ipython3", classes=[kind] * bool(kind))
 
 
 def _without_sources(app: Any, config: Any) -> None:
