@@ -62,19 +62,21 @@ def _hessians(sigma: np.ndarray, *terms: float) -> np.ndarray:
     second = np.zeros((*sigma.shape, sigma.shape[-1]))
     k = np.arange(sigma.shape[-1])
     for j, curvature in derivatives(sigma, inverse, repulsion, order=2):
-        second[:, k[:-j], k[j:]] = second[:, k[j:], k[:-j]] = -curvature.T
+        second[:, k[:-j], k[j:]] = second[:, k[j:], k[:-j]] = curvature.T
     # ∂_σ = (1/σ) ∂_x leaves an extra −∂_x S/σ² on the diagonal.
     second[:, k, k] = -second.sum(axis=-1) - slopes(sigma, *terms) * sigma
-    return second / sigma[:, :, None] / sigma[:, None, :]
+    return np.asarray(second / sigma[:, :, None] / sigma[:, None, :])
 
 
 def _arguments(
     singular_values: Any, depth: int | None, field: FieldLike
 ) -> tuple[np.ndarray, np.ndarray | slice, tuple[float, float, float]]:
-    """Return σ in descending order, where each value stands in the order as given, and what `slopes` takes."""
+    """Return σ in descending order, the places of its values as given, and the rest that `slopes` takes."""
     scalars = field_of(field)
     sigma = measured_singular_values(singular_values, scalars, positive=True)
     inverse = 0.0 if depth is None else 1 / validate_depth(depth)
-    order = np.argsort(-sigma) if sigma.ndim == 1 else slice(None)
-    place = np.argsort(order) if sigma.ndim == 1 else order
-    return sigma[..., order], place, (inverse, scalars.beta / 2, scalars.beta - 1)
+    terms = inverse, scalars.beta / 2, scalars.beta - 1
+    if sigma.ndim > 1:  # which descends
+        return sigma, slice(None), terms
+    order = np.argsort(-sigma)
+    return sigma[order], np.argsort(order), terms

@@ -30,7 +30,7 @@ def taylor() -> Polynomial:
 
 def series(order: int = 0, inverse: float = 0.0, factor: float = 1.0) -> Callable[[Any], Any]:
     """Return a derivative of lsh(u) − lsh(u/N), times a factor, for |u| < SMALL and from the inverse of N."""
-    terms, odd = taylor().coef, order % 2
+    odd, terms = order % 2, np.asarray(taylor().coef, dtype=np.float64)
     polynomial = Polynomial(factor * terms * (1 - inverse ** np.arange(len(terms)))).deriv(order)
     coefficients = polynomial.coef[odd::2][::-1].tolist()
 
