@@ -113,6 +113,8 @@ def _pairs(quotient: Any, a: Any, inverse: float, *, tails: bool = False) -> Ite
     e, h = quotient**2, (1 - quotient) * (1 + quotient) + 2 * tiny
     g = -xp.expm1(-2 * inverse * a) / inverse if inverse else 2 * a
     E = xp.exp(-2 * inverse * a) if tails else 1 - inverse * g
+    if inverse == 1:  # the same to the last bit
+        E, g = e, h
     pair = a1, e1, h1, E1, g1 = a, e, h, E, g
     for j in range(1, len(a1) + 1):
         yield pair
