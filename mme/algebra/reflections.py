@@ -17,7 +17,7 @@ from mme.late import Array, np
 
 __all__ = ["multiply"]
 
-ONE_BY_ONE = 12  # the order up to which one reflection follows the other, for the whole batch at once
+ONE_BY_ONE = 4, 12  # the order up to which reflections follow one another, for few matrices and for many
 MANY, LEAF = 8, 8  # from so many matrices on triangles are inverted together, by halves down to such orders
 
 
@@ -44,11 +44,12 @@ def multiply(normals: Array, q: Array) -> None:
     x = normals.view(q.dtype).reshape(n, -1, side)
     first = x[:, starts]
     # Real phases, as LAPACK's, where c may be complex; over H those of y_1, for a real c, which commutes.
-    phase = -np.copysign(1, first.real) if side == 1 else -first / np.sqrt(_squares(first))
+    squares = np.einsum("nki,nki->nk", parts := first.view(float), parts)[..., None]
+    phase = -np.copysign(1, first.real) if side == 1 else -first / np.sqrt(squares)
     first -= length * phase
     x[:, starts] = first
     c = -np.asarray(sum(np.moveaxis(length * phase * first.conj(), -1, 0)))
-    if d <= ONE_BY_ONE:
+    if d <= ONE_BY_ONE[n >= MANY]:
         p = _one_by_one(x.reshape(n, -1), c)
     else:
         p = q if side == 1 else np.empty((n, d, 2 * d), q.dtype)
@@ -61,12 +62,6 @@ def multiply(normals: Array, q: Array) -> None:
     q[:, :d, d:] = phase_a * b + phase_b * a.conj()
     q[:, d:, :d] = -q[:, :d, d:].conj()
     q[:, d:, d:] = q[:, :d, :d].conj()
-
-
-def _squares(first: Array) -> Array:
-    """The squared lengths of quaternions, added in long operations."""
-    squares = np.square(first.view(float))
-    return np.asarray(squares[..., :1] + squares[..., 1:2] + squares[..., 2:3] + squares[..., 3:])
 
 
 def _one_by_one(x: Array, c: Array) -> Array:
@@ -99,7 +94,7 @@ def _in_blocks(x: Array, c: Array, p: Array) -> None:
     """Write the product without the phases, b reflections at a time, so that BLAS does most of the work."""
     n, d = c.shape
     side, end = p.shape[-1] // d, 0
-    b = (8 if d < 48 else 2 ** (d.bit_length() // 2 + 1)) // side
+    b = (8 if d < (48 if n >= MANY else 32) else 2 ** (d.bit_length() // 2 + 1)) // side
     blocks = []
     lower = np.zeros((n, -(-d // b), side * b, side * b), p.dtype)
     for j, k in enumerate(range(0, d, b)):

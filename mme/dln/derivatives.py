@@ -62,7 +62,7 @@ def _hessians(sigma: np.ndarray, *terms: float) -> np.ndarray:
     second = np.zeros((*sigma.shape, sigma.shape[-1]))
     k = np.arange(sigma.shape[-1])
     for j, curvature in derivatives(sigma, inverse, repulsion, order=2):
-        second[:, k[:-j], k[j:]] = second[:, k[j:], k[:-j]] = -curvature.T
+        second[:, k[:-j], k[j:]] = second[:, k[j:], k[:-j]] = curvature.T
     # ∂_σ = (1/σ) ∂_x leaves an extra −∂_x S/σ² on the diagonal.
     second[:, k, k] = -second.sum(axis=-1) - slopes(sigma, *terms) * sigma
     return np.asarray(second / sigma[:, :, None] / sigma[:, None, :])

@@ -4,7 +4,7 @@ For σ_k ≥ σ_l let e = (σ_l/σ_k)² = e^{−2a} and h = 1 − e, and for λ 
 and g = N (1 − E), which is 2a at infinite depth. Then
 
     log (σ_k² − σ_l²)/(λ_k² − λ_l²) = (2 − 2/N) log σ_k + log N + log h/g,
-    −∂_a log h/g = 2E/g − 2e/h    and    ∂_a² log h/g = 4E/g² − 4e/h².
+    −∂_a log h/g = 2E/g − 2e/h    and    −∂_a² log h/g = 4e/h² − 4E/g².
 
 As log h/g is smooth in a, with the limit 0 at a = 0, the rounding of σ_l/σ_k does no harm if h and a are of
 what was rounded. From neighbours to all pairs goes h_km = h_kl + e_kl h_lm, where nothing cancels.
@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from mme.dln.sinhc import SMALL, series
+from mme.dln.sinhc import SMALL, log_sinhc, series
 
 __all__ = ["by_blocks", "derivatives", "pair_sum", "slopes"]
 
-BLOCK = 2**17  # numbers that are worked on at a time, for the cache
+BLOCK = 2**16  # numbers that are worked on at a time, for the cache
 FACTORS = 14  # h/g is above 1/2910 in double and 1/390 in single precision: so many never underflow
 
 
@@ -36,7 +37,7 @@ def pair_sum(sigma: Any, inverse: float, repulsion: float, determinant: float) -
     if len(sigma.shape) == 1:
         sigma = array_namespace(sigma).sort(sigma, descending=True)
     if is_torch_array(sigma):
-        return _differentiable()(sigma, inverse, repulsion, determinant)
+        return _of_tensor()(sigma, inverse, repulsion, determinant)
     return by_blocks(_values, sigma, inverse, repulsion, determinant)
 
 
@@ -61,9 +62,11 @@ def _values(sigma: Any, inverse: float, repulsion: float, determinant: float) ->
         weights = (1 - inverse) * n * (determinant + repulsion * (n - 1))
         present = slice(int(np.count_nonzero(weights)))  # 0 log 0 is none
         total = _like(sigma, weights[present]) @ logarithms[present]
-        quotients = xp.concat([logarithms[:0], *(h / g for _, _, h, _, g in _pairs(quotient, a, inverse))])
-        for first in range(0, len(quotients), FACTORS):
-            total = total + repulsion * xp.log(xp.prod(quotients[first : first + FACTORS], axis=0))
+        quotients = (h / g for _, _, h, _, g in _pairs(quotient, a, inverse))
+        while some := list(islice(quotients, FACTORS)):
+            factors = xp.concat(some)
+            for first in range(0, len(factors), FACTORS):
+                total = total + repulsion * xp.log(xp.prod(factors[first : first + FACTORS], axis=0))
     return xp.where(xp.isnan(total), -xp.inf, total)  # two vanish
 
 
@@ -79,15 +82,15 @@ def slopes(sigma: Any, inverse: float, repulsion: float, determinant: float) -> 
 
 
 def derivatives(sigma: Any, inverse: float, factor: float, order: int = 1) -> Iterator[tuple[int, Any]]:
-    """Yield j, and a factor times −∂_a log h/g or ∂_a² log h/g of pairs j columns apart, (d − j, rows)."""
+    """Yield j, and −∂_a or −∂_a² of log h/g times a factor, of pairs j columns apart, shape (d − j, rows)."""
     xp, near_zero = array_namespace(sigma), series(order, inverse, factor)
+    linear = (1 - inverse) * factor if order == 1 else 0.0
     for j, (a, e, h, E, g) in enumerate(_pairs(*_neighbours(sigma)[1:], inverse, tails=True), 1):
         near = a < SMALL
-        h, g = xp.where(near, 1.0, h), xp.where(near, 1.0, g)  # keeps what is left out finite
-        if order == 1:
-            yield j, xp.where(near, (1 - inverse) * factor - near_zero(a), (E / g - e / h) * (2 * factor))
-        else:
-            yield j, xp.where(near, near_zero(a), (E / g**2 - e / h**2) * (4 * factor))
+        if some := bool(xp.any(near)):
+            h, g = xp.where(near, 1.0, h), xp.where(near, 1.0, g)  # keeps what is left out finite
+        far = (e / h**order - E / g**order) * ((-2) ** order * factor)
+        yield j, xp.where(near, linear - near_zero(a), far) if some else far
 
 
 def _neighbours(sigma: Any) -> tuple[Any, Any, Any]:
@@ -110,6 +113,8 @@ def _pairs(quotient: Any, a: Any, inverse: float, *, tails: bool = False) -> Ite
     e, h = quotient**2, (1 - quotient) * (1 + quotient) + 2 * tiny
     g = -xp.expm1(-2 * inverse * a) / inverse if inverse else 2 * a
     E = xp.exp(-2 * inverse * a) if tails else 1 - inverse * g
+    if inverse == 1:  # the same to the last bit
+        E, g = e, h
     pair = a1, e1, h1, E1, g1 = a, e, h, E, g
     for j in range(1, len(a1) + 1):
         yield pair
@@ -121,9 +126,24 @@ def _like(sigma: Any, numbers: np.ndarray) -> Any:
     return array_namespace(sigma).asarray(numbers, dtype=sigma.dtype, device=device(sigma))
 
 
+def _by_arithmetic(sigma: Any, inverse: float, repulsion: float, determinant: float) -> Any:
+    """The sum in plain arithmetic, from log h/g = lsh(a) − lsh(a/N) − a + a/N; NaN at singular X."""
+    x, (k, l) = sigma.log(), np.triu_indices(sigma.shape[-1], 1)
+    a, single = x[..., k] - x[..., l], determinant + repulsion * (sigma.shape[-1] - 1)
+    pairs = log_sinhc(a) - log_sinhc(a * inverse)
+    return (1 - inverse) * single * x.sum(-1) + repulsion * pairs.sum(-1)
+
+
+def _of_tensor() -> Callable[..., Any]:
+    """`pair_sum` for torch; in forward mode a function with its own gradient would lose the second order."""
+    from torch.autograd import forward_ad
+
+    return _differentiable() if forward_ad._current_level < 0 else _by_arithmetic
+
+
 @cache
 def _differentiable() -> Callable[..., Any]:
-    """`pair_sum` for torch, which works out its gradient when asked, and the gradient of that as of any."""
+    """`pair_sum` with `slopes` for its gradient, and the gradient of that as of any."""
     from torch.autograd import Function
 
     class PairSum(Function):
@@ -138,7 +158,6 @@ def _differentiable() -> Callable[..., Any]:
 
         @staticmethod
         def backward(ctx: Any, slope: Any) -> Any:
-            (sigma,) = ctx.saved_tensors
-            return slope[..., None] * by_blocks(slopes, sigma, *ctx.terms), None, None, None
+            return slope[..., None] * by_blocks(slopes, *ctx.saved_tensors, *ctx.terms), None, None, None
 
     return PairSum.apply

@@ -59,6 +59,15 @@ def test_derivatives_against_differences_in_long_arithmetic(
 
 
 @over_fields
+def test_one_layer_has_no_derivatives(field: Field) -> None:
+    """None, not even a rounding error: X alone is its orbit."""
+    sigma = -np.sort(-np.random.default_rng(1).lognormal(sigma=2, size=(20, 5)))
+    sigma[0] = 1
+    assert not entropy_gradient(sigma, depth=1, field=field).any()
+    assert not entropy_hessian(sigma, depth=1, field=field).any()
+
+
+@over_fields
 def test_convex_in_the_logarithms(field: Field) -> None:
     """The Hessian in x = log σ, σσ' ∂²S + σ ∂S on the diagonal, has no negative eigenvalue."""
     rng = np.random.default_rng(2)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -187,6 +189,40 @@ def test_torch_keeps_batches_and_types() -> None:
     near(orbit_volume(sigma, depth=3, field="C"), orbit_volume(sigma.numpy(), depth=3, field="C"))
     assert entropy(sigma.float(), depth=3).dtype == torch.float32
     assert entropy(torch.tensor([2, 1]), depth=2).item() == pytest.approx(entropy([2, 1], depth=2))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own
+@over_fields
+@pytest.mark.parametrize("depth", [1, 3, 10**12])
+@pytest.mark.parametrize("sigma", TIED, ids=str)
+def test_torch_derivatives_in_forward_mode(field: Field, depth: int, sigma: list[float]) -> None:
+    """Of two orders, alone and over reverse mode, as in `torch.func.hessian`; the value is the same."""
+
+    def value(s: torch.Tensor) -> torch.Tensor:
+        return entropy(s, depth=depth, field=field, group_volume=False)
+
+    point = torch.tensor(sigma, dtype=torch.float64)
+    first, along = torch.func.jvp(value, (point,), (point,))
+    gradient = entropy_gradient(sigma, depth=depth, field=field)
+    near(first, value(point))
+    near(along, gradient @ sigma, 1e-11)
+    near(torch.func.jacfwd(value)(point), gradient, 1e-11)
+    hessian = entropy_hessian(sigma, depth=depth, field=field)
+    near(torch.func.jacfwd(torch.func.jacfwd(value))(point), hessian, 1e-9)
+    near(torch.func.hessian(value)(point), hessian, 1e-9)
+
+
+@pytest.mark.parametrize("d", [60, 400])
+def test_many_pairs_take_little_memory(d: int) -> None:
+    """Those of all spectra here would take 113 and 128 MB in one array."""
+    sigma = -np.sort(-np.random.default_rng(1).random((8000 if d == 60 else 200, d)) - 0.1)
+    tracemalloc.start()
+    try:
+        entropy(sigma, depth=3)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 36 * 2**20
 
 
 def test_gradient_through_an_svd_stays_finite_at_the_identity() -> None:
