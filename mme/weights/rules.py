@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,8 +55,7 @@ class Rule:
             if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
             beside = _found(self.beside, match, facts) | _found(self.beside, match, tensors)
-            parts = {role: replace(part, read=partial(_wide, part)) for role, part in used.items()}
-            made = self.make(**parts, **beside)
+            made = self.make(**{role: _wide(part) for role, part in used.items()}, **beside)
             if made is not None:
                 for part in used.values():
                     del tensors[part.name]
@@ -71,10 +69,11 @@ def _found(templates: Names, match: re.Match[str], among: Mapping[str, Any]) -> 
     return {role: among[name] for role, name in names.items() if name in among}
 
 
-def _wide(part: StoredTensor) -> np.ndarray:
+def _wide(part: StoredTensor) -> StoredTensor:
     """Half precision is too narrow for norms and products."""
-    array = part.read()
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    if part.dtype != "float16":
+        return part
+    return replace(part, read=lambda: part.read().astype(np.float32))
 
 
 def _weight(name: str, made: Made, *parts: StoredTensor) -> StoredTensor:
