@@ -18,8 +18,7 @@ import numpy as np
 import scipy
 
 from mme.arguments import integer
-from mme.ensembles.selection import real_weights
-from mme.errors import InputError
+from mme.ensembles.selection import real_weights, unscaled
 from mme.store import Store, key_of
 
 __all__ = [
@@ -67,13 +66,7 @@ def estimates_of(
 
     def found() -> np.ndarray:
         values = _estimated(rows, shape, dtype, zlib.crc32(name.encode()), exponent)
-        with np.errstate(over="ignore", under="ignore"):
-            values = np.ldexp(values, 2 * exponent)
-        if not np.isfinite(values).all():
-            raise InputError(
-                f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
-                "rescale the weights."
-            )
+        values = unscaled(name, values, exponent)
         return np.pad(values, ((0, 0), (shape[0] - values.shape[1], 0)))
 
     if store is None or not store.enabled:

@@ -48,9 +48,11 @@ class Rule:
 
     def apply(self, tensors: dict[str, StoredTensor], facts: Facts, places: dict[str, int]) -> None:
         """Put weights in the place of their parts, wherever these are found."""
-        first = re.escape(next(iter(self.parts.values())))
-        pattern = re.compile(re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", first))
-        for match in filter(None, map(pattern.fullmatch, list(tensors))):
+        first = next(iter(self.parts.values()))
+        fixed = max(re.split(r"\{\w+\}", first), key=len)  # most names lack it, and need no slow match
+        pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", re.escape(first))
+        found = [re.fullmatch(pattern, name) for name in tensors if fixed in name]
+        for match in filter(None, found):
             used = _found(self.parts | self.optional, match, tensors)
             if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
