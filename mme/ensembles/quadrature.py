@@ -65,7 +65,10 @@ def estimates_of(
     exponent = int(np.frexp(largest)[1])
 
     def found() -> np.ndarray:
-        values = _estimated(rows, shape, dtype, zlib.crc32(name.encode()), exponent)
+        if abs(exponent) < np.finfo(dtype).maxexp - 1:
+            values = _estimated(rows, shape, dtype, zlib.crc32(name.encode()), exponent)
+        else:  # the squares of such weights are 0 or overflow, and they themselves may
+            values = np.ones((ESTIMATES, min(shape)), dtype)
         values = unscaled(name, values, exponent)
         return np.pad(values, ((0, 0), (shape[0] - values.shape[1], 0)))
 

@@ -128,6 +128,9 @@ def test_extreme_weights_stay_in_range() -> None:
     np.testing.assert_allclose(Layer("fc", A * 2.0**-300, estimate=100).eigenvalues * 2.0**600, plain)
     with pytest.raises(InputError, match=r"layer 'fc' has weights up to 2\^\d+, whose squares overflow"):
         _ = Layer("fc", A * 2.0**600, estimate=100).eigenvalues
+    with pytest.raises(InputError, match="whose squares overflow float32"):
+        _ = Layer("fc", A * 2.0**200, "float32", estimate=100).eigenvalues
+    assert not Layer("fc", A * 2.0**-500, "float32", estimate=100).eigenvalues.any()
     assert not Layer("fc", np.zeros((200, 200)), estimate=100).eigenvalues.any()
 
 
