@@ -1,10 +1,6 @@
 """Part I: layer matrix ensembles, circular ensembles, pooled spectra, their difference, equivalence."""
 
-from mme.ensembles.calibration import (
-    Calibration,
-    calibrate_delta,
-    disjoint_differences,
-)
+from mme.ensembles.calibration import Calibration, calibrate_delta, disjoint_differences
 from mme.ensembles.circular import CircularMixedEnsemble, circular_mixed_ensemble
 from mme.ensembles.conjugacy import Conjugacy, conjugacy
 from mme.ensembles.conjugate import conjugate_spectrum

@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from mme.arguments import choice, integer, number, of_type, real_array
-from mme.ensembles.quadrature import jackknife_error
+from mme.ensembles.quadrature import PROBES, jackknife_error
 from mme.ensembles.spectrum import PooledSpectrum
 from mme.errors import InputError
 from mme.result import Plotted, Result, counted
@@ -92,7 +92,7 @@ class SpectralDensity(Binned, Plotted):
         """The largest standard error of ∫ρ up to any bin, over the probes of an estimate; 0 without one."""
         if self.estimates is None:
             return 0.0
-        return float(jackknife_error(self.estimates[2:].cumsum(axis=1) * self.width).max())
+        return float(jackknife_error(self.estimates[-PROBES:].cumsum(axis=1) * self.width).max())
 
     @property
     def mass_outside(self) -> np.ndarray:

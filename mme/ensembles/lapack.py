@@ -20,11 +20,11 @@ BLOCK = 32  # columns that are reduced together
 
 
 def add_gram(gram: np.ndarray, wide: np.ndarray) -> None:
-    """Add A Aᵀ, for A that lies in memory by rows or columns, to the upper triangle of its precision."""
+    """Add A Aᵀ to the upper triangle of a matrix of the same precision."""
+    wide = wide if wide.flags.forc else np.ascontiguousarray(wide)  # as LAPACK knows no steps
     (order, inner), one = wide.shape, np.ones(1, gram.dtype)
     # Fortran sees every transpose: the rows of A as columns, and the lower triangle.
-    along, across, turned = (1, 0, b"T") if wide.strides[1] == wide.itemsize else (0, 1, b"N")
-    stride = max(wide.strides[across] // wide.itemsize, wide.shape[along])
+    turned, stride = (b"T", inner) if wide.flags.c_contiguous else (b"N", order)
     _call("syrk", gram, b"L", turned, order, inner, one, wide, stride, one, gram, order)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from math import prod
 from typing import Any, cast
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from mme.arguments import choice, real_array, text
 from mme.ensembles.mixed import DTYPES, Precision
+from mme.ensembles.parallel import one_thread
 from mme.ensembles.quadrature import Rows, estimates_of, validate_estimate
 from mme.ensembles.selection import real_weights
 from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
@@ -126,7 +126,7 @@ class Layer(Result):
     @cached_property
     def estimates(self) -> np.ndarray:
         """The estimated eigenvalues, shape (ESTIMATES, N), as `PooledSpectrum.estimates`."""
-        with _blas().limit(limits=1):
+        with one_thread():
             values = estimates_of(self.name, self.rows, (self.order, self.columns), self.dtype)
         values.setflags(write=False)
         return values
@@ -141,7 +141,7 @@ class Layer(Result):
         if self.estimated:
             return np.asarray(self.estimates[0])
         given = real_weights(self.name, self.given, finite=False)  # for the Gram matrix tells
-        with _blas().limit(limits=1):  # as where many layers are worked on, so that no digit differs
+        with one_thread():  # as where many layers are worked on, so that no digit differs
             values = spectrum_of_weights(self.name, given, self.dtype, smaller_gram_eigenvalues)
         values.setflags(write=False)
         return values
@@ -169,9 +169,3 @@ class Layer(Result):
         shape = "×".join(map(str, self.shape))
         zeros = counted(self.structural_zeros, "structural zero")
         return f"Layer({self.name!r}, {shape}: A is {self.order}×{self.columns}, {zeros})"
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """The BLAS libraries, looked for once: that takes longer than the spectrum of a small layer."""
-    return ThreadpoolController()

@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from mme.arguments import flag, integer, of_type
 from mme.store import Store
 
-__all__ = ["in_threads", "validate_jobs", "validate_work"]
+__all__ = ["in_threads", "one_thread", "validate_jobs", "validate_work"]
 
 Found = TypeVar("Found")
 SMALL_BYTES = 2**20  # what takes less than a thread to start, or to be stopped
@@ -34,6 +34,11 @@ def validate_work(jobs: Any, store: Any, progress: Any) -> tuple[int, Store, boo
         store = Store("spectra-2", enabled=False)
     of_type("store", store, Store, "None or an mme.store.Store")
     return validate_jobs(jobs), store, flag("progress", progress)
+
+
+def one_thread() -> Any:
+    """Limit BLAS to one thread within a `with` block, so that no digit depends on the machine's cores."""
+    return _libraries(len(sys.modules)).limit(limits=1)
 
 
 @lru_cache(maxsize=1)
@@ -58,7 +63,7 @@ def in_threads(tasks: Iterable[Task[Found]], jobs: int, memory: int) -> Iterator
 
     pool = ThreadPoolExecutor(jobs)
     try:
-        with _libraries(len(sys.modules)).limit(limits=1):
+        with one_thread():
             for number, (size, prepare) in enumerate(tasks):
                 if jobs == 1 and size <= SMALL_BYTES:
                     yield number, prepare()()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
@@ -121,10 +122,8 @@ def shape_distance(source: Any, control: Any) -> float:
     ours, theirs = _spectra(source), _spectra(control)
     if list(ours) != list(theirs) or any(ours[name].shape != theirs[name].shape for name in ours):
         raise InputError("control must have the layers of the source, with the same names and shapes.")
-    apart = [
-        _kolmogorov(ours[name] / ours[name].mean(), theirs[name] / theirs[name].mean()) for name in ours
-    ]
-    return float(np.mean(apart))
+    pairs = [[each[name] / each[name].mean() for each in (ours, theirs)] for name in ours]
+    return float(np.mean([scipy.stats.ks_2samp(*pair, method="asymp").statistic for pair in pairs]))
 
 
 def spike_share(source: Any) -> float:
@@ -174,13 +173,6 @@ def spike_share(source: Any) -> float:
 
 def _ensemble(source: Any) -> LayerMatrixEnsemble:
     return source if isinstance(source, LayerMatrixEnsemble) else layer_matrix_ensemble(source)
-
-
-def _kolmogorov(first: np.ndarray, second: np.ndarray) -> float:
-    """The largest difference of two empirical distribution functions of as many values, both ascending."""
-    values = np.concatenate([first, second])
-    below = [np.searchsorted(each, values, side="right") for each in (first, second)]
-    return float(np.abs(below[0] - below[1]).max() / len(first))
 
 
 def _mean_log(source: Any, read: Callable[[np.ndarray], Any]) -> float:

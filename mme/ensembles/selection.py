@@ -14,7 +14,7 @@ from mme.errors import InputError
 from mme.weights.effective import effective_weights
 from mme.weights.stored import StoredTensor, as_numpy
 
-__all__ = ["no_layers", "real_weights", "selected_weights", "validate_selection"]
+__all__ = ["no_layers", "real_weights", "selected_weights", "unscaled", "validate_selection"]
 
 # What a bare tensor's number of axes says about the layer that it came from.
 TYPES_BY_AXES = {2: "Linear", 3: "Conv1d", 4: "Conv2d", 5: "Conv3d"}
@@ -94,6 +94,18 @@ def no_layers(skipped: Sequence[tuple[str, str]]) -> InputError:
     return InputError(
         f"network has no weight tensor of two or more axes with N ≥ 2 and M ≥ 2 to square ({reasons}{more})."
     )
+
+
+def unscaled(name: str, values: np.ndarray, exponent: int) -> np.ndarray:
+    """Return eigenvalues of weights that were divided by 2 to the exponent, times 4 to it, or refuse them."""
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.ldexp(values, 2 * exponent)
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {values.dtype}; "
+            "rescale the weights."
+        )
+    return values
 
 
 def real_weights(name: str, value: Any, *, finite: bool = True) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mme.arguments import of_type
 from mme.ensembles.lapack import add_gram, symmetric_eigenvalues
-from mme.ensembles.selection import real_weights
+from mme.ensembles.selection import real_weights, unscaled
 from mme.errors import InputError
 from mme.extras import required
 
@@ -62,13 +62,9 @@ def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver
     if not RANGE[0] < values.max() < RANGE[1]:
         # A power of two scales without rounding; it keeps the products of extreme weights in range.
         exponent = int(np.frexp(np.abs(real_weights(name, matrix)).max())[1])
-        with np.errstate(over="ignore", under="ignore"):
-            values = np.ldexp(solve(np.ldexp(matrix, -exponent), dtype), 2 * exponent)
-        if not np.isfinite(values).all():
-            raise InputError(
-                f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {dtype}; "
-                "rescale the weights."
-            )
+        with np.errstate(under="ignore"):
+            scaled = np.ldexp(matrix, -exponent)
+        values = unscaled(name, solve(scaled, dtype), exponent)
     # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
     values = np.sort(np.abs(values))
     return np.concatenate([np.zeros(max(order - columns, 0), values.dtype), values])

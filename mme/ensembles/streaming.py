@@ -13,7 +13,7 @@ import numpy as np
 
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.parallel import Task, in_threads
-from mme.ensembles.quadrature import ESTIMATES, PROBES, STEPS, estimates_of, working_bytes
+from mme.ensembles.quadrature import ESTIMATES, RECIPE, STEPS, estimates_of, working_bytes
 from mme.ensembles.selection import real_weights
 from mme.ensembles.solvers import BLOCK_ENTRIES, Solver, gram_solver, spectrum_of_weights
 from mme.progress import tracked
@@ -131,7 +131,7 @@ def _estimate(layer: Layer, store: Store) -> Task[np.ndarray]:
         if fingerprint is None:
             rows = layer.rows
             return lambda: estimates_of(layer.name, rows, shape, layer.dtype, store)
-        key = key_of(layer.dtype, f"estimate {PROBES} {STEPS}", layer.name, str(fingerprint))
+        key = key_of(layer.dtype, RECIPE, layer.name, str(fingerprint))
         return lambda: store.kept(key, lambda: estimates_of(layer.name, layer.rows, shape, layer.dtype))
 
     return _bytes(layer), prepare

@@ -169,8 +169,11 @@ def _sets(sizes: Mapping[str, int]) -> dict[str, set[str]]:
     """The prefix of each second set, and the names of the weights that it repeats."""
     sets: dict[str, set[tuple[str, int]]] = defaultdict(set)
     below: dict[str, dict[tuple[str, int], str]] = defaultdict(dict)
+    found = {name: _within_set(name) for name in sizes}
+    if not any(prefix for prefix, _ in found.values()):
+        return {}
     for name, size in sizes.items():
-        prefix, rest = _within_set(name)
+        prefix, rest = found[name]
         if prefix:
             sets[prefix].add((letters(rest), size))
         else:

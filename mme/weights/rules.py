@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,15 +48,16 @@ class Rule:
 
     def apply(self, tensors: dict[str, StoredTensor], facts: Facts, places: dict[str, int]) -> None:
         """Put weights in the place of their parts, wherever these are found."""
-        first = re.escape(next(iter(self.parts.values())))
-        pattern = re.compile(re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", first))
-        for match in filter(None, map(pattern.fullmatch, list(tensors))):
+        first = next(iter(self.parts.values()))
+        fixed = max(re.split(r"\{\w+\}", first), key=len)  # most names lack it, and need no slow match
+        pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{VARIABLES[m[1]]})", re.escape(first))
+        found = [re.fullmatch(pattern, name) for name in tensors if fixed in name]
+        for match in filter(None, found):
             used = _found(self.parts | self.optional, match, tensors)
             if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
             beside = _found(self.beside, match, facts) | _found(self.beside, match, tensors)
-            parts = {role: replace(part, read=partial(_wide, part)) for role, part in used.items()}
-            made = self.make(**parts, **beside)
+            made = self.make(**{role: _wide(part) for role, part in used.items()}, **beside)
             if made is not None:
                 for part in used.values():
                     del tensors[part.name]
@@ -71,10 +71,11 @@ def _found(templates: Names, match: re.Match[str], among: Mapping[str, Any]) -> 
     return {role: among[name] for role, name in names.items() if name in among}
 
 
-def _wide(part: StoredTensor) -> np.ndarray:
+def _wide(part: StoredTensor) -> StoredTensor:
     """Half precision is too narrow for norms and products."""
-    array = part.read()
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    if part.dtype != "float16":
+        return part
+    return replace(part, read=lambda: part.read().astype(np.float32))
 
 
 def _weight(name: str, made: Made, *parts: StoredTensor) -> StoredTensor:

@@ -17,7 +17,8 @@ DTYPES = ("float32", "float64")
 @pytest.mark.parametrize("shape", [(1, 5), (5, 1), (2, 2), (30, 47), (47, 30)])
 def test_gram_matrices_add_up_in_every_layout(shape: tuple[int, int], dtype: str) -> None:
     rows = np.random.default_rng(1).normal(size=shape).astype(dtype)
-    for block in (rows, np.asfortranarray(rows), rows.T, rows[:, :3], rows.T[:, :3]):
+    turned = (rows[::-1], rows[:, ::-1], rows[::2, ::3], np.broadcast_to(rows[0], shape))
+    for block in (rows, np.asfortranarray(rows), rows.T, rows[:, :3], rows.T[:, :3], *turned):
         gram = np.full((len(block), len(block)), 2, dtype)
         add_gram(gram, block)
         expected = 2 + block.astype(float) @ block.T.astype(float)
