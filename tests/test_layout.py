@@ -28,7 +28,7 @@ FLOORS = (
 )
 READING, UNTRAINED = {"checkpoints", "weights"}, ("mme.weights.laws", "mme.weights.untrained")
 MATHEMATICS = {"algebra", "ensembles", "dln", "bridge", "evidence"}
-MOST_READING = 2_420  # lines from files to the weights that a network computes with
+MOST_READING = 2_430  # lines from files to the weights that a network computes with
 MOST_LINES, MOST_CODE, LONGEST_MODULE = 20_060, 11_000, 300
 
 MODULES = {
