@@ -6,6 +6,7 @@ state of its files, so that the same command goes on from there, whatever was ki
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import signal
@@ -102,9 +103,11 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-def line_there(network: Network, job: Job, is_kept: bool) -> Told:
-    """Measure a network in another process, on one core."""
+def line_there(network: Network, job: Job, is_kept: bool, program: str) -> Told:
+    """Measure a network in another process, on one core; its program must be that of the command."""
     _one_thread()
+    if program != _program():
+        raise InputError("--scheduler must be of workers with the same mme and NumPy, but theirs are others.")
     try:
         return line_of(network, job, jobs=1, store=Store("spectra-2", enabled=is_kept))
     except MemoryError:
@@ -175,7 +178,7 @@ def _elsewhere(
         while True:
             with _undisturbed():
                 for place, network in islice(tasks, most - len(waiting)):
-                    waiting[pool.submit(line_there, network, job, is_kept)] = place
+                    waiting[pool.submit(line_there, network, job, is_kept, _program())] = place
             if not waiting:
                 return
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
@@ -216,7 +219,14 @@ def cluster(address: str) -> Any:
     for name in list(logging.root.manager.loggerDict):
         if name.startswith(("distributed", "tornado")):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # the command has its own sentences
+
+    async def greet() -> None:  # a client waits for ever for what is no scheduler, and cannot be given up
+        known = distributed.Security().get_connection_args("client")
+        greeting = distributed.comm.connect(address, timeout=CONNECTING, **known)
+        await (await asyncio.wait_for(greeting, 2 * CONNECTING)).close()
+
     try:
+        asyncio.run(greet())
         return distributed.Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         right = "the address of a running Dask scheduler, such as tcp://host:8786"
