@@ -198,24 +198,22 @@ def test_ctrl_c_is_one_sentence_from_all_processes(folder: Path, tmp_path: Path)
     with started(cache, "-c", few, "compare", str(folder), *OPTIONS, "--jobs", "2") as run:
         until(lambda: kept(cache), run)
         os.killpg(run.pid, signal.SIGINT)
-        out, errors = run.communicate(timeout=60)
+        out, errors = run.communicate(timeout=60)  # which ends when no process holds the pipes
     assert run.returncode == 130
     assert out == b""
     assert errors.decode().startswith("mme: interrupted; what was finished is kept")
     assert errors.count(b"\n") == 1
-    with pytest.raises(ProcessLookupError):  # nothing of its group is left
-        for _ in range(100):
-            os.killpg(run.pid, 0)
-            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("include", ("c*",)), ("exclude", ("x",)), ("types", ("Linear",)), ("dtype", "float32"),
-        ("device", "cuda"), ("conjugate", "sampled"), ("draws", 7), ("rng", 3), ("construction", "eigenvectors"),
-        ("part", "modulus"), ("pooling", "periodic"), ("window", (0.0, 3.0)), ("bins", 10), ("zeros", "half"),
-        ("normalise", "positive"), ("bandwidth", 0.1), ("squarings", 2), ("estimate", 64), ("circular", "U"),
+        ("device", "cuda"), ("conjugate", "sampled"), ("draws", 7), ("rng", 3),
+        ("construction", "eigenvectors"), ("part", "modulus"), ("pooling", "periodic"),
+        ("window", (0.0, 3.0)), ("bins", 10),
+        ("zeros", "half"), ("normalise", "positive"), ("bandwidth", 0.1), ("squarings", 2), ("estimate", 64),
+        ("circular", "U"),
     ],
 )  # fmt: skip
 def test_every_option_decides_the_line(nets: Path, name: str, value: Any) -> None:

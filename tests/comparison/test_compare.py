@@ -249,7 +249,8 @@ def test_the_network_that_is_wrong_is_named() -> None:
 def lines(count: int) -> list[Line]:
     """Measured networks, as they come from where they were measured."""
     rng = np.random.default_rng(0)
-    rest: dict[str, Any] = {"standard_error": 0.0, "noise_floor": 0.001, "control_variance": None}
+    rest: dict[str, Any] = {"standard_error": 0.0, "noise_floor": 0.001, "estimate_bound": 0.0}
+    rest["control_variance"] = None
     rest["control_standard_error"] = None
     return [
         Line({"name": f"net{number}", "variance": float(variance), **rest}, [], [], None, 0)

@@ -82,7 +82,7 @@ def many(count: int) -> Any:
     rng = np.random.default_rng(0)
     rows = [
         {"name": f"net{number}", "variance": float(value), "standard_error": 0.0, "noise_floor": 0.5,
-         "control_variance": 0.4, "control_standard_error": 0.0}
+         "estimate_bound": 0.0, "control_variance": 0.4, "control_standard_error": 0.0}
         for number, value in enumerate(rng.lognormal(size=count))
     ]  # fmt: skip
     return grouped([Line(row, [], [], None, 1) for row in rows])
