@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-__all__ = ["Store", "cache_folder", "key_of", "write_whole"]
+__all__ = ["Store", "cache_folder", "key_of", "size_of", "write_whole"]
 
 DIGEST = hashlib.sha256().digest_size
 SUFFIX = ".kept"
@@ -32,6 +32,13 @@ def cache_folder() -> Path:
     """Return the folder of everything that is kept; it need not exist yet."""
     chosen = os.environ.get("MME_CACHE")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("mme", appauthor=False))
+
+
+def size_of(path: Path) -> int:
+    """Return how many bytes a file takes, 0 when it is gone meanwhile."""
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -132,11 +139,7 @@ class Store:
 
     def size(self) -> int:
         """Return how many bytes the files take."""
-        total = 0
-        for path in self.files():
-            with suppress(OSError):  # gone meanwhile
-                total += path.stat().st_size
-        return total
+        return sum(map(size_of, self.files()))
 
     def __len__(self) -> int:
         return sum(path.suffix == SUFFIX for path in self.files())

@@ -117,16 +117,22 @@ def _looked_at(folder: Path, walked: set[Path]) -> Iterator[tuple[Path, str]]:
     """Yield networks, with no reason, and other files, with the reason why they are none."""
     if folder.resolve() in walked:  # links may lead in a circle
         return
+    try:
+        is_one, entries = bool(network_of(folder)), sorted(folder.iterdir(), key=_in_order)
+    except InputError:
+        if not walked:
+            raise
+        yield folder, "a folder that cannot be read"
+        return
     walked.add(folder.resolve())
-    is_one = bool(network_of(folder))
     if is_one:
         yield folder, ""
-    for entry in sorted(folder.iterdir(), key=_in_order):
+    for entry in entries:
         if entry.name.startswith(".") or (is_one and PARTS.fullmatch(entry.name)):
             continue
-        if entry.is_dir():
+        if os.path.isdir(entry):  # unlike pathlib's of Python 3.11, it bears what may not be looked at
             yield from _looked_at(entry, walked)
-        elif entry.is_file():
+        elif os.path.isfile(entry):
             yield entry, _no_network(entry) or ("beside the network that is its folder" if is_one else "")
         else:
             yield entry, "no file, or a link that leads nowhere"

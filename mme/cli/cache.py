@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +9,7 @@ import typer
 from mme.cli.app import app, one_sentence
 from mme.cli.output import AsJson, print_json, print_table
 from mme.errors import InputError
-from mme.store import Store, cache_folder
+from mme.store import Store, cache_folder, size_of
 
 __all__ = ["cache_app"]
 
@@ -32,7 +30,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     inside = {store.folder for store in stores.values()}
     others = [path for path in folder.rglob("*") if inside.isdisjoint(path.parents) and path.is_file()]
     kept = {kind: (len(store), store.size()) for kind, store in stores.items()}
-    other = (len(others), sum(map(_size, others)))
+    other = (len(others), sum(map(size_of, others)))
     if as_json:
         told: dict[str, Any] = {"folder": str(folder)}
         for kind, (files, size) in kept.items():
@@ -59,9 +57,3 @@ def clear(
         except OSError as error:
             raise InputError(f"{store.folder} cannot be cleared ({error.strerror or error}).") from None
         typer.echo(f"{deleted} {kind} deleted from {store.folder}.")
-
-
-def _size(path: Path) -> int:
-    with suppress(OSError):  # gone meanwhile
-        return path.stat().st_size
-    return 0

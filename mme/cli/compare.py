@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from heapq import nlargest
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -191,9 +193,8 @@ def _show(found: Comparison, lines: list[Line]) -> None:
         output.say(f"… and {counted(len(lines) - len(shown), 'network')} more; --csv and --json print all.")
     for words in about_controls(each.row for each in lines):
         output.say(words)
-    for each in shown:
-        for words in each.words:
-            output.say(words)
+    for words in chain.from_iterable(each.words for each in shown):
+        output.say(words)
     if len(lines) > len(shown):
         told = sum(bool(each.words) for each in lines[LINES_SHOWN:])
         output.say(f"Of the networks not shown, {told} have such lines; give one alone to read them.")
@@ -243,21 +244,18 @@ def _show_pairs(found: Comparison) -> None:
         mark = "=" if found.equivalent[i, j] else " "
         return "" if i == j else f"{mark} {found.differences[i, j]:+.3f}"
 
-    numbers = [str(number) for number in range(1, len(order) + 1)]
-    rows = [
-        [number, found.names[i], *(cell(i, j) for j in order)]
-        for number, i in zip(numbers, order, strict=True)
-    ]
-    output.print_table(["", "", *numbers], rows, left=2)
+    rows = [[place, found.names[i], *(cell(i, j) for j in order)] for place, i in enumerate(order, 1)]
+    output.print_table(["", "", *(str(row[0]) for row in rows)], rows, left=2)
 
 
 def _about_delta(found: Comparison) -> str:
     if found.delta_given:
         return f"delta = {found.delta:.3g}, as given."
-    floors = {each.name: each.to_dict()["noise_floor"] for each in found.measurements}
+    rows = [each.to_dict() for each in found.measurements]
+    floors = {row["name"]: row["noise_floor"] for row in rows}
     noisiest = max(floors, key=lambda name: floors[name])
     floor = floors.pop(noisiest)
-    estimated = sum(sorted(each.to_dict()["estimate_bound"] for each in found.measurements)[-2:])
+    estimated = sum(nlargest(2, (row["estimate_bound"] for row in rows)))
     drawn = found.delta - floor - estimated
     words = (
         f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest} (what sampling so "

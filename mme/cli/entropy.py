@@ -97,15 +97,11 @@ def read_matrix(path: Path) -> np.ndarray:
             return array
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a file without numbers
-            return _text(path)
+            array = np.loadtxt(path, complex, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
+            return array if array.imag.any() else array.real
     except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TokenError, UserWarning) as error:
         reason = str(error).splitlines()[0].split(". ")[0].rstrip(".") if str(error) else type(error).__name__
         raise InputError(f"cannot read a matrix from {path}: {reason}.") from None
-
-
-def _text(path: Path) -> np.ndarray:
-    array = np.loadtxt(path, complex, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
-    return array if array.imag.any() else array.real
 
 
 def _singular_values(values: list[str], scalars: Field) -> np.ndarray:

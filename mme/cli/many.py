@@ -6,10 +6,13 @@ state of its files, so that the same command goes on from there, whatever was ki
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, wait
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -38,7 +41,7 @@ __all__ = ["Job", "cluster", "lines_of"]
 MANY = 32  # networks from which on processes are started: each takes a second for it
 LOOKED_AT = 20  # of many networks, to estimate what all cost
 CONNECTING = 10.0  # seconds
-AT_ONCE, AHEAD = 256, 4  # networks handed out at a time, at least, and for each core
+AT_ONCE = 256  # networks that a cluster is handed at a time, at least
 Told = bytes | InputError  # a line, or why there is none
 
 
@@ -100,9 +103,11 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-def line_there(network: Network, job: Job, is_kept: bool) -> Told:
-    """Measure a network in another process, on one core."""
+def line_there(network: Network, job: Job, is_kept: bool, program: str) -> Told:
+    """Measure a network in another process, on one core; its program must be that of the command."""
     _one_thread()
+    if program != _program():
+        raise InputError("--scheduler must be of workers with the same mme and NumPy, but theirs are others.")
     try:
         return line_of(network, job, jobs=1, store=Store("spectra-2", enabled=is_kept))
     except MemoryError:
@@ -160,17 +165,20 @@ def _elsewhere(
         threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
         # Processes whose command was killed end when they have had nothing to do for so many seconds.
         pool, where = ProcessPoolExecutor(jobs, timeout=10, env=threads), "a process of this machine"
+        most = 2 * jobs  # loky stumbles over more when it is stopped
     else:
         # joblib's own way to a cluster tells nothing before all is finished, and a lost task fails all.
         pool, where = client.get_executor(pure=False), "the scheduler"
         jobs = sum(client.nthreads().values())
+        most = max(AT_ONCE, 4 * jobs)
         if not jobs:
             complain("the scheduler has no workers yet; this waits for some.")
     tasks, waiting = iter(networks.items()), dict[Any, int]()
     try:
         while True:
-            for place, network in islice(tasks, max(AT_ONCE, AHEAD * jobs) - len(waiting)):
-                waiting[pool.submit(line_there, network, job, is_kept)] = place
+            with _undisturbed():
+                for place, network in islice(tasks, most - len(waiting)):
+                    waiting[pool.submit(line_there, network, job, is_kept, _program())] = place
             if not waiting:
                 return
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
@@ -186,9 +194,23 @@ def _elsewhere(
                     lost = "all workers to which it was sent were lost; perhaps it needs more memory"
                     yield place, InputError(f"{networks[place].name}: {lost}.")
     finally:
-        for future in waiting:
-            future.cancel()
         pool.shutdown(**{"wait": False} if client else {"kill_workers": True})
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back, and for good from processes that are started meanwhile: this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which lets Ctrl-C through again when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cluster(address: str) -> Any:
@@ -197,7 +219,14 @@ def cluster(address: str) -> Any:
     for name in list(logging.root.manager.loggerDict):
         if name.startswith(("distributed", "tornado")):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # the command has its own sentences
+
+    async def greet() -> None:  # a client waits for ever for what is no scheduler, and cannot be given up
+        known = distributed.Security().get_connection_args("client")
+        greeting = distributed.comm.connect(address, timeout=CONNECTING, **known)
+        await (await asyncio.wait_for(greeting, 2 * CONNECTING)).close()
+
     try:
+        asyncio.run(greet())
         return distributed.Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         right = "the address of a running Dask scheduler, such as tcp://host:8786"

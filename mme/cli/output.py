@@ -113,15 +113,12 @@ def columns_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def save_parquet(path: Path, records: Sequence[Mapping[str, Any]], words: Iterable[str]) -> None:
     """Write the columns that `print_csv` prints; where one is empty, it is text if it is among `words`."""
-    arrow = required("pyarrow", "parquet", "--parquet")
-    columns = {name: [record.get(name) for record in records] for name in columns_of(records)}
-    arrays = {name: arrow.array(cells) for name, cells in columns.items()}
+    arrow, parquet = (required(name, "parquet", "--parquet") for name in ("pyarrow", "pyarrow.parquet"))
+    arrays = {name: arrow.array([record.get(name) for record in records]) for name in columns_of(records)}
     for name, array in arrays.items():
         if array.null_count == len(array):
             arrays[name] = array.cast(arrow.string() if name in words else arrow.float64())
-    buffer = io.BytesIO()
-    required("pyarrow.parquet", "parquet", "--parquet").write_table(arrow.table(arrays), buffer)
-    _write(path, buffer)
+    _write(path, lambda file: parquet.write_table(arrow.table(arrays), file))
 
 
 def checked_file(option: str, path: Path | None, suffixes: Sequence[str]) -> Path | None:
@@ -148,21 +145,18 @@ def checked_file(option: str, path: Path | None, suffixes: Sequence[str]) -> Pat
 
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a figure whole, in the format that its name says."""
-    buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a letter of a name that the font lacks
-        figure.savefig(buffer, format=path.suffix[1:].lower())
-    _write(path, buffer)
+        _write(path, lambda file: figure.savefig(file, format=path.suffix[1:].lower()))
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays whole, as an .npz file."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    _write(path, buffer)
+    _write(path, lambda file: np.savez_compressed(file, **arrays))
 
 
-def _write(path: Path, buffer: io.BytesIO) -> None:
+def _write(path: Path, fill: Callable[[io.BytesIO], object]) -> None:
+    fill(buffer := io.BytesIO())
     try:
         write_whole(path, buffer.getvalue())
     except OSError as error:

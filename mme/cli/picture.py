@@ -14,17 +14,6 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 def density_picture(density: np.ndarray, edges: np.ndarray, *, width: int = 72, height: int = 10) -> str:
     """Return a density as lines of blocks over an axis; heights are square roots, so that tails show.
 
-    Parameters
-    ----------
-    density : ndarray, shape (bins,)
-    edges : ndarray, shape (bins + 1,)
-    width, height : int
-        In characters.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> print(density_picture(np.array([4.0, 1.0]), np.array([0.0, 1.0, 2.0]), width=4, height=2))
@@ -35,10 +24,8 @@ def density_picture(density: np.ndarray, edges: np.ndarray, *, width: int = 72, 
     √density; the highest column is 4
     """
     columns = min(width, len(density))
-    repeat = width // columns
     bounds = np.linspace(0, len(density), columns + 1).round().astype(int)
-    means = np.array([density[low:high].mean() for low, high in pairwise(bounds)])
-    means = np.repeat(means, repeat)
+    means = np.array([density[low:high].mean() for low, high in pairwise(bounds)]).repeat(width // columns)
     levels = np.sqrt(means / means.max()) * 8 * height if means.max() > 0 else np.zeros(len(means))
     lines = []
     for row in range(height - 1, -1, -1):

@@ -67,10 +67,8 @@ def spectrum(
     shares = shares_inside(pooled, options.window)
     record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
     record |= {"inside_window": shares[0], "inside_window_nonzero": shares[1]}
-    record |= {
-        "estimated_layers": sum(layer.estimated for layer in found.layers),
-        "estimate_error": density.estimate_error,
-    }
+    estimated = sum(layer.estimated for layer in found.layers)
+    record |= {"estimated_layers": estimated, "estimate_error": density.estimate_error}
     rows = [layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers]
     run.tell(record, rows, lambda: _show(found, density, shares, opened.format))
     if not is_shown:

@@ -107,15 +107,7 @@ class Options(Result):
         return self._chosen("window", "bins", "zeros", "normalise", "bandwidth")
 
     def pooled(self, ensemble: LayerMatrixEnsemble) -> PooledSpectrum:
-        """Pool the spectrum of a network.
-
-        Parameters
-        ----------
-        ensemble : LayerMatrixEnsemble
-
-        Returns
-        -------
-        PooledSpectrum
+        """Return the pooled spectrum of a network.
 
         Examples
         --------

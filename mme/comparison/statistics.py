@@ -72,17 +72,18 @@ def statistics(source: Any, options: Options | None = None, *, classifier: bool 
     ensemble.measured(device=options.device)
     pooled = options.pooled(ensemble)
     inside = shares_inside(pooled, options.window)[1]
-    variances = {
-        name: spectral_difference(
-            spectral_density(pooled, **changed.density), _conjugate(ensemble.orders, changed)
-        ).variance
-        for name, changed in {
-            "variance": options,
-            "variance_all": replace(options, normalise="positive"),
-            "variance_dropped": replace(options, zeros="drop"),
-            "variance_dropped_all": replace(options, zeros="drop", normalise="positive"),
-        }.items()
+    changes: dict[str, dict[str, Any]] = {
+        "variance": {},
+        "variance_all": {"normalise": "positive"},
+        "variance_dropped": {"zeros": "drop"},
+        "variance_dropped_all": {"zeros": "drop", "normalise": "positive"},
     }
+    variances = {}
+    for name, changed in changes.items():
+        density = spectral_density(pooled, **options.density | changed)
+        # The policy for zeros is the network's: no eigenvalue of the conjugate is structural.
+        plain = replace(options, **changed | {"zeros": "keep", "squarings": 1})
+        variances[name] = spectral_difference(density, _conjugate(ensemble.orders, plain)).variance
     spectral, frobenius = log_spectral_norm(ensemble), log_frobenius_norm(ensemble)
     return variances | {
         "outside": float("nan") if inside is None else 1 - inside,
@@ -92,11 +93,6 @@ def statistics(source: Any, options: Options | None = None, *, classifier: bool 
     }
 
 
-def _conjugate(orders: tuple[int, ...], options: Options) -> SpectralDensity:
-    # The policy for zeros is the network's: no eigenvalue of the conjugate is structural.
-    return _density(orders, replace(options, zeros="keep", squarings=1))
-
-
 @lru_cache(maxsize=64)
-def _density(orders: tuple[int, ...], options: Options) -> SpectralDensity:
+def _conjugate(orders: tuple[int, ...], options: Options) -> SpectralDensity:
     return spectral_density(conjugate_spectrum(orders, **options.drawing), **options.density)

@@ -102,9 +102,7 @@ def _ranks(shown: list[Any], variances: np.ndarray, found: Any) -> Axes:
     for name, (values, colour) in drawn.items():
         bars.hist(values, edges.tolist(), histtype="step", color=colour, label=name)
     bars.set_yscale("log", nonpositive="clip")
-    top = bars.get_ylim()[1]
-    bars.plot([low, low + found.delta], [top, top], color=GREY, linewidth=2)
-    bars.annotate("δ", (low + found.delta, top), xytext=(4, 0), textcoords="offset points", va="center")
+    _draw_delta(bars, low, found.delta, bars.get_ylim()[1])
     bars.set(xlabel="Var(CSD)", ylabel="networks", xscale="log" if is_log else "linear")
     bars.legend()
     return bars
@@ -153,13 +151,17 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes 
             row = end
         ax.set(title=f"{each.linkage} linkage", xlabel="Var(CSD)", xscale="log" if log else "linear")
         if not log:
-            low = min(each.variances.values())
-            ax.plot([low, low + each.delta], [row, row], color=GREY, linewidth=2)
-            ax.annotate("δ", (low + each.delta, row), xytext=(4, 0), textcoords="offset points", va="center")
+            _draw_delta(ax, min(each.variances.values()), each.delta, row)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
     axes[0].set(yticks=range(len(names)), yticklabels=[label(name) for name in names])
     return axes[0]
+
+
+def _draw_delta(ax: Axes, low: float, delta: float, height: float) -> None:
+    """Draw a bar of length δ for scale."""
+    ax.plot([low, low + delta], [height, height], color=GREY, linewidth=2)
+    ax.annotate("δ", (low + delta, height), xytext=(4, 0), textcoords="offset points", va="center")
 
 
 def _measured(found: Any) -> list[dict[str, Any]]:

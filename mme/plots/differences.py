@@ -138,9 +138,10 @@ def _networks(rows: Iterable[Any]) -> list[tuple[Any, CircularSpectralDifference
         where = f"rows[{place}]"
         record(where, row, "name", "untrained", "trained")
         of_type(f"{where}.name", row.name, str, "a string")
+        several(f"{where}.untrained", row.untrained)
         of_type(f"{where}.untrained", row.untrained, (tuple, list), "a list of differences")
-        differences(where, *several(f"{where}.untrained", row.untrained), optional=row.trained)
         shown = (row.untrained[0], "untrained") if row.trained is None else (row.trained, "trained")
+        differences(where, *row.untrained, shown[0])
         networks.append((row, *shown))
     return networks
 

@@ -37,7 +37,7 @@ def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...])
         raise InputError(f"{name} must have one value for each of its {bins} bins, but its shape is {shape}.")
 
 
-def differences(name: str, *values: Any, optional: Any = None) -> None:
+def differences(name: str, *values: Any) -> None:
     """Refuse what is no spectral difference with one value for each draw and bin."""
-    for value in values if optional is None else (*values, optional):
+    for value in values:
         binned(name, value, CircularSpectralDifference, "differences", (2,))

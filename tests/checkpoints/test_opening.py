@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,26 @@ def test_a_folder_is_searched_at_any_depth(folder: Path) -> None:
     assert reasons["optimizer.pt"] == "what a trainer keeps beside the network"
     assert reasons["readme.md"].startswith("is empty")
     assert checkpoints_in(folder) == networks
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "locked").mkdir()
+    listed = Path.iterdir
+
+    def refusing(path: Path) -> Iterator[Path]:  # a superuser may read all
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    before = search(folder)
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    networks, passed_over = search(folder)
+    assert networks == before[0]
+    assert passed_over == before[1] | {folder / "locked": "a folder that cannot be read"}
+    with pytest.raises(InputError, match="locked cannot be read: Permission denied"):
+        search(folder / "locked")
 
 
 def test_a_trainers_run_is_its_checkpoints_in_order(tmp_path: Path) -> None:

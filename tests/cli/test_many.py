@@ -1,6 +1,7 @@
 """Many networks: in processes, on a cluster whose parts are killed, and going on from what was kept."""
 
 import csv
+import gc
 import importlib.util
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,10 @@ import pytest
 from click.testing import Result
 
 from mme.cli import many
+from mme.cli.many import Job
 from mme.cli.nets import Network
+from mme.comparison.options import Options
+from mme.errors import InputError
 from mme.store import Store
 
 Call = Callable[..., Result]
@@ -59,9 +64,8 @@ def started(cache: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process with a cache of its own, gone afterwards."""
     modules = os.pathsep.join(filter(None, sys.path))
     environment = os.environ | {"MME_CACHE": str(cache), "PYTHONPATH": modules}
-    process = subprocess.Popen(
-        [sys.executable, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    process = subprocess.Popen([sys.executable, *command], env=environment, **pipes)
     try:
         yield process
     finally:
@@ -186,12 +190,72 @@ def test_what_is_just_written_has_no_state(nets: Path) -> None:
     assert Network("model", str(onnx)).state() == ""  # its weights may lie beside it
 
 
+@pytest.mark.slow
+def test_ctrl_c_is_one_sentence_from_all_processes(folder: Path, tmp_path: Path) -> None:
+    old(folder)
+    cache = tmp_path / "mine"
+    few = "import sys; from mme.cli import main, many; many.MANY = 2; sys.argv[0] = 'mme'; main()"
+    with started(cache, "-c", few, "compare", str(folder), *OPTIONS, "--jobs", "2") as run:
+        until(lambda: kept(cache), run)
+        os.killpg(run.pid, signal.SIGINT)
+        out, errors = run.communicate(timeout=60)  # which ends when no process holds the pipes
+    assert run.returncode == 130
+    assert out == b""
+    assert errors.decode().startswith("mme: interrupted; what was finished is kept")
+    assert errors.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("include", ("c*",)), ("exclude", ("x",)), ("types", ("Linear",)), ("dtype", "float32"),
+        ("device", "cuda"), ("conjugate", "sampled"), ("draws", 7), ("rng", 3),
+        ("construction", "eigenvectors"), ("part", "modulus"), ("pooling", "periodic"),
+        ("window", (0.0, 3.0)), ("bins", 10),
+        ("zeros", "half"), ("normalise", "positive"), ("bandwidth", 0.1), ("squarings", 2), ("estimate", 64),
+        ("circular", "U"),
+    ],
+)  # fmt: skip
+def test_every_option_decides_the_line(nets: Path, name: str, value: Any) -> None:
+    old(nets)
+    network = Network("a", str(nets / "a.npz"))
+    usual = Options(conjugate="sampled" if name == "circular" else "deterministic")
+    job = Job(usual, "auto", None, 1, False, None)
+    changed = job._replace(options=replace(usual, **{name: value}))
+    assert job.key(network) != changed.key(network) != ""
+
+
+def test_everything_else_of_a_job_decides_the_line(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old(nets)
+    network, control = (Network(name, str(nets / f"{name}.npz")) for name in "ab")
+    job = Job(Options(), "auto", None, 1, False, None)
+    changes: list[dict[str, Any]] = [
+        {"rule": "torch"}, {"control": control}, {"controls": 2}, {"more": True}, {"which": "ema"}
+    ]  # fmt: skip
+    keys = [job.key(network), job.key(control), *(job._replace(**each).key(network) for each in changes)]
+    monkeypatch.setattr(many, "_program", lambda: "a later one")
+    assert len({*keys, job.key(network)}) == 8
+
+
+def test_a_worker_with_another_program_measures_nothing(nets: Path) -> None:
+    job = Job(Options(), None, None, 1, False, None)
+    network = Network("a", str(nets / "a.npz"))
+    assert isinstance(many.line_there(network, job, False, many._program()), bytes)
+    with pytest.raises(InputError, match="workers with the same mme and NumPy"):
+        many.line_there(network, job, False, "another")
+
+
 @needs_dask
 @pytest.mark.slow
+@pytest.mark.filterwarnings("error")
 def test_a_scheduler_must_answer(complaint: Callable[..., str], nets: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(many, "CONNECTING", 0.5)
-    for address in (f"tcp://127.0.0.1:{free_port()}", "nonsense", "carrier://pigeon:1"):
+    mute = socket.create_server(("127.0.0.1", 0))
+    addresses = (free_port(), mute.getsockname()[1])
+    for address in (*(f"tcp://127.0.0.1:{port}" for port in addresses), "nonsense", "carrier://x:1", "tcp://"):
         assert f"none answers at {address} (" in complaint("compare", nets, "--scheduler", address)
+        gc.collect()  # of a client that is left, the end would be a warning
+    mute.close()
 
 
 def test_the_extras_are_named(complaint: Callable[..., str], nets: Path, monkeypatch: Any) -> None:
