@@ -107,7 +107,7 @@ class Options(Result):
         return self._chosen("window", "bins", "zeros", "normalise", "bandwidth")
 
     def pooled(self, ensemble: LayerMatrixEnsemble) -> PooledSpectrum:
-        """Return the pooled spectrum of a network.
+        """Return the pooled spectrum of a network, its `ensemble`.
 
         Examples
         --------
