@@ -130,7 +130,7 @@ def test_parts_do_not_execute_each_other() -> None:
     for chapter in chapters():
         found = Closure(execute_once.code_of(chapter), chapter.parent, ROOT / "mme")
         reached[chapter.stem] = {module.split(".")[1] for module in found.modules if "." in module}
-        assert "evidence" in reached[chapter.stem] or chapter.stem == "command"
+        assert "evidence" in reached[chapter.stem] or chapter.stem in ("command", "benchmarks")
     part_one = {path.stem for path in chapters() if path.parent.name == "ensembles"}
     part_two = {path.stem for path in chapters() if path.parent.name == "dln"}
     assert {name for name in part_one if "dln" in reached[name]} == set()
@@ -146,7 +146,8 @@ def test_sources_can_be_followed() -> None:
         assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level], path
         alone = [node.value for node in tree.body if isinstance(node, ast.Expr)]
         calls = [ast.unparse(value) for value in alone if isinstance(value, ast.Call)]
-        assert calls == [] or path.parent.name == "cli"  # whose package imports its modules for that
+        # The package of the command imports its modules for that; others say that their names are found late.
+        assert set(calls) <= {"lazily(__name__)"} or path.parent.name == "cli"
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cython_blas, cython_lapack
 
 __all__ = ["add_gram", "general_eigenvalues", "symmetric_eigenvalues"]
 
@@ -68,6 +67,8 @@ def _call(name: str, like: np.ndarray, *arguments: Any) -> None:
 
 @cache
 def _routine(name: str) -> Any:
+    from scipy.linalg import cython_blas, cython_lapack  # late: they take long to import
+
     capsule = (cython_blas.__pyx_capi__ | cython_lapack.__pyx_capi__)[name]
     python, told = ctypes.pythonapi, (ctypes.py_object, ctypes.c_char_p)
     signature = ctypes.PYFUNCTYPE(told[1], told[0])(("PyCapsule_GetName", python))(capsule)
