@@ -208,7 +208,8 @@ def spread(found: list[Any], job: Any, backend: str) -> None:
 
     from mme.cli import many
 
-    Parallel(2, backend=backend)(delayed(many.line_there)(each, job, False) for each in found)
+    program = many._program()
+    Parallel(2, backend=backend)(delayed(many.line_there)(each, job, False, program) for each in found)
     if backend == "loky":
         get_reusable_executor().shutdown()
 
