@@ -50,8 +50,8 @@ class PooledSpectrum(Result):
     part, pooling : str
         How the spectra were read and pooled.
     estimates : ndarray, shape (ESTIMATES, k), optional
-        Those of the eigenvalues that are estimated: as they are above, by half the steps, and without each of
-        the probes (`mme.ensembles.quadrature`).
+        Those of the eigenvalues that are estimated: as they are above, by half the steps, with those of each
+        step in one place, and without each of the probes (`mme.ensembles.quadrature`).
 
     Raises
     ------
