@@ -46,7 +46,7 @@ def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
         count = sum(min(layer.order, layer.columns) for layer in ensemble.layers if layer.estimated)
         yield (
             f"{ensemble.name}: {counted(len(names), 'layer')} with {count} eigenvalues estimated, by "
-            f"{PROBES} probes and {STEPS} steps of Lanczos: {_listed(names)}. {error}"
+            f"{PROBES} probes and {STEPS} steps of Lanczos on the processor: {_listed(names)}. {error}"
         )
 
 
@@ -86,11 +86,11 @@ def about_controls(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def announce_cost(
     networks: Iterable[Checkpoint], options: Options, jobs: int, draws: bool = True, controls: int = 0,
-    share: float = 1.0,
+    share: float = 1.0, apart: bool = False,
 ) -> None:  # fmt: skip
     """Say on standard error what long work will cost, before it begins; the networks are a share of all.
 
-    Each network is measured once, and so is each of its untrained controls.
+    Each network is measured once, and so is each of its untrained controls; `apart`, in a process of its own.
     """
     layers = drawing = 0.0
     memory = 0
@@ -100,7 +100,7 @@ def announce_cost(
         except InputError:  # to be said when it is measured
             continue
         layers += (1 + controls) * seconds_for(ensemble.layers)
-        memory = max(memory, memory_for(ensemble.layers, jobs))
+        memory = max(memory, memory_for(ensemble.layers, 1 if apart else jobs, controls > 0))
         if draws and options.conjugate == "sampled":
             drawing += sampling_cost(
                 ensemble.orders, options.draws, circular=options.circular, construction=options.construction
@@ -108,10 +108,11 @@ def announce_cost(
     layers, drawing = layers / (share or 1), drawing / (share or 1)
     if layers + drawing > LONG:
         drawn = f" and {_words(drawing)} for the draws of circular ensembles" if drawing else ""
+        where = "" if apart else f"on {counted(validate_jobs(jobs), 'core')}, "
         complain(
-            f"this takes about {_words(layers)} of processor time for the layers{drawn}, on "
-            f"{counted(validate_jobs(jobs), 'core')}, and {memory / 1e9:.1f} GB of memory, unless it is kept "
-            "from before; what is finished when you interrupt it is kept."
+            f"this takes about {_words(layers)} of processor time for the layers{drawn}, {where}and "
+            f"{memory / 1e9:.1f} GB of memory{' in each process' if apart else ''}, unless it is kept from "
+            "before; what is finished when you interrupt it is kept."
         )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from threadpoolctl import threadpool_limits
 
 import mme
@@ -64,9 +65,9 @@ class Job(NamedTuple):
 
 @cache
 def _program() -> str:
-    """A digest of this package, whose change makes kept lines as good as absent."""
+    """A digest of this package and of what it computes with: other ones make other digits."""
     files = sorted(Path(mme.__file__).parent.rglob("*.py"))
-    return key_of(np.__version__, *(path.read_bytes() for path in files))
+    return key_of(np.__version__, scipy.__version__, *(path.read_bytes() for path in files))
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +108,8 @@ def line_there(network: Network, job: Job, is_kept: bool, program: str) -> Told:
     """Measure a network in another process, on one core; its program must be that of the command."""
     _one_thread()
     if program != _program():
-        raise InputError("--scheduler must be of workers with the same mme and NumPy, but theirs are others.")
+        right = "workers with the same mme, NumPy and SciPy"
+        raise InputError(f"--scheduler must be that of {right}, but theirs are others.")
     try:
         return line_of(network, job, jobs=1, store=Store("spectra-2", enabled=is_kept))
     except MemoryError:
@@ -135,10 +137,11 @@ def lines_of(
             if networks[place].is_required:
                 raise
     share = len(opened) / max(len(missing), 1)
-    announce_cost(opened.values(), job.options, run.jobs, controls=times, share=share)
     alone = run.jobs == 1 or run.options.device != "cpu"  # one process for one accelerator
+    apart = not is_few and not (client is None and alone)
+    announce_cost(opened.values(), job.options, run.jobs, controls=times, share=share, apart=apart)
     finished: Iterator[tuple[int, Told]]
-    if is_few or (client is None and alone):
+    if not apart:
         work = run.work | {"progress": is_few}
         finished = ((n, line_of(networks[n], job, opened.pop(n, None), **work)) for n in missing)
     else:

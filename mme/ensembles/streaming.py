@@ -59,19 +59,19 @@ def seconds_for(layers: Sequence[Layer]) -> float:
     return sum(GRAM_COST * n**2 * m + EIGENVALUE_COST * n**3 for n, m in exact) + STEP_COST * STEPS * read
 
 
-def memory_for(layers: Sequence[Layer], jobs: int) -> int:
-    """Estimate the memory in bytes for the spectra of these layers, so many at a time, and for Python."""
-    largest = sum(sorted(map(_bytes, layers))[-jobs:])
+def memory_for(layers: Sequence[Layer], jobs: int, is_held: bool = False) -> int:
+    """Estimate the bytes for spectra, so many at a time, and Python; `is_held`: of weights held whole too."""
+    largest = sum(sorted(_bytes(layer, is_held) for layer in layers)[-jobs:])
     kept = sum((ESTIMATES if layer.estimated else 1) * layer.order for layer in layers)
     return PYTHON_BYTES + largest + 2 * 8 * kept  # as layers, and pooled
 
 
-def _bytes(layer: Layer) -> int:
+def _bytes(layer: Layer, is_held: bool = False) -> int:
     """The memory for the spectrum of one layer, its weights included where they are held."""
     size, itemsize = min(layer.order, layer.columns), np.dtype(layer.dtype).itemsize
     held = 3 * _size([layer]) // 2  # and once more while it is read, in half of the bytes
     if layer.estimated:
-        read = 0 if layer.is_read_by_rows else held
+        read = 0 if layer.is_read_by_rows and not is_held else held
         return read + working_bytes(size, max(layer.order, layer.columns), itemsize)
     return held + itemsize * (2 * size**2 + min(BLOCK_ENTRIES, layer.order * layer.columns))
 

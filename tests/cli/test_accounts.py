@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from mme.cli import accounts
+from mme.cli import accounts, many
 from mme.ensembles import layer_matrix_ensemble
 from mme.ensembles.streaming import seconds_for
 
@@ -92,6 +92,12 @@ def test_long_work_is_announced(call: Call, nets: Path, monkeypatch: pytest.Monk
     said = words(call("compare", nets, "--conjugate", "sampled", "--draws", 3).stderr)
     assert "about 0 seconds of processor time for the layers and 0 seconds for the draws" in said
     assert said.endswith("is kept.")
+    assert "on 2 cores, and 0.3 GB of memory," in words(call("compare", nets, "--jobs", 2).stderr)
+    monkeypatch.setattr(many, "MANY", 1)
+    for place in range(4):  # more than twice as many as there are cores
+        (nets / f"more{place}.npz").write_bytes((nets / "a.npz").read_bytes())
+    said = words(call("compare", nets, "--jobs", 2, "--no-cache").stderr)
+    assert "for the layers, and 0.3 GB of memory in each process, unless" in said
     ensemble = layer_matrix_ensemble({"fc": np.ones((1000, 2000))})
     assert seconds_for(ensemble.layers) == pytest.approx(1.6e-11 * 2e9 + 9.5e-11 * 1e9)
 

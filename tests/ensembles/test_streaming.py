@@ -266,3 +266,23 @@ def test_a_layer_tells_its_line() -> None:
         "name": "fc", "shape": [3, 1, 2], "order": 3, "columns": 2, "rank": 2, "structural_zeros": 1,
         "largest_eigenvalue": 4.0, "note": getattr(tensor, "note", ""), "estimated": False,
     }  # fmt: skip
+
+
+def test_memory_is_that_of_what_is_held() -> None:
+    """Beside Python: the weights, half of them again while they are read, and what the solver takes."""
+    exact = layer_matrix_ensemble({"a": np.ones((1000, 2000)), "b": np.ones((1000, 2000))})
+    solver = 8 * (2 * 1000**2 + 2**17)
+    for jobs in (1, 2):
+        found = streaming.memory_for(exact.layers, jobs) - streaming.PYTHON_BYTES
+        assert found == jobs * (6 * 2_000_000 + solver) + 2 * 8 * 2000
+
+    def read() -> np.ndarray:
+        raise AssertionError("nothing is read to tell what it takes")
+
+    read.rows = read  # type: ignore[attr-defined]
+    (layer,) = layer_matrix_ensemble(
+        Checkpoint("net", "made here", [StoredTensor("a", (9000, 8000), "float32", read)]), estimate=4096
+    ).layers
+    least, most = (streaming.memory_for([layer], 1, is_held) for is_held in (False, True))
+    assert most - least == 6 * 9000 * 8000
+    assert least > streaming.PYTHON_BYTES + 8 * 8000 * 64 * 16  # the Krylov space
