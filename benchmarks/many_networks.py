@@ -201,17 +201,19 @@ def clustered(folder: Path, made: Path) -> float:
     return processor_time(whole)[0]
 
 
-def spread(found: list[Any], job: Any, backend: str) -> None:
-    """Measure the networks by joblib on two cores."""
+def spread(found: list[Any], job: Any, backend: str) -> list[Any]:
+    """Measure the networks by joblib on two cores; return their lines."""
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
 
     from mme.cli import many
 
     program = many._program()
-    Parallel(2, backend=backend)(delayed(many.line_there)(each, job, False, program) for each in found)
+    tasks = (delayed(many.line_there)(each, job, False, program) for each in found)
+    lines = list(Parallel(2, backend=backend)(tasks))
     if backend == "loky":
         get_reusable_executor().shutdown()
+    return lines
 
 
 def table(size: int) -> dict[str, float]:

@@ -297,3 +297,15 @@ def test_the_page_shows_every_row() -> None:
         assert f">{each['name']}<" in purposes
         assert f">{each['name']}<" in summary
         assert everything.count(f">{each['name']}<") == sum(1 + len(x["peers"]) for x in each["points"])
+
+
+def test_many_networks_are_measured_on_two_cores(tmp_path: Path) -> None:
+    from benchmarks import many_networks
+    from mme.cli import many
+    from mme.cli.nets import find_nets
+    from mme.comparison.options import Options
+
+    many_networks.write_networks(tmp_path, 2)
+    job = many.Job(Options(), None, None, 1, False, None)
+    lines = many_networks.spread(find_nets([str(tmp_path)]), job, "threading")
+    assert [json.loads(line)[0]["layers"] for line in lines] == [5, 5]
