@@ -241,7 +241,7 @@ def test_a_worker_with_another_program_measures_nothing(nets: Path) -> None:
     job = Job(Options(), None, None, 1, False, None)
     network = Network("a", str(nets / "a.npz"))
     assert isinstance(many.line_there(network, job, False, many._program()), bytes)
-    with pytest.raises(InputError, match="workers with the same mme and NumPy"):
+    with pytest.raises(InputError, match="workers with the same mme, NumPy and SciPy"):
         many.line_there(network, job, False, "another")
 
 

@@ -256,7 +256,8 @@ def test_what_is_estimated_is_said(call: Call, tmp_path: Path) -> None:
     line = next(line for line in shown.splitlines() if line.startswith("layer0"))
     assert line.split()[4:7] == ["–", "0", "≥"]
     words = " ".join(shown.split())
-    assert "net: 1 layer with 520 eigenvalues estimated, by 16 probes and 64 steps of Lanczos: lay" in words
+    way = "by 16 probes and 64 steps of Lanczos on the processor"
+    assert f"net: 1 layer with 520 eigenvalues estimated, {way}: lay" in words
     assert "below any point have a standard error of" in words
     with np.load(out) as kept:
         assert kept["estimated"].tolist() == [True, False]
