@@ -162,7 +162,7 @@
     unit.box = make("div", { className: "live-cell" }, area, ...ranges,
       make("div", { className: "live-buttons" }, unit.go, reset, unit.status), unit.output);
     area.addEventListener("keydown", (event) => typed(event, area, act));
-    area.addEventListener("input", () => (area.rows = area.value.split("\n").length));
+    area.addEventListener("input", () => (area.rows = area.value.split("\n").length + 1)); // a scroll bar takes one
     area.dispatchEvent(new Event("input"));
     replaced.classList.add(HIDDEN);
     replaced.after(unit.box);
