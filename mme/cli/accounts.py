@@ -46,7 +46,7 @@ def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
         count = sum(min(layer.order, layer.columns) for layer in ensemble.layers if layer.estimated)
         yield (
             f"{ensemble.name}: {counted(len(names), 'layer')} with {count} eigenvalues estimated, by "
-            f"{PROBES} probes and {STEPS} steps of Lanczos on the processor: {_listed(names)}. {error}"
+            f"{PROBES} probes and up to {STEPS} steps of Lanczos on the processor: {_listed(names)}. {error}"
         )
 
 

@@ -89,10 +89,11 @@ class SpectralDensity(Binned, Plotted):
 
     @property
     def estimate_error(self) -> float:
-        """The largest standard error of ∫ρ up to any bin, over the probes of an estimate; 0 without one."""
+        """The largest standard error of ∫ρ up to any bin, over the probes, and at most 1; 0 if exact."""
         if self.estimates is None:
             return 0.0
-        return float(jackknife_error(self.estimates[-PROBES:].cumsum(axis=1) * self.width).max())
+        error = jackknife_error(self.estimates[-PROBES:].cumsum(axis=1) * self.width)
+        return min(float(error.max()), 1.0)
 
     @property
     def mass_outside(self) -> np.ndarray:
@@ -232,7 +233,8 @@ def spectral_density(
     rho = SpectralDensity(density, edges, inside, np.asarray(total), zeros, normalise)
     if further is None:
         return rho
-    totals = further[:-1].sum(axis=1, keepdims=True) if normalise == "window" else total
+    totals = further[:-1].sum(axis=1, keepdims=True) if normalise == "window" else np.asarray(total)
+    totals = np.where(totals > 0, totals, 1)  # a row may have nothing in the window: its density is 0
     return replace(rho, estimates=further[:-1] / (totals * width), estimated=further[-1] / (total * width))
 
 

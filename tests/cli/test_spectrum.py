@@ -256,7 +256,7 @@ def test_what_is_estimated_is_said(call: Call, tmp_path: Path) -> None:
     line = next(line for line in shown.splitlines() if line.startswith("layer0"))
     assert line.split()[4:7] == ["–", "0", "≥"]
     words = " ".join(shown.split())
-    way = "by 16 probes and 64 steps of Lanczos on the processor"
+    way = "by 16 probes and up to 64 steps of Lanczos on the processor"
     assert f"net: 1 layer with 520 eigenvalues estimated, {way}: lay" in words
     assert "below any point have a standard error of" in words
     with np.load(out) as kept:

@@ -213,3 +213,19 @@ def test_weights_that_are_no_numbers_are_refused_while_they_are_read() -> None:
     A[79, 3] = np.nan
     with pytest.raises(InputError, match="layer 'fc' has NaN or infinite weights"):
         estimates_of("fc", lambda start, stop: A[start:stop], A.shape, "float64")
+
+
+def test_a_row_without_eigenvalues_in_the_window_has_density_zero() -> None:
+    """And the bound of the difference of this row from the others is a number, and holds."""
+    A = np.random.default_rng(0).normal(size=(100, 120))
+    estimated = layer_matrix_ensemble({"fc.weight": A}, estimate=32)
+    pooled = pooled_spectrum(estimated)
+    assert pooled.estimates is not None
+    assert (pooled.estimates < 6).any(axis=1).sum() < ESTIMATES
+    density = spectral_density(pooled, window=(0, 6), bins=100)
+    assert density.estimates is not None
+    assert np.allclose(density.estimates.sum(axis=1) * density.width, (pooled.estimates < 6).any(axis=1))
+    assert density.estimate_error <= 1
+    exact = circular_spectral_difference({"fc.weight": A}, window=(0, 6), bins=100)
+    found = circular_spectral_difference(estimated, window=(0, 6), bins=100)
+    assert abs(found.variance - exact.variance) <= found.estimate_bound < np.inf
