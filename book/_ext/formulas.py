@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["PARTS", "hashed", "modules"]
 
 PARTS = ("algebra", "bridge", "dln", "evidence", "ensembles")
-NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming"}
+NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming", "workspace"}
 
 
 def modules(root: Path) -> list[Path]:

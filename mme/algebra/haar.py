@@ -16,7 +16,7 @@ __all__ = ["Sampling"]
 Size = int | Sequence[int] | None
 
 # Bytes of the matrices that are multiplied at a time: more would not fit the cache, less waits for Python.
-PART = 5 * 2**18
+PART = 2**20
 
 
 class Sampling(Pairing):
@@ -122,7 +122,9 @@ class Sampling(Pairing):
         q = np.empty((math.prod(batch), self.size(d), self.size(d)), dtype=self.dtype)
         step = max(1, PART // (q.itemsize * self.size(d) ** 2))
         for part in (q[start : start + step] for start in range(0, len(q), step)):
-            reflections.multiply(rng.standard_normal((len(part), d * (d + 1) // 2, self.beta)), part)
+            with reflections.WORKSPACE.block():
+                normals = reflections.WORKSPACE.take((len(part), d * (d + 1) // 2, self.beta))
+                reflections.multiply(rng.standard_normal(out=normals), part)
         return q.reshape(*batch, *q.shape[1:])
 
     def _affordable_batch(self, rows: int, columns: int, size: Size) -> tuple[int, ...]:

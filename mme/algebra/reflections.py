@@ -13,14 +13,18 @@ block, and `quaternion.partner` makes the second. Products on the left need no m
 from __future__ import annotations
 
 from mme.algebra import quaternion
+from mme.algebra.workspace import Workspace
 from mme.late import Array, np
 
-__all__ = ["multiply"]
+__all__ = ["WORKSPACE", "multiply"]
 
 ONE_BY_ONE = 4, 12  # the order up to which reflections follow one another, for few matrices and for many
 MANY, LEAF = 8, 8  # from so many matrices on triangles are inverted together, by halves down to such orders
 
+WORKSPACE = Workspace(2**23)
 
+
+@WORKSPACE.block()
 def multiply(normals: Array, q: Array) -> None:
     """Write the products p of the reflections of some rows: the phases of the s are such that p is Haar.
 
@@ -40,7 +44,9 @@ def multiply(normals: Array, q: Array) -> None:
     side = max(1, beta // 2)
     d = q.shape[-1] // side
     starts = np.arange(d) * (2 * d + 1 - np.arange(d)) // 2
-    length = np.sqrt(np.add.reduceat(np.square(normals).reshape(n, -1), beta * starts, axis=-1))[..., None]
+    with WORKSPACE.block():
+        squares = np.square(normals, out=WORKSPACE.take(normals.shape)).reshape(n, -1)
+        length = np.sqrt(np.add.reduceat(squares, beta * starts, axis=-1))[..., None]
     x = normals.view(q.dtype).reshape(n, -1, side)
     first = x[:, starts]
     # Real phases, as LAPACK's, where c may be complex; over H those of y_1, for a real c, which commutes.
@@ -52,7 +58,7 @@ def multiply(normals: Array, q: Array) -> None:
     if d <= ONE_BY_ONE[n >= MANY]:
         p = _one_by_one(x.reshape(n, -1), c)
     else:
-        p = q if side == 1 else np.empty((n, d, 2 * d), q.dtype)
+        p = q if side == 1 else WORKSPACE.take((n, d, 2 * d), q.dtype)
         _in_blocks(x.reshape(n, -1), c, p)
     if side == 1:
         np.multiply(p, phase, out=q)
@@ -66,77 +72,90 @@ def multiply(normals: Array, q: Array) -> None:
 
 def _one_by_one(x: Array, c: Array) -> Array:
     """The product without the phases; the batch is the last axis, so that every operation is a long one."""
-    x, c = np.ascontiguousarray(x.T), np.ascontiguousarray(c.T)
+    rows, c, take = WORKSPACE.take(x.shape[::-1], x.dtype), np.ascontiguousarray(c.T), WORKSPACE.take
+    rows[...] = x.T
     d, n = c.shape
-    side, end = 2 * len(x) // (d * (d + 1)), len(x)
-    p = np.zeros((d, side * d, n), x.dtype)
-    work = np.empty_like(p)
+    side, end = 2 * len(rows) // (d * (d + 1)), len(rows)
+    product, work = (take((d, side * d, n), x.dtype) for _ in range(2))
+    product[...] = 0
     for k in reversed(range(d)):
         start = end - side * (d - k)
-        rows, end = [x[start:end]], start
+        u, end = [rows[start:end]], start
         if side == 2:
-            rows.append(quaternion.partner(rows[0].T).T)
-        rest, product = p[k:, side * k :], work[k:, side * k :]
-        z = np.empty((side, d - k, n), x.dtype)  # the rest times u*, over c
-        for column, row in zip(z, rows, strict=True):
-            conjugate = row.conj()
-            np.multiply(rest[1:, side:], conjugate[side:], out=product[1:, side:])
-            np.sum(product[1:, side:], axis=1, out=column[1:])
-            column[0] = conjugate[0]
-        z /= c[k]
-        rest[0, 0] = 1
-        for column, row in zip(z, rows, strict=True):
-            rest -= np.multiply(column[:, None], row, out=product)
-    return p.transpose(2, 0, 1)
+            u.append(quaternion.partner(u[0].T).T)
+        rest, terms = product[k:, side * k :], work[k:, side * k :]
+        with WORKSPACE.block():
+            z = take((side, d - k, n), x.dtype)  # the rest times u*, over c
+            for column, row in zip(z, u, strict=True):
+                conjugate = np.conj(row, out=take(row.shape, x.dtype))
+                np.multiply(rest[1:, side:], conjugate[side:], out=terms[1:, side:])
+                np.sum(terms[1:, side:], axis=1, out=column[1:])
+                column[0] = conjugate[0]
+            z /= c[k]
+            rest[0, 0] = 1
+            for column, row in zip(z, u, strict=True):
+                rest -= np.multiply(column[:, None], row, out=terms)
+    return product.transpose(2, 0, 1)
 
 
 def _in_blocks(x: Array, c: Array, p: Array) -> None:
     """Write the product without the phases, b reflections at a time, so that BLAS does most of the work."""
     n, d = c.shape
-    side, end = p.shape[-1] // d, 0
+    side, end, take = p.shape[-1] // d, 0, WORKSPACE.take
     b = (8 if d < (48 if n >= MANY else 32) else 2 ** (d.bit_length() // 2 + 1)) // side
     blocks = []
-    lower = np.zeros((n, -(-d // b), side * b, side * b), p.dtype)
+    lower = take((n, -(-d // b), side * b, side * b), p.dtype)
+    lower[:, -1] = 0  # the last block may be a smaller one
     for j, k in enumerate(range(0, d, b)):
-        u = np.zeros((n, min(b, d - k), side * (d - k)), p.dtype)
+        u = take((n, min(b, d - k), side, side * (d - k)), p.dtype)
+        u[:, :, 0, : side * b] = 0
         for i in range(u.shape[1]):
             start, end = end, end + side * (d - k - i)
-            u[:, i, side * i :] = x[:, start:end]
+            u[:, i, 0, side * i :] = x[:, start:end]
         if side == 2:
-            u = np.stack([u, quaternion.partner(u)], axis=-2).reshape(n, -1, u.shape[-1])
-        rows, adjoint = u.shape[1], u.conj().mT
-        lower[:, j, :rows, :rows] = u @ adjoint
+            u[:, :, 1] = quaternion.partner(u[:, :, 0])
+        u = u.reshape(n, -1, u.shape[-1])
+        adjoint = (np.conj(u, out=take(u.shape, u.dtype)) if u.dtype == complex else u).mT
+        np.matmul(u, adjoint, out=lower[:, j, : u.shape[1], : u.shape[1]])
         blocks.append((k, u, adjoint))
     diagonal = np.ones((n, lower.shape[1] * b), c.dtype)
     diagonal[:, :d] = c
     np.einsum("nkii->nki", lower)[...] = np.repeat(diagonal, side, axis=-1).reshape(lower.shape[:-1])
-    inverse = _inverse(lower.reshape(-1, *lower.shape[2:])).reshape(lower.shape)
+    inverse = take(lower.shape, p.dtype)
+    _invert(lower.reshape(-1, *lower.shape[2:]), inverse.reshape(-1, *lower.shape[2:]))
     p[...] = 0
     p.reshape(n, -1)[:, :: side * (d + 1)] = 1
-    work = np.empty(p.size, p.dtype)  # once: arrays that grow from step to step would cost page faults
     for j, (k, u, adjoint) in reversed(list(enumerate(blocks))):
         rest, rows = p[:, k:, side * k :], u.shape[1]
-        z = np.empty((n, d - k, rows), p.dtype)
-        z[:, : rows // side] = adjoint[:, :rows:side]
-        np.matmul(rest[:, rows // side :, rows:], adjoint[:, rows:], out=z[:, rows // side :])
-        product = work[: rest.size].reshape(rest.shape)
-        rest -= np.matmul(z @ inverse[:, j, :rows, :rows], u, out=product)
+        with WORKSPACE.block():
+            z, turned = (take((n, d - k, rows), p.dtype) for _ in range(2))
+            z[:, : rows // side] = adjoint[:, :rows:side]
+            np.matmul(rest[:, rows // side :, rows:], adjoint[:, rows:], out=z[:, rows // side :])
+            np.matmul(z, inverse[:, j, :rows, :rows], out=turned)
+            rest -= np.matmul(turned, u, out=take(rest.shape, p.dtype))
 
 
-def _inverse(a: Array) -> Array:
-    """The inverses of the lower triangles of some matrices, whose order is a power of two."""
+@WORKSPACE.block()
+def _invert(a: Array, inverse: Array) -> None:
+    """Write the inverses of the lower triangles of some matrices, whose order is a power of two."""
     if len(a) < MANY:
-        return np.linalg.inv(np.tril(a))
-    half = a.shape[-1] // 2
+        inverse[...] = np.linalg.inv(np.tril(a))
+        return
+    half, take = a.shape[-1] // 2, WORKSPACE.take
     if half >= LEAF:
-        inverse = np.zeros_like(a)
-        parts = _inverse(np.concatenate([a[:, :half, :half], a[:, half:, half:]]))
-        inverse[:, :half, :half], inverse[:, half:, half:] = first, last = parts.reshape(2, -1, half, half)
-        np.matmul(-last, a[:, half:, :half] @ first, out=inverse[:, half:, :half])
-        return inverse
-    a = np.ascontiguousarray(a.transpose(1, 2, 0))
-    inverse = np.zeros_like(a)
-    for i, row in enumerate(a):
-        inverse[i, i] = 1 / row[i]
-        inverse[i, :i] = -inverse[i, i] * (row[:i, None] * inverse[:i, :i]).sum(axis=0)
-    return np.ascontiguousarray(inverse.transpose(2, 0, 1))
+        parts, inverses = (take((2, len(a), half, half), a.dtype) for _ in range(2))
+        parts[:] = a[:, :half, :half], a[:, half:, half:]
+        _invert(*(each.reshape(-1, half, half) for each in (parts, inverses)))
+        first, last = inverses
+        inverse[:, :half, :half], inverse[:, half:, half:], inverse[:, :half, half:] = first, last, 0
+        product = np.matmul(a[:, half:, :half], first, out=parts[0])
+        np.matmul(np.negative(last, out=parts[1]), product, out=inverse[:, half:, :half])
+        return
+    rows, inverses, terms = (take((*a.shape[1:], len(a)), a.dtype) for _ in range(3))
+    rows[...], inverses[...] = a.transpose(1, 2, 0), 0
+    for i, row in enumerate(rows):
+        inverses[i, i] = 1 / row[i]
+        np.multiply(row[:i, None], inverses[:i, :i], out=terms[:i, :i])
+        np.sum(terms[:i, :i], axis=0, out=inverses[i, :i])
+        inverses[i, :i] *= -inverses[i, i]
+    inverse[...] = inverses.transpose(2, 0, 1)
