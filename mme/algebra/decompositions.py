@@ -38,6 +38,10 @@ class Decompositions(Pairing):
     def svd(self, a: ArrayLike) -> SVD:
         """Singular value decomposition a = U diag(sigma) V*, where U and V are unitary over the field.
 
+        The decomposition X = U Sigma V* of the entropy paper, Section 2. It is not unique: Lemma 3.2 says
+        what is open for distinct singular values, and more is where they coincide. U V* is unique for
+        invertible a; see `polar`.
+
         Parameters
         ----------
         a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
@@ -48,12 +52,6 @@ class Decompositions(Pairing):
         SVD
             ``U`` and ``V`` as arrays over the field (complex images over H), and ``sigma`` of shape (...,
             d), descending: each singular value once over H too, though the complex image has it twice.
-
-        Notes
-        -----
-        The decomposition X = U Sigma V* of the entropy paper, Section 2. It is not unique: Lemma 3.2 says
-        what is open for distinct singular values, and more is where they coincide. U V* is unique for
-        invertible a; see `polar`.
 
         Examples
         --------

@@ -23,6 +23,8 @@ class LieGroup(Decompositions):
         (1, i, j, k) within each pair (k, l); then the ``eps E_kk`` with eps running over the imaginary
         units.
 
+        The entropy paper, (4.2), (4.3) and Lemma 4.1.
+
         Parameters
         ----------
         d : int
@@ -36,10 +38,6 @@ class LieGroup(Decompositions):
         ------
         InputError
             If d is not an integer of at least 1.
-
-        Notes
-        -----
-        The entropy paper, (4.2), (4.3) and Lemma 4.1.
 
         Examples
         --------
@@ -159,6 +157,9 @@ class LieGroup(Decompositions):
 
         ``dQ = det(1 + a* a / 4)^(-D / d) da``, where the determinant is over the field (Dieudonné's over H).
 
+        The weight that importance sampling of Haar measure needs. Over R it is the density on the rotations,
+        one of the two components of O(d).
+
         Parameters
         ----------
         a : array_like, shape (..., size, size)
@@ -172,11 +173,6 @@ class LieGroup(Decompositions):
         ------
         InputError
             If a is not skew-Hermitian; it says by how much.
-
-        Notes
-        -----
-        The weight that importance sampling of Haar measure needs. Over R it is the density on the rotations,
-        one of the two components of O(d).
 
         Examples
         --------

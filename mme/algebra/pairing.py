@@ -47,6 +47,8 @@ class Pairing(Structure):
 
         Over H the trace of the complex image counts every entry twice, so the pairing halves it.
 
+        This is the inner product of the entropy paper, Section 2, (2.1) for one layer.
+
         Parameters
         ----------
         a, b : array, shape (..., n, m)
@@ -60,10 +62,6 @@ class Pairing(Structure):
         ------
         InputError
             If the matrices differ in shape, or have an odd side over H.
-
-        Notes
-        -----
-        This is the inner product of the entropy paper, Section 2, (2.1) for one layer.
 
         Examples
         --------

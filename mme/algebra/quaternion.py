@@ -65,6 +65,11 @@ def partner(first: Array) -> Array:
 def svd(a: Array) -> tuple[Array, Array, Array]:
     """Singular value decomposition of quaternionic matrices, a = U diag(sigma) V*, with symplectic U and V.
 
+    Quaternionic Householder reflections bring the matrix to real bidiagonal form, whose decomposition is
+    LAPACK's. Every factor has the block symmetry by construction, so nothing depends on gaps between
+    singular values. Picking one of each pair from the complex decomposition of the image would fail where
+    singular values coincide.
+
     Parameters
     ----------
     a : complex array, shape (..., 2n, 2m)
@@ -75,13 +80,6 @@ def svd(a: Array) -> tuple[Array, Array, Array]:
     U : array, shape (..., 2n, 2r) with r = min(n, m)
     sigma : array, shape (..., r), descending
     V : array, shape (..., 2m, 2r)
-
-    Notes
-    -----
-    Quaternionic Householder reflections bring the matrix to real bidiagonal form, whose decomposition is
-    LAPACK's. Every factor has the block symmetry by construction, so nothing depends on gaps between
-    singular values. Picking one of each pair from the complex decomposition of the image would fail where
-    singular values coincide.
     """
     if a.shape[-2] < a.shape[-1]:
         v, sigma, u = svd(_adjoint(a))

@@ -21,8 +21,6 @@ class Volume(Structure):
     def log_group_volume(self, d: int) -> float:
         """Return the logarithm of `group_volume` for order `d`.
 
-        Notes
-        -----
         The map of a matrix to its first column makes the group a bundle over the sphere S^(beta d - 1), with
         the group of order d - 1 as its fibre. A Lie algebra element of unit norm that mixes the first
         coordinate with another moves the first column by 1 / sqrt(2) only, and there are beta (d-1) of
@@ -45,14 +43,12 @@ class Volume(Structure):
 
         Over R it counts both components of O(d).
 
+        The constant of the entropy paper, Theorem 1.1. Hurwitz's measure lacks the power of 2.
+
         Raises
         ------
         InputError
             If d is so large that the volume is no floating-point number; `log_group_volume` is.
-
-        Notes
-        -----
-        The constant of the entropy paper, Theorem 1.1. Hurwitz's measure lacks the power of 2.
 
         Examples
         --------

@@ -67,14 +67,15 @@ def circular_mixed_ensemble(
     construction: Construction = "eigenvectors",
     draws: int | None = None,
 ) -> CircularMixedEnsemble:
-    """Draw one circular matrix for each order, and take moduli.
+    """Return the moduli of circular matrices drawn at random, one for each order.
+
+    Source: conjugate matrix ensembles, Definition 2; Dyson 1962 for COE (UᵀU) and CSE (U^D U).
 
     Parameters
     ----------
     orders : iterable of int
         The orders N_l ≥ 2, for example those of a layer matrix ensemble.
     rng : int or numpy.random.Generator, optional
-        Seed or generator.
     circular : {"CUE", "COE", "CSE", "O", "U", "Sp"}
         Dyson's circular ensembles, or Haar measure on O(N), U(N) (the CUE) or Sp(N). For CSE and Sp the
         modulus of an entry is the norm of the quaternion (of the 2×2 block, divided by √2), so orders match
@@ -85,19 +86,11 @@ def circular_mixed_ensemble(
     draws : int, optional
         Draw each matrix this often; the draws are a leading axis. Without it there is no such axis.
 
-    Returns
-    -------
-    CircularMixedEnsemble
-
     Raises
     ------
     InputError
         If an order is not an integer of at least 2, a name or number of draws is not allowed, or the matrices
         do not fit in memory.
-
-    References
-    ----------
-    Conjugate matrix ensembles, Definition 2; Dyson 1962 for COE (UᵀU) and CSE (U^D U).
 
     Examples
     --------

@@ -64,8 +64,6 @@ def complex_eigenvalue_density(order: int, x: ArrayLike, y: ArrayLike) -> np.nda
 def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: float = 0.0) -> np.ndarray:
     """How many eigenvalues of a real Ginibre matrix to expect up to x, real and complex ones together.
 
-    Notes
-    -----
     `excess` is κ, for a matrix Y that is not quite Gaussian: tr((YYᵀ)²)/n, in units of the square of
     tr(YYᵀ)/n, exceeds that of the Ginibre matrix by κ/n. To first order the density of the complex
     eigenvalues changes by (κ/n)(1 - 2r²/n)/π: a smaller trace pushes them outwards. The factor Q gives this

@@ -23,8 +23,6 @@ RESCALE_EVERY = 8
 def expected_squares(order: int, x: ArrayLike, excess: float = 0.0) -> np.ndarray:
     """How many squared singular values of a real Ginibre matrix to expect up to x.
 
-    Notes
-    -----
     `excess` is κ of `mme.ensembles.ginibre.expected_eigenvalues`. To first order a squared singular value
     x, in units of n, moves by (κ/n) x (x - 2)/2. This leaves the mean as it was and adds κ/n to the second
     moment; it is the change of Marchenko and Pastur's law by a fourth free cumulant, written as a motion.

@@ -63,6 +63,8 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     In evaluation mode batch normalisation is affine, unit by unit: y ↦ γ (y − μ)/√(v + ε) + β. So it can be
     taken into the weights, A ↦ diag(γ/√(v + ε)) A, and the bias. Files for programs that run networks often
     hold such weights.
+    Source: Jacob et al. (2018), Quantization and training of neural networks for efficient
+    integer-arithmetic-only inference, section 3.2. The arithmetic is torch's own, `torch.nn.utils.fusion`.
 
     Parameters
     ----------
@@ -73,11 +75,6 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     -------
     torch.nn.Module
         In evaluation mode; identities stand where the normalisations were. The given one stays as it was.
-
-    References
-    ----------
-    Jacob et al. (2018), Quantization and training of neural networks for efficient integer-arithmetic-only
-    inference, section 3.2. The arithmetic is torch's own, `torch.nn.utils.fusion`.
 
     Examples
     --------
