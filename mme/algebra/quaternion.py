@@ -65,21 +65,13 @@ def partner(first: Array) -> Array:
 def svd(a: Array) -> tuple[Array, Array, Array]:
     """Singular value decomposition of quaternionic matrices, a = U diag(sigma) V*, with symplectic U and V.
 
+    For images of shape (..., 2n, 2m), with exact block symmetry and finite entries, U has the shape
+    (..., 2n, 2r), sigma (..., r), descending, and V (..., 2m, 2r), where r = min(n, m).
+
     Quaternionic Householder reflections bring the matrix to real bidiagonal form, whose decomposition is
     LAPACK's. Every factor has the block symmetry by construction, so nothing depends on gaps between
     singular values. Picking one of each pair from the complex decomposition of the image would fail where
     singular values coincide.
-
-    Parameters
-    ----------
-    a : complex array, shape (..., 2n, 2m)
-        Images with exact block symmetry and finite entries.
-
-    Returns
-    -------
-    U : array, shape (..., 2n, 2r) with r = min(n, m)
-    sigma : array, shape (..., r), descending
-    V : array, shape (..., 2m, 2r)
     """
     if a.shape[-2] < a.shape[-1]:
         v, sigma, u = svd(_adjoint(a))

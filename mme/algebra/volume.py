@@ -41,9 +41,8 @@ class Volume(Structure):
 
         ``c_{d,beta} = 2^(beta d (d-1) / 4) prod_{k=1}^d 2 pi^(beta k / 2) / Gamma(beta k / 2)``
 
-        Over R it counts both components of O(d).
-
-        The constant of the entropy paper, Theorem 1.1. Hurwitz's measure lacks the power of 2.
+        Over R it counts both components of O(d). Hurwitz's measure lacks the power of 2.
+        Source: entropy formula, Theorem 1.1.
 
         Raises
         ------

@@ -25,11 +25,6 @@ def prune(model: nn.Module, share: float) -> nn.Module:
     share : float
         Share of the weights that become zero, from 0 to 1; the number is rounded to an integer.
 
-    Returns
-    -------
-    torch.nn.Module
-        The given one stays as it was.
-
     Raises
     ------
     InputError
@@ -56,7 +51,7 @@ def quantise(model: nn.Module, bits: int) -> nn.Module:
 
     Parameters
     ----------
-    model, and what is returned and raised
+    model, and what is raised
         As in `prune`.
     bits : int
         From 2 (−1, 0 and 1 times the largest) to 32.
@@ -87,7 +82,7 @@ def truncate_rank(model: nn.Module, share: float) -> nn.Module:
 
     Parameters
     ----------
-    model, and what is returned and raised
+    model, and what is raised
         As in `prune`.
     share : float
         Share of the singular values that become zero in each layer, from 0 to 1; the number is rounded.

@@ -26,11 +26,6 @@ def permute_hidden_units(model: nn.Module, *, rng: int | np.random.Generator | N
     rng : None, int or numpy.random.Generator
         Seed or generator of the permutations, one for each layer.
 
-    Returns
-    -------
-    torch.nn.Module
-        The given one stays as it was.
-
     Raises
     ------
     InputError
@@ -59,7 +54,7 @@ def remove_units(model: nn.Module, share: float) -> nn.Module:
 
     Parameters
     ----------
-    model, and what is returned and raised
+    model, and what is raised
         As in `permute_hidden_units`.
     share : float
         Share of the units of each such layer that go, from 0 to 1; the number is rounded, and one stays.
