@@ -112,12 +112,11 @@ class Pairing(Structure):
                [0., 1.]])
         """
         absolute = np.asarray(np.abs(finite_array("a", a)))
-        n, m = self._sides(absolute)
+        self._sides(absolute)
         if self.side == 1:
             return absolute
-        upper = np.hypot(absolute[..., :n, :m], absolute[..., :n, m:])
-        lower = np.hypot(absolute[..., n:, :m], absolute[..., n:, m:])
-        return np.asarray(np.hypot(upper, lower) / np.sqrt(2))
+        a, b, c, d = quaternion.blocks(absolute)
+        return np.asarray(np.hypot(np.hypot(a, b), np.hypot(c, d)) / np.sqrt(2))
 
     def is_unitary(self, a: ArrayLike, *, tolerance: float = 1e-10) -> Any:
         """Whether a* a = 1 up to the tolerance in every entry; over H also the block symmetry.

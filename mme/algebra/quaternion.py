@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mme.late import Array, np
 
-__all__ = ["components", "deinterleave", "deviation", "from_blocks", "image", "interleave", "project", "svd"]
+__all__ = ["blocks", "components", "deviation", "from_blocks", "image", "partner", "project", "svd"]
 
 
 def image(x: Array) -> Array:
@@ -17,8 +17,13 @@ def image(x: Array) -> Array:
 
 def components(a: Array) -> Array:
     """The real components of a complex image, the inverse of `image`: (..., 2n, 2m) to (..., n, m, 4)."""
+    return np.stack(blocks(a)[:2], axis=-1).view(float)
+
+
+def blocks(a: Array) -> tuple[Array, Array, Array, Array]:
+    """The four blocks of an image, row by row."""
     n, m = a.shape[-2] // 2, a.shape[-1] // 2
-    return np.stack([a[..., :n, :m], a[..., :n, m:]], axis=-1).view(float)
+    return a[..., :n, :m], a[..., :n, m:], a[..., n:, :m], a[..., n:, m:]
 
 
 def from_blocks(a: Array, b: Array) -> Array:
@@ -28,19 +33,15 @@ def from_blocks(a: Array, b: Array) -> Array:
 
 def deviation(a: Array) -> Array:
     """How far the blocks are from ``[[A, B], [-conj(B), conj(A)]]``: the largest difference, shape (...)."""
-    n, m = a.shape[-2] // 2, a.shape[-1] // 2
-    first = np.abs(a[..., :n, :m] - a[..., n:, m:].conj())
-    second = np.abs(a[..., :n, m:] + a[..., n:, :m].conj())
-    return np.asarray(np.maximum(first, second).max(axis=(-2, -1)))
+    a, b, c, d = blocks(a)
+    return np.asarray(np.maximum(np.abs(a - d.conj()), np.abs(b + c.conj())).max(axis=(-2, -1)))
 
 
 def project(a: Array) -> Array:
     """The nearest matrix with exact block symmetry."""
-    n, m = a.shape[-2] // 2, a.shape[-1] // 2
+    a, b, c, d = blocks(a)
     # Halves are added, not sums halved, so that entries near the largest float survive.
-    first = 0.5 * a[..., :n, :m] + 0.5 * a[..., n:, m:].conj()
-    second = 0.5 * a[..., :n, m:] - 0.5 * a[..., n:, :m].conj()
-    return from_blocks(first, second)
+    return from_blocks(0.5 * a + 0.5 * d.conj(), 0.5 * b - 0.5 * c.conj())
 
 
 def interleave(a: Array) -> Array:

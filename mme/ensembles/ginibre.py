@@ -137,9 +137,7 @@ def _eigenvalues(order: int, part: str) -> Function:
     both_signs = 1 if part == "real" else 2
 
     def density(x: np.ndarray) -> np.ndarray:
-        real = np.asarray(both_signs * real_eigenvalue_density(order, x))
-        if order == 1:
-            return real
+        real = both_signs * real_eigenvalue_density(order, x)
         pairs = _complex_column(order, x) if part == "real" else _complex_circle(order, x)
         return np.asarray(real + pairs)
 

@@ -51,16 +51,11 @@ def _squares(order: int) -> Function:
         kernel = (n - 1) * (last * before + (n - 1) * ((last - before) / u) ** 2)
         rest = -(n - 1) * last * (partial(u) - total / 2)
         if n % 2:
-            # φ_{n-1} with even index has a mean of its own: 1/√(2π) over its central binomial coefficient.
-            rest = rest + 2 * last * np.exp(_log_central_binomial(n - 1)) / np.sqrt(2 * np.pi)
+            # φ_{n-1} with even index has a mean of its own: √(π/2)/B(n/2, 1/2), where B is Euler's integral.
+            rest = rest + 2 * last * np.sqrt(np.pi / 2) / scipy.special.beta(n / 2, 0.5)
         return np.asarray(2 * u * kernel + rest)
 
     return integrate_from_zero(density, reach, degree)
-
-
-def _log_central_binomial(even: int) -> float:
-    """Log of 2^k / C(k, k/2), the inverse of the coefficient of z^k in 1/√(1 - z²)."""
-    return float(even * np.log(2) + 2 * scipy.special.gammaln(even / 2 + 1) - scipy.special.gammaln(even + 1))
 
 
 def _laguerre(index: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
