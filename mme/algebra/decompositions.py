@@ -38,9 +38,9 @@ class Decompositions(Pairing):
     def svd(self, a: ArrayLike) -> SVD:
         """Singular value decomposition a = U diag(sigma) V*, where U and V are unitary over the field.
 
-        The decomposition X = U Sigma V* of the entropy paper, Section 2. It is not unique: Lemma 3.2 says
-        what is open for distinct singular values, and more is where they coincide. U V* is unique for
-        invertible a; see `polar`.
+        It is not unique: Lemma 3.2 says what is open for distinct singular values, and more is where they
+        coincide. U V* is unique for invertible a; see `polar`.
+        Source: entropy formula, Section 2, X = U Sigma V*.
 
         Parameters
         ----------

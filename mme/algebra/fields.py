@@ -34,7 +34,7 @@ FieldLike = Literal["R", "C", "H"] | int | Field  #: What names a field: its let
 
 
 def field(field: FieldLike) -> Field:
-    """Return the field of a name or a beta.
+    """Return the field with a name or a beta.
 
     The `field` is "R", "C" or "H"; or 1, 2 or 4; or a field, which comes back as it is.
 

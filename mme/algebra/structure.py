@@ -148,7 +148,7 @@ class Structure:
         return np.eye(self.size(d), dtype=self.dtype)
 
     def diagonal(self, x: ArrayLike) -> Array:
-        """Return the diagonal matrices with real entries `x` of shape (..., d), shape (..., size, size).
+        """Return the diagonal matrices, shape (..., size, size), of real entries `x`, shape (..., d).
 
         Examples
         --------
@@ -167,8 +167,7 @@ class Structure:
     def from_components(self, x: ArrayLike) -> Array:
         """Return the matrices with real components `x` in the basis (1), (1, i) or (1, i, j, k).
 
-        They have shape (..., n, m), or (..., 2n, 2m) over H, for x of shape (..., n, m, beta); any other is
-        refused.
+        For x of shape (..., n, m, beta), and no other, they have shape (..., n, m), or (..., 2n, 2m) over H.
 
         Examples
         --------
