@@ -38,6 +38,10 @@ class Decompositions(Pairing):
     def svd(self, a: ArrayLike) -> SVD:
         """Singular value decomposition a = U diag(sigma) V*, where U and V are unitary over the field.
 
+        It is not unique: Lemma 3.2 says what is open for distinct singular values, and more is where they
+        coincide. U V* is unique for invertible a; see `polar`.
+        Source: entropy formula, Section 2, X = U Sigma V*.
+
         Parameters
         ----------
         a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
@@ -48,12 +52,6 @@ class Decompositions(Pairing):
         SVD
             ``U`` and ``V`` as arrays over the field (complex images over H), and ``sigma`` of shape (...,
             d), descending: each singular value once over H too, though the complex image has it twice.
-
-        Notes
-        -----
-        The decomposition X = U Sigma V* of the entropy paper, Section 2. It is not unique: Lemma 3.2 says
-        what is open for distinct singular values, and more is where they coincide. U V* is unique for
-        invertible a; see `polar`.
 
         Examples
         --------
@@ -71,16 +69,10 @@ class Decompositions(Pairing):
         return SVD(u, sigma, self.adjoint(right))
 
     def singular_values(self, a: Any) -> Any:
-        """The singular values in descending order, each once over H too.
+        """Return the singular values of `a`, descending, shape (..., min(n, m)), each once over H too.
 
-        Parameters
-        ----------
-        a : array_like or torch tensor, shape (..., n, m), or (..., 2n, 2m) over H
-
-        Returns
-        -------
-        array of floats, shape (..., min(n, m))
-            A tensor, with its gradient, of a tensor.
+        The matrices have shape (..., n, m), or (..., 2n, 2m) over H. A torch tensor gives a tensor, with its
+        gradient.
 
         Examples
         --------
@@ -100,19 +92,11 @@ class Decompositions(Pairing):
         return xp.mean(xp.reshape(doubled, (*doubled.shape[:-1], -1, self.side)), axis=-1)
 
     def polar(self, a: ArrayLike) -> Array:
-        """The unitary polar factor Q of a = Q P with P = (a* a)^(1/2).
+        """Return the unitary polar factor Q of `a` = Q P with P = (a* a)^(1/2), an array of the shape of a.
 
         It is the unitary matrix nearest to a. For invertible a it is unique and depends smoothly on a, also
         where singular values coincide and U and V of `svd` are arbitrary. For singular a it is one of the
         nearest.
-
-        Parameters
-        ----------
-        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
-
-        Returns
-        -------
-        array, shape of a
 
         Examples
         --------
@@ -158,20 +142,9 @@ class Decompositions(Pairing):
         return Eigendecomposition(c[..., None] - sigma, v)
 
     def eigvalsh(self, a: ArrayLike) -> Array:
-        """The eigenvalues of Hermitian matrices in ascending order, each once over H too.
+        """Return the eigenvalues of Hermitian matrices, ascending, shape (..., d), each once over H too.
 
-        Parameters
-        ----------
-        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
-
-        Returns
-        -------
-        array of floats, shape (..., d)
-
-        Raises
-        ------
-        InputError
-            If a is no matrix over the field, or is not Hermitian; it says by how much.
+        The arguments are those of `eigh`, and so is what is raised.
 
         Examples
         --------
@@ -182,17 +155,9 @@ class Decompositions(Pairing):
         return np.asarray(np.linalg.eigvalsh(self.hermitian_part(a, sign=1))[..., :: self.side])
 
     def log_abs_det(self, a: ArrayLike) -> Array:
-        """The logarithm of |det a|, the sum of the logarithms of the singular values; -inf for singular a.
+        """Return the logarithm of |det `a`|, shape (...), from the singular values; -inf for singular a.
 
         Over H this is Dieudonné's determinant, det(a* a)^(1/2).
-
-        Parameters
-        ----------
-        a : array_like, shape (..., d, d), or (..., 2d, 2d) over H
-
-        Returns
-        -------
-        array of floats, shape (...)
 
         Examples
         --------

@@ -36,15 +36,7 @@ FieldLike = Literal["R", "C", "H"] | int | Field  #: What names a field: its let
 def field(field: FieldLike) -> Field:
     """Return the field with a name or a beta.
 
-    Parameters
-    ----------
-    field : str, int or Field
-        "R", "C" or "H"; or 1, 2 or 4; or a field, which comes back as it is.
-
-    Raises
-    ------
-    InputError
-        If there is no such field.
+    The `field` is "R", "C" or "H"; or 1, 2 or 4; or a field, which comes back as it is.
 
     Examples
     --------

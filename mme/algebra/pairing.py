@@ -46,6 +46,7 @@ class Pairing(Structure):
         """The real trace pairing Re Tr(a* b), where the trace is over the field.
 
         Over H the trace of the complex image counts every entry twice, so the pairing halves it.
+        Source: entropy formula, Section 2, (2.1) for one layer.
 
         Parameters
         ----------
@@ -60,10 +61,6 @@ class Pairing(Structure):
         ------
         InputError
             If the matrices differ in shape, or have an odd side over H.
-
-        Notes
-        -----
-        This is the inner product of the entropy paper, Section 2, (2.1) for one layer.
 
         Examples
         --------
@@ -80,15 +77,9 @@ class Pairing(Structure):
         return xp.sum(product, axis=(-2, -1)) / self.side
 
     def norm(self, a: Any) -> Any:
-        """The norm of the trace pairing, (Re Tr a* a)^(1/2), also where the squares would overflow.
+        """Return the norm (Re Tr a* a)^(1/2) of the trace pairing, shape (...); no squares overflow.
 
-        Parameters
-        ----------
-        a : array, shape (..., n, m)
-
-        Returns
-        -------
-        real array of the same kind, shape (...)
+        The arguments are those of `adjoint`.
 
         Examples
         --------
@@ -105,19 +96,11 @@ class Pairing(Structure):
         return scale[..., 0, 0] * xp.sqrt(self.pairing(scaled, scaled))
 
     def modulus(self, a: ArrayLike) -> Array:
-        """The absolute value of every entry, a real matrix.
+        """Return the absolute value of every entry of `a`, a real matrix of shape (..., n, m).
 
-        Over H an entry is a 2 x 2 block and its absolute value is the block's Frobenius norm over the
-        square root of 2. That is the absolute value of the quaternion, and extends it to blocks which are
-        complex quaternions.
-
-        Parameters
-        ----------
-        a : array_like, shape (..., n, m), or (..., 2n, 2m) over H
-
-        Returns
-        -------
-        array of floats, shape (..., n, m)
+        Over H, where a has shape (..., 2n, 2m), an entry is a 2 x 2 block and its absolute value is the
+        block's Frobenius norm over the square root of 2. That is the absolute value of the quaternion, and
+        extends it to blocks which are complex quaternions.
 
         Examples
         --------
@@ -129,12 +112,11 @@ class Pairing(Structure):
                [0., 1.]])
         """
         absolute = np.asarray(np.abs(finite_array("a", a)))
-        n, m = self._sides(absolute)
+        self._sides(absolute)
         if self.side == 1:
             return absolute
-        upper = np.hypot(absolute[..., :n, :m], absolute[..., :n, m:])
-        lower = np.hypot(absolute[..., n:, :m], absolute[..., n:, m:])
-        return np.asarray(np.hypot(upper, lower) / np.sqrt(2))
+        a, b, c, d = quaternion.blocks(absolute)
+        return np.asarray(np.hypot(np.hypot(a, b), np.hypot(c, d)) / np.sqrt(2))
 
     def is_unitary(self, a: ArrayLike, *, tolerance: float = 1e-10) -> Any:
         """Whether a* a = 1 up to the tolerance in every entry; over H also the block symmetry.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mme.late import Array, np
 
-__all__ = ["components", "deinterleave", "deviation", "from_blocks", "image", "interleave", "project", "svd"]
+__all__ = ["blocks", "components", "deviation", "from_blocks", "image", "partner", "project", "svd"]
 
 
 def image(x: Array) -> Array:
@@ -17,8 +17,13 @@ def image(x: Array) -> Array:
 
 def components(a: Array) -> Array:
     """The real components of a complex image, the inverse of `image`: (..., 2n, 2m) to (..., n, m, 4)."""
+    return np.stack(blocks(a)[:2], axis=-1).view(float)
+
+
+def blocks(a: Array) -> tuple[Array, Array, Array, Array]:
+    """The four blocks of an image, row by row."""
     n, m = a.shape[-2] // 2, a.shape[-1] // 2
-    return np.stack([a[..., :n, :m], a[..., :n, m:]], axis=-1).view(float)
+    return a[..., :n, :m], a[..., :n, m:], a[..., n:, :m], a[..., n:, m:]
 
 
 def from_blocks(a: Array, b: Array) -> Array:
@@ -28,19 +33,15 @@ def from_blocks(a: Array, b: Array) -> Array:
 
 def deviation(a: Array) -> Array:
     """How far the blocks are from ``[[A, B], [-conj(B), conj(A)]]``: the largest difference, shape (...)."""
-    n, m = a.shape[-2] // 2, a.shape[-1] // 2
-    first = np.abs(a[..., :n, :m] - a[..., n:, m:].conj())
-    second = np.abs(a[..., :n, m:] + a[..., n:, :m].conj())
-    return np.asarray(np.maximum(first, second).max(axis=(-2, -1)))
+    a, b, c, d = blocks(a)
+    return np.asarray(np.maximum(np.abs(a - d.conj()), np.abs(b + c.conj())).max(axis=(-2, -1)))
 
 
 def project(a: Array) -> Array:
     """The nearest matrix with exact block symmetry."""
-    n, m = a.shape[-2] // 2, a.shape[-1] // 2
+    a, b, c, d = blocks(a)
     # Halves are added, not sums halved, so that entries near the largest float survive.
-    first = 0.5 * a[..., :n, :m] + 0.5 * a[..., n:, m:].conj()
-    second = 0.5 * a[..., :n, m:] - 0.5 * a[..., n:, :m].conj()
-    return from_blocks(first, second)
+    return from_blocks(0.5 * a + 0.5 * d.conj(), 0.5 * b - 0.5 * c.conj())
 
 
 def interleave(a: Array) -> Array:
@@ -65,19 +66,9 @@ def partner(first: Array) -> Array:
 def svd(a: Array) -> tuple[Array, Array, Array]:
     """Singular value decomposition of quaternionic matrices, a = U diag(sigma) V*, with symplectic U and V.
 
-    Parameters
-    ----------
-    a : complex array, shape (..., 2n, 2m)
-        Images with exact block symmetry and finite entries.
+    For images of shape (..., 2n, 2m), with exact block symmetry and finite entries, U has the shape
+    (..., 2n, 2r), sigma (..., r), descending, and V (..., 2m, 2r), where r = min(n, m).
 
-    Returns
-    -------
-    U : array, shape (..., 2n, 2r) with r = min(n, m)
-    sigma : array, shape (..., r), descending
-    V : array, shape (..., 2m, 2r)
-
-    Notes
-    -----
     Quaternionic Householder reflections bring the matrix to real bidiagonal form, whose decomposition is
     LAPACK's. Every factor has the block symmetry by construction, so nothing depends on gaps between
     singular values. Picking one of each pair from the complex decomposition of the image would fail where

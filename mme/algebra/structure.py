@@ -148,15 +148,7 @@ class Structure:
         return np.eye(self.size(d), dtype=self.dtype)
 
     def diagonal(self, x: ArrayLike) -> Array:
-        """Diagonal matrices with real entries x.
-
-        Parameters
-        ----------
-        x : array_like, shape (..., d)
-
-        Returns
-        -------
-        array, shape (..., size, size)
+        """Return the diagonal matrices, shape (..., size, size), of real entries `x`, shape (..., d).
 
         Examples
         --------
@@ -173,20 +165,9 @@ class Structure:
         return np.asarray(x[..., :, None] * np.eye(x.shape[-1]), dtype=self.dtype)
 
     def from_components(self, x: ArrayLike) -> Array:
-        """Matrices from their real components in the basis (1), (1, i) or (1, i, j, k).
+        """Return the matrices with real components `x` in the basis (1), (1, i) or (1, i, j, k).
 
-        Parameters
-        ----------
-        x : array_like, shape (..., n, m, beta)
-
-        Returns
-        -------
-        array, shape (..., n, m), or (..., 2n, 2m) over H
-
-        Raises
-        ------
-        InputError
-            If the last axis has not beta entries, or there are fewer than three axes.
+        For x of shape (..., n, m, beta), and no other, they have shape (..., n, m), or (..., 2n, 2m) over H.
 
         Examples
         --------
@@ -208,15 +189,7 @@ class Structure:
         return quaternion.image(x) if self.beta == 4 else x.view(self.dtype)[..., 0].copy()
 
     def components(self, a: ArrayLike) -> Array:
-        """The real components of every entry; the inverse of `from_components`.
-
-        Parameters
-        ----------
-        a : array_like, shape (..., n, m), or (..., 2n, 2m) over H
-
-        Returns
-        -------
-        array, shape (..., n, m, beta)
+        """Return the real components of `a`, shape (..., n, m, beta), as `from_components` takes them.
 
         Examples
         --------

@@ -21,8 +21,6 @@ class Volume(Structure):
     def log_group_volume(self, d: int) -> float:
         """Return the logarithm of `group_volume` for order `d`.
 
-        Notes
-        -----
         The map of a matrix to its first column makes the group a bundle over the sphere S^(beta d - 1), with
         the group of order d - 1 as its fibre. A Lie algebra element of unit norm that mixes the first
         coordinate with another moves the first column by 1 / sqrt(2) only, and there are beta (d-1) of
@@ -43,16 +41,13 @@ class Volume(Structure):
 
         ``c_{d,beta} = 2^(beta d (d-1) / 4) prod_{k=1}^d 2 pi^(beta k / 2) / Gamma(beta k / 2)``
 
-        Over R it counts both components of O(d).
+        Over R it counts both components of O(d). Hurwitz's measure lacks the power of 2.
+        Source: entropy formula, Theorem 1.1.
 
         Raises
         ------
         InputError
             If d is so large that the volume is no floating-point number; `log_group_volume` is.
-
-        Notes
-        -----
-        The constant of the entropy paper, Theorem 1.1. Hurwitz's measure lacks the power of 2.
 
         Examples
         --------

@@ -49,11 +49,7 @@ def log_normalisation(
     depth, field, volume, decay
         As in `layer_spectra`.
     digits : int, optional
-        How many decimals of the logarithm to be sure of, at most 100.
-
-    Returns
-    -------
-    float, or with `digits` mpmath.mpf
+        How many decimals of the logarithm to be sure of, at most 100; it is then a number of mpmath.
 
     Examples
     --------

@@ -22,14 +22,10 @@ BALANCE_TOLERANCE = 1e-8  # relative to the largest layer, squared
 
 
 def balance_defects(layers: Any, field: FieldLike = "R") -> np.ndarray:
-    """Return W_{p+1}* W_{p+1} − W_p W_p* for p = 1, …, N − 1; balanced layers make them vanish.
+    """Return W_{p+1}* W_{p+1} − W_p W_p* for p = 1, …, N − 1, which vanish where layers are balanced.
 
-    The arguments are those of `stack_layers`.
+    The arguments are those of `stack_layers`, and the shape is (..., N − 1, d, d).
     Source: entropy formula, Section 2, the balanced variety.
-
-    Returns
-    -------
-    ndarray, shape (..., N − 1, d, d)
 
     Examples
     --------
@@ -132,12 +128,8 @@ def act(frames: Any, layers: Any, field: FieldLike = "R") -> np.ndarray:
     ----------
     frames : array_like, shape (..., N − 1, d, d)
         Q_1, …, Q_{N−1}, unitary over the field; Q_1 at index 0.
-    layers, field
+    layers, field, and what is returned
         As in `stack_layers`.
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
 
     Raises
     ------
@@ -170,12 +162,8 @@ def act_on_endpoints(left: Any, right: Any, layers: Any, field: FieldLike = "R")
     ----------
     left, right : array_like, shape (..., d, d)
         L and R, unitary over the field.
-    layers, field
+    layers, field, and what is returned
         As in `stack_layers`.
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
 
     Examples
     --------
@@ -207,13 +195,9 @@ def balanced_lift(
 
     Parameters
     ----------
-    matrix, depth, field
+    matrix, depth, field, and what is returned
         As in `centre`; where X is singular the orbit is smaller.
     rng : int or numpy.random.Generator, optional
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
 
     Examples
     --------

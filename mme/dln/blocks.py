@@ -32,7 +32,7 @@ def path_adjacency(n: int) -> np.ndarray:
 
 
 def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
-    """Return M_n(a, b) = (a² + b²) I − ab J_n.
+    """Return M_n(a, b) = (a² + b²) I − ab J_n, shape (..., n, n).
 
     Source: entropy formula, (4.8).
 
@@ -41,10 +41,6 @@ def tridiagonal_block(a: Any, b: Any, n: int) -> np.ndarray:
     a, b : array_like, shape (...,)
     n : int
         Order; N − 1 in the Gram matrix.
-
-    Returns
-    -------
-    ndarray, shape (..., n, n)
 
     Examples
     --------
@@ -91,14 +87,10 @@ def gram_blocks(singular_values: Any, *, depth: int, field: FieldLike = "R") -> 
 
 
 def log_gram_determinant(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
-    """Return log det 𝒢 = Σ over the blocks of log det M_{N−1}(λ_k, λ_l), for any depth.
+    """Return log det 𝒢 = Σ over the blocks of log det M_{N−1}(λ_k, λ_l), shape (...,), for any depth.
 
     The arguments are those of `gram_blocks`; positive.
     Source: entropy formula, (4.9) and Corollary 5.3, (5.4).
-
-    Returns
-    -------
-    float or ndarray, shape (...,)
 
     Examples
     --------

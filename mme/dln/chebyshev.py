@@ -57,13 +57,9 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
 
     Parameters
     ----------
-    n : int
+    n, and what is raised
+        As in `chebyshev_recurrence`.
     diagonal, off_diagonal : number, array or SymPy expression
-
-    Raises
-    ------
-    InputError
-        If n is negative or above 10,000 (300 for expressions), or floating point overflows.
 
     Examples
     --------
@@ -77,6 +73,7 @@ def tridiagonal_determinants(n: int, diagonal: Any, off_diagonal: Any) -> list[A
 def block_determinant(a: Any, b: Any, depth: int) -> Any:
     """Return det M_{N−1}(a, b) = Σ_{p=0}^{N−1} a^{2(N−1−p)} b^{2p}, the polynomial of (5.1).
 
+    N terms are added, so this is for moderate depth; `log_block_determinant` is for any.
     Source: entropy formula, Proposition 5.2, (5.1).
 
     Parameters
@@ -84,11 +81,6 @@ def block_determinant(a: Any, b: Any, depth: int) -> Any:
     a, b : number, array or SymPy expression
     depth : int
         N ≥ 1.
-
-    Returns
-    -------
-    value like a and b
-        N terms are added, so this is for moderate depth; `log_block_determinant` is for any.
 
     Examples
     --------
@@ -116,10 +108,6 @@ def log_block_determinant(log_a: Any, log_b: Any, depth: int) -> Any:
         NumPy, torch or any array of the array API standard.
     depth : int
         N ≥ 1.
-
-    Returns
-    -------
-    array
 
     Examples
     --------

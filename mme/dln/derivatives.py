@@ -15,7 +15,7 @@ __all__ = ["entropy_gradient", "entropy_hessian"]
 
 
 def entropy_gradient(singular_values: Any, *, depth: int | None, field: FieldLike = "R") -> np.ndarray:
-    """Return ∂S/∂σ_k.
+    """Return ∂S/∂σ_k, shape (..., d).
 
     Parameters
     ----------
@@ -24,10 +24,6 @@ def entropy_gradient(singular_values: Any, *, depth: int | None, field: FieldLik
     depth : int or None
         None for infinite depth.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    ndarray, shape (..., d)
 
     Examples
     --------
@@ -39,13 +35,9 @@ def entropy_gradient(singular_values: Any, *, depth: int | None, field: FieldLik
 
 
 def entropy_hessian(singular_values: Any, *, depth: int | None, field: FieldLike = "R") -> np.ndarray:
-    """Return ∂²S/∂σ_k∂σ_l.
+    """Return ∂²S/∂σ_k∂σ_l, shape (..., d, d).
 
     The arguments are those of `entropy_gradient`.
-
-    Returns
-    -------
-    ndarray, shape (..., d, d)
 
     Examples
     --------

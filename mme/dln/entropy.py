@@ -112,12 +112,8 @@ def entropy_of(sigma: Any, depth: int, scalars: Field, *, group_volume: bool = T
 def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return vol(O_X) = e^S, the volume of the balanced factorisations of X.
 
-    The arguments are those of `entropy`.
+    The arguments are those of `entropy`, and so is the shape.
     Source: entropy formula, Theorem 1.1, (1.1).
-
-    Returns
-    -------
-    float or array, shape (...,)
 
     Raises
     ------
@@ -144,12 +140,8 @@ def orbit_volume(singular_values: Any, *, depth: int, field: FieldLike = "R") ->
 def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return S_N − (N − 1) log c − (D/2) log N, which converges as the depth grows.
 
-    The arguments are those of `entropy`.
+    The arguments are those of `entropy`, and so is the shape.
     Source: entropy formula, Remark 1.4.
-
-    Returns
-    -------
-    float or array, shape (...,)
 
     Examples
     --------
@@ -164,15 +156,10 @@ def renormalised_entropy(singular_values: Any, *, depth: int, field: FieldLike =
 def infinite_depth_entropy(singular_values: Any, *, field: FieldLike = "R") -> Any:
     """Return S_∞ = (D/d) Σ_k log σ_k + (β/2) Σ_{k<l} lsh(log σ_k − log σ_l), the limit at infinite depth.
 
-    `renormalised_entropy` converges to it.
+    `renormalised_entropy` converges to it; at singular X it is −∞, except for d = β = 1.
 
-    The arguments are those of `entropy`.
+    The arguments are those of `entropy`, and so is the shape.
     Source: entropy formula, Remark 1.4.
-
-    Returns
-    -------
-    float or array, shape (...,)
-        −∞ at singular X, except for d = β = 1.
 
     Examples
     --------

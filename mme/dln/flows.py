@@ -74,7 +74,7 @@ def gradient_flow(
     tolerance: float = 1e-10,
     most_steps: int = 10_000,
 ) -> Flow:
-    """Solve dW_p/dt = −∂_{W_p} E(W_N ⋯ W_1) − γ W_p.
+    """Return the solution of dW_p/dt = −∂_{W_p} E(W_N ⋯ W_1) − γ W_p, up to the last time that is reached.
 
     From any start W_{p+1}* W_{p+1} − W_p W_p* is multiplied by exactly e^{−2γt}. From a balanced one X
     follows dX/dt = −A_{N,X}(∇E(X)) − NγX, and for N ≥ 2 an invertible X stays invertible.
@@ -93,11 +93,6 @@ def gradient_flow(
     tolerance : float
         Error of a step, relative and against the largest entry at the start; it sets the steps.
     most_steps : int
-
-    Returns
-    -------
-    Flow
-        Up to the last time that was reached, with a sentence in `stopped` if that is not the last of all.
 
     Raises
     ------

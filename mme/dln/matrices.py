@@ -76,12 +76,8 @@ def network_entropy(layers: Any, field: FieldLike = "R", *, group_volume: bool =
     layers, field
         As in `end_to_end`: W_1 first. Tensors keep their gradients. A torch model of linear layers without
         biases has ``[layer.weight for layer in model]``.
-    group_volume : bool
-        As in `entropy`.
-
-    Returns
-    -------
-    float or array or tensor, shape (...,)
+    group_volume, and what is returned
+        As in `matrix_entropy`.
 
     Raises
     ------

@@ -55,25 +55,19 @@ def log_metric_eigenvalues(singular_values: Any, *, depth: int | None) -> np.nda
 def metric_operator(
     matrix: Any, vector: Any, *, depth: int | None, field: FieldLike = "R", power: float = 1.0
 ) -> np.ndarray:
-    """Return A_{N,X}(Z) = Σ_p (XX*)^{(N−p)/N} Z (X*X)^{(p−1)/N}, or a power of the operator.
+    """Return A_{N,X}(Z) = Σ_p (XX*)^{(N−p)/N} Z (X*X)^{(p−1)/N}, shape (..., d, d), or a power of A_{N,X}.
 
     Source: entropy formula, Section 1.2, and Remark 1.4 for infinite depth.
 
     Parameters
     ----------
-    matrix : array_like, shape (..., d, d)
-        X, invertible.
-    vector : array_like, shape (..., d, d)
-        Z.
+    matrix, vector : array_like, shape (..., d, d)
+        X, invertible, and Z.
     depth : int or None
         N ≥ 1; None for A_∞ = lim A_N/N.
     field : {"R", "C", "H"}, 1, 2, 4 or Field
     power : float
         1 for the operator, −1 for its inverse, any other real power by its eigenvalues.
-
-    Returns
-    -------
-    ndarray, shape (..., d, d)
 
     Raises
     ------
@@ -103,7 +97,7 @@ def metric_operator(
 
 
 def dln_metric(matrix: Any, first: Any, second: Any, *, depth: int | None, field: FieldLike = "R") -> Any:
-    """Return g^N_X(Z_1, Z_2) = Re Tr(Z_1* A_{N,X}^{−1}(Z_2)).
+    """Return g^N_X(Z_1, Z_2) = Re Tr(Z_1* A_{N,X}^{−1}(Z_2)), shape (...,).
 
     Source: entropy formula, (1.4).
 
@@ -113,10 +107,6 @@ def dln_metric(matrix: Any, first: Any, second: Any, *, depth: int | None, field
         As in `metric_operator`.
     first, second : array_like, shape (..., d, d)
         Tangent vectors Z_1, Z_2.
-
-    Returns
-    -------
-    float or ndarray, shape (...,)
 
     Examples
     --------
@@ -131,19 +121,10 @@ def dln_metric(matrix: Any, first: Any, second: Any, *, depth: int | None, field
 
 
 def log_metric_determinant(singular_values: Any, *, depth: int | None, field: FieldLike = "R") -> Any:
-    """Return log det A_{N,X}, the real determinant on the β d² dimensional space of matrices.
+    """Return log det A_{N,X}, shape (...,): the real determinant on the β d² dimensional space of matrices.
 
+    The arguments are those of `entropy_gradient`, with None for A_∞.
     Source: entropy formula, Lemma 5.5, (5.6).
-
-    Parameters
-    ----------
-    singular_values, depth
-        As in `log_metric_eigenvalues`.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    float or ndarray, shape (...,)
 
     Examples
     --------
@@ -159,12 +140,8 @@ def log_metric_determinant(singular_values: Any, *, depth: int | None, field: Fi
 def entropy_from_metric(singular_values: Any, *, depth: int, field: FieldLike = "R") -> Any:
     """Return S(X) by (1.6): through the determinant of the DLN metric's operator.
 
-    The arguments are those of `mme.dln.entropy`; positive.
+    The arguments are those of `mme.dln.entropy`, positive, and so is the shape.
     Source: entropy formula, Proposition 1.3, (1.6); (1.7) for β = 2.
-
-    Returns
-    -------
-    float or ndarray, shape (...,)
 
     Examples
     --------

@@ -146,15 +146,9 @@ def orbit_volume_mc(
     left_out = (but_one - but_one.mean(axis=0)) @ second_order
     statistical = float(np.sqrt((REPLICATES - 1) / REPLICATES * (left_out**2).sum()))
     extrapolation = float(abs(whole @ (first_order - second_order)) / 4)
-    return VolumeEstimate(
-        log_volume=log_volume,
-        standard_error=float(np.hypot(statistical, extrapolation)),
-        statistical_error=statistical,
-        extrapolation_error=extrapolation,
-        samples=learnt + 2 * 3 * points * REPLICATES,
-        effective_share=share,
-        method="kernel",
-    )
+    error = float(np.hypot(statistical, extrapolation))
+    evaluations = learnt + 2 * 3 * points * REPLICATES
+    return VolumeEstimate(log_volume, error, statistical, extrapolation, evaluations, share, "kernel")
 
 
 def ball_count_volume(

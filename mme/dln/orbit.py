@@ -43,13 +43,8 @@ def orbit_map(matrix: Any, frames: Any, field: FieldLike = "R") -> np.ndarray:
     ----------
     matrix : array_like, shape (..., d, d)
         X = UΣV*.
-    frames : array_like, shape (..., N − 1, d, d)
-        Q_1, …, Q_{N−1}, unitary over the field; their number sets the depth.
-    field : {"R", "C", "H"}, 1, 2, 4 or Field
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
+    frames, field, and what is returned
+        As in `act`; the number of frames sets the depth.
 
     Raises
     ------
@@ -80,14 +75,10 @@ def orbit_map_differential(
 
     Parameters
     ----------
-    matrix, field, frames
+    matrix, field, frames, and what is returned
         As in `orbit_map`; the frames are the identity by default.
     directions : array_like, shape (..., N − 1, d, d)
         a_1, …, a_{N−1}, skew-Hermitian.
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
 
     Raises
     ------

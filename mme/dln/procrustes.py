@@ -75,14 +75,10 @@ def nearest_balanced(layers: Any, field: FieldLike = "R", *, max_steps: int = 10
 
     Parameters
     ----------
-    layers, field
+    layers, field, and what is returned
         As in `stack_layers`.
     max_steps : int
         Sweeps at most.
-
-    Returns
-    -------
-    ndarray, shape (..., N, d, d)
 
     Raises
     ------

@@ -75,14 +75,10 @@ def _one_array(matrices: list[np.ndarray]) -> np.ndarray:
 
 
 def end_to_end(layers: Any, field: FieldLike = "R") -> Any:
-    """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1.
+    """Return the end-to-end matrix X = φ(W) = W_N ⋯ W_1, shape (..., d, d).
 
     The arguments are those of `stack_layers`; tensors, such as a network's parameters, keep their gradients.
     Source: entropy formula, Section 1.
-
-    Returns
-    -------
-    ndarray or tensor, shape (..., d, d)
 
     Examples
     --------

@@ -98,12 +98,8 @@ def symbolic_gram_matrix(roots: Sequence[Any], *, depth: int, field: FieldLike =
 def symbolic_metric_matrix(roots: Sequence[Any], *, depth: int, field: FieldLike = "R") -> sp.Matrix:
     """Return the matrix of Z ↦ A_{N,Σ}(Z) = Σ_p Λ^{2(N−p)} Z Λ^{2(p−1)} on the real basis ε E_kl of M_d(F).
 
-    The arguments are those of `symbolic_gram_matrix`.
+    The arguments are those of `symbolic_gram_matrix`; the order is β d².
     Source: entropy formula, Section 1.2 and Lemma 5.5.
-
-    Returns
-    -------
-    sympy.Matrix, shape (β d², β d²)
 
     Examples
     --------

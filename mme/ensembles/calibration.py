@@ -90,6 +90,9 @@ class Calibration(Result):
 def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float = 0.95) -> Calibration:
     """Return the δ that one more pair like the given ones exceeds with probability at most `rate`.
 
+    Source: Wilks (1941), Determination of sample sizes for setting tolerance limits, for both intervals.
+    Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world: all ranks are equally likely.
+
     Parameters
     ----------
     differences : array_like, shape (n,)
@@ -99,20 +102,11 @@ def calibrate_delta(differences: ArrayLike, rate: float = 0.1, *, level: float =
     level : float
         Confidence of the intervals.
 
-    Returns
-    -------
-    Calibration
-
     Raises
     ------
     InputError
         If a difference is negative or not finite, the rate or the level is not between 0 and 1, or there are
         too few pairs for the rate.
-
-    References
-    ----------
-    Wilks (1941), Determination of sample sizes for setting tolerance limits, for both intervals. Vovk,
-    Gammerman and Shafer (2005), Algorithmic learning in a random world: all ranks are equally likely.
 
     Examples
     --------

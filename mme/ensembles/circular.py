@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from mme.algebra import C, Field, H, R
+from mme.algebra import C, Field, H, R, quaternion
 from mme.arguments import choice, generator, integer, listed, shown
 from mme.ensembles.mixed import MixedMatrixEnsemble
 from mme.errors import InputError
@@ -67,14 +67,15 @@ def circular_mixed_ensemble(
     construction: Construction = "eigenvectors",
     draws: int | None = None,
 ) -> CircularMixedEnsemble:
-    """Draw one circular matrix for each order, and take moduli.
+    """Return the moduli of circular matrices drawn at random, one for each order.
+
+    Source: conjugate matrix ensembles, Definition 2; Dyson 1962 for COE (UᵀU) and CSE (U^D U).
 
     Parameters
     ----------
     orders : iterable of int
         The orders N_l ≥ 2, for example those of a layer matrix ensemble.
     rng : int or numpy.random.Generator, optional
-        Seed or generator.
     circular : {"CUE", "COE", "CSE", "O", "U", "Sp"}
         Dyson's circular ensembles, or Haar measure on O(N), U(N) (the CUE) or Sp(N). For CSE and Sp the
         modulus of an entry is the norm of the quaternion (of the 2×2 block, divided by √2), so orders match
@@ -85,19 +86,11 @@ def circular_mixed_ensemble(
     draws : int, optional
         Draw each matrix this often; the draws are a leading axis. Without it there is no such axis.
 
-    Returns
-    -------
-    CircularMixedEnsemble
-
     Raises
     ------
     InputError
         If an order is not an integer of at least 2, a name or number of draws is not allowed, or the matrices
         do not fit in memory.
-
-    References
-    ----------
-    Conjugate matrix ensembles, Definition 2; Dyson 1962 for COE (UᵀU) and CSE (U^D U).
 
     Examples
     --------
@@ -207,27 +200,20 @@ def draw_unitaries(
         unitary = field.haar(haar_order, size=size, rng=rng)
     else:
         unitary = hermitian_eigenvectors(field, haar_order, size, rng)
-    if circular not in _INVOLUTIONS:
-        return unitary
-    return np.asarray(_INVOLUTIONS[circular](unitary) @ unitary)
+    if circular == "COE":
+        return np.asarray(unitary.mT @ unitary)
+    return np.asarray(_dual(unitary) @ unitary) if circular == "CSE" else unitary
 
 
 def moduli_of(circular: Circular, unitary: np.ndarray) -> np.ndarray:
     """Return |U| entry by entry, shape (..., N, N)."""
     modulus = ENSEMBLES[circular][1].modulus(unitary)
-    if circular not in _INVOLUTIONS:
-        return modulus
-    return np.asarray((modulus + _transpose(modulus)) / 2)  # symmetric to the last digit, so real eigenvalues
-
-
-def _transpose(u: np.ndarray) -> np.ndarray:
-    return np.swapaxes(u, -1, -2)
+    if circular in ("COE", "CSE"):
+        modulus = (modulus + modulus.mT) / 2  # symmetric to the last digit, so real eigenvalues
+    return modulus
 
 
 def _dual(u: np.ndarray) -> np.ndarray:
     """The dual U^D = J Uᵀ J⁻¹ with J = [[0, 1], [−1, 0]], time reversal of a particle with spin ½."""
-    (a, b), (c, d) = (np.split(half, 2, axis=-1) for half in np.split(_transpose(u), 2, axis=-2))
+    a, b, c, d = quaternion.blocks(u.mT)
     return np.block([[d, -c], [-b, a]])
-
-
-_INVOLUTIONS = {"COE": _transpose, "CSE": _dual}

@@ -69,7 +69,7 @@ def conjugacy(
     bandwidth: float | None = None,
     **drawing: Any,
 ) -> Conjugacy:
-    """Test whether two ensembles are conjugate, by the paper's criterion and by one that can fail.
+    """Return whether two ensembles are conjugate, by the paper's criterion and by one that can fail.
 
     Parameters
     ----------
@@ -85,10 +85,6 @@ def conjugacy(
         it takes the upper end.
     **drawing
         `draws`, `rng`, `circular`, `construction`, `part` and `pooling` of `circular_spectral_difference`.
-
-    Returns
-    -------
-    Conjugacy
 
     Raises
     ------

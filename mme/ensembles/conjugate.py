@@ -52,16 +52,10 @@ def conjugate_spectrum(
     conjugate : {"deterministic", "sampled"}
         Take the expected density of |U| (`mme.ensembles.limit_law`; for the CUE), or draw the ensemble as the
         paper does.
-    draws, rng, circular, construction
-        As in `circular_mixed_ensemble`, for the sampled conjugate.
+    draws, rng, circular, construction, dtype, shared, jobs, store, progress
+        As in `SampledCircularEnsemble`, for the sampled conjugate.
     part, pooling
         As in `pooled_spectrum`.
-    dtype, shared, jobs, store, progress
-        As in `SampledCircularEnsemble`.
-
-    Returns
-    -------
-    DeterministicSpectrum with ``expected_counts(edges)``, or PooledSpectrum
 
     Raises
     ------

@@ -168,10 +168,6 @@ def spectral_density(
     bandwidth : float, optional
         Standard deviation of a Gaussian kernel to smooth with, applied to the counts in the bins.
 
-    Returns
-    -------
-    SpectralDensity
-
     Raises
     ------
     InputError

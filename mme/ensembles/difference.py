@@ -175,10 +175,6 @@ def spectral_difference(first: SpectralDensity, second: SpectralDensity) -> Circ
     first, second : SpectralDensity
         Either may have been drawn several times; if both were, equally often.
 
-    Returns
-    -------
-    CircularSpectralDifference
-
     Raises
     ------
     InputError
@@ -227,6 +223,8 @@ def circular_spectral_difference(
 ) -> CircularSpectralDifference:
     """Return the circular spectral difference of a network (or any ensemble) and a conjugate ensemble.
 
+    Source: conjugate matrix ensembles, Definitions 2, 4 and 5.
+
     Parameters
     ----------
     ensemble : ensemble, PooledSpectrum, SpectralDensity, or a network
@@ -241,19 +239,10 @@ def circular_spectral_difference(
     window, bins, zeros, normalise, bandwidth
         As in `spectral_density`, for both spectra.
 
-    Returns
-    -------
-    CircularSpectralDifference
-        `variance` is the paper's Var(CSD), averaged over the draws; `standard_error` its error over them.
-
     Raises
     ------
     InputError
         If the input or an option cannot be used.
-
-    References
-    ----------
-    Conjugate matrix ensembles, Definitions 2, 4 and 5.
 
     Examples
     --------

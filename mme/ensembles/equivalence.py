@@ -40,10 +40,6 @@ def default_delta(*differences: CircularSpectralDifference) -> float:
     ----------
     *differences : CircularSpectralDifference
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     InputError
@@ -136,7 +132,9 @@ def equivalence(
     rng: int | np.random.Generator | None = None,
     **chosen: Any,
 ) -> Equivalence:
-    """Test whether two networks are equivalent.
+    """Return whether two networks are equivalent.
+
+    Source: conjugate matrix ensembles, Definition 6.
 
     Parameters
     ----------
@@ -146,24 +144,13 @@ def equivalence(
         The tolerance δ on the difference of variances; by default `default_delta` of the two.
     tolerance : float, optional
         What the strict criterion of `conjugacy` allows; by default what chance alone explains.
-    conjugate : {"deterministic", "sampled"}
-        As in `circular_spectral_difference`.
-    rng : int or numpy.random.Generator, optional
-    **chosen
-        Further options of `circular_spectral_difference`.
-
-    Returns
-    -------
-    Equivalence
+    conjugate, rng, **chosen
+        As in `circular_spectral_difference`, with its further options.
 
     Raises
     ------
     InputError
         If δ is negative or not finite, or the input or an option cannot be used.
-
-    References
-    ----------
-    Conjugate matrix ensembles, Definition 6.
 
     Examples
     --------
@@ -220,7 +207,7 @@ class EquivalenceClasses(Table, Plotted):
 def equivalence_classes(
     networks: Mapping[str, Any], *, delta: float | None = None, linkage: Linkage = "complete", **chosen: Any
 ) -> EquivalenceClasses:
-    """Sort networks into classes of equivalent ones.
+    """Return networks sorted into classes of equivalent ones.
 
     "Within δ of each other" is no equivalence relation: 0, δ and 2δ make two pairs, but 0 and 2δ are apart.
     Classes therefore need a rule, which is that of hierarchical clustering on the line of variances.
@@ -235,10 +222,6 @@ def equivalence_classes(
         two do, which is the transitive closure of the relation and can chain far-apart networks together.
     **chosen
         For `circular_spectral_difference`, where networks are given.
-
-    Returns
-    -------
-    EquivalenceClasses
 
     Raises
     ------

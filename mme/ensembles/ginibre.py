@@ -64,8 +64,6 @@ def complex_eigenvalue_density(order: int, x: ArrayLike, y: ArrayLike) -> np.nda
 def expected_eigenvalues(order: int, x: ArrayLike, part: str = "real", excess: float = 0.0) -> np.ndarray:
     """How many eigenvalues of a real Ginibre matrix to expect up to x, real and complex ones together.
 
-    Notes
-    -----
     `excess` is κ, for a matrix Y that is not quite Gaussian: tr((YYᵀ)²)/n, in units of the square of
     tr(YYᵀ)/n, exceeds that of the Ginibre matrix by κ/n. To first order the density of the complex
     eigenvalues changes by (κ/n)(1 - 2r²/n)/π: a smaller trace pushes them outwards. The factor Q gives this
@@ -139,9 +137,7 @@ def _eigenvalues(order: int, part: str) -> Function:
     both_signs = 1 if part == "real" else 2
 
     def density(x: np.ndarray) -> np.ndarray:
-        real = np.asarray(both_signs * real_eigenvalue_density(order, x))
-        if order == 1:
-            return real
+        real = both_signs * real_eigenvalue_density(order, x)
         pairs = _complex_column(order, x) if part == "real" else _complex_circle(order, x)
         return np.asarray(real + pairs)
 

@@ -102,7 +102,7 @@ def _expected_counts(
 def deterministic_spectrum(
     orders: Iterable[int], part: Part = "real", method: str = "auto", pooling: Pooling = "plain"
 ) -> DeterministicSpectrum:
-    """The circular unitary mixed ensemble of given orders, by its law instead of by draws.
+    """Return the circular unitary mixed ensemble of given orders, by its law instead of by draws.
 
     Parameters
     ----------
@@ -113,10 +113,6 @@ def deterministic_spectrum(
     pooling : {"plain", "periodic"}
         As in `pooled_spectrum`. Where an order does not divide the largest, the smallest eigenvalues stand
         once more than the others, and where these end is taken to be sharp: it fluctuates by few eigenvalues.
-
-    Returns
-    -------
-    DeterministicSpectrum
 
     Raises
     ------

@@ -30,7 +30,7 @@ def eigenvalues(matrices: np.ndarray, part: Part = "real") -> np.ndarray:
     array([2., 2.])
     """
     choice("part", part, PARTS)
-    transposed = np.swapaxes(matrices, -1, -2)
+    transposed = matrices.mT
     if part == "symmetric":
         # A Aᵀ is positive semidefinite, so a minus sign is rounding.
         return np.sort(np.abs(np.linalg.eigvalsh(matrices @ transposed)), axis=-1)

@@ -26,8 +26,6 @@ SERIES = (1, 1 / 8, 1 / 128, -5 / 1024, -21 / 32768, 399 / 262144, 869 / 4194304
 def entry_mean(order: int) -> float:
     """The mean of one entry of |U|, E|U_ij| = Γ(3/2) Γ(N) / Γ(N + 1/2), close to √(π/4N).
 
-    Notes
-    -----
     |U_ij|² has the density (N-1)(1-t)^(N-2) on [0, 1], the Beta law with parameters 1 and N-1.
 
     Examples
@@ -60,8 +58,6 @@ def _mean_square_sum(order: int) -> float:
 def perron_mean(order: int, part: str = "real") -> float:
     """The mean of the Perron eigenvalue of |U|, N·Γ(3/2)Γ(N)/Γ(N + 1/2), close to √(πN)/2.
 
-    Notes
-    -----
     It is the exact mean of b = 1ᵀ|U|1/N. The eigenvalue is b + (row part)·(column part)/b + …, and the
     second term has mean zero, for the law of |U| does not change when its rows alone are permuted. For
     |U||U|ᵀ the same expansion adds to b² what the row and the column sums deviate by, so that all
@@ -81,8 +77,6 @@ def perron_mean(order: int, part: str = "real") -> float:
 def perron_deviation(order: int, part: str = "real") -> float:
     """The standard deviation of the Perron eigenvalue of |U|, close to √(1 - 5π/16)/√N = 0.1351/√N.
 
-    Notes
-    -----
     It is the exact deviation of b = 1ᵀ|U|1/N. Independent entries would give √(1 - π/4)/√N = 0.46/√N. Rows
     and columns of unit length leave of each entry only what |U_ij|² does not determine linearly, which has
     the variance (1 - 5π/16)/N.
@@ -126,8 +120,6 @@ def bulk_deviation(order: int) -> float:
 def trace_excess() -> float:
     """How far |U| is from Gaussian, as far as its spectrum can tell: κ = -0.918 to leading order in 1/N.
 
-    Notes
-    -----
     For the bulk Y of |U| four groups of entries contribute: the excess kurtosis of one entry (0.245), pairs
     in a row (-1, for rows have unit length), pairs in a column (-1), and the four corners of a rectangle
     ((π/(16 - 4π))² = 0.837, for rows are orthogonal).

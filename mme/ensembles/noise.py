@@ -29,10 +29,6 @@ def noise_floor(first: float, second: float, *, window: Any = WINDOW, bins: int 
     window, bins
         As in `spectral_density`.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     InputError

@@ -203,16 +203,9 @@ def variance_error(
     Eigenvalues in tight clusters, above all in more of them than steps, which no such estimate sees, may
     exceed it: with 30 clusters it held for none of six matrices.
 
-    Parameters
-    ----------
-    estimates : ndarray, shape (ESTIMATES, bins)
-        The density by each row of `estimates_of`.
-    counts : ndarray, shape (bins,)
-        How many estimated eigenvalues lie in each bin.
-    other : ndarray, shape (bins,) or (draws, bins)
-        The density that is compared with.
-    unit : float
-        By what numbers of eigenvalues in a bin are divided to make a density.
+    `estimates` is the density by each row of `estimates_of`, shape (ESTIMATES, bins), `counts` says how many
+    estimated eigenvalues lie in each bin, and `other`, shape (bins,) or (draws, bins), is the density that is
+    compared with. Numbers of eigenvalues in a bin, divided by the `unit`, make a density.
     """
     variances = np.array([np.mean(np.var(row - other, axis=-1)) for row in estimates])
     error = float(jackknife_error(variances[-PROBES:]))

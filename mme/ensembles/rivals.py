@@ -22,24 +22,18 @@ __all__ = ["log_frobenius_norm", "log_spectral_norm", "log_stable_rank", "shape_
 def log_spectral_norm(source: Any) -> float:
     """Return log₁₀ of a layer's largest eigenvalue, the squared spectral norm of A, averaged over the layers.
 
+    Source: Martin, Peng and Mahoney (2021), Predicting trends in the quality of state-of-the-art neural
+    networks without access to training or testing data: the average of log ‖W‖∞².
+
     Parameters
     ----------
     source : LayerMatrixEnsemble, or a network
         A network is anything that `layer_matrix_ensemble` takes.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     InputError
         If the source cannot be used, or all weights of a layer are zero.
-
-    References
-    ----------
-    Martin, Peng and Mahoney (2021), Predicting trends in the quality of state-of-the-art neural networks
-    without access to training or testing data: the average of log ‖W‖∞².
 
     Examples
     --------
@@ -52,14 +46,8 @@ def log_spectral_norm(source: Any) -> float:
 def log_frobenius_norm(source: Any) -> float:
     """Return log₁₀ of ‖A‖²_F = tr X, averaged over the layers.
 
-    Parameters
-    ----------
-    source, and what is returned and raised
-        As in `log_spectral_norm`.
-
-    References
-    ----------
-    Martin, Peng and Mahoney (2021), the average of log ‖W‖_F².
+    The arguments are those of `log_spectral_norm`.
+    Source: Martin, Peng and Mahoney (2021), the average of log ‖W‖_F².
 
     Examples
     --------
@@ -73,16 +61,8 @@ def log_stable_rank(source: Any) -> float:
     """Return log₁₀ of the stable rank ‖A‖²_F / λ_max(X), averaged over the layers.
 
     It lies between 0, for layers of rank one, and the mean log₁₀ of the ranks. A factor on a layer leaves it
-    as it is.
-
-    Parameters
-    ----------
-    source, and what is returned and raised
-        As in `log_spectral_norm`.
-
-    References
-    ----------
-    Rudelson and Vershynin (2007), Sampling from large matrices: numerical rank.
+    as it is. The arguments are those of `log_spectral_norm`.
+    Source: Rudelson and Vershynin (2007), Sampling from large matrices: numerical rank.
 
     Examples
     --------
@@ -93,7 +73,7 @@ def log_stable_rank(source: Any) -> float:
 
 
 def shape_distance(source: Any, control: Any) -> float:
-    """Return Kolmogorov's distance of a layer's spectrum to the control's, averaged over the layers.
+    """Return Kolmogorov's distance, 0 to 1, of a layer's spectrum to the control's, averaged over the layers.
 
     The eigenvalues of each layer are taken in units of their own mean, so a factor on a layer changes
     nothing. Layers of few eigenvalues are far apart by chance alone: judge the distance beside that of two
@@ -103,11 +83,6 @@ def shape_distance(source: Any, control: Any) -> float:
     ----------
     source, control : LayerMatrixEnsemble, or a network
         Two networks with layers of the same names and shapes.
-
-    Returns
-    -------
-    float
-        From 0 to 1.
 
     Raises
     ------
@@ -131,27 +106,12 @@ def spike_share(source: Any) -> float:
 
     Rows of length 1 with independent entries, all drawn alike, have eigenvalues that end near the edge
     (1 + √(N/M))² of the Marchenko–Pastur law; a spike lies beyond it. No factor on a layer or on one of its
-    rows changes the share, so neither rescaling nor folded normalisation does, and no control is needed.
+    rows changes the share, so neither rescaling nor folded normalisation does, and no control is needed. The
+    share is that of all layers together, without structural zeros; rows of zeros stay zero.
 
-    Parameters
-    ----------
-    source : LayerMatrixEnsemble, or a network
-        A network is anything that `layer_matrix_ensemble` takes.
-
-    Returns
-    -------
-    float
-        Of all eigenvalues of all layers that are no structural zeros. Rows of zeros stay zero.
-
-    Raises
-    ------
-    InputError
-        If the source cannot be used.
-
-    References
-    ----------
-    Martin and Mahoney (2021), Implicit self-regularization in deep neural networks, on spikes beyond the
-    edge; the division of the rows is ours.
+    The arguments are those of `log_spectral_norm`; layers of zeros are taken, too.
+    Source: Martin and Mahoney (2021), Implicit self-regularization in deep neural networks, on spikes beyond
+    the edge; the division of the rows is ours.
 
     Examples
     --------

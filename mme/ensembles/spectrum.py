@@ -126,7 +126,9 @@ class PooledSpectrum(Result):
 def pooled_spectrum(
     ensemble: Ensemble | Any, *, part: Part = "real", pooling: Pooling = "plain"
 ) -> PooledSpectrum:
-    """Pool the eigenvalues of all matrices of an ensemble.
+    """Return the eigenvalues of all matrices of an ensemble, pooled.
+
+    Source: conjugate matrix ensembles, Definition 4.
 
     Parameters
     ----------
@@ -138,18 +140,10 @@ def pooled_spectrum(
         All Σ N_i eigenvalues once, or each ascending spectrum repeated until it is as long as the longest,
         which makes m · max N_i, the one reading of the paper's "N_i · m" that fits a mixed ensemble.
 
-    Returns
-    -------
-    PooledSpectrum
-
     Raises
     ------
     InputError
         If `ensemble` is no ensemble, or an option is unknown.
-
-    References
-    ----------
-    Conjugate matrix ensembles, Definition 4.
 
     Examples
     --------

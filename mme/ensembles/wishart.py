@@ -23,8 +23,6 @@ RESCALE_EVERY = 8
 def expected_squares(order: int, x: ArrayLike, excess: float = 0.0) -> np.ndarray:
     """How many squared singular values of a real Ginibre matrix to expect up to x.
 
-    Notes
-    -----
     `excess` is κ of `mme.ensembles.ginibre.expected_eigenvalues`. To first order a squared singular value
     x, in units of n, moves by (κ/n) x (x - 2)/2. This leaves the mean as it was and adds κ/n to the second
     moment; it is the change of Marchenko and Pastur's law by a fourth free cumulant, written as a motion.
@@ -53,16 +51,11 @@ def _squares(order: int) -> Function:
         kernel = (n - 1) * (last * before + (n - 1) * ((last - before) / u) ** 2)
         rest = -(n - 1) * last * (partial(u) - total / 2)
         if n % 2:
-            # φ_{n-1} with even index has a mean of its own: 1/√(2π) over its central binomial coefficient.
-            rest = rest + 2 * last * np.exp(_log_central_binomial(n - 1)) / np.sqrt(2 * np.pi)
+            # φ_{n-1} with even index has a mean of its own: √(π/2)/B(n/2, 1/2), where B is Euler's integral.
+            rest = rest + 2 * last * np.sqrt(np.pi / 2) / scipy.special.beta(n / 2, 0.5)
         return np.asarray(2 * u * kernel + rest)
 
     return integrate_from_zero(density, reach, degree)
-
-
-def _log_central_binomial(even: int) -> float:
-    """Log of 2^k / C(k, k/2), the inverse of the coefficient of z^k in 1/√(1 - z²)."""
-    return float(even * np.log(2) + 2 * scipy.special.gammaln(even / 2 + 1) - scipy.special.gammaln(even + 1))
 
 
 def _laguerre(index: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

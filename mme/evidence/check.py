@@ -195,7 +195,7 @@ class Check:
 
 
 def check(statement: str, claim: str = "") -> Check:
-    """Name a statement and what is to be checked of it; then call one of the four methods.
+    """Return a named statement that is to be checked, by one of four methods.
 
     Parameters
     ----------
@@ -204,10 +204,6 @@ def check(statement: str, claim: str = "") -> Check:
         own, such as ``"my-lemma"``: lower-case letters and digits, joined by single hyphens or dots.
     claim : str
         What is checked, in a few words.
-
-    Returns
-    -------
-    Check
 
     Raises
     ------

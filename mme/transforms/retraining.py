@@ -17,7 +17,7 @@ RETRAINING = Recipe(epochs=2, learning_rate=0.02)  # short, and at a fifth of th
 def retrain(
     model: nn.Module, *, hold: str = "shapes", recipe: Recipe = RETRAINING, seed: int = 0
 ) -> nn.Module:
-    """Return a copy of a network that was trained on.
+    """Return a copy of a network that was trained on, in evaluation mode.
 
     Parameters
     ----------
@@ -28,11 +28,6 @@ def retrain(
         zero; or its rank, for which the two factors of the layer are trained.
     recipe, seed : Recipe, int
         How it is trained, and in which order of the images.
-
-    Returns
-    -------
-    torch.nn.Module
-        In evaluation mode. The given one stays as it was.
 
     Raises
     ------

@@ -25,11 +25,6 @@ def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
     factor : float
         From 10⁻⁶ to 10⁶.
 
-    Returns
-    -------
-    torch.nn.Module
-        The given one stays as it was.
-
     Raises
     ------
     InputError
@@ -58,26 +53,19 @@ def rescale_before_norm(model: nn.Module, factor: float) -> nn.Module:
 
 
 def fold_batch_norm(model: nn.Module) -> nn.Module:
-    """Return a copy of a network with each batch normalisation folded into the layer that it follows.
+    """Return a copy of a network with each batch normalisation folded into the layer before.
 
-    In evaluation mode batch normalisation is affine, unit by unit: y ↦ γ (y − μ)/√(v + ε) + β. So it can be
-    taken into the weights, A ↦ diag(γ/√(v + ε)) A, and the bias. Files for programs that run networks often
-    hold such weights.
+    In evaluation mode, that of the copy, batch normalisation is affine for each unit,
+    y ↦ γ (y − μ)/√(v + ε) + β. So it can be taken into the weights, A ↦ diag(γ/√(v + ε)) A, and the bias.
+    Identities stand where the normalisations were. Files for programs that run networks often hold such
+    weights.
+    Source: Jacob et al. (2018), Quantization and training of neural networks for efficient
+    integer-arithmetic-only inference, section 3.2. The arithmetic is torch's own, `torch.nn.utils.fusion`.
 
     Parameters
     ----------
     model, and what is raised
         As in `rescale_before_norm`. A normalisation that follows no layer, as in DenseNets, stays.
-
-    Returns
-    -------
-    torch.nn.Module
-        In evaluation mode; identities stand where the normalisations were. The given one stays as it was.
-
-    References
-    ----------
-    Jacob et al. (2018), Quantization and training of neural networks for efficient integer-arithmetic-only
-    inference, section 3.2. The arithmetic is torch's own, `torch.nn.utils.fusion`.
 
     Examples
     --------

@@ -15,6 +15,9 @@ __all__ = ["prune", "quantise", "truncate_rank"]
 def prune(model: nn.Module, share: float) -> nn.Module:
     """Return a copy of a network whose weights of smallest magnitude are zero, layer by layer.
 
+    Source: Han, Pool, Tran and Dally (2015), Learning both weights and connections for efficient neural
+    networks. The arithmetic is torch's own, `torch.nn.utils.prune.L1Unstructured`.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -22,20 +25,10 @@ def prune(model: nn.Module, share: float) -> nn.Module:
     share : float
         Share of the weights that become zero, from 0 to 1; the number is rounded to an integer.
 
-    Returns
-    -------
-    torch.nn.Module
-        The given one stays as it was.
-
     Raises
     ------
     InputError
         If the share is not from 0 to 1, or the model is none or holds no finite weights.
-
-    References
-    ----------
-    Han, Pool, Tran and Dally (2015), Learning both weights and connections for efficient neural networks.
-    The arithmetic is torch's own, `torch.nn.utils.prune.L1Unstructured`.
 
     Examples
     --------
@@ -53,18 +46,15 @@ def quantise(model: nn.Module, bits: int) -> nn.Module:
 
     The grid is symmetric and even: the 2ᵇ − 1 multiples k s with |k| ≤ 2ᵇ⁻¹ − 1, where s is chosen so that
     the largest |weight| of the layer lies on it. No weight moves by more than s/2. Their dtype stays.
+    Source: Jacob et al. (2018), Quantization and training of neural networks for efficient
+    integer-arithmetic-only inference, with the zero point at zero.
 
     Parameters
     ----------
-    model, and what is returned and raised
+    model, and what is raised
         As in `prune`.
     bits : int
         From 2 (−1, 0 and 1 times the largest) to 32.
-
-    References
-    ----------
-    Jacob et al. (2018), Quantization and training of neural networks for efficient integer-arithmetic-only
-    inference, with the zero point at zero.
 
     Examples
     --------
@@ -88,17 +78,14 @@ def truncate_rank(model: nn.Module, share: float) -> nn.Module:
 
     A layer of N outputs is read as the matrix A of N rows and M columns. Of its min(N, M) singular values the
     largest stay, at least one, and the others become zero: the nearest matrix of that rank, written out.
+    Source: Eckart and Young (1936), The approximation of one matrix by another of lower rank.
 
     Parameters
     ----------
-    model, and what is returned and raised
+    model, and what is raised
         As in `prune`.
     share : float
         Share of the singular values that become zero in each layer, from 0 to 1; the number is rounded.
-
-    References
-    ----------
-    Eckart and Young (1936), The approximation of one matrix by another of lower rank.
 
     Examples
     --------

@@ -26,11 +26,6 @@ def permute_hidden_units(model: nn.Module, *, rng: int | np.random.Generator | N
     rng : None, int or numpy.random.Generator
         Seed or generator of the permutations, one for each layer.
 
-    Returns
-    -------
-    torch.nn.Module
-        The given one stays as it was.
-
     Raises
     ------
     InputError
@@ -55,17 +50,14 @@ def remove_units(model: nn.Module, share: float) -> nn.Module:
     The units of a layer that are kept are those whose incoming weights have the largest sum of magnitudes. A
     unit takes with it a row of its own layer, its bias, its place in the normalisation, and the columns by
     which the next layer reads it. So both layers get smaller shapes.
+    Source: Li, Kadav, Durdanovic, Samet and Graf (2017), Pruning filters for efficient ConvNets.
 
     Parameters
     ----------
-    model, and what is returned and raised
+    model, and what is raised
         As in `permute_hidden_units`.
     share : float
         Share of the units of each such layer that go, from 0 to 1; the number is rounded, and one stays.
-
-    References
-    ----------
-    Li, Kadav, Durdanovic, Samet and Graf (2017), Pruning filters for efficient ConvNets.
 
     Examples
     --------
