@@ -8,6 +8,7 @@ import platform
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypedDict
@@ -16,11 +17,11 @@ import numpy as np
 import scipy
 from threadpoolctl import threadpool_info
 
-__all__ = ["Rates", "description", "empty_heap", "peak_bytes", "rates"]
+__all__ = ["Rates", "description", "empty_heap", "peak_bytes", "rates", "vector_rate"]
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 PACKAGES = ("mme", "numpy", "scipy", "torch", "bristol", "weightwatcher")
-ORDER, LONG, MILLION, REPEATS = 1500, 2 * 10**7, 10**6, 5
+ORDER, CACHED, LONG, MILLION, REPEATS = 1500, 512, 2 * 10**7, 10**6, 5
 
 
 class Rates(TypedDict):
@@ -46,6 +47,14 @@ def rates() -> Rates:
         "logarithms": MILLION / _best(lambda: np.log(x[:MILLION])),
         "normals": MILLION / _best(lambda: rng.standard_normal(MILLION)),
     }
+
+
+@cache
+def vector_rate(dtype: str) -> float:
+    """Measure operations in a second where a symmetric matrix, in a cache, multiplies a vector."""
+    matrix = np.ones((CACHED, CACHED), dtype, order="F")
+    multiply, times = scipy.linalg.get_blas_funcs("symv", [matrix]), range(100)
+    return 2 * CACHED**2 * len(times) / _best(lambda: [multiply(1, matrix, matrix[:, 0]) for _ in times])
 
 
 def _best(work: Callable[[], Any]) -> float:

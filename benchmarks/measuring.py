@@ -78,7 +78,8 @@ def _point(row: Row, size: Size, rates: Rates, long: bool, budget: float) -> dic
     if contestants:
         _race(row, row.data(size), contestants, budget / len(contestants), row.number(size))
     limit = row.limit(size, rates) / row.number(size) if row.limit and not told[0]["said"] else None
-    return {"size": size, "ours": told[0], "peers": told[1:], "limit": limit}
+    nearer = row.nearer(size, rates) / row.number(size) if row.nearer and limit else None
+    return {"size": size, "ours": told[0], "peers": told[1:], "limit": limit, "nearer": nearer}
 
 
 def _race(row: Row, data: Any, contestants: list[Any], share: float, number: int) -> None:

@@ -35,9 +35,10 @@ class Row:
 
     All contestants get the same `data` of a size. `error` of data, our result and a peer's is at most
     `tolerance` where they agree, which a test looks at for the size `tiny`. No method of this kind beats the
-    `limit`, in seconds. A call makes a `number` of things, and seconds are of one. A contestant runs for its
-    share of the `budget`, in seconds for a size, at least once. Sizes that are numbers double: growth. With
-    ``--long`` there are `more` of them, and the rows that are `long`.
+    `limit`, in seconds; a `nearer` one holds for LAPACK's routines. A call makes a `number` of things, and
+    seconds are of one. A contestant runs for its share of the `budget`, in seconds for a size, at least
+    once. Sizes that are numbers double: growth. With ``--long`` there are `more` of them, and the rows that
+    are `long`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Row:
     tolerance: float
     limit: Callable[[Any, Rates], float] | None = None
     limited_by: str = ""
+    nearer: Callable[[Any, Rates], float] | None = None
     number: Callable[[Any], int] = lambda size: 1
     clock: str = "cpu"
     budget: float = 6.0

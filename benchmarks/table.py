@@ -22,10 +22,11 @@ def lines(row: dict[str, Any]) -> Iterator[str]:
                 told.append(f"{middle:>9} ({low} to {high}, {each['runs']} runs) x {each['ratio']:.2f}")
                 told += [f"peak +{each['memory'] / 1e6:.0f} MB"] if each["memory"] is not None else []
             yield " ".join([*told, each["said"]]).rstrip()
-        if point["limit"] and point["ours"]["runs"]:
-            times = point["ours"]["median"] / point["limit"]
-            limit = shown_seconds(point["limit"])
-            yield f"  {point['size']!s:>12}  {'limit':<32} {limit:>9}, of which ours is {times:.2f} times"
+        for name, limit in (("limit", point["limit"]), ("nearer limit", point["nearer"])):
+            if limit and point["ours"]["runs"]:
+                times = point["ours"]["median"] / limit
+                line = f"{name:<32} {shown_seconds(limit):>9}, of which ours is {times:.2f} times"
+                yield f"  {point['size']!s:>12}  {line}"
 
 
 def best_peer(point: dict[str, Any]) -> dict[str, Any] | None:

@@ -61,6 +61,25 @@ def test_peers_compute_what_we_compute(one: Row) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("one", [one for one in ROWS.values() if one.nearer], ids=lambda one: one.name)
+def test_a_nearer_limit_is_one_where_a_vector_is_slower(one: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lack := measuring.lacking(one.needs):
+        pytest.skip(lack)
+    assert one.limit is not None
+    assert one.nearer is not None
+    limit = one.limit(one.tiny, RATES)
+    monkeypatch.setattr("benchmarks.spectra.vector_rate", RATES.__getitem__)
+    assert one.nearer(one.tiny, RATES) == pytest.approx(limit)
+    monkeypatch.setattr("benchmarks.spectra.vector_rate", lambda _: 5e8)
+    assert limit < one.nearer(one.tiny, RATES) < 1.5 * limit
+
+
+def test_the_rate_of_products_with_a_vector_is_a_number() -> None:
+    assert 0 < machine.vector_rate("float64") < np.inf
+    assert 0 < machine.vector_rate("float32") < np.inf
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["entropy", "entropy gradient", "layer spectra, float64", "two cores"])
 def test_another_result_is_noticed(name: str) -> None:
     one = ROWS[name]

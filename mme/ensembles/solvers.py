@@ -17,9 +17,9 @@ from mme.extras import required
 __all__ = ["Solver", "gram_solver", "smaller_gram_eigenvalues", "spectrum_of_weights"]
 
 RANGE = (2.0**-100, 2.0**100)  # of the largest eigenvalue: beyond, products of weights may leave float32
-BLOCK_ENTRIES, BLOCK_COLUMNS = 2**17, 256  # of A that are converted at a time: they fit into a core's cache
+BLOCK_ENTRIES, BLOCK_COLUMNS = 2**20, 256  # of A that are converted at a time: they fit into a large cache
 
-Solver = Callable[[np.ndarray, str], np.ndarray]
+Solver = Callable[[np.ndarray, str], np.ndarray]  # what it returns is ascending, or NaN
 
 
 def smaller_gram_eigenvalues(weights: np.ndarray, dtype: str = "float64") -> np.ndarray:
@@ -59,15 +59,16 @@ def spectrum_of_weights(name: str, tensor: np.ndarray, dtype: str, solve: Solver
     # One order in memory, so that the digits do not depend on where the weights came from.
     matrix = np.require(tensor, requirements=["C", "A"]).reshape(order, columns)
     values = solve(matrix, dtype)
-    if not RANGE[0] < values.max() < RANGE[1]:
+    if not RANGE[0] < values[-1] < RANGE[1]:
         # A power of two scales without rounding; it keeps the products of extreme weights in range.
         exponent = int(np.frexp(np.abs(real_weights(name, matrix)).max())[1])
         with np.errstate(under="ignore"):
             scaled = np.ldexp(matrix, -exponent)
         values = unscaled(name, solve(scaled, dtype), exponent)
     # X is positive semidefinite, so a minus sign is rounding. A zero instead would pass for structural.
-    values = np.sort(np.abs(values))
-    return np.concatenate([np.zeros(max(order - columns, 0), values.dtype), values])
+    values = np.abs(values)
+    values.sort()
+    return np.concatenate([np.zeros(order - columns, values.dtype), values]) if order > columns else values
 
 
 def gram_solver(device: Any, dtype: str = "float64") -> Solver:

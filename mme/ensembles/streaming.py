@@ -8,6 +8,7 @@ stays near the largest layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -48,8 +49,8 @@ def compute_eigenvalues(
     steps = in_threads(tasks, jobs, IN_FLIGHT_BYTES)
     for number, found in tracked(steps, title, total=len(groups), show=bool(title)):
         found.setflags(write=False)
-        stops = np.cumsum([layer.order for layer in groups[number]])
-        yield groups[number], np.split(found, stops[:-1])
+        stops = accumulate((layer.order for layer in groups[number]), initial=0)
+        yield groups[number], [found[start:stop] for start, stop in pairwise(stops)]
 
 
 def seconds_for(layers: Sequence[Layer]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from mme.ensembles import lapack
 from mme.ensembles.lapack import add_gram, general_eigenvalues, symmetric_eigenvalues
 
 DTYPES = ("float32", "float64")
+HALVES: dict[str, Any] = {"float32": np.tril, "float64": np.triu}  # that are filled and read
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -22,9 +24,10 @@ def test_gram_matrices_add_up_in_every_layout(shape: tuple[int, int], dtype: str
         gram = np.full((len(block), len(block)), 2, dtype)
         add_gram(gram, block)
         expected = 2 + block.astype(float) @ block.T.astype(float)
-        upper = np.triu_indices(len(block))
+        filled, other = HALVES[dtype], HALVES["float64" if dtype == "float32" else "float32"]
         atol = 2e-5 if dtype == "float32" else 1e-13
-        np.testing.assert_allclose(gram[upper], expected[upper], atol=atol)
+        np.testing.assert_allclose(filled(gram), filled(expected), atol=atol)
+        assert (other(gram) == other(np.full_like(gram, 2)) + np.diag(gram.diagonal() - 2)).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -32,7 +35,11 @@ def test_gram_matrices_add_up_in_every_layout(shape: tuple[int, int], dtype: str
 def test_eigenvalues_are_numpys(order: int, dtype: str) -> None:
     matrix = np.random.default_rng(2).normal(size=(order, order)).astype(dtype)
     symmetric, tolerance = matrix + matrix.T, (1e-5 if dtype == "float32" else 1e-12) * order
-    found = symmetric_eigenvalues(np.triu(symmetric))
+    half = np.ascontiguousarray(HALVES[dtype](symmetric))
+    again = symmetric_eigenvalues(half.copy())
+    found = symmetric_eigenvalues(half)
+    assert found.dtype == np.float64
+    assert np.array_equal(found, again)
     np.testing.assert_allclose(found, np.linalg.eigvalsh(symmetric.astype(float)), atol=tolerance)
     before = matrix.copy()
     general, expected = general_eigenvalues(matrix), np.linalg.eigvals(matrix.astype(float))

@@ -271,7 +271,7 @@ def test_a_layer_tells_its_line() -> None:
 def test_memory_is_that_of_what_is_held() -> None:
     """Beside Python: the weights, half of them again while they are read, and what the solver takes."""
     exact = layer_matrix_ensemble({"a": np.ones((1000, 2000)), "b": np.ones((1000, 2000))})
-    solver = 8 * (2 * 1000**2 + 2**17)
+    solver = 8 * (2 * 1000**2 + 2**20)
     for jobs in (1, 2):
         found = streaming.memory_for(exact.layers, jobs) - streaming.PYTHON_BYTES
         assert found == jobs * (6 * 2_000_000 + solver) + 2 * 8 * 2000
