@@ -133,7 +133,7 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
         networks = [load_file(path) for path in paths]
         found = find_nets([str(folder)])
         job = many.Job(Options(), None, None, 1, False, None)
-        stores = {"off": Store("spectra-2", enabled=False), "on": Store("spectra-2")}
+        stores = {"off": Store("spectra-3", enabled=False), "on": Store("spectra-3")}
 
         def lines(store: str) -> None:
             for each in found:
@@ -171,7 +171,7 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
                 command(warm, Path(made) / "c0", "--scheduler", address)
                 runs["client of a cluster"] = [command(folder, Path(made) / "c1", "--scheduler", address)]
             # what scheduler and workers took is known once they are waited for
-            for path in Path(made, "there", "spectra-2").rglob("*.kept"):
+            for path in Path(made, "there", "spectra-3").rglob("*.kept"):
                 path.unlink()
             runs["cluster, all"] = [(clustered(folder, Path(made)), runs["client of a cluster"][0][1])]
     return {

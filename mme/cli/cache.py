@@ -14,7 +14,7 @@ from mme.store import Store, cache_folder, size_of
 __all__ = ["cache_app"]
 
 DAY = 86400.0
-STORES = {"spectra": "spectra-2", "measurements": "measurements-1"}
+STORES = {"spectra": "spectra-3", "measurements": "measurements-1"}
 
 cache_app = typer.Typer(help="Show what is kept on disk, or clear it.", invoke_without_command=True)
 app.add_typer(cache_app, name="cache")

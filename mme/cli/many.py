@@ -111,7 +111,7 @@ def line_there(network: Network, job: Job, is_kept: bool, program: str) -> Told:
         right = "workers with the same mme, NumPy and SciPy"
         raise InputError(f"--scheduler must be that of {right}, but theirs are others.")
     try:
-        return line_of(network, job, jobs=1, store=Store("spectra-2", enabled=is_kept))
+        return line_of(network, job, jobs=1, store=Store("spectra-3", enabled=is_kept))
     except MemoryError:
         return InputError(f"{network.name}: there is not enough memory to measure it.")
 

@@ -112,7 +112,7 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
         def with_options(**given: Any) -> None:
             shared: dict[str, Any] = {name: given.pop(name) for name, *_ in SHARED}
             jobs = validate_jobs(shared.pop("jobs"))
-            store = Store("spectra-2", enabled=shared.pop("cache"))
+            store = Store("spectra-3", enabled=shared.pop("cache"))
             for pattern in ("include", "exclude", "types"):
                 shared[pattern] = tuple(shared[pattern] or ()) or None
             forms = {form: shared.pop(form) for form in ("as_json", "as_csv")}

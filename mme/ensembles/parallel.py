@@ -31,7 +31,7 @@ def validate_jobs(jobs: Any) -> int:
 def validate_work(jobs: Any, store: Any, progress: Any) -> tuple[int, Store, bool]:
     """Return how many tasks to work on at a time, the store (for None one that is off), and the flag."""
     if store is None:
-        store = Store("spectra-2", enabled=False)
+        store = Store("spectra-3", enabled=False)
     of_type("store", store, Store, "None or an mme.store.Store")
     return validate_jobs(jobs), store, flag("progress", progress)
 

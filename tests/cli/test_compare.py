@@ -277,7 +277,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
         if blow == signal.SIGINT and process.returncode == 130:
             assert b"interrupted" in errors
             assert b"Traceback" not in errors
-        store = Store("spectra-2", folder=tmp_path / "killed" / "spectra-2")
+        store = Store("spectra-3", folder=tmp_path / "killed" / "spectra-3")
         assert all(store.get(path.stem) is not None for path in store.files() if path.suffix == ".kept")
     out, errors = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
