@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.cli.output import AsJson, print_json, print_table
 from mme.errors import InputError
 from mme.store import Store, cache_folder, size_of
@@ -21,7 +21,6 @@ app.add_typer(cache_app, name="cache")
 
 
 @cache_app.callback()
-@one_sentence
 def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
@@ -44,7 +43,6 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @cache_app.command()
-@one_sentence
 def clear(
     older_than: Annotated[
         float, typer.Option(metavar="DAYS", min=0, help="Only what was not used for so many days.")

@@ -13,7 +13,7 @@ import typer
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.cli import output
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.dln import orbit_volume_mc
 from mme.dln.singular_values import measured_singular_values, of_square, validate_depth
 from mme.dln.terms import terms_of
@@ -24,7 +24,6 @@ __all__ = ["entropy", "read_matrix"]
 
 # Unknown options are arguments, so that a negative number is told from a mistyped option by its own message.
 @app.command(context_settings={"ignore_unknown_options": True})
-@one_sentence
 def entropy(
     values: Annotated[
         list[str],

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.cli.output import AsJson, print_columns, print_json, say
 from mme.errors import InputError
 
@@ -25,7 +25,6 @@ NONE = "–"
 
 
 @app.command()
-@one_sentence
 def evidence(
     statement: Annotated[
         str | None, typer.Argument(metavar="[STATEMENT]", help="One of them, such as lemma-5.1: its checks.")

@@ -14,7 +14,7 @@ import typer
 from mme.checkpoints.folders import CONFIGURATIONS
 from mme.checkpoints.formats import ENDINGS, content_of
 from mme.checkpoints.opening import open_checkpoint, search
-from mme.cli.accounts import gathered
+from mme.cli.accounts import gathered, listed
 from mme.cli.app import complain
 from mme.errors import InputError
 from mme.networks.hubs import HUBS, called, is_hub_name, open_hub
@@ -97,8 +97,7 @@ def find_nets(names: Iterable[str]) -> list[Network]:
         networks, passed_over = search(Path(name))
         found += [(str(each), len(networks) == 1) for each in networks]
         for reason, files in gathered((why, path) for path, why in passed_over.items()).items():
-            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-            complain(f"passed over {files[0]}{more}: {reason}.")
+            complain(f"passed over {listed(files, 1)}: {reason}.")
     times = Counter(_called(source) for source, _ in found)
     named: dict[str, Network] = {}
     for source, required in found:

@@ -10,9 +10,8 @@ import typer
 
 from mme.cli import output
 from mme.cli.accounts import about_estimates, about_layers, about_window, announce_cost
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.cli.nets import Net, Which, open_net
-from mme.cli.picture import density_picture
 from mme.cli.settings import Run, measuring
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
@@ -30,7 +29,6 @@ Shares = tuple[float, float | None]
 
 
 @app.command()
-@one_sentence
 @measuring()
 def spectrum(
     net: Net,
@@ -114,7 +112,7 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares, 
         output.say(words)
     told = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
     output.say(f"{told}, {shares[0]:.1%} of all:\n")
-    typer.echo(density_picture(density.density, density.edges))
+    typer.echo(output.density_picture(density.density, density.edges))
 
 
 def _shape(layer: Layer, times: str) -> str:

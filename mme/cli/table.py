@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mme.cli import output
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.cli.settings import Run, measuring
 from mme.comparison.vision import FIGURES, PAPER, VisionRow, vision_rows
 from mme.errors import InputError
@@ -19,7 +19,6 @@ __all__ = ["table_one"]
 
 
 @app.command("table")
-@one_sentence
 @measuring(dtype="float32")
 def table_one(
     only: Annotated[

@@ -167,7 +167,7 @@ def measure(
     store: Store | None = None,
     progress: bool = False,
 ) -> Measurement:
-    """Measure one network.
+    """Return one network measured against its conjugate ensemble, and against what it was before training.
 
     Parameters
     ----------
@@ -183,10 +183,6 @@ def measure(
         How many are drawn by the rule, for `Measurement.more`. A network that is given is the only one.
     jobs, store, progress
         As in `LayerMatrixEnsemble.measured`.
-
-    Returns
-    -------
-    Measurement
 
     Raises
     ------
@@ -212,9 +208,6 @@ def measure(
     binning = {name: value for name, value in options.density.items() if name != "normalise"}
     verdict = conjugacy(options.pooled(ensemble), conjugate, **binning)
     drawn, rule, reason = _control(source, control, options, controls)
-    told: dict[str, Any] = {"reason": reason, "options": options}
-    if not drawn:
-        return Measurement(ensemble.name, ensemble, csd, verdict, **told)
     layers = {each.name: each.shape for each in ensemble.layers}
     untrained = []
     for before in drawn:
@@ -224,8 +217,9 @@ def measure(
             alike = f"the layers of {ensemble.name} with the same names and shapes"
             raise InputError(f"control must have {alike}, but {odd[0]!r} differs.")
         untrained.append(one.measured(device=options.device, **work))
-    told |= {"control": difference_of(untrained[0], conjugate, options), "controls": tuple(untrained)}
-    return Measurement(ensemble.name, ensemble, csd, verdict, rule=rule, **told)
+    first = difference_of(untrained[0], conjugate, options) if untrained else None
+    told = (rule, reason, tuple(untrained), options)
+    return Measurement(ensemble.name, ensemble, csd, verdict, first, *told)
 
 
 def _control(source: Any, control: Any, options: Options, number: int) -> tuple[list[Any], str | None, str]:

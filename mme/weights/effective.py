@@ -25,7 +25,7 @@ TABLE = (*CODES, *PARAMETRISATIONS, *LAYOUTS, *ADAPTERS)
 
 
 def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
-    """Return the weights that a network computes with, outputs first.
+    """Return the weights that a network computes with, outputs first; applied to them it changes nothing.
 
     What is stored in parts is put together (weight norm, spectral norm, pruning, LoRA), codes are multiplied
     with their scales, outputs come first, and a stack of experts becomes its layers. A weight that was made
@@ -41,11 +41,6 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
         it is; for its parametrised weights it is asked itself.
     which : str, optional
         The second set of weights to take in place of the plain one, such as ``"model_ema"``.
-
-    Returns
-    -------
-    Checkpoint
-        Applying the function to it changes nothing.
 
     Raises
     ------
