@@ -26,16 +26,15 @@ __all__ = ["read_onnx"]
 
 Scope: TypeAlias = "ChainMap[str, Constant | None]"  # None for what needs the network's input
 DOMAINS = ("", "ai.onnx", "com.microsoft")  # of ONNX's own operators, and of those of its runtime
-KERNEL, MATRICES = {1: "kernel"}, {1: "right", 0: "left"}
-GATES = {1: "gates", 2: "gates"}  # their order permutes rows, and changes nothing
 # The places of weights among the inputs of an operator. What stands here for none is left out by name, such
 # as the quantised operators whose scales come later (QLinearConv, MatMulInteger, …), Attention and Einsum.
 OPERANDS: dict[str, dict[int, str]] = {
-    **dict.fromkeys(("Conv", "FusedConv"), KERNEL),
+    **dict.fromkeys(("Conv", "FusedConv"), {1: "kernel"}),
     "ConvTranspose": {1: "transposed kernel"},
-    **dict.fromkeys(("FusedGemm", "FusedMatMul", "Gemm", "MatMul"), MATRICES),
+    **dict.fromkeys(("FusedGemm", "FusedMatMul", "Gemm", "MatMul"), {1: "right", 0: "left"}),
     "Gather": {0: "table"},
-    **dict.fromkeys(("GRU", "LSTM", "RNN"), GATES),
+    # The order of gates permutes rows, and changes nothing.
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), {1: "gates", 2: "gates"}),
 }
 TYPES = {  # as torch calls them, by the number of positions in a kernel; gates are called as their operator
     "kernel": "Conv{}d",

