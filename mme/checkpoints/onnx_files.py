@@ -26,15 +26,16 @@ __all__ = ["read_onnx"]
 
 Scope: TypeAlias = "ChainMap[str, Constant | None]"  # None for what needs the network's input
 DOMAINS = ("", "ai.onnx", "com.microsoft")  # of ONNX's own operators, and of those of its runtime
+KERNEL, MATRICES = {1: "kernel"}, {1: "right", 0: "left"}
+GATES = {1: "gates", 2: "gates"}  # their order permutes rows, and changes nothing
 # The places of weights among the inputs of an operator. What stands here for none is left out by name, such
 # as the quantised operators whose scales come later (QLinearConv, MatMulInteger, …), Attention and Einsum.
 OPERANDS: dict[str, dict[int, str]] = {
-    **dict.fromkeys(("Conv", "FusedConv"), {1: "kernel"}),
+    **dict.fromkeys(("Conv", "FusedConv"), KERNEL),
     "ConvTranspose": {1: "transposed kernel"},
-    **dict.fromkeys(("FusedGemm", "FusedMatMul", "Gemm", "MatMul"), {1: "right", 0: "left"}),
+    **dict.fromkeys(("FusedGemm", "FusedMatMul", "Gemm", "MatMul"), MATRICES),
     "Gather": {0: "table"},
-    # The order of gates permutes rows, and changes nothing.
-    **dict.fromkeys(("GRU", "LSTM", "RNN"), {1: "gates", 2: "gates"}),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), GATES),
 }
 TYPES = {  # as torch calls them, by the number of positions in a kernel; gates are called as their operator
     "kernel": "Conv{}d",
@@ -80,9 +81,8 @@ def read_onnx(path: Path) -> Checkpoint:
         if not model.graph.node:
             raise InputError(f"{path} holds no graph of ONNX nodes; an ONNX model is expected.")
         if model.functions:  # which may write out to any number of nodes
-            raise InputError(
-                f"{path} has functions of its own; save onnx.inliner.inline_local_functions(model) instead."
-            )
+            inlined = "onnx.inliner.inline_local_functions(model)"
+            raise InputError(f"{path} has functions of its own; save {inlined} instead.")
         versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
         network = _Network(path, max(versions, default=1))
         network.add_graph(model.graph, ChainMap())

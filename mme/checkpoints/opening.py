@@ -94,10 +94,8 @@ def search(folder: Path) -> tuple[list[Path], dict[Path, str]]:
         found = dict(_looked_at(folder, set()))
     passed_over = {path: reason for path, reason in found.items() if reason}
     if len(passed_over) == len(found):
-        raise InputError(
-            f"{folder} holds no checkpoint, and {len(found)} other files; the formats that are read are "
-            f"{', '.join(FORMATS)}."
-        )
+        right = f"the formats that are read are {', '.join(FORMATS)}"
+        raise InputError(f"{folder} holds no checkpoint, and {len(found)} other files; {right}.")
     return [path for path in found if path not in passed_over], passed_over
 
 

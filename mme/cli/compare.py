@@ -34,65 +34,37 @@ __all__ = ["compare"]
 
 PAIRS_SHOWN = 16  # networks, in the table of pairs
 LINES_SHOWN, MEMBERS_SHOWN = 400, 16  # networks in the table, and names in a class
+RULES_OF_LINKAGE, WHICH_CONTROL = f"[{'|'.join(LINKAGES)}]", f"[{'|'.join(('auto', 'none', *RULES, 'FILE'))}]"
+HELP = {
+    "delta": "Two networks are equivalent when their Var(CSD) differ by at most this. By default the largest "
+    "noise floor plus three standard errors: what sampling alone explains.",
+    "linkage": "Classes in which all members are within delta, or in which steps of delta link them.",
+    "control": "The network before training: the rule by which weights of the same shapes are drawn (auto "
+    "tells it by the names of the layers, where it can), or the checkpoint of epoch 0.",
+    "controls": "How many untrained controls are drawn for each network, for --more.",
+    "more": "Show Var(CSD) with all eigenvalues counted and without structural zeros, norms, stable rank, "
+    "spikes, distance of shapes, each beside its controls, with the classifier and without.",
+    "plot": "Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file; of many networks "
+    "the ranks, the classes and the distribution.",
+    "parquet": "Write the columns of --csv into this .parquet file, too.",
+    "scheduler": "Measure on the Dask cluster of this scheduler, whose workers must see the same files under "
+    "the same names.",
+}
 
 
 @app.command()
 @measuring()
 def compare(
     nets: Nets,
-    delta: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DELTA",
-            help="Two networks are equivalent when their Var(CSD) differ by at most this. By default the "
-            "largest noise floor plus three standard errors: what sampling alone explains.",
-        ),
-    ] = None,
-    linkage: Annotated[
-        str,
-        typer.Option(
-            metavar=f"[{'|'.join(LINKAGES)}]",
-            help="Classes in which all members are within delta, or in which steps of delta link them.",
-        ),
-    ] = "complete",
-    control: Annotated[
-        str,
-        typer.Option(
-            metavar=f"[auto|none|{'|'.join(RULES)}|FILE]",
-            help="The network before training: the rule by which weights of the same shapes are drawn (auto "
-            "tells it by the names of the layers, where it can), or the checkpoint of epoch 0.",
-        ),
-    ] = "auto",
-    controls: Annotated[
-        int, typer.Option(help="How many untrained controls are drawn for each network, for --more.")
-    ] = 1,
-    more: Annotated[
-        bool,
-        typer.Option(
-            "--more",
-            help="Show Var(CSD) with all eigenvalues counted and without structural zeros, norms, stable "
-            "rank, spikes, distance of shapes, each beside its controls, with the classifier and without.",
-        ),
-    ] = False,
+    delta: Annotated[float | None, typer.Option(metavar="DELTA", help=HELP["delta"])] = None,
+    linkage: Annotated[str, typer.Option(metavar=RULES_OF_LINKAGE, help=HELP["linkage"])] = "complete",
+    control: Annotated[str, typer.Option(metavar=WHICH_CONTROL, help=HELP["control"])] = "auto",
+    controls: Annotated[int, typer.Option(help=HELP["controls"])] = 1,
+    more: Annotated[bool, typer.Option("--more", help=HELP["more"])] = False,
     which: Which = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file; of many "
-            "networks the ranks, the classes and the distribution."
-        ),
-    ] = None,
-    parquet: Annotated[
-        Path | None, typer.Option(help="Write the columns of --csv into this .parquet file, too.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="tcp://HOST:PORT",
-            help="Measure on the Dask cluster of this scheduler, whose workers must see the same files under "
-            "the same names.",
-        ),
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help=HELP["plot"])] = None,
+    parquet: Annotated[Path | None, typer.Option(help=HELP["parquet"])] = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help=HELP["scheduler"])] = None,
     *,
     run: Run,
 ) -> None:

@@ -111,9 +111,8 @@ def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
     else:
         return measured_singular_values(numbers, scalars)
     if len(values) > 1:
-        raise InputError(
-            f"singular values must be numbers, but they are {' '.join(values)}; a file comes alone."
-        )
+        given = " ".join(values)
+        raise InputError(f"singular values must be numbers, but they are {given}; a file comes alone.")
     path = Path(values[0])
     if not path.exists():
         raise InputError(f"{values[0]} is neither a number nor a file.")

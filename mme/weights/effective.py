@@ -137,9 +137,8 @@ def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]
     ]
     originals = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
     if which is not None and not originals:
-        raise InputError(
-            f"which must be None, for there is no second set of weights, but it is {shown(which)}."
-        )
+        alone = "there is no second set of weights"
+        raise InputError(f"which must be None, for {alone}, but it is {shown(which)}.")
     replaced = () if which is None else originals[choice("which", which, originals)]
 
     def reason(name: str) -> str:

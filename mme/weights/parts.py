@@ -34,10 +34,8 @@ def is_part(name: str, names: Collection[str]) -> bool:
 def refuse_parts(argument: str, names: Collection[str]) -> None:
     """Refuse a network of which some weights are stored in parts."""
     for name in (each for each in names if is_part(each, names)):
-        raise InputError(
-            f"{argument} must hold whole weights, but {name!r} is a part of one; remove the parametrisation "
-            "first."
-        )
+        found = f"{name!r} is a part of one; remove the parametrisation first"
+        raise InputError(f"{argument} must hold whole weights, but {found}.")
 
 
 def scale_facts(names: Iterable[str], scale: float | Mapping[str, float] | None) -> dict[str, float]:
