@@ -15,7 +15,7 @@ import typer
 from mme.arguments import choice, integer, number
 from mme.checkpoints.limits import NoNetwork
 from mme.cli import output
-from mme.cli.accounts import about_controls, listed
+from mme.cli.accounts import about_controls, named
 from mme.cli.app import PARTLY, app, complain
 from mme.cli.many import Job, cluster, lines_of
 from mme.cli.nets import Nets, Network, Which, find_nets, from_anywhere, open_net
@@ -170,7 +170,7 @@ def _show(found: Comparison, lines: list[Line]) -> None:
         told = sum(bool(each.words) for each in lines[LINES_SHOWN:])
         output.say(f"Of the networks not shown, {told} have such lines; give one alone to read them.")
     for place, members in enumerate(found.classes.classes[:LINES_SHOWN], 1):
-        output.say(f"class {place}: {listed(members, MEMBERS_SHOWN)}")
+        output.say(f"class {place}: {named(members, MEMBERS_SHOWN)}")
     if len(found.classes.classes) > LINES_SHOWN:
         output.say(f"… and {counted(len(found.classes.classes) - LINES_SHOWN, 'class', 'classes')} more.")
     if 1 < len(lines) <= PAIRS_SHOWN:

@@ -21,24 +21,20 @@ from mme.errors import InputError
 
 __all__ = ["entropy", "read_matrix"]
 
+HELP = {
+    "values": "Singular values, or a .npy or text file with a matrix, or with singular values in one row.",
+    "field": "Real, complex or quaternionic matrices.",
+    "monte_carlo": "Estimate the volume by sampling as well.",
+}
+
 
 # Unknown options are arguments, so that a negative number is told from a mistyped option by its own message.
 @app.command(context_settings={"ignore_unknown_options": True})
 def entropy(
-    values: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SIGMA...|FILE",
-            help="Singular values, or a .npy or text file with a matrix, or with singular values in one row.",
-        ),
-    ],
+    values: Annotated[list[str], typer.Argument(metavar="SIGMA...|FILE", help=HELP["values"])],
     depth: Annotated[float, typer.Option("--depth", "-N", metavar="N", help="Number of layers, at least 1.")],
-    field: Annotated[
-        str, typer.Option("--field", "-F", metavar="[R|C|H]", help="Real, complex or quaternionic matrices.")
-    ] = "R",
-    monte_carlo: Annotated[
-        bool, typer.Option("--monte-carlo", help="Estimate the volume by sampling as well.")
-    ] = False,
+    field: Annotated[str, typer.Option("--field", "-F", metavar="[R|C|H]", help=HELP["field"])] = "R",
+    monte_carlo: Annotated[bool, typer.Option("--monte-carlo", help=HELP["monte_carlo"])] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo estimate.")] = 0,
     samples: Annotated[int, typer.Option(help="Sample size of the Monte Carlo estimate.")] = 8192,
     as_json: output.AsJson = False,

@@ -21,17 +21,14 @@ WITHOUT = (
     "there is no built book here or beside the package; python run.py book builds it, and --file takes the "
     "evidence.json that lies in every built book beside its page of evidence."
 )
+ONE, RECORD = "One of them, such as lemma-5.1: its checks.", "The evidence.json of a built book."
 NONE = "–"
 
 
 @app.command()
 def evidence(
-    statement: Annotated[
-        str | None, typer.Argument(metavar="[STATEMENT]", help="One of them, such as lemma-5.1: its checks.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="The evidence.json of a built book.")
-    ] = None,
+    statement: Annotated[str | None, typer.Argument(metavar="[STATEMENT]", help=ONE)] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help=RECORD)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what the book has checked of each of its statements, and how well it held."""

@@ -14,7 +14,7 @@ import typer
 from mme.checkpoints.folders import CONFIGURATIONS
 from mme.checkpoints.formats import ENDINGS, content_of
 from mme.checkpoints.opening import open_checkpoint, search
-from mme.cli.accounts import gathered, listed
+from mme.cli.accounts import gathered, named
 from mme.cli.app import complain
 from mme.errors import InputError
 from mme.networks.hubs import HUBS, called, is_hub_name, open_hub
@@ -97,16 +97,16 @@ def find_nets(names: Iterable[str]) -> list[Network]:
         networks, passed_over = search(Path(name))
         found += [(str(each), len(networks) == 1) for each in networks]
         for reason, files in gathered((why, path) for path, why in passed_over.items()).items():
-            complain(f"passed over {listed(files, 1)}: {reason}.")
+            complain(f"passed over {named(files, 1)}: {reason}.")
     times = Counter(_called(source) for source, _ in found)
-    named: dict[str, Network] = {}
+    known: dict[str, Network] = {}
     for source, required in found:
         called = _called(source)
         unique = called if times[called] == 1 else source
-        if unique in named:
+        if unique in known:
             raise InputError(f"{source} is given twice; name each network once.")
-        named[unique] = Network(unique, from_anywhere(source), required)
-    return list(named.values())
+        known[unique] = Network(unique, from_anywhere(source), required)
+    return list(known.values())
 
 
 def _called(source: str) -> str:

@@ -24,6 +24,8 @@ from mme.result import counted
 __all__ = ["spectrum"]
 
 LAYERS_SHOWN = 400
+PLOT = "Draw the pooled density into this .png, .svg or .pdf file."
+OUT = "Write eigenvalues, layers and densities into this .npz file."
 
 Shares = tuple[float, float | None]
 
@@ -33,12 +35,8 @@ Shares = tuple[float, float | None]
 def spectrum(
     net: Net,
     which: Which = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the pooled density into this .png, .svg or .pdf file.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write eigenvalues, layers and densities into this .npz file.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help=PLOT)] = None,
+    out: Annotated[Path | None, typer.Option(help=OUT)] = None,
     *,
     run: Run,
 ) -> None:

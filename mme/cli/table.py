@@ -17,25 +17,23 @@ from mme.errors import InputError
 
 __all__ = ["table_one"]
 
+HELP = {
+    "only": "Take only this architecture; may be repeated.",
+    "untrained": "Initial weights only: needs no download.",
+    "figures": "Draw Figures 1 to 4 into this folder, as PNG and SVG.",
+}
+
 
 @app.command("table")
 @measuring(dtype="float32")
 def table_one(
     only: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Take only this architecture; may be repeated.",
-            autocompletion=lambda: list(PAPER),
-        ),
+        typer.Option(metavar="NAME", help=HELP["only"], autocompletion=lambda: list(PAPER)),
     ] = None,
-    untrained: Annotated[
-        bool, typer.Option("--untrained", help="Initial weights only: needs no download.")
-    ] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help=HELP["untrained"])] = False,
     seeds: Annotated[int, typer.Option(help="How many untrained controls are drawn for each network.")] = 1,
-    figures: Annotated[
-        Path | None, typer.Option(help="Draw Figures 1 to 4 into this folder, as PNG and SVG.")
-    ] = None,
+    figures: Annotated[Path | None, typer.Option(help=HELP["figures"])] = None,
     *,
     run: Run,
 ) -> None:

@@ -22,10 +22,7 @@ else:
 __all__ = ["import_torchvision", "nn", "pruning", "torch"]
 
 FAULT = "operator torchvision::nms does not exist"
-SCHEMAS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
+SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 declared: list[torch.library.Library] = []  # a declaration lasts as long as the object that made it
 
 
@@ -57,7 +54,7 @@ def import_torchvision() -> ModuleType:
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for schema in SCHEMAS:
-        library.define(schema)  # type: ignore[no-untyped-call]
+    for operator in ("nms", "qnms"):
+        library.define(operator + SCHEMA)  # type: ignore[no-untyped-call]
     declared.append(library)
     return imported()

@@ -12,8 +12,7 @@ from scipy.cluster import hierarchy
 from mme.arguments import flag, listed, number, of_type
 from mme.ensembles.equivalence import EquivalenceClasses
 from mme.errors import InputError
-from mme.plots.records import record
-from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, styled
+from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, record, styled
 from mme.result import counted
 
 __all__ = ["comparison", "equivalence_classes"]

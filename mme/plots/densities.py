@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 
 from mme.arguments import flag, listed, number, of_type
 from mme.ensembles.density import SpectralDensity
-from mme.plots.records import binned
-from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, figure, label, pair, styled
+from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, binned, figure, label, pair, styled
 
 __all__ = ["densities", "network_density"]
 

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 
 from mme.arguments import listed, number, of_type
 from mme.ensembles.difference import CircularSpectralDifference
-from mme.plots.records import binned, record
-from mme.plots.style import BLUE, COLOURS, GREY, figure, label, styled
+from mme.plots.style import BLUE, COLOURS, GREY, binned, figure, label, record, styled
 
 __all__ = ["csd", "cumulative_differences", "fluctuations"]
 

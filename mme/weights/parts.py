@@ -44,9 +44,8 @@ def scale_facts(names: Iterable[str], scale: float | Mapping[str, float] | None)
     try:
         patterns = {re.compile(pattern or ".*"): factor for pattern, factor in scales.items()}
     except re.error as error:
-        raise InputError(
-            f"lora_scale has the pattern {error.pattern!r}, which is no regular expression."
-        ) from None
+        wrong = f"the pattern {error.pattern!r}, which is no regular expression"
+        raise InputError(f"lora_scale has {wrong}.") from None
     facts = {}
     for match in filter(None, map(FACTOR.fullmatch, names)):
         for pattern, factor in reversed(patterns.items()):  # of those that fit, the first counts
