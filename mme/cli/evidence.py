@@ -22,7 +22,6 @@ WITHOUT = (
     "evidence.json that lies in every built book beside its page of evidence."
 )
 ONE, RECORD = "One of them, such as lemma-5.1: its checks.", "The evidence.json of a built book."
-NONE = "–"
 
 
 @app.command()
@@ -47,7 +46,7 @@ def evidence(
 
 def _columns() -> dict[str, Callable[[Any], object]]:
     def told(name: str, form: str) -> Callable[[Mapping[str, Any]], str]:
-        return lambda each: NONE if each["summary"][name] is None else format(each["summary"][name], form)
+        return lambda each: "–" if each["summary"][name] is None else format(each["summary"][name], form)
 
     return {
         "statement": lambda each: each["id"],
