@@ -76,9 +76,7 @@ def about_window(name: str, inside: float | None, window: Sequence[float]) -> It
 
 def about_controls(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield where the untrained columns come from."""
-    reasons = (
-        ((each["control_variance"] is None, each["control_reason"]), each["name"]) for each in rows
-    )
+    reasons = (((each["control_variance"] is None, each["control_reason"]), each["name"]) for each in rows)
     for (missing, reason), names in gathered(reasons).items():
         is_open = missing and reason != "not asked for"
         help = "; --control gives a rule, or a file of before" if is_open else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from heapq import nlargest
 from itertools import chain
@@ -134,7 +133,7 @@ def _control(given: str, seed: int) -> tuple[str | None, Network | None]:
     return None, Network(given, from_anywhere(given))
 
 
-COLUMNS: dict[str, Callable[[Line], object]] = {
+COLUMNS: output.Columns[Line] = {
     "network": lambda each: each.name,
     "Var(CSD)": lambda each: _number(each, ""),
     "untrained": lambda each: _number(each, "control_"),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mme.cli.app import app
-from mme.cli.output import AsJson, print_columns, print_json, say
+from mme.cli.output import AsJson, Columns, print_columns, print_json, say
 from mme.errors import InputError
 
 __all__ = ["evidence"]
@@ -44,7 +44,7 @@ def evidence(
         say(f"{check['level']}: {check['claim'] or 'as it stands'} — {check['summary']}")
 
 
-def _columns() -> dict[str, Callable[[Any], object]]:
+def _columns() -> Columns[Any]:
     def told(name: str, form: str) -> Callable[[Mapping[str, Any]], str]:
         return lambda each: "–" if each["summary"][name] is None else format(each["summary"][name], form)
 

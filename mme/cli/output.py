@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import typer
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "FIGURE_FORMATS", "AsJson", "checked_file", "density_picture", "print_columns", "print_csv", "print_json",
-    "print_table", "printable", "save_arrays", "save_figure", "save_parquet", "say", "with_error",
+    "FIGURE_FORMATS", "AsJson", "Columns", "checked_file", "density_picture", "print_columns", "print_csv",
+    "print_json", "print_table", "printable", "save_arrays", "save_figure", "save_parquet", "say", "with_error",
 ]  # fmt: skip
 
+Item = TypeVar("Item")
+Columns = Mapping[str, Callable[[Item], object]]  # what gives the cell of an item under each heading
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 PIPE_WIDTH = 240  # columns where no terminal tells: nothing is cut off
@@ -58,9 +60,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], left: 
     console().print(made)
 
 
-def print_columns(
-    columns: Mapping[str, Callable[[Any], object]], items: Iterable[Any], left: int = 1
-) -> None:
+def print_columns(columns: Columns[Item], items: Iterable[Item], left: int = 1) -> None:
     """Print a table with a row for each item, from the functions that give the cells under each heading."""
     print_table(list(columns), ([cell(item) for cell in columns.values()] for item in items), left)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +78,7 @@ def spectrum(
         output.save_figure(plot, plots.network_density(density, conjugate, name=opened.name))
 
 
-COLUMNS: dict[str, Callable[[Layer], object]] = {
+COLUMNS: output.Columns[Layer] = {
     "layer": lambda layer: layer.name,
     "shape": lambda layer: _shape(layer, "×"),
     "N": lambda layer: layer.order,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +67,7 @@ def _require_folder(folder: Path) -> None:
         raise InputError(f"--figures must name a folder that can be written, but {folder} is read-only.")
 
 
-COLUMNS: dict[str, Callable[[VisionRow], object]] = {
+COLUMNS: output.Columns[VisionRow] = {
     "network": lambda row: row.name,
     "paper": lambda row: f"{row.printed.variance:.2f}",
     "trained": lambda row: (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -131,9 +131,7 @@ def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool
     return network
 
 
-def _networks(
-    names: Sequence[str], seed: int, recipe: Recipe | None, cache: bool
-) -> Iterator[TrainedNetwork]:
+def _networks(names: list[str], seed: int, recipe: Recipe | None, cache: bool) -> Iterator[TrainedNetwork]:
     """Each network as soon as it is there: first those that no other process is training just now."""
     cache = flag("cache", cache)
     _, seed = checked(NORMALISED if recipe is None else recipe, seed)
