@@ -29,14 +29,11 @@ WHAT = (
     "a folder of shards or of an adapter, or " + ", ".join(f"{hub}:NAME" for hub in HUBS)
     + "; @untrained after a name asks for initial weights."
 )
+SEVERAL = WHAT + " A folder stands for all checkpoints in it."
+OTHERS = "Which weights, where a file has a second set of them, such as model_ema."
 Net = Annotated[str, typer.Argument(metavar="NET", help=WHAT)]
-Nets = Annotated[
-    list[str], typer.Argument(metavar="NET...", help=WHAT + " A folder stands for all checkpoints in it.")
-]
-Which = Annotated[
-    str | None,
-    typer.Option(help="Which weights, where a file has a second set of them, such as model_ema."),
-]
+Nets = Annotated[list[str], typer.Argument(metavar="NET...", help=SEVERAL)]
+Which = Annotated[str | None, typer.Option(help=OTHERS)]
 
 
 def open_net(name: str, *, seed: int, which: str | None = None) -> Checkpoint:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURE_FORMATS", "AsJson", "Columns", "checked_file", "density_picture", "print_columns", "print_csv",
-    "print_json", "print_table", "printable", "save_arrays", "save_figure", "save_parquet", "say", "with_error",
+    "print_json", "print_table", "printable", "save_arrays", "save_figure", "save_parquet", "say",
+    "with_error",
 ]  # fmt: skip
 
 Item = TypeVar("Item")

@@ -69,13 +69,10 @@ class Measurement(Result):
         The spread is that of several controls, not an error of the network's own number: how far networks
         that were trained alike lie apart is known only from such networks.
 
-        Returns
-        -------
-        list of dict
-            `statistic`, `classifier` (whether it counts), `value`, `control` (mean over the controls) and
-            `control_spread` (standard deviation; None for fewer than two). After `STATISTICS` come
-            `spike_share` and `shape_distance`: the mean distance to the controls, whose control is the mean
-            distance between two of them.
+        Each row has `statistic`, `classifier` (whether it counts), `value`, `control` (mean over the
+        controls) and `control_spread` (standard deviation; None for fewer than two). After `STATISTICS` come
+        `spike_share` and `shape_distance`: the mean distance to the controls, whose control is the mean
+        distance between two of them.
 
         Examples
         --------
@@ -84,19 +81,17 @@ class Measurement(Result):
         2.0791812460476247
         """
         rows: list[dict[str, Any]] = []
+        every = (self.ensemble, *self.controls)
         for classifier in (True, False) if self.ensemble.classifier else (True,):
-            found = [statistics(each, self.options, classifier=classifier) for each in self._all()]
+            taken = [each if classifier else each.without(each.classifier or "") for each in every]
+            found = [statistics(each, self.options) for each in taken]
             rows += [_row(name, classifier, [each[name] for each in found]) for name in STATISTICS]
-            taken = [each if classifier else each.without(each.classifier or "") for each in self._all()]
             rows.append(_row("spike_share", classifier, [spike_share(each) for each in taken]))
             if len(taken) > 1:
                 apart = [shape_distance(taken[0], each) for each in taken[1:]]
                 among = [shape_distance(*pair) for pair in combinations(taken[1:], 2)]
                 rows.append(_row("shape_distance", classifier, [float(np.mean(apart)), *among]))
         return rows
-
-    def _all(self) -> tuple[LayerMatrixEnsemble, ...]:
-        return (self.ensemble, *self.controls)
 
     def __repr__(self) -> str:
         control = f"; untrained {self.control.variance:.4g} ({self.rule})" if self.control else ""
