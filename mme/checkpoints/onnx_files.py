@@ -161,10 +161,8 @@ class _Network:
                 self.reasons.setdefault(source, f"an input of {node.op_type}, which is not read as a layer")
             return {}
         steps = tuple(dict.fromkeys([step for constant in known for step in constant.steps] + [node.op_type]))
-        return {
-            name: Constant(partial(self._computed, node, name, inputs), sources, steps)
-            for name in node.output
-        }
+        computed = partial(self._computed, node)
+        return {name: Constant(partial(computed, name, inputs), sources, steps) for name in node.output}
 
     def _computed(self, node: Any, name: str, inputs: Sequence[Constant | None]) -> np.ndarray:
         """Return an output of a node; InputError says why it cannot be computed."""

@@ -132,8 +132,7 @@ def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]
     prefix, or none, too; two equal branches such as `encoder_q` and `encoder_k` are one network.
     """
     whole = [
-        replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
-        for tensor in tensors
+        replace(each, skip="") if each.skip.startswith((REPEATED, REPLACED)) else each for each in tensors
     ]
     originals = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
     if which is not None and not originals:
