@@ -152,12 +152,12 @@ def affordable(name: str, numbers: int) -> None:
         raise InputError(f"{name} must be smaller: {many}.")
 
 
-def generator(rng: Any, name: str = "rng") -> np.random.Generator:
+def generator(rng: Any) -> np.random.Generator:
     """Return a NumPy generator from a seed, a generator or None."""
     is_seed = rng is None or isinstance(rng, np.random.Generator)
     if not is_seed and (not _is_whole(rng) or rng < 0):
         right = "None, a non-negative integer or a NumPy generator"
-        raise InputError(f"{name} must be {right}, but it is {shown(rng)}.")
+        raise InputError(f"rng must be {right}, but it is {shown(rng)}.")
     return np.random.default_rng(rng if is_seed else int(rng))
 
 

@@ -17,9 +17,7 @@ Step = TypeVar("Step")
 def tracked(
     steps: Iterable[Step], description: str, *, total: int | None = None, show: bool = True
 ) -> Iterator[Step]:
-    """Yield the steps, `total` of them, and show on the terminal's standard error how far they are."""
-    is_shown = show and sys.stderr is not None and sys.stderr.isatty()
-    if not is_shown:
-        yield from steps
-        return
-    yield from track(steps, description, total, console=Console(stderr=True), transient=True)
+    """Go through the steps, `total` of them, and show on the terminal's standard error how far they are."""
+    if not show or sys.stderr is None or not sys.stderr.isatty():
+        return iter(steps)
+    return iter(track(steps, description, total, console=Console(stderr=True), transient=True))

@@ -77,9 +77,8 @@ class Result:
         """
         name = cls.__name__
         if cls.to_dict is not Result.to_dict:
-            raise InputError(
-                f"entry cannot become a {name}, whose to_dict is a line of a table; pickle keeps all of it."
-            )
+            told = f"a {name}, whose to_dict is a line of a table"
+            raise InputError(f"entry cannot become {told}; pickle keeps all of it.")
         kinds = get_type_hints(cls)
         if not isinstance(entry, Mapping) or not set(_fields(cls)) <= set(entry):
             raise InputError(f"entry must be a dictionary with {', '.join(_fields(cls))}, as of to_dict.")

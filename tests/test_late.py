@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 from types import FunctionType, ModuleType
 
 import numpy as np
@@ -11,9 +12,10 @@ from execute_once import ROOT
 
 import mme.bridge
 import mme.dln
+import mme.networks
 from mme import late
 
-PACKAGES = [mme.bridge, mme.dln]
+PACKAGES = [mme.bridge, mme.dln, *([mme.networks] if find_spec("torch") else [])]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

@@ -8,7 +8,9 @@ from pathlib import Path
 __all__ = ["PARTS", "hashed", "modules"]
 
 PARTS = ("algebra", "bridge", "dln", "evidence", "ensembles")
-NO_FORMULAS = {"__init__", "page", "layers", "layer_matrix", "selection", "parallel", "streaming", "workspace"}
+NO_FORMULAS = {
+    "__init__", "layer_matrix", "layers", "page", "parallel", "selection", "streaming", "workspace"
+}  # fmt: skip
 
 
 def modules(root: Path) -> list[Path]:

@@ -102,10 +102,9 @@ def _lora_scale(config: Path) -> dict[str, float]:
         power = 0.5 if said.get("use_rslora") else 1.0
         for one, other in product(alphas, ranks):
             if one != other and (one.endswith(other) or other.endswith(one)):
-                raise InputError(
-                    f"{config} has {one!r} in alpha_pattern and {other!r} in rank_pattern, which does not "
-                    "tell the scale of one adapter; give both the same key."
-                )
+                found = f"{one!r} in alpha_pattern and {other!r} in rank_pattern"
+                unknown = "which does not tell the scale of one adapter"
+                raise InputError(f"{config} has {found}, {unknown}; give both the same key.")
 
         def factor(pattern: str) -> float:
             alpha, rank = alphas.get(pattern, said["lora_alpha"]), ranks.get(pattern, said["r"])

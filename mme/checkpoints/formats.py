@@ -16,7 +16,6 @@ from mme.weights.stored import Checkpoint
 __all__ = ["ENDINGS", "FORMATS", "content_of", "read_file"]
 
 
-
 class Format(NamedTuple):
     """A module of this folder and its reader, how such files usually end, and a library with its extra."""
 

@@ -51,10 +51,8 @@ class HDF5File:
             elif isinstance(item, h5py.Dataset) and not item.is_virtual and not item.external:
                 held[key] = self._tensor(item)
             elif not isinstance(item, h5py.Datatype):
-                raise InputError(
-                    f"{self.path}: {key!r} in {group.name!r} is a link or lies in another file, which is not "
-                    "followed; a file that holds its own numbers is needed."
-                )
+                found = f"{key!r} in {group.name!r} is a link or lies in another file, which is not followed"
+                raise InputError(f"{self.path}: {found}; a file that holds its own numbers is needed.")
         yield list(outer), held
 
     def _tensor(self, dataset: Any) -> StoredTensor:

@@ -34,9 +34,8 @@ def require_stored(
     allowed = max(RATIO * stored_bytes, ALWAYS_ALLOWED) if compressed else stored_bytes
     if not 0 <= claimed_bytes <= allowed:
         claimed, stored = decimal(min(claimed_bytes, MOST_TOLD)), decimal(stored_bytes)
-        raise InputError(
-            f"{path} is damaged or hostile: {name!r} claims {claimed}, but the file has {stored} for it."
-        )
+        told = f"{name!r} claims {claimed}, but the file has {stored} for it"
+        raise InputError(f"{path} is damaged or hostile: {told}.")
 
 
 @contextmanager
@@ -56,7 +55,5 @@ def refuse_damage(path: Path | str, kind: str) -> Iterator[None]:
             raise InputError(f"{path} cannot be read: {os.strerror(number)}.") from error
         said = (str(error).strip().splitlines() or [""])[0]
         # A message may quote bytes of the file; a terminal must not obey them.
-        said = "".join(filter(str.isprintable, said))[:120].strip(" .:")
-        raise InputError(
-            f"{path} is no readable {kind} ({said or type(error).__name__}): it is damaged or incomplete."
-        ) from error
+        said = "".join(filter(str.isprintable, said))[:120].strip(" .:") or type(error).__name__
+        raise InputError(f"{path} is no readable {kind} ({said}): it is damaged or incomplete.") from error

@@ -81,9 +81,8 @@ def read_onnx(path: Path) -> Checkpoint:
         if not model.graph.node:
             raise InputError(f"{path} holds no graph of ONNX nodes; an ONNX model is expected.")
         if model.functions:  # which may write out to any number of nodes
-            raise InputError(
-                f"{path} has functions of its own; save onnx.inliner.inline_local_functions(model) instead."
-            )
+            inlined = "onnx.inliner.inline_local_functions(model)"
+            raise InputError(f"{path} has functions of its own; save {inlined} instead.")
         versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
         network = _Network(path, max(versions, default=1))
         network.add_graph(model.graph, ChainMap())
@@ -162,10 +161,8 @@ class _Network:
                 self.reasons.setdefault(source, f"an input of {node.op_type}, which is not read as a layer")
             return {}
         steps = tuple(dict.fromkeys([step for constant in known for step in constant.steps] + [node.op_type]))
-        return {
-            name: Constant(partial(self._computed, node, name, inputs), sources, steps)
-            for name in node.output
-        }
+        computed = partial(self._computed, node)
+        return {name: Constant(partial(computed, name, inputs), sources, steps) for name in node.output}
 
     def _computed(self, node: Any, name: str, inputs: Sequence[Constant | None]) -> np.ndarray:
         """Return an output of a node; InputError says why it cannot be computed."""

@@ -22,7 +22,7 @@ PROMISING = tuple(ending for ending in ENDINGS if ending != ".bin")
 
 
 def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
-    """Open a network on disk; its weights stay there until they are read.
+    """Return the weights that a network on disk computes with; they stay there until they are read.
 
     Parameters
     ----------
@@ -31,11 +31,6 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
         folder that is one network: shards with their index, a trainer's checkpoint, a LoRA adapter.
     which : str, optional
         Which set of weights, where a file holds moving averages beside the weights.
-
-    Returns
-    -------
-    Checkpoint
-        The weights that the network computes with, for `mme.ensembles.layer_matrix_ensemble`.
 
     Raises
     ------
@@ -67,18 +62,11 @@ def open_checkpoint(path: Path | str, which: str | None = None) -> Checkpoint:
 
 
 def checkpoints_in(folder: Path | str) -> list[Path]:
-    """Find the networks of a folder, at any depth: files by their content, and folders that are one network.
+    """Return the networks of a `folder`, at any depth: files by content, and folders that are one network.
 
-    Parameters
-    ----------
-    folder : Path or str
-
-    Returns
-    -------
-    list of Path
-        In the order of their names, numbers by size: ``checkpoint-500`` before ``checkpoint-1000``. None was
-        opened. Hidden files do not count, nor does what trainers keep beside a network, such as
-        ``optimizer.pt``.
+    They come in the order of their names, numbers by size: ``checkpoint-500`` before ``checkpoint-1000``.
+    None is opened. Hidden files do not count, nor does what trainers keep beside a network, such as
+    ``optimizer.pt``.
 
     Raises
     ------
@@ -106,10 +94,8 @@ def search(folder: Path) -> tuple[list[Path], dict[Path, str]]:
         found = dict(_looked_at(folder, set()))
     passed_over = {path: reason for path, reason in found.items() if reason}
     if len(passed_over) == len(found):
-        raise InputError(
-            f"{folder} holds no checkpoint, and {len(found)} other files; the formats that are read are "
-            f"{', '.join(FORMATS)}."
-        )
+        right = f"the formats that are read are {', '.join(FORMATS)}"
+        raise InputError(f"{folder} holds no checkpoint, and {len(found)} other files; {right}.")
     return [path for path in found if path not in passed_over], passed_over
 
 

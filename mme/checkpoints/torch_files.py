@@ -72,9 +72,8 @@ def _load(path: Path, mapped: set[int]) -> Any:
                 return torch.load(source, map_location=keep, weights_only=True, mmap=is_mapped)
     except UnpicklingError as error:
         reason = str(error.__context__ or error).partition("\n")[0].strip(" .")  # without torch's advice
-        raise InputError(
-            f"{path} holds what torch's safe loader refuses ({reason}): {INSTEAD}; nothing of it was run."
-        ) from error
+        refused = f"what torch's safe loader refuses ({reason})"
+        raise InputError(f"{path} holds {refused}: {INSTEAD}; nothing of it was run.") from error
 
 
 def _records(path: Path) -> tuple[bool, list[IO[bytes]]]:

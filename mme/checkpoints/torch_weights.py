@@ -155,10 +155,9 @@ def _network(tree: Tree, path: Path) -> Weights:
         return _flat(tree)
     networks = named or [key for key in sets if not _is_second(key)] or list(sets)
     if len(networks) > 1:
-        raise InputError(
-            f"{path} holds several sets of weights ({', '.join(map(repr, networks[:6]))}); save the one that "
-            "is meant by itself, or under the key 'state_dict'."
-        )
+        found = f"several sets of weights ({', '.join(map(repr, networks[:6]))})"
+        right = "save the one that is meant by itself, or under the key 'state_dict'"
+        raise InputError(f"{path} holds {found}; {right}.")
     (network,) = networks
     if not named and len(sets) == 1:
         return _network(sets[network], path)

@@ -18,7 +18,7 @@ from mme.result import counted
 from mme.weights.stored import Checkpoint
 
 __all__ = [
-    "about_controls", "about_estimates", "about_layers", "about_window", "announce_cost", "gathered",
+    "about_controls", "about_estimates", "about_layers", "about_window", "announce_cost", "gathered", "named",
 ]  # fmt: skip
 
 # No layers, shared ones, and what was left out by an option of the command.
@@ -36,7 +36,7 @@ def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
     left_out = [(reason, name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
     for words, pairs in (("worked out", worked_out), ("left out", left_out)):
         for reason, names in gathered(pairs).items():
-            yield f"{ensemble.name}: {len(names)} {words}, {reason}: {_listed(names)}."
+            yield f"{ensemble.name}: {len(names)} {words}, {reason}: {named(names)}."
 
 
 def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
@@ -46,7 +46,7 @@ def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
         count = sum(min(layer.order, layer.columns) for layer in ensemble.layers if layer.estimated)
         yield (
             f"{ensemble.name}: {counted(len(names), 'layer')} with {count} eigenvalues estimated, by "
-            f"{PROBES} probes and up to {STEPS} steps of Lanczos on the processor: {_listed(names)}. {error}"
+            f"{PROBES} probes and up to {STEPS} steps of Lanczos on the processor: {named(names)}. {error}"
         )
 
 
@@ -58,9 +58,10 @@ def gathered(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
     return groups
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
+def named(names: Sequence[object], shown: int = NAMES_SHOWN) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(map(str, names[:shown])) + more
 
 
 def about_window(name: str, inside: float | None, window: Sequence[float]) -> Iterator[str]:
@@ -75,13 +76,11 @@ def about_window(name: str, inside: float | None, window: Sequence[float]) -> It
 
 def about_controls(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield where the untrained columns come from."""
-    reasons = (
-        ((each["control_variance"] is None, each["control_reason"]), each["name"]) for each in rows
-    )
+    reasons = (((each["control_variance"] is None, each["control_reason"]), each["name"]) for each in rows)
     for (missing, reason), names in gathered(reasons).items():
         is_open = missing and reason != "not asked for"
         help = "; --control gives a rule, or a file of before" if is_open else ""
-        yield f"untrained{' –' if missing else ''}: {reason}{help} ({_listed(names)})."
+        yield f"untrained{' –' if missing else ''}: {reason}{help} ({named(names)})."
 
 
 def announce_cost(

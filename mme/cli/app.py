@@ -7,17 +7,16 @@ import errno
 import os
 import sys
 import warnings
-from collections.abc import Callable
-from functools import wraps
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mme import __version__
 from mme.cli.output import printable
 from mme.errors import InputError
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "PARTLY", "app", "complain", "main", "one_sentence"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "PARTLY", "app", "complain", "main"]
 
 PARTLY, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -26,13 +25,36 @@ EPILOG = (
     "input; 130 interrupted. Results that were finished are kept, and the same command goes on from there."
 )
 
+
+class Commands(TyperGroup):
+    """Turn whatever stops a command into one sentence on standard error and a stable exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
+                return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            complain("interrupted; what was finished is kept, and the same command goes on from there.")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            if ctx.params["debug"] or hasattr(error, "format_message"):  # typer tells of wrong usage itself
+                raise
+            words, code = _explained(error)
+            complain(words)
+            raise typer.Exit(code) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     epilog=EPILOG,
 )
-state = {"debug": False}
 
 
 def _version(value: bool) -> None:
@@ -49,36 +71,11 @@ def options(
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
 ) -> None:
     """Conjugate matrix ensembles and the entropy of deep linear networks."""
-    state["debug"] = debug
 
 
 def complain(words: object) -> None:
     """Say a sentence on standard error, in one line."""
     print("mme: " + printable(str(words)).replace("\n", " "), file=sys.stderr)
-
-
-def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn whatever stops a command into one sentence on standard error and a stable exit code."""
-
-    @wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
-                command(*args, **kwargs)
-        except (typer.Exit, typer.Abort, BrokenPipeError):
-            raise
-        except KeyboardInterrupt:
-            complain("interrupted; what was finished is kept, and the same command goes on from there.")
-            raise typer.Exit(INTERRUPTED) from None
-        except Exception as error:
-            if state["debug"]:
-                raise
-            words, code = _explained(error)
-            complain(words)
-            raise typer.Exit(code) from None
-
-    return guarded
 
 
 def _explained(error: Exception) -> tuple[object, int]:

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.cli.output import AsJson, print_json, print_table
 from mme.errors import InputError
-from mme.store import Store, cache_folder, size_of
+from mme.store import DAY, Store, cache_folder, size_of
 
 __all__ = ["cache_app"]
 
-DAY = 86400.0
+UNUSED = "Only what was not used for so many days."
 STORES = {"spectra": "spectra-3", "measurements": "measurements-1"}
 
 cache_app = typer.Typer(help="Show what is kept on disk, or clear it.", invoke_without_command=True)
@@ -21,7 +21,6 @@ app.add_typer(cache_app, name="cache")
 
 
 @cache_app.callback()
-@one_sentence
 def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
@@ -44,12 +43,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @cache_app.command()
-@one_sentence
-def clear(
-    older_than: Annotated[
-        float, typer.Option(metavar="DAYS", min=0, help="Only what was not used for so many days.")
-    ] = 0.0,
-) -> None:
+def clear(older_than: Annotated[float, typer.Option(metavar="DAYS", min=0, help=UNUSED)] = 0.0) -> None:
     """Delete the kept spectra and measurements."""
     for kind, store in ((kind, Store(name)) for kind, name in STORES.items()):
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from heapq import nlargest
 from itertools import chain
@@ -15,8 +14,8 @@ import typer
 from mme.arguments import choice, integer, number
 from mme.checkpoints.limits import NoNetwork
 from mme.cli import output
-from mme.cli.accounts import about_controls
-from mme.cli.app import PARTLY, app, complain, one_sentence
+from mme.cli.accounts import about_controls, named
+from mme.cli.app import PARTLY, app, complain
 from mme.cli.many import Job, cluster, lines_of
 from mme.cli.nets import Nets, Network, Which, find_nets, from_anywhere, open_net
 from mme.cli.settings import Run, measuring
@@ -34,66 +33,37 @@ __all__ = ["compare"]
 
 PAIRS_SHOWN = 16  # networks, in the table of pairs
 LINES_SHOWN, MEMBERS_SHOWN = 400, 16  # networks in the table, and names in a class
+RULES_OF_LINKAGE, WHICH_CONTROL = f"[{'|'.join(LINKAGES)}]", f"[{'|'.join(('auto', 'none', *RULES, 'FILE'))}]"
+HELP = {
+    "delta": "Two networks are equivalent when their Var(CSD) differ by at most this. By default the largest "
+    "noise floor plus three standard errors: what sampling alone explains.",
+    "linkage": "Classes in which all members are within delta, or in which steps of delta link them.",
+    "control": "The network before training: the rule by which weights of the same shapes are drawn (auto "
+    "tells it by the names of the layers, where it can), or the checkpoint of epoch 0.",
+    "controls": "How many untrained controls are drawn for each network, for --more.",
+    "more": "Show Var(CSD) with all eigenvalues counted and without structural zeros, norms, stable rank, "
+    "spikes, distance of shapes, each beside its controls, with the classifier and without.",
+    "plot": "Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file; of many networks "
+    "the ranks, the classes and the distribution.",
+    "parquet": "Write the columns of --csv into this .parquet file, too.",
+    "scheduler": "Measure on the Dask cluster of this scheduler, whose workers must see the same files under "
+    "the same names.",
+}
 
 
 @app.command()
-@one_sentence
 @measuring()
 def compare(
     nets: Nets,
-    delta: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DELTA",
-            help="Two networks are equivalent when their Var(CSD) differ by at most this. By default the "
-            "largest noise floor plus three standard errors: what sampling alone explains.",
-        ),
-    ] = None,
-    linkage: Annotated[
-        str,
-        typer.Option(
-            metavar=f"[{'|'.join(LINKAGES)}]",
-            help="Classes in which all members are within delta, or in which steps of delta link them.",
-        ),
-    ] = "complete",
-    control: Annotated[
-        str,
-        typer.Option(
-            metavar=f"[auto|none|{'|'.join(RULES)}|FILE]",
-            help="The network before training: the rule by which weights of the same shapes are drawn (auto "
-            "tells it by the names of the layers, where it can), or the checkpoint of epoch 0.",
-        ),
-    ] = "auto",
-    controls: Annotated[
-        int, typer.Option(help="How many untrained controls are drawn for each network, for --more.")
-    ] = 1,
-    more: Annotated[
-        bool,
-        typer.Option(
-            "--more",
-            help="Show Var(CSD) with all eigenvalues counted and without structural zeros, norms, stable "
-            "rank, spikes, distance of shapes, each beside its controls, with the classifier and without.",
-        ),
-    ] = False,
+    delta: Annotated[float | None, typer.Option(metavar="DELTA", help=HELP["delta"])] = None,
+    linkage: Annotated[str, typer.Option(metavar=RULES_OF_LINKAGE, help=HELP["linkage"])] = "complete",
+    control: Annotated[str, typer.Option(metavar=WHICH_CONTROL, help=HELP["control"])] = "auto",
+    controls: Annotated[int, typer.Option(help=HELP["controls"])] = 1,
+    more: Annotated[bool, typer.Option("--more", help=HELP["more"])] = False,
     which: Which = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            help="Draw Var(CSD), a dendrogram and all pairs into this .png, .svg or .pdf file; of many "
-            "networks the ranks, the classes and the distribution."
-        ),
-    ] = None,
-    parquet: Annotated[
-        Path | None, typer.Option(help="Write the columns of --csv into this .parquet file, too.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="tcp://HOST:PORT",
-            help="Measure on the Dask cluster of this scheduler, whose workers must see the same files under "
-            "the same names.",
-        ),
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help=HELP["plot"])] = None,
+    parquet: Annotated[Path | None, typer.Option(help=HELP["parquet"])] = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help=HELP["scheduler"])] = None,
     *,
     run: Run,
 ) -> None:
@@ -163,7 +133,7 @@ def _control(given: str, seed: int) -> tuple[str | None, Network | None]:
     return None, Network(given, from_anywhere(given))
 
 
-COLUMNS: dict[str, Callable[[Line], object]] = {
+COLUMNS: output.Columns[Line] = {
     "network": lambda each: each.name,
     "Var(CSD)": lambda each: _number(each, ""),
     "untrained": lambda each: _number(each, "control_"),
@@ -199,8 +169,7 @@ def _show(found: Comparison, lines: list[Line]) -> None:
         told = sum(bool(each.words) for each in lines[LINES_SHOWN:])
         output.say(f"Of the networks not shown, {told} have such lines; give one alone to read them.")
     for place, members in enumerate(found.classes.classes[:LINES_SHOWN], 1):
-        more = f" and {len(members) - MEMBERS_SHOWN} more" if len(members) > MEMBERS_SHOWN else ""
-        output.say(f"class {place}: {', '.join(members[:MEMBERS_SHOWN])}{more}")
+        output.say(f"class {place}: {named(members, MEMBERS_SHOWN)}")
     if len(found.classes.classes) > LINES_SHOWN:
         output.say(f"… and {counted(len(found.classes.classes) - LINES_SHOWN, 'class', 'classes')} more.")
     if 1 < len(lines) <= PAIRS_SHOWN:

@@ -13,7 +13,7 @@ import typer
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.cli import output
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.dln import orbit_volume_mc
 from mme.dln.singular_values import measured_singular_values, of_square, validate_depth
 from mme.dln.terms import terms_of
@@ -21,25 +21,20 @@ from mme.errors import InputError
 
 __all__ = ["entropy", "read_matrix"]
 
+HELP = {
+    "values": "Singular values, or a .npy or text file with a matrix, or with singular values in one row.",
+    "field": "Real, complex or quaternionic matrices.",
+    "monte_carlo": "Estimate the volume by sampling as well.",
+}
+
 
 # Unknown options are arguments, so that a negative number is told from a mistyped option by its own message.
 @app.command(context_settings={"ignore_unknown_options": True})
-@one_sentence
 def entropy(
-    values: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SIGMA...|FILE",
-            help="Singular values, or a .npy or text file with a matrix, or with singular values in one row.",
-        ),
-    ],
+    values: Annotated[list[str], typer.Argument(metavar="SIGMA...|FILE", help=HELP["values"])],
     depth: Annotated[float, typer.Option("--depth", "-N", metavar="N", help="Number of layers, at least 1.")],
-    field: Annotated[
-        str, typer.Option("--field", "-F", metavar="[R|C|H]", help="Real, complex or quaternionic matrices.")
-    ] = "R",
-    monte_carlo: Annotated[
-        bool, typer.Option("--monte-carlo", help="Estimate the volume by sampling as well.")
-    ] = False,
+    field: Annotated[str, typer.Option("--field", "-F", metavar="[R|C|H]", help=HELP["field"])] = "R",
+    monte_carlo: Annotated[bool, typer.Option("--monte-carlo", help=HELP["monte_carlo"])] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo estimate.")] = 0,
     samples: Annotated[int, typer.Option(help="Sample size of the Monte Carlo estimate.")] = 8192,
     as_json: output.AsJson = False,
@@ -112,9 +107,8 @@ def _singular_values(values: list[str], scalars: Field) -> np.ndarray:
     else:
         return measured_singular_values(numbers, scalars)
     if len(values) > 1:
-        raise InputError(
-            f"singular values must be numbers, but they are {' '.join(values)}; a file comes alone."
-        )
+        given = " ".join(values)
+        raise InputError(f"singular values must be numbers, but they are {given}; a file comes alone.")
     path = Path(values[0])
     if not path.exists():
         raise InputError(f"{values[0]} is neither a number nor a file.")

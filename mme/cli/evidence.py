@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mme.cli.app import app, one_sentence
-from mme.cli.output import AsJson, print_columns, print_json, say
+from mme.cli.app import app
+from mme.cli.output import AsJson, Columns, print_columns, print_json, say
 from mme.errors import InputError
 
 __all__ = ["evidence"]
@@ -21,18 +21,13 @@ WITHOUT = (
     "there is no built book here or beside the package; python run.py book builds it, and --file takes the "
     "evidence.json that lies in every built book beside its page of evidence."
 )
-NONE = "–"
+ONE, RECORD = "One of them, such as lemma-5.1: its checks.", "The evidence.json of a built book."
 
 
 @app.command()
-@one_sentence
 def evidence(
-    statement: Annotated[
-        str | None, typer.Argument(metavar="[STATEMENT]", help="One of them, such as lemma-5.1: its checks.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="The evidence.json of a built book.")
-    ] = None,
+    statement: Annotated[str | None, typer.Argument(metavar="[STATEMENT]", help=ONE)] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help=RECORD)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what the book has checked of each of its statements, and how well it held."""
@@ -49,9 +44,9 @@ def evidence(
         say(f"{check['level']}: {check['claim'] or 'as it stands'} — {check['summary']}")
 
 
-def _columns() -> dict[str, Callable[[Any], object]]:
+def _columns() -> Columns[Any]:
     def told(name: str, form: str) -> Callable[[Mapping[str, Any]], str]:
-        return lambda each: NONE if each["summary"][name] is None else format(each["summary"][name], form)
+        return lambda each: "–" if each["summary"][name] is None else format(each["summary"][name], form)
 
     return {
         "statement": lambda each: each["id"],

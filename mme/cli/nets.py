@@ -14,7 +14,7 @@ import typer
 from mme.checkpoints.folders import CONFIGURATIONS
 from mme.checkpoints.formats import ENDINGS, content_of
 from mme.checkpoints.opening import open_checkpoint, search
-from mme.cli.accounts import gathered
+from mme.cli.accounts import gathered, named
 from mme.cli.app import complain
 from mme.errors import InputError
 from mme.networks.hubs import HUBS, called, is_hub_name, open_hub
@@ -29,14 +29,11 @@ WHAT = (
     "a folder of shards or of an adapter, or " + ", ".join(f"{hub}:NAME" for hub in HUBS)
     + "; @untrained after a name asks for initial weights."
 )
+SEVERAL = WHAT + " A folder stands for all checkpoints in it."
+OTHERS = "Which weights, where a file has a second set of them, such as model_ema."
 Net = Annotated[str, typer.Argument(metavar="NET", help=WHAT)]
-Nets = Annotated[
-    list[str], typer.Argument(metavar="NET...", help=WHAT + " A folder stands for all checkpoints in it.")
-]
-Which = Annotated[
-    str | None,
-    typer.Option(help="Which weights, where a file has a second set of them, such as model_ema."),
-]
+Nets = Annotated[list[str], typer.Argument(metavar="NET...", help=SEVERAL)]
+Which = Annotated[str | None, typer.Option(help=OTHERS)]
 
 
 def open_net(name: str, *, seed: int, which: str | None = None) -> Checkpoint:
@@ -97,17 +94,16 @@ def find_nets(names: Iterable[str]) -> list[Network]:
         networks, passed_over = search(Path(name))
         found += [(str(each), len(networks) == 1) for each in networks]
         for reason, files in gathered((why, path) for path, why in passed_over.items()).items():
-            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-            complain(f"passed over {files[0]}{more}: {reason}.")
+            complain(f"passed over {named(files, 1)}: {reason}.")
     times = Counter(_called(source) for source, _ in found)
-    named: dict[str, Network] = {}
+    known: dict[str, Network] = {}
     for source, required in found:
         called = _called(source)
         unique = called if times[called] == 1 else source
-        if unique in named:
+        if unique in known:
             raise InputError(f"{source} is given twice; name each network once.")
-        named[unique] = Network(unique, from_anywhere(source), required)
-    return list(named.values())
+        known[unique] = Network(unique, from_anywhere(source), required)
+    return list(known.values())
 
 
 def _called(source: str) -> str:

@@ -10,8 +10,9 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import typer
@@ -28,14 +29,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "FIGURE_FORMATS", "AsJson", "checked_file", "console", "print_columns", "print_csv", "print_json",
-    "print_table", "printable", "save_arrays", "save_figure", "save_parquet", "say", "with_error",
+    "FIGURE_FORMATS", "AsJson", "Columns", "checked_file", "density_picture", "print_columns", "print_csv",
+    "print_json", "print_table", "printable", "save_arrays", "save_figure", "save_parquet", "say",
+    "with_error",
 ]  # fmt: skip
 
+Item = TypeVar("Item")
+Columns = Mapping[str, Callable[[Item], object]]  # what gives the cell of an item under each heading
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 PIPE_WIDTH = 240  # columns where no terminal tells: nothing is cut off
 SENTENCE_WIDTH = 79
+EIGHTHS = np.array(list(" ▁▂▃▄▅▆▇█"))
 
 
 def console() -> Console:
@@ -56,9 +61,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], left: 
     console().print(made)
 
 
-def print_columns(
-    columns: Mapping[str, Callable[[Any], object]], items: Iterable[Any], left: int = 1
-) -> None:
+def print_columns(columns: Columns[Item], items: Iterable[Item], left: int = 1) -> None:
     """Print a table with a row for each item, from the functions that give the cells under each heading."""
     print_table(list(columns), ([cell(item) for cell in columns.values()] for item in items), left)
 
@@ -90,6 +93,30 @@ def with_error(value: float, error: float) -> str:
     ('0.250 ± 0.013', '0.250')
     """
     return f"{value:.3f}" + (f" ± {error:.3f}" if error else "")
+
+
+def density_picture(density: np.ndarray, edges: np.ndarray, *, width: int = 72, height: int = 10) -> str:
+    """Return a density as lines of blocks over an axis; heights are square roots, so that tails show.
+
+    Examples
+    --------
+    >>> print(density_picture(np.array([4.0, 1.0]), np.array([0.0, 1.0, 2.0]), width=4, height=2))
+    ██
+    ████
+    ────
+    0  2
+    √density; the highest column is 4
+    """
+    columns = min(width, len(density))
+    bounds = np.linspace(0, len(density), columns + 1).round().astype(int)
+    means = np.array([density[low:high].mean() for low, high in pairwise(bounds)]).repeat(width // columns)
+    levels = np.sqrt(means / means.max()) * 8 * height if means.max() > 0 else np.zeros(len(means))
+    below = 8 * np.arange(height)[::-1, None]
+    filled = np.clip(np.ceil(levels - below), 0, 8).astype(int)
+    low, high = f"{edges[0]:g}", f"{edges[-1]:g}"
+    axis = ["─" * len(means), low + high.rjust(len(means) - len(low))]
+    lines = ["".join(row).rstrip() for row in EIGHTHS[filled]] + axis
+    return "\n".join([*lines, f"√density; the highest column is {means.max():.3g}"])
 
 
 def print_json(record: Any) -> None:

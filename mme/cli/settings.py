@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any
@@ -56,45 +56,38 @@ class Run:
             show()
 
 
-def _among(names: Any) -> dict[str, Any]:
-    listed = tuple(names)
-    return {"metavar": f"[{'|'.join(listed)}]", "autocompletion": lambda: list(listed)}
-
-
-# Field of `Options` (or of the work to do), type, help, panel, and what typer is to know besides.
-SHARED: tuple[tuple[str, Any, str, str | None, dict[str, Any]], ...] = (
-    ("as_json", bool, "Print JSON.", None, {}),
-    ("as_csv", bool, "Print comma-separated values.", None, {}),
-    ("include", list[str], "Take only layers whose names match (*, ?, […]); may be repeated.", LAYERS,
-     {"metavar": "PATTERN"}),
-    ("exclude", list[str], "Leave out layers whose names match; may be repeated.", LAYERS,
-     {"metavar": "PATTERN"}),
-    ("types", list[str], "Take only layers of this type: Conv2d, Linear, …; may be repeated.", LAYERS,
-     {"metavar": "TYPE"}),
-    ("dtype", str, "Precision of the eigenvalues.", LAYERS, _among(("float64", "float32"))),
+# Field of `Options` (or of the work to do), type, help, panel, and the name of its value or all its values.
+SHARED: tuple[tuple[str, Any, str, str | None, str | Iterable[str]], ...] = (
+    ("as_json", bool, "Print JSON.", None, ""),
+    ("as_csv", bool, "Print comma-separated values.", None, ""),
+    ("include", list[str], "Take only layers whose names match (*, ?, […]); may be repeated.",
+     LAYERS, "PATTERN"),
+    ("exclude", list[str], "Leave out layers whose names match; may be repeated.", LAYERS, "PATTERN"),
+    ("types", list[str], "Take only layers of this type: Conv2d, Linear, …; may be repeated.",
+     LAYERS, "TYPE"),
+    ("dtype", str, "Precision of the eigenvalues.", LAYERS, ("float64", "float32")),
     ("estimate", int, "Estimate the spectra of layers whose smaller side is above ORDER, with an error.",
-     LAYERS, {"metavar": "ORDER"}),
+     LAYERS, "ORDER"),
     ("conjugate", str, "Take the expected density of the circular ensemble, or draw it as the paper does.",
-     CIRCULAR, _among(CONJUGATES)),
-    ("draws", int, "How often the circular ensemble is drawn.", CIRCULAR, {}),
-    ("rng", int, "Seed of the draws and of untrained weights.", CIRCULAR, {}),
-    ("circular", str, "Which circular ensemble.", CIRCULAR, _among(ENSEMBLES)),
+     CIRCULAR, CONJUGATES),
+    ("draws", int, "How often the circular ensemble is drawn.", CIRCULAR, ""),
+    ("rng", int, "Seed of the draws and of untrained weights.", CIRCULAR, ""),
+    ("circular", str, "Which circular ensemble.", CIRCULAR, ENSEMBLES),
     ("construction", str, "How unitary matrices are drawn: the paper's eigenvectors, or QR, equal in law.",
-     CIRCULAR, _among(CONSTRUCTIONS)),
-    ("part", str, "What is read off the complex spectrum of |U|.", CIRCULAR, _among(PARTS)),
-    ("pooling", str, "How spectra of several orders are put together.", DENSITY, _among(POOLINGS)),
-    ("window", tuple[float, float], "Part of the spectrum that is looked at.", DENSITY,
-     {"metavar": "LOW HIGH"}),
-    ("bins", int, "Number of bins in the window.", DENSITY, {}),
-    ("zeros", str, "What becomes of structural zeros: eigenvalues that vanish because N > M.", DENSITY,
-     _among(ZERO_POLICIES)),
-    ("normalise", str, "What the densities are divided by.", DENSITY, _among(NORMALISATIONS)),
+     CIRCULAR, CONSTRUCTIONS),
+    ("part", str, "What is read off the complex spectrum of |U|.", CIRCULAR, PARTS),
+    ("pooling", str, "How spectra of several orders are put together.", DENSITY, POOLINGS),
+    ("window", tuple[float, float], "Part of the spectrum that is looked at.", DENSITY, "LOW HIGH"),
+    ("bins", int, "Number of bins in the window.", DENSITY, ""),
+    ("zeros", str, "What becomes of structural zeros: eigenvalues that vanish because N > M.",
+     DENSITY, ZERO_POLICIES),
+    ("normalise", str, "What the densities are divided by.", DENSITY, NORMALISATIONS),
     ("squarings", int, "1 squares layers to X = A Aᵀ, as printed; 2 to X Xᵀ, as in the author's package.",
-     DENSITY, {}),
-    ("bandwidth", float, "Smooth with a Gaussian kernel of this standard deviation.", DENSITY, {}),
-    ("device", str, "Where eigenvalues are computed: cpu, or a torch device such as cuda.", WORK, {}),
-    ("jobs", int, "Layers to work on at a time; all cores by default.", WORK, {}),
-    ("cache", bool, "Keep spectra in the user's cache directory, and look them up there.", WORK, {}),
+     DENSITY, ""),
+    ("bandwidth", float, "Smooth with a Gaussian kernel of this standard deviation.", DENSITY, ""),
+    ("device", str, "Where eigenvalues are computed: cpu, or a torch device such as cuda.", WORK, ""),
+    ("jobs", int, "Layers to work on at a time; all cores by default.", WORK, ""),
+    ("cache", bool, "Keep spectra in the user's cache directory, and look them up there.", WORK, ""),
 )  # fmt: skip
 
 
@@ -135,10 +128,13 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
 
 
 def _parameter(
-    name: str, kind: Any, words: str, panel: str | None, more: dict[str, Any], default: Any
+    name: str, kind: Any, words: str, panel: str | None, value: str | Iterable[str], default: Any
 ) -> inspect.Parameter:
     optional = default is None
+    named: dict[str, Any] = {"metavar": value or None}
+    if not isinstance(value, str):
+        named = {"metavar": f"[{'|'.join(value)}]", "autocompletion": lambda: list(value)}
     flag = FLAGS.get(name, f"--{name}")
-    option = typer.Option(flag, help=words, rich_help_panel=panel, show_default=not optional, **more)
+    option = typer.Option(flag, help=words, rich_help_panel=panel, show_default=not optional, **named)
     annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

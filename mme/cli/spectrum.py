@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,8 @@ import typer
 
 from mme.cli import output
 from mme.cli.accounts import about_estimates, about_layers, about_window, announce_cost
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.cli.nets import Net, Which, open_net
-from mme.cli.picture import density_picture
 from mme.cli.settings import Run, measuring
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
@@ -25,22 +23,19 @@ from mme.result import counted
 __all__ = ["spectrum"]
 
 LAYERS_SHOWN = 400
+PLOT = "Draw the pooled density into this .png, .svg or .pdf file."
+OUT = "Write eigenvalues, layers and densities into this .npz file."
 
 Shares = tuple[float, float | None]
 
 
 @app.command()
-@one_sentence
 @measuring()
 def spectrum(
     net: Net,
     which: Which = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the pooled density into this .png, .svg or .pdf file.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write eigenvalues, layers and densities into this .npz file.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help=PLOT)] = None,
+    out: Annotated[Path | None, typer.Option(help=OUT)] = None,
     *,
     run: Run,
 ) -> None:
@@ -83,7 +78,7 @@ def spectrum(
         output.save_figure(plot, plots.network_density(density, conjugate, name=opened.name))
 
 
-COLUMNS: dict[str, Callable[[Layer], object]] = {
+COLUMNS: output.Columns[Layer] = {
     "layer": lambda layer: layer.name,
     "shape": lambda layer: _shape(layer, "×"),
     "N": lambda layer: layer.order,
@@ -114,7 +109,7 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares, 
         output.say(words)
     told = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
     output.say(f"{told}, {shares[0]:.1%} of all:\n")
-    typer.echo(density_picture(density.density, density.edges))
+    typer.echo(output.density_picture(density.density, density.edges))
 
 
 def _shape(layer: Layer, times: str) -> str:

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mme.cli import output
-from mme.cli.app import app, one_sentence
+from mme.cli.app import app
 from mme.cli.settings import Run, measuring
 from mme.comparison.vision import FIGURES, PAPER, VisionRow, vision_rows
 from mme.errors import InputError
 
 __all__ = ["table_one"]
 
+HELP = {
+    "only": "Take only this architecture; may be repeated.",
+    "untrained": "Initial weights only: needs no download.",
+    "figures": "Draw Figures 1 to 4 into this folder, as PNG and SVG.",
+}
+
 
 @app.command("table")
-@one_sentence
 @measuring(dtype="float32")
 def table_one(
     only: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Take only this architecture; may be repeated.",
-            autocompletion=lambda: list(PAPER),
-        ),
+        typer.Option(metavar="NAME", help=HELP["only"], autocompletion=lambda: list(PAPER)),
     ] = None,
-    untrained: Annotated[
-        bool, typer.Option("--untrained", help="Initial weights only: needs no download.")
-    ] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help=HELP["untrained"])] = False,
     seeds: Annotated[int, typer.Option(help="How many untrained controls are drawn for each network.")] = 1,
-    figures: Annotated[
-        Path | None, typer.Option(help="Draw Figures 1 to 4 into this folder, as PNG and SVG.")
-    ] = None,
+    figures: Annotated[Path | None, typer.Option(help=HELP["figures"])] = None,
     *,
     run: Run,
 ) -> None:
@@ -71,7 +67,7 @@ def _require_folder(folder: Path) -> None:
         raise InputError(f"--figures must name a folder that can be written, but {folder} is read-only.")
 
 
-COLUMNS: dict[str, Callable[[VisionRow], object]] = {
+COLUMNS: output.Columns[VisionRow] = {
     "network": lambda row: row.name,
     "paper": lambda row: f"{row.printed.variance:.2f}",
     "trained": lambda row: (

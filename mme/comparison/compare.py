@@ -136,7 +136,7 @@ def compare(
     store: Store | None = None,
     progress: bool = False,
 ) -> Comparison:
-    """Measure networks and sort them into classes.
+    """Return networks measured and sorted into classes; `Comparison.rows` has a line for each.
 
     Parameters
     ----------
@@ -150,11 +150,6 @@ def compare(
         As in `equivalence_classes`.
     control, controls, jobs, store, progress
         As in `measure`.
-
-    Returns
-    -------
-    Comparison
-        A line for each network: `Comparison.to_frame` (pandas) or `Comparison.rows`.
 
     Raises
     ------

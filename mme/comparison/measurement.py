@@ -69,13 +69,10 @@ class Measurement(Result):
         The spread is that of several controls, not an error of the network's own number: how far networks
         that were trained alike lie apart is known only from such networks.
 
-        Returns
-        -------
-        list of dict
-            `statistic`, `classifier` (whether it counts), `value`, `control` (mean over the controls) and
-            `control_spread` (standard deviation; None for fewer than two). After `STATISTICS` come
-            `spike_share` and `shape_distance`: the mean distance to the controls, whose control is the mean
-            distance between two of them.
+        Each row has `statistic`, `classifier` (whether it counts), `value`, `control` (mean over the
+        controls) and `control_spread` (standard deviation; None for fewer than two). After `STATISTICS` come
+        `spike_share` and `shape_distance`: the mean distance to the controls, whose control is the mean
+        distance between two of them.
 
         Examples
         --------
@@ -84,19 +81,17 @@ class Measurement(Result):
         2.0791812460476247
         """
         rows: list[dict[str, Any]] = []
+        every = (self.ensemble, *self.controls)
         for classifier in (True, False) if self.ensemble.classifier else (True,):
-            found = [statistics(each, self.options, classifier=classifier) for each in self._all()]
+            taken = [each if classifier else each.without(each.classifier or "") for each in every]
+            found = [statistics(each, self.options) for each in taken]
             rows += [_row(name, classifier, [each[name] for each in found]) for name in STATISTICS]
-            taken = [each if classifier else each.without(each.classifier or "") for each in self._all()]
             rows.append(_row("spike_share", classifier, [spike_share(each) for each in taken]))
             if len(taken) > 1:
                 apart = [shape_distance(taken[0], each) for each in taken[1:]]
                 among = [shape_distance(*pair) for pair in combinations(taken[1:], 2)]
                 rows.append(_row("shape_distance", classifier, [float(np.mean(apart)), *among]))
         return rows
-
-    def _all(self) -> tuple[LayerMatrixEnsemble, ...]:
-        return (self.ensemble, *self.controls)
 
     def __repr__(self) -> str:
         control = f"; untrained {self.control.variance:.4g} ({self.rule})" if self.control else ""
@@ -167,7 +162,7 @@ def measure(
     store: Store | None = None,
     progress: bool = False,
 ) -> Measurement:
-    """Measure one network.
+    """Return one network measured against its conjugate ensemble, and against what it was before training.
 
     Parameters
     ----------
@@ -183,10 +178,6 @@ def measure(
         How many are drawn by the rule, for `Measurement.more`. A network that is given is the only one.
     jobs, store, progress
         As in `LayerMatrixEnsemble.measured`.
-
-    Returns
-    -------
-    Measurement
 
     Raises
     ------
@@ -212,9 +203,6 @@ def measure(
     binning = {name: value for name, value in options.density.items() if name != "normalise"}
     verdict = conjugacy(options.pooled(ensemble), conjugate, **binning)
     drawn, rule, reason = _control(source, control, options, controls)
-    told: dict[str, Any] = {"reason": reason, "options": options}
-    if not drawn:
-        return Measurement(ensemble.name, ensemble, csd, verdict, **told)
     layers = {each.name: each.shape for each in ensemble.layers}
     untrained = []
     for before in drawn:
@@ -224,8 +212,9 @@ def measure(
             alike = f"the layers of {ensemble.name} with the same names and shapes"
             raise InputError(f"control must have {alike}, but {odd[0]!r} differs.")
         untrained.append(one.measured(device=options.device, **work))
-    told |= {"control": difference_of(untrained[0], conjugate, options), "controls": tuple(untrained)}
-    return Measurement(ensemble.name, ensemble, csd, verdict, rule=rule, **told)
+    first = difference_of(untrained[0], conjugate, options) if untrained else None
+    told = (rule, reason, tuple(untrained), options)
+    return Measurement(ensemble.name, ensemble, csd, verdict, first, *told)
 
 
 def _control(source: Any, control: Any, options: Options, number: int) -> tuple[list[Any], str | None, str]:

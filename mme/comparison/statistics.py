@@ -29,13 +29,13 @@ STATISTICS = {
 """What `statistics` tells of a network, and how a table calls it.
 
 "No zeros" leaves structural zeros out, and "all counted" normalises by all eigenvalues, those outside the
-window too. The share outside is of the eigenvalues that are no structural zeros. The last three are means
-over the layers: of log₁₀ λ_max, of log₁₀ ‖A‖²_F, and of their difference.
+window too. The share outside is of the eigenvalues that are no structural zeros, NaN where there are none.
+The last three are means over the layers: of log₁₀ λ_max, of log₁₀ ‖A‖²_F, and of their difference.
 """
 
 
 def statistics(source: Any, options: Options | None = None, *, classifier: bool = True) -> dict[str, float]:
-    """Return the numbers of `STATISTICS` of one network.
+    """Return the numbers of `STATISTICS` of one network, by name.
 
     Parameters
     ----------
@@ -46,11 +46,6 @@ def statistics(source: Any, options: Options | None = None, *, classifier: bool 
     classifier : bool
         Count the classifier among the layers; without it, nothing is of that layer, its conjugate neither.
         A network whose last layer is no plain matrix has none (`LayerMatrixEnsemble.classifier`).
-
-    Returns
-    -------
-    dict of str to float
-        `outside` is NaN where all eigenvalues are structural zeros.
 
     Raises
     ------

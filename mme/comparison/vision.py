@@ -144,7 +144,7 @@ def vision_rows(
     jobs: int | None = None,
     progress: bool = False,
 ) -> Iterator[VisionRow]:
-    """Measure the architectures of Table I one after the other.
+    """Yield the architectures of Table I, measured one after the other.
 
     Each sampled conjugate has the right law and the right error, but those of different networks are
     correlated: the k-th circular matrix of an order is one and the same in all of them
@@ -163,10 +163,6 @@ def vision_rows(
         How many untrained controls are drawn for each network.
     store, jobs, progress
         As in `LayerMatrixEnsemble.measured`. By the store networks share what is computed, not only drawn.
-
-    Yields
-    ------
-    VisionRow
 
     Raises
     ------

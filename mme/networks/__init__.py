@@ -5,10 +5,9 @@
 same shapes as they were before training. torch is imported when a name that needs it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mme.weights.untrained import untrained_control
+from mme.late import lazily
 
 if TYPE_CHECKING:
     from mme.networks._torch import import_torchvision
@@ -16,20 +15,11 @@ if TYPE_CHECKING:
     from mme.networks.digits import TrainedNetwork, digits_family, train
     from mme.networks.efficientnet import available_pretrained, efficientnet_lite
     from mme.networks.training import Digits, Recipe, accuracy, digits_images
+    from mme.weights.untrained import untrained_control
 
 __all__ = [
     "ARCHITECTURES", "Architecture", "Digits", "Recipe", "TrainedNetwork", "accuracy", "available_pretrained",
     "digits_family", "digits_images", "efficientnet_lite", "import_torchvision", "train", "untrained_control",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        homes = ("training", "architectures", "digits", "efficientnet", "_torch")
-        modules = (import_module(f"{__name__}.{home}") for home in homes)
-        return next(getattr(module, name) for module in modules if name in module.__all__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+lazily(__name__)

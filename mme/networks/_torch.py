@@ -22,25 +22,18 @@ else:
 __all__ = ["import_torchvision", "nn", "pruning", "torch"]
 
 FAULT = "operator torchvision::nms does not exist"
-SCHEMAS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
+SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 declared: list[torch.library.Library] = []  # a declaration lasts as long as the object that made it
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision, also where its compiled operators do not fit the torch that is installed.
+    """Return torchvision, imported also where its compiled operators do not fit the torch that is installed.
 
     With a torch for the CPU alone and torchvision's wheel for CUDA, `import torchvision` ends in
     ``RuntimeError: operator torchvision::nms does not exist``, for it describes two operators that its
     compiled part should have declared. Declaring them here lets the import go through. Models, transforms,
     data sets and state dicts work; the operators themselves still raise torchvision's own error when called.
-
-    Returns
-    -------
-    module
-        `torchvision`. Later import statements find it too.
+    Later import statements find it too.
 
     Raises
     ------
@@ -61,7 +54,7 @@ def import_torchvision() -> ModuleType:
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for schema in SCHEMAS:
-        library.define(schema)  # type: ignore[no-untyped-call]
+    for operator in ("nms", "qnms"):
+        library.define(operator + SCHEMA)  # type: ignore[no-untyped-call]
     declared.append(library)
     return imported()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -75,7 +75,7 @@ class TrainedNetwork(Result):
 def digits_family(
     names: Iterable[str] | None = None, *, seed: int = 0, recipe: Recipe | None = None, cache: bool = True
 ) -> dict[str, TrainedNetwork]:
-    """Small VGG-, ResNet- and DenseNet-style networks of several depths, trained on handwritten digits.
+    """Return small VGG-, ResNet- and DenseNet-style networks, trained on handwritten digits, by name.
 
     The first call trains them, about a minute on one core; later calls read them from the cache, until the
     code that trains them or the version of torch changes. Processes that call it at the same time share the
@@ -84,18 +84,13 @@ def digits_family(
     Parameters
     ----------
     names : iterable of str, optional
-        Some of `ARCHITECTURES`; all when left out.
+        Some of `ARCHITECTURES`, in this order; all when left out.
     seed : int
         Seed of the initial weights and of the order of the images.
     recipe : Recipe, optional
         How they are trained; the recipe of each architecture when left out.
     cache : bool
         Whether to read and keep files; see `mme.store.cache_folder`.
-
-    Returns
-    -------
-    dict of str to TrainedNetwork
-        In the order of the names.
 
     Raises
     ------
@@ -117,7 +112,7 @@ def digits_family(
 
 
 def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool = True) -> TrainedNetwork:
-    """Train one architecture of the family from a seed, or read it from the cache.
+    """Return one architecture of the family, trained from a seed or read from the cache.
 
     Parameters
     ----------
@@ -125,10 +120,6 @@ def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool
         One of `ARCHITECTURES`.
     seed, recipe, cache, and errors
         As in `digits_family`. The same seed on the same machine gives the same weights, to the last bit.
-
-    Returns
-    -------
-    TrainedNetwork
 
     Examples
     --------
@@ -140,9 +131,7 @@ def train(name: str, *, seed: int = 0, recipe: Recipe | None = None, cache: bool
     return network
 
 
-def _networks(
-    names: Sequence[str], seed: int, recipe: Recipe | None, cache: bool
-) -> Iterator[TrainedNetwork]:
+def _networks(names: list[str], seed: int, recipe: Recipe | None, cache: bool) -> Iterator[TrainedNetwork]:
     """Each network as soon as it is there: first those that no other process is training just now."""
     cache = flag("cache", cache)
     _, seed = checked(NORMALISED if recipe is None else recipe, seed)

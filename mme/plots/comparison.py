@@ -9,11 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.cluster import hierarchy
 
-from mme.arguments import flag, number, of_type
+from mme.arguments import flag, listed, number, of_type
 from mme.ensembles.equivalence import EquivalenceClasses
 from mme.errors import InputError
-from mme.plots.records import record, several
-from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, styled
+from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, ORANGE, figure, label, record, styled
 from mme.result import counted
 
 __all__ = ["comparison", "equivalence_classes"]
@@ -134,7 +133,7 @@ def equivalence_classes(*found: EquivalenceClasses, log: bool = False, ax: Axes 
     """
     if ax is not None and len(found) > 1:
         raise InputError("ax must be left out where found are several, for each has a panel of its own.")
-    for each in several("found", found):
+    for each in listed("found", found, "EquivalenceClasses"):
         of_type("found", each, EquivalenceClasses, "an EquivalenceClasses")
     log = flag("log", log)
     (names, *others) = ([name for members in each.classes for name in members] for each in found)
@@ -169,7 +168,7 @@ def _measured(found: Any) -> list[dict[str, Any]]:
     record("found", found, "measurements", "delta", "classes")
     of_type("found.classes", found.classes, EquivalenceClasses, "an EquivalenceClasses")
     number("found.delta", found.delta)
-    measured = several("found.measurements", found.measurements)
+    measured = listed("found.measurements", found.measurements, "measured networks")
     for place, each in enumerate(measured):
         record(f"found.measurements[{place}]", each, "to_dict")
     return [each.to_dict() for each in measured]

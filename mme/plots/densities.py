@@ -8,10 +8,9 @@ from itertools import cycle
 import numpy as np
 from matplotlib.axes import Axes
 
-from mme.arguments import flag, number, of_type
+from mme.arguments import flag, listed, number, of_type
 from mme.ensembles.density import SpectralDensity
-from mme.plots.records import binned, several
-from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, figure, label, pair, styled
+from mme.plots.style import BLUE, COLOURS, GREY, LONGEST, binned, figure, label, pair, styled
 
 __all__ = ["densities", "network_density"]
 
@@ -48,7 +47,7 @@ def densities(
     if isinstance(densities, SpectralDensity):
         densities = {"density": densities}
     of_type("densities", densities, Mapping, "a mapping of names to SpectralDensity")
-    several("densities", densities)
+    listed("densities", densities, "spectral densities by their names")
     log = flag("log", log)
     for name, rho in densities.items():
         binned(f"densities[{name!r}]", rho, SpectralDensity, "density", (1, 2))

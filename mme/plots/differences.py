@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from mme.arguments import number, of_type
+from mme.arguments import listed, number, of_type
 from mme.ensembles.difference import CircularSpectralDifference
-from mme.plots.records import differences, record, several
-from mme.plots.style import BLUE, COLOURS, GREY, figure, label, styled
+from mme.plots.style import BLUE, COLOURS, GREY, binned, figure, label, record, styled
 
 __all__ = ["csd", "cumulative_differences", "fluctuations"]
 
@@ -41,7 +40,7 @@ def csd(difference: CircularSpectralDifference, *, until: float | None = None, l
     >>> from mme.ensembles import circular_spectral_difference
     >>> drawn = csd(circular_spectral_difference({"fc": np.eye(40)}, "sampled", rng=1, bins=100))
     """
-    differences("difference", difference)
+    binned("difference", difference, CircularSpectralDifference, "differences", (2,))
     edges = difference.edges
     linear = number("linear", linear, above=0)
     end = None if until is None else number("until", until, above=edges[0])
@@ -134,14 +133,15 @@ def fluctuations(rows: Iterable[Any]) -> Axes:
 def _networks(rows: Iterable[Any]) -> list[tuple[Any, CircularSpectralDifference, str]]:
     """Each row with its trained difference, or else the first untrained one, and which it is."""
     networks = []
-    for place, row in enumerate(several("rows", rows)):
+    for place, row in enumerate(listed("rows", rows, "records")):
         where = f"rows[{place}]"
         record(where, row, "name", "untrained", "trained")
         of_type(f"{where}.name", row.name, str, "a string")
-        several(f"{where}.untrained", row.untrained)
         of_type(f"{where}.untrained", row.untrained, (tuple, list), "a list of differences")
-        shown = (row.untrained[0], "untrained") if row.trained is None else (row.trained, "trained")
-        differences(where, *row.untrained, shown[0])
+        untrained = listed(f"{where}.untrained", row.untrained, "differences")
+        shown = (untrained[0], "untrained") if row.trained is None else (row.trained, "trained")
+        for each in (*untrained, shown[0]):
+            binned(where, each, CircularSpectralDifference, "differences", (2,))
         networks.append((row, *shown))
     return networks
 

@@ -1,4 +1,4 @@
-"""The house style: one palette that survives colour blindness, print and dark pages."""
+"""The house style: a palette for colour blindness, print and dark pages; and checks of what is drawn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
@@ -17,7 +18,7 @@ from matplotlib.rcsetup import cycler
 from mme.arguments import integer, number, of_type, shown
 from mme.errors import InputError
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "pair", "styled"]
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PALETTE", "PURPLE", "SKY", "figure", "styled"]
 
 # Okabe and Ito's colours, ordered by contrast on white and on near-black alike.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0077bb", "#dd7711", "#009e73", "#cc6699", "#44aadd"
@@ -141,3 +142,17 @@ def pair(name: str, value: Any, check: Callable[..., Any], *limits: float) -> tu
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise InputError(f"{name} must be two numbers, but it is {shown(value)}.")
     return check(f"{name}[0]", value[0], *limits), check(f"{name}[1]", value[1], *limits)
+
+
+def record(name: str, value: Any, *fields: str) -> None:
+    """Refuse a value that lacks a field."""
+    if not all(hasattr(value, field) for field in fields):
+        raise InputError(f"{name} must be a record with {', '.join(fields)}, but it is {shown(value)}.")
+
+
+def binned(name: str, value: Any, kind: type, field: str, axes: tuple[int, ...]) -> None:
+    """Refuse what is not of the type, or has not one value for each bin in its field."""
+    of_type(name, value, kind, f"a {kind.__name__}")
+    shape, bins = np.shape(getattr(value, field)), len(value.edges) - 1
+    if len(shape) not in axes or shape[-1] != bins:
+        raise InputError(f"{name} must have one value for each of its {bins} bins, but its shape is {shape}.")

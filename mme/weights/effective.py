@@ -25,7 +25,7 @@ TABLE = (*CODES, *PARAMETRISATIONS, *LAYOUTS, *ADAPTERS)
 
 
 def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
-    """Return the weights that a network computes with, outputs first.
+    """Return the weights that a network computes with, outputs first; applied to them it changes nothing.
 
     What is stored in parts is put together (weight norm, spectral norm, pruning, LoRA), codes are multiplied
     with their scales, outputs come first, and a stack of experts becomes its layers. A weight that was made
@@ -41,11 +41,6 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
         it is; for its parametrised weights it is asked itself.
     which : str, optional
         The second set of weights to take in place of the plain one, such as ``"model_ema"``.
-
-    Returns
-    -------
-    Checkpoint
-        Applying the function to it changes nothing.
 
     Raises
     ------
@@ -137,14 +132,12 @@ def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]
     prefix, or none, too; two equal branches such as `encoder_q` and `encoder_k` are one network.
     """
     whole = [
-        replace(tensor, skip="") if tensor.skip.startswith((REPEATED, REPLACED)) else tensor
-        for tensor in tensors
+        replace(each, skip="") if each.skip.startswith((REPEATED, REPLACED)) else each for each in tensors
     ]
     originals = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
     if which is not None and not originals:
-        raise InputError(
-            f"which must be None, for there is no second set of weights, but it is {shown(which)}."
-        )
+        alone = "there is no second set of weights"
+        raise InputError(f"which must be None, for {alone}, but it is {shown(which)}.")
     replaced = () if which is None else originals[choice("which", which, originals)]
 
     def reason(name: str) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mme.arguments import choice
-from mme.errors import InputError
+from mme.arguments import choice, of_type
 from mme.weights.stored import Checkpoint, Shape
 
 __all__ = ["RULES", "TORCH", "Initialisation", "Law", "RecognisedRule", "recognised_rule"]
@@ -122,8 +121,7 @@ def recognised_rule(checkpoint: Checkpoint) -> RecognisedRule | None:
     >>> recognised_rule(Checkpoint("mine", "torch", [conv])).reason
     "torchvision's ResNet rule, guessed from the name layer1.0.conv1.weight"
     """
-    if not isinstance(checkpoint, Checkpoint):
-        raise InputError(f"checkpoint must be a Checkpoint, but it is of type {type(checkpoint).__name__}.")
+    of_type("checkpoint", checkpoint, Checkpoint, "a Checkpoint")
     if checkpoint.rule is not None:
         return _recognised(checkpoint.rule, "as the network's source says")
     if "keras" in checkpoint.format:

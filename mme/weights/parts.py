@@ -34,10 +34,8 @@ def is_part(name: str, names: Collection[str]) -> bool:
 def refuse_parts(argument: str, names: Collection[str]) -> None:
     """Refuse a network of which some weights are stored in parts."""
     for name in (each for each in names if is_part(each, names)):
-        raise InputError(
-            f"{argument} must hold whole weights, but {name!r} is a part of one; remove the parametrisation "
-            "first."
-        )
+        found = f"{name!r} is a part of one; remove the parametrisation first"
+        raise InputError(f"{argument} must hold whole weights, but {found}.")
 
 
 def scale_facts(names: Iterable[str], scale: float | Mapping[str, float] | None) -> dict[str, float]:
@@ -46,9 +44,8 @@ def scale_facts(names: Iterable[str], scale: float | Mapping[str, float] | None)
     try:
         patterns = {re.compile(pattern or ".*"): factor for pattern, factor in scales.items()}
     except re.error as error:
-        raise InputError(
-            f"lora_scale has the pattern {error.pattern!r}, which is no regular expression."
-        ) from None
+        wrong = f"the pattern {error.pattern!r}, which is no regular expression"
+        raise InputError(f"lora_scale has {wrong}.") from None
     facts = {}
     for match in filter(None, map(FACTOR.fullmatch, names)):
         for pattern, factor in reversed(patterns.items()):  # of those that fit, the first counts

@@ -131,10 +131,8 @@ def _checkpoint_control(source: Checkpoint, rule: str | None, seed: int, groups:
     recognised = recognised_rule(source) if rule is None else None
     rule = recognised.rule if recognised else rule
     if rule is None:
-        raise InputError(
-            f"the architecture of {source.name} is not known, so its untrained control needs a rule: "
-            f"one of {', '.join(RULES)}."
-        )
+        right = f"its untrained control needs a rule: one of {', '.join(RULES)}"
+        raise InputError(f"the architecture of {source.name} is not known, so {right}.")
     drawn, taken = [], Counter[tuple[Shape, int]]()
     for name, tensor in source.items():
         shape = tensor.shape
@@ -165,10 +163,8 @@ def _mapping_control(
     for name, values in source.items():
         is_array = hasattr(values, "shape") and hasattr(values, "dtype")
         if not isinstance(name, str) or not is_array or "complex" in str(values.dtype):
-            raise InputError(
-                f"source[{name!r}] must be a real array or tensor under a name, "
-                f"but it is of type {type(values).__name__}."
-            )
+            right = "a real array or tensor under a name"
+            raise InputError(f"source[{name!r}] must be {right}, but it is of type {type(values).__name__}.")
     refuse_parts("source", source)
     shapes = {name: tuple(values.shape) for name, values in source.items()}
     control = {}
@@ -217,8 +213,6 @@ def _reset(source: Module, rng: np.random.Generator) -> Module:
     for name, fresh in model.named_parameters():
         old = before[name]
         if old.ndim >= 2 and torch.equal(old, fresh) and bool((old != old.flatten()[0]).any()):
-            raise InputError(
-                f"source has weights that no reset_parameters method reaches, {name!r} for one: "
-                "choose a rule, or pass its state dict."
-            )
+            found = f"weights that no reset_parameters method reaches, {name!r} for one"
+            raise InputError(f"source has {found}: choose a rule, or pass its state dict.")
     return model

@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 from safetensors.numpy import save_file
 
-from mme.cli.picture import density_picture
+from mme.cli.output import density_picture
 from mme.ensembles import layer_matrix_ensemble, pooled_spectrum, spectral_density
 
 Call = Callable[..., Result]
