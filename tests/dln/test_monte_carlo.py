@@ -295,6 +295,22 @@ def test_the_largest_orbit_is_taken_and_the_widest_kernel_learnt(monkeypatch: py
         orbit_volume_mc([1.0], depth=3, field="C", samples=256, rng=0)
 
 
+def test_kernels_are_as_wide_up_to_eight_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond, t falls as 1/k: squared distances grow as k, and so does what the next order leaves out."""
+    times = {}
+
+    def kept(target: object, t: float, k: int, rng: object) -> None:
+        times[k] = 4 * t  # the widest is the last
+        raise InterruptedError
+
+    monkeypatch.setattr(monte_carlo, "learn", kept)
+    for depth in (3, 8, 9, 10, 17, 101):
+        with pytest.raises(InterruptedError):
+            orbit_volume_mc([2.0, 1.0], depth=depth)
+    wanted = {2: 0.04, 7: 0.04, 8: 0.04, 9: 0.32 / 9, 16: 0.02, 100: 0.0032}
+    assert times == pytest.approx(wanted, rel=1e-14)
+
+
 @pytest.mark.parametrize("given", [None, 0.7])
 def test_the_whole_record_of_a_group(given: float | None) -> None:
     """U(1) draw for draw: weights of Gaussian points in Cayley's coordinate y, and of Haar's 2 tan(θ/2)."""
