@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from scipy.linalg import expm
 
 from mme.algebra import C, Field, H, R
@@ -92,6 +93,20 @@ def test_tolerances() -> None:
 
     assert error(tolerance=1e-12) < 1e-11
     assert 1e-12 < error(tolerance=1e-5) < 1e-4
+
+
+@each("start, largest", [([[3.0, -5.0], [0.0, 1.0]], 5.0), ([[2.0j, 1.0], [0.0, 1.0]], 2.0), ([[0.0]], 1.0)])
+def test_errors_are_against_the_largest_entry(
+    monkeypatch: pytest.MonkeyPatch, start: Any, largest: float
+) -> None:
+    """As the solver is told; where nothing is above zero, against one."""
+    told = dict[str, float]()
+    solver = scipy.integrate.solve_ivp
+    monkeypatch.setattr(scipy.integrate, "solve_ivp", lambda *a, **o: told.update(o) or solver(*a, **o))
+    loss = lambda X: ((abs(X) ** 2).sum((-2, -1)) / 2, X)  # noqa: E731
+    for options, tolerance in (({}, 1e-10), ({"tolerance": 1e-6}, 1e-6)):
+        gradient_flow(loss, [start, start], [0.0, 0.1], field=C, **options)
+        assert (told["rtol"], told["atol"]) == pytest.approx((tolerance, tolerance * largest), rel=1e-15)
 
 
 def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
