@@ -164,7 +164,7 @@ def test_a_series_that_is_as_long_as_may_be_is_too_long(monkeypatch: pytest.Monk
 
 
 def test_two_layers_over_r_have_no_smallest_time() -> None:
-    """No grid of angles is needed: log Z is (k/2) log 2πt − S up to O(t), where S is the entropy, and k = 1."""
+    """No grid of angles is needed; up to O(t) log Z is (k/2) log 2πt − S for the entropy S, and k = 1."""
     t = 1e-12
     found = kernel([2.0, 1.0], t, depth=2)
     assert found == pytest.approx(np.log(2 * np.pi * t) / 2 - entropy([2.0, 1.0], depth=2), rel=0, abs=1e-10)
