@@ -167,5 +167,8 @@ def test_entries_of_tensors_are_not_looked_at() -> None:
     """To look would wait for the device that they are on; NumPy's are looked at."""
     infinite = torch.full((2, 2), torch.inf, dtype=torch.float64)
     assert R.pairing(infinite, torch.ones(2, 2, dtype=torch.float64)) == torch.inf
+    assert R.norm(infinite).isnan()
+    for F in (R, C, H):
+        assert F.adjoint(infinite).isinf().all()
     with pytest.raises(InputError, match="a must be finite"):
         R.pairing(infinite.numpy(), np.eye(2))

@@ -162,4 +162,5 @@ def test_normals_are_finite_at_both_ends(monkeypatch: pytest.MonkeyPatch) -> Non
     found = normals(1, 2, np.random.default_rng(0))
     np.testing.assert_array_equal(found[1], -found[0])
     assert scipy.special.ndtr(found[0, 0]) == pytest.approx(1e-15, rel=1e-12, abs=0)
-    assert scipy.special.ndtr(found[1, 1]) == pytest.approx(1e-15, rel=0.01, abs=0)  # 1 − 1e-15 has few digits of it
+    # Few digits of it are left in 1 − 1e-15.
+    assert scipy.special.ndtr(found[1, 1]) == pytest.approx(1e-15, rel=0.01, abs=0)
