@@ -18,7 +18,8 @@ from mme.late import Array, np
 __all__ = ["multiply"]
 
 ONE_BY_ONE = 4, 12  # the order up to which reflections follow one another, for few matrices and for many
-MANY, LEAF = 8, 8  # from so many matrices on triangles are inverted together, by halves down to such orders
+MANY = 8  # from so many matrices on triangles are inverted together,
+LEAF = 8  # by halves down to such orders
 
 
 def multiply(normals: Array, q: Array) -> None:

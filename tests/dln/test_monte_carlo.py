@@ -340,3 +340,44 @@ def test_thirty_hits_are_enough() -> None:
     assert (found.samples, found.method, np.isnan(found.extrapolation_error)) == (100, "ball", True)
     with pytest.raises(InputError, match="only 29 of 100 draws"):
         ball_count_volume([1.0], radius=(away[28] + away[29]) / 2, **case)
+
+
+def test_orbits_whose_roots_are_too_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest root over the smallest, however many stand between them."""
+    monkeypatch.setattr(monte_carlo, "LARGEST_RATIO", 4.0)
+    with pytest.raises(InputError, match="must be less far apart for floating point"):
+        orbit_volume_mc([64.0, 4.0, 4.0], depth=2)  # roots 8 and 2
+    assert orbit_volume_mc([63.0, 4.0], depth=2, samples=256, rng=0).standard_error > 0
+
+
+def test_points_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """8192 in all, 16 scramblings; more are rounded up to a power of two."""
+    taken = list[int]()
+
+    def kept(points: int, *_: object) -> np.ndarray:
+        taken.append(points)
+        raise InterruptedError
+
+    monkeypatch.setattr(monte_carlo, "normals", kept)
+    monkeypatch.setattr(monte_carlo, "learn", lambda *_: (np.eye(1), 0))
+    for options in ({}, {"samples": 8192}, {"samples": 8193}, {"samples": 256}, {"samples": 257}):
+        with pytest.raises(InterruptedError):
+            orbit_volume_mc([2.0, 1.0], depth=2, **options)
+    assert taken == [512, 512, 1024, 16, 32]
+
+
+def test_reflections_have_no_part_in_the_volume_of_rotations() -> None:
+    """Draw for draw on O(2), where a rotation by θ has |a|² = 2 (2 tan(θ/2))², and half are reflections."""
+    n, c = 200, 0.25
+    rng = np.random.default_rng(8)
+    y = rng.standard_normal(n) / np.sqrt(c)  # a = y/√2 times a quarter turn
+    q = R.haar(2, size=n, rng=rng)
+    rotations = q[np.isclose(q[:, 0, 0], q[:, 1, 1]) & np.isclose(q[:, 0, 1], -q[:, 1, 0])]
+    assert 70 < len(rotations) < 130
+    tangent = rotations[:, 1, 0] / (1 + rotations[:, 0, 0])
+    densities, kernels = 1 / np.sqrt(1 + y**2 / 8) ** 2, np.exp(-c * 8 * tangent**2 / 2)
+    found = group_volume_mc(2, samples=n, rng=8)
+    value = np.log(2 * np.pi / c) / 2 + np.log(densities.sum() / kernels.sum())
+    assert found.log_volume == pytest.approx(value, rel=1e-12)
+    shares = [each.sum() ** 2 / (each**2).sum() / n for each in (densities, kernels)]
+    assert found.effective_share == pytest.approx(min(shares), rel=1e-12)
