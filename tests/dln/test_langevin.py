@@ -331,3 +331,16 @@ def test_invertible_to_rounding() -> None:
     roots = np.array([[1.0, 2 * eps], [1.0, eps], [3.0, 2.9 * eps], [0.0, 0.0], [np.nan, 1.0], [1e-300, 1.0]])
     found = import_module("mme.dln.langevin")._invertible(roots)
     np.testing.assert_array_equal(found, [True, False, False, False, False, False])
+
+
+def test_what_is_meant_where_nothing_is_said() -> None:
+    """Steps so long that some ways back are about half as long as they are."""
+    W = started(R, 2, 3, 60)
+    case: dict[str, Any] = {"steps": 6, "step": 0.15, "rng": 5}
+    said: dict[str, Any] = {"noise": "manifold", "temperature": 1.0, "decay": 0.0, "metropolis": True}
+    said |= {"reach": 0.5, "every": 1}
+    found = langevin(None, W, **case)
+    assert found == langevin(None, W, **case, **said)
+    for name, other in (("temperature", 1.1), ("decay", 1.0), ("metropolis", False), ("reach", 0.55)):
+        assert found != langevin(None, W, **case, **(said | {name: other})), name
+    assert len(found.times) == 7
