@@ -172,3 +172,12 @@ def test_entries_of_tensors_are_not_looked_at() -> None:
         assert F.adjoint(infinite).isinf().all()
     with pytest.raises(InputError, match="a must be finite"):
         R.pairing(infinite.numpy(), np.eye(2))
+
+
+def test_unitary_up_to_the_tolerance_and_no_further() -> None:
+    """1.5² − 1 = 1.25; and over R an imaginary part of either sign is a deviation."""
+    assert R.is_unitary([[1.5]], tolerance=1.25)
+    assert not R.is_unitary([[1.5]], tolerance=np.nextafter(1.25, 0))
+    for part in (1e-3j, -1e-3j):
+        assert C.is_unitary([[1 + part]], tolerance=1e-5)
+        assert not R.is_unitary(np.array([[1 + part]]), tolerance=1e-5)
