@@ -19,7 +19,8 @@ from mme.late import Array, np
 __all__ = ["WORKSPACE", "multiply"]
 
 ONE_BY_ONE = 4, 12  # the order up to which reflections follow one another, for few matrices and for many
-MANY, LEAF = 8, 8  # from so many matrices on triangles are inverted together, by halves down to such orders
+MANY = 8  # from so many matrices on triangles are inverted together,
+LEAF = 8  # by halves down to such orders
 
 WORKSPACE = Workspace(2**23)
 

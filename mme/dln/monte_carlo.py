@@ -259,12 +259,9 @@ def group_volume_mc(
     a = np.tensordot(coordinates, scalars.lie_basis(d), axes=1)
     log_densities = cayley_log_density(a, scalars)
     # |a|² of a Haar matrix from its eigenvalues e^{iθ}: a has 2i tan(θ/2).
-    # Over R a reflection has none and is left out.
-    Q = scalars.haar(d, size=samples, rng=rng)
-    eigenvalues = np.linalg.eigvals(Q)
-    squares = (4 * np.tan(np.angle(eigenvalues) / 2) ** 2).sum(axis=-1) / scalars.side
-    inside = np.linalg.det(Q).real > 0 if scalars.beta == 1 else np.ones(samples, dtype=bool)
-    log_kernels = np.where(inside, -c * squares / 2, -np.inf)
+    # A reflection over R has the eigenvalue −1, where this is above 1e30, and so no weight.
+    eigenvalues = np.linalg.eigvals(scalars.haar(d, size=samples, rng=rng))
+    log_kernels = -c * (4 * np.tan(np.angle(eigenvalues) / 2) ** 2).sum(axis=-1) / scalars.side / 2
     shares = effective_share(log_densities), effective_share(log_kernels)
     share = min(shares)
     if not share * samples >= SMALLEST_COUNT:

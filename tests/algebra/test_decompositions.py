@@ -203,3 +203,36 @@ def test_how_far_from_hermitian() -> None:
         R.eigh([[4.0, 1.0], [-1.0, 0.0]])
     with pytest.raises(InputError, match=r"misses it by 2 times its largest entry"):
         C.exp([[1.0]])
+
+
+@each("scale", [-1e3, -1.0, -1e-3, 1e-3, 1.0, 1e3])
+def test_one_eigenvalue_far_above_or_below_the_others(F: Field, scale: float) -> None:
+    """For batches of two axes, each matrix on its own scale."""
+    scales = scale * np.array([[1.0, 7.0, 0.2], [3.0, 0.5, 40.0]])
+    x = scales[..., None] * np.array([10.0, 0.4, 0.3, 0.1, 0.2])
+    u = F.haar(5, size=(2, 3), rng=1)
+    a = u @ F.diagonal(x) @ F.adjoint(u)
+    found, v = F.eigh(a)
+    size = np.abs(x).max(axis=-1)[..., None]
+    assert largest((found - np.sort(x, axis=-1)) / size) < 1e-14
+    assert largest((a @ v - v @ F.diagonal(found)) / size[..., None]) < 1e-14
+    assert largest((F.eigvalsh(a) - np.sort(x, axis=-1)) / size) < 1e-14
+
+
+def test_what_is_not_hermitian_is_seen_in_any_phase() -> None:
+    for entry in (1.0, -1.0):
+        with pytest.raises(InputError, match=r"must be Hermitian, .* misses it by 2 times"):
+            C.hermitian_part([[1j * entry]], sign=1)
+        with pytest.raises(InputError, match=r"must be skew-Hermitian, .* misses it by 2 times"):
+            C.hermitian_part([[entry]], sign=-1)
+
+
+@each("size", [1e-200, 1.0, 1e200])
+def test_a_hundred_millionth_of_the_largest_entry_is_rounding(size: float) -> None:
+    for off, refused in ((0.95e-8, False), (1.05e-8, True)):
+        a = size * np.array([[0.0, 1.0 + off], [1.0, 0.0]])
+        if refused:
+            with pytest.raises(InputError, match="must be Hermitian"):
+                R.hermitian_part(a, sign=1)
+        else:
+            np.testing.assert_allclose(R.hermitian_part(a, sign=1), a, rtol=1e-8)

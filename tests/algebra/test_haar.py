@@ -219,3 +219,25 @@ def test_gap_of_two_eigenvalues(F: Field) -> None:
     x = F.eigvalsh(F.gaussian_hermitian(2, size=20_000, rng=1))
     gap = (x[:, 1] - x[:, 0]) / np.sqrt(2)
     assert scipy.stats.kstest(gap, scipy.stats.chi(F.beta + 1).cdf).pvalue > 1e-3
+
+
+@each("part, lengths", [(1, [1] * 6), (300, [2, 2, 2]), (577, [4, 2]), (864, [6]), (10**6, [6])])
+def test_as_many_are_multiplied_at_a_time_as_the_cache_holds(
+    monkeypatch: pytest.MonkeyPatch, part: int, lengths: list[int]
+) -> None:
+    """A matrix of order 3 over C takes 144 bytes; they are the same as one by one."""
+    multiply, seen = reflections.multiply, list[int]()
+    monkeypatch.setattr(haar, "PART", part)
+    monkeypatch.setattr(reflections, "multiply", lambda drawn, q: seen.append(len(q)) or multiply(drawn, q))
+    rng, found = np.random.default_rng(2), C.haar(3, size=(2, 3), rng=2)
+    assert seen[: len(lengths)] == lengths
+    for index in np.ndindex(2, 3):
+        assert largest(found[index] - C.haar(3, rng=rng)) < 1e-14
+
+
+def test_over_the_quaternions_a_part_has_matrices_of_twice_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[int]()
+    monkeypatch.setattr(haar, "PART", 1152)  # two of order 6
+    monkeypatch.setattr(reflections, "multiply", lambda _, q: seen.append(len(q)))
+    H.haar(3, size=5)
+    assert seen == [2, 2, 1]

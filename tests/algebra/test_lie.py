@@ -126,3 +126,20 @@ def test_inverse_cayley_looks_at_every_matrix(F: Field) -> None:
         for pair in ([[1.0, 1.0], second], [second, [1.0, 1.0]]):
             with pytest.raises(InputError, match=f"q {said}"):
                 F.inverse_cayley(F.diagonal(pair))
+
+
+def test_cayley_coordinates_go_up_to_an_eigenvalue_a_trillionth_from_minus_one() -> None:
+    """There they are 2 tan(θ/2), for an angle θ = π − gap with |q + 1| = gap."""
+    for gap in (1.05e-12, 1e-6):
+        q = np.diag([-np.exp(1j * gap), 1.0])
+        assert abs(C.inverse_cayley(q)[0, 0]) == pytest.approx(4 / gap, rel=1e-3)
+    with pytest.raises(InputError, match="must have no eigenvalue -1"):
+        C.inverse_cayley(np.diag([-np.exp(0.95e-12j), 1.0]))
+
+
+def test_densities_of_batches_are_those_of_each(F: Field) -> None:
+    a = F.gaussian_skew_hermitian(3, size=(2, 5, 4), rng=1)
+    found = F.cayley_log_density(a)
+    assert found.shape == (2, 5, 4)
+    for index in np.ndindex(2, 5, 4):
+        assert found[index] == pytest.approx(float(F.cayley_log_density(a[index])), rel=1e-13)

@@ -167,5 +167,17 @@ def test_entries_of_tensors_are_not_looked_at() -> None:
     """To look would wait for the device that they are on; NumPy's are looked at."""
     infinite = torch.full((2, 2), torch.inf, dtype=torch.float64)
     assert R.pairing(infinite, torch.ones(2, 2, dtype=torch.float64)) == torch.inf
+    assert R.norm(infinite).isnan()
+    for F in (R, C, H):
+        assert F.adjoint(infinite).isinf().all()
     with pytest.raises(InputError, match="a must be finite"):
         R.pairing(infinite.numpy(), np.eye(2))
+
+
+def test_unitary_up_to_the_tolerance_and_no_further() -> None:
+    """1.5² − 1 = 1.25; and over R an imaginary part of either sign is a deviation."""
+    assert R.is_unitary([[1.5]], tolerance=1.25)
+    assert not R.is_unitary([[1.5]], tolerance=np.nextafter(1.25, 0))
+    for part in (1e-3j, -1e-3j):
+        assert C.is_unitary([[1 + part]], tolerance=1e-5)
+        assert not R.is_unitary(np.array([[1 + part]]), tolerance=1e-5)

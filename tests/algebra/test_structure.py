@@ -3,6 +3,7 @@ import pytest
 from hypothesis import strategies as st
 
 from mme.algebra import C, Field, H, R
+from mme.algebra.structure import by_largest_entry
 from mme.errors import InputError
 
 from .tools import largest, matrices, orders, sometimes
@@ -184,3 +185,23 @@ def test_bad_components_and_diagonals_are_refused(F: Field) -> None:
         F.diagonal(1.0)
     with pytest.raises(InputError, match=r"^a must be square, but its shape is \(2, 4\)\.$"):
         F.order(np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
+def test_each_matrix_over_the_absolute_value_of_its_largest_entry(batch: tuple[int, ...]) -> None:
+    a = np.random.default_rng(1).uniform(-1, 1, (*batch, 4, 2))
+    a[..., 3, 0] = -9.0 * np.arange(1, 1 + np.prod(batch, dtype=int)).reshape(batch)
+    for phase in (1, -1, 1j, -1j):
+        found = by_largest_entry(phase * a)
+        np.testing.assert_allclose(found, phase * a / -a[..., 3, 0][..., None, None], rtol=1e-15)
+    assert largest(by_largest_entry(np.zeros((2, 2)))) == 0
+
+
+def test_no_matrices_are_taken_and_matrices_of_no_size_are_not(F: Field) -> None:
+    assert F.from_components(np.zeros((0, 3, 2, F.beta))).shape == (0, 3 * F.side, 2 * F.side)
+    assert F.norm(np.zeros((0, F.side, 2 * F.side), F.dtype)).shape == (0,)
+    for shape in ((0, 2), (2, 0), (3, 0, 2), (3, 2, 0)):
+        with pytest.raises(InputError):
+            F.from_components(np.zeros((*shape, F.beta)))
+        with pytest.raises(InputError, match="at least one row and one column"):
+            F.norm(np.zeros(shape, F.dtype))

@@ -129,7 +129,10 @@ def test_cases() -> None:
     assert all(sigma == sorted(sigma, reverse=True) and min(sigma) > 0 for sigma, _, _ in drawn)
     assert [len(set(sigma)) == len(sigma) for sigma, _, _ in drawn] == [True, *[True, False] * 3] * 3
     assert {N for sigma, N, _ in drawn if len(sigma) == 4} == {5}
-    assert all(2 <= N <= 5 for _, N, _ in drawn)
+    more = [case for seed in range(20) for case in balls.cases(seed, deepest=5)]
+    assert {N for sigma, N, _ in more if len(sigma) < 4} == {2, 3, 4, 5}
+    for sigma, count in (([1, 3, 3], 3), ([1, 4, 4], 4)):  # how often the largest may occur
+        assert {s.count(s[0]) for s, _, _ in more if len(s) == count} == {*range(1, count + 1)}, sigma
 
 
 @over_fields

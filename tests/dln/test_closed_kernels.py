@@ -269,6 +269,28 @@ def test_short_walks_use_all_digits(x: str) -> None:
     assert abs(found - exact) < 1e-13
 
 
+@pytest.mark.parametrize("digits", [30, 60])
+def test_long_walks_use_all_digits(digits: int) -> None:
+    """At large x the terms fall off as e^{−n²/2x}, so that the root of x sets how many there are."""
+    x = mp.mpf(10) ** 6
+    exact = mp.log(mp.besseli(0, 2 * x)) - 2 * x
+    with mp.workdps(digits):
+        found = closed_walk(x, 2, 2)
+    assert abs(found - exact) < mp.mpf(10) ** (3 - digits)
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals"),
+    [
+        ("1", "1.0000"), ("-1", "-1.0000"), ("0.5", "0.5000"), ("-0.75", "-0.7500"), ("1.9375", "1.9375"),
+        ("10", "10.0000"), ("-99.5", "-99.5000"), ("100", "100.0000"),
+    ],
+)  # fmt: skip
+def test_decimals_are_as_many_on_both_sides_of_a_power_of_ten(value: str, decimals: str) -> None:
+    found = extrapolated(lambda _: -mp.mpf(value), 0, 0.1, 4)
+    assert (found.log_volume, found.error, found.decimals) == (float(value), 0.5e-4, decimals)
+
+
 def test_no_variables_at_all() -> None:
     assert jacobi_average(0, mp.mpf(1), mp.mpf(1), mp.mpf(3)) == 1
 
@@ -302,7 +324,7 @@ def test_settled_where_fewer_than_the_digits_change() -> None:
 
 def test_extrapolated_where_the_last_change_is_below_the_digits() -> None:
     """The second corner of the triangle is off by twice what the second value is."""
-    for change, more in (("0.0099", False), ("0.0101", True), ("0.0115", True)):
+    for change, more in (("0.0099", False), ("0.01", True), ("0.0101", True), ("0.0115", True)):
         taken = list[float]()
 
         def log_kernel(t: float, taken: list[float] = taken, change: str = change) -> object:

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from scipy.linalg import expm
 
 from mme.algebra import C, Field, H, R
@@ -92,6 +93,20 @@ def test_tolerances() -> None:
 
     assert error(tolerance=1e-12) < 1e-11
     assert 1e-12 < error(tolerance=1e-5) < 1e-4
+
+
+@each("start, largest", [([[3.0, -5.0], [0.0, 1.0]], 5.0), ([[2.0j, 1.0], [0.0, 1.0]], 2.0), ([[0.0]], 1.0)])
+def test_errors_are_against_the_largest_entry(
+    monkeypatch: pytest.MonkeyPatch, start: Any, largest: float
+) -> None:
+    """As the solver is told; where nothing is above zero, against one."""
+    told = dict[str, float]()
+    solver = scipy.integrate.solve_ivp
+    monkeypatch.setattr(scipy.integrate, "solve_ivp", lambda *a, **o: told.update(o) or solver(*a, **o))
+    loss = lambda X: ((abs(X) ** 2).sum((-2, -1)) / 2, X)  # noqa: E731
+    for options, tolerance in (({}, 1e-10), ({"tolerance": 1e-6}, 1e-6)):
+        gradient_flow(loss, [start, start], [0.0, 0.1], field=C, **options)
+        assert (told["rtol"], told["atol"]) == pytest.approx((tolerance, tolerance * largest), rel=1e-15)
 
 
 def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
@@ -223,3 +238,75 @@ def test_the_way_back_has_no_scale(scale: float) -> None:
         there, found = retracted(factor * roots, factor * moved, R, 0.5)
         assert found
         assert np.abs(balance_defects(there, R)).max() < 1e-12 * np.abs(there).max() ** 2
+
+
+def test_nearly_balanced_layers_stay_as_they_are() -> None:
+    """Defects of up to 1e-13 of the largest squared entry are rounding, however many entries are small."""
+    roots = np.array([4.0, 0.5, 0.25])
+    diagonal = on_diagonal(roots, 3, R)
+    for off, stays in ((0.9e-13, True), (1.1e-13, False)):
+        moved = diagonal.copy()
+        moved[0, 0, 1] = 16 * off / 0.5  # half of which is the defect
+        there, found = retracted(roots, moved, R, 10.0)
+        assert found
+        assert np.array_equal(there, moved) == stays
+
+
+@each("F, entry", [(R, 1.0), (R, -1.0), (C, 1.0j)])
+def test_defects_of_any_phase_are_made_good(F: Field, entry: complex) -> None:
+    roots = np.array([2.0, 1.0])
+    moved = on_diagonal(roots, 2, F)
+    moved[1, 1, 1] += 1e-3 * entry
+    moved[1, 0, 1] += 1e-3 * entry
+    there, found = retracted(roots, moved, F, 10.0)
+    assert found
+    assert np.abs(balance_defects(there, F)).max() < 1e-12
+
+
+def test_the_way_back_converges_quadratically(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four of Newton's steps bring a defect of 1e-3 below rounding; a method of first order takes a dozen."""
+    solve, solved = np.linalg.solve, list[int]()
+    monkeypatch.setattr(np.linalg, "solve", lambda a, b: solved.append(len(a)) or solve(a, b))
+    roots = np.array([2.0, 1.0, 0.5])
+    moved = on_diagonal(roots, 4, R) + 1e-3 * R.ginibre(3, size=4, rng=1)
+    assert retracted(roots, moved, R, 10.0)[1]
+    assert 2 <= sum(solved) <= 4
+
+
+def test_a_defect_that_falls_no_more_ends_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wanted of it: at zero it stays."""
+    solve, solved = np.linalg.solve, list[int]()
+
+    def counted(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        solved.append(len(a))
+        assert len(solved) < 30
+        return solve(a, b)
+
+    monkeypatch.setattr(np.linalg, "solve", counted)
+    monkeypatch.setattr("mme.dln.tangents.SETTLED", -1.0)
+    moved = np.array([[[[2.5]], [[2.0]]], [[[1.0]], [[1.0]]]])
+    there, found = retracted(np.array([[2.0], [1.0]]), moved, R, 10.0)
+    assert not found.any()
+    np.testing.assert_allclose(there[:, 0], there[:, 1], rtol=1e-14)
+
+
+def test_a_way_back_is_too_long_from_its_length_on() -> None:
+    """For many at once, each against its own step; and nowhere to go is not too far."""
+    roots = np.array([[2.0, 1.0], [1.5, 0.4], [3.0, 2.0]])
+    diagonal = on_diagonal(roots, 3, R)
+    step = 0.05 * np.arange(3)[:, None, None, None] * R.ginibre(2, size=(3, 3), rng=2)
+    there, found = retracted(roots, diagonal + step, R, 10.0)
+    assert found.all()
+    way, length = (np.linalg.norm(each.reshape(3, -1), axis=1) for each in (there - diagonal - step, step))
+    for one in (1, 2):
+        for factor in (1 - 1e-9, 1 + 1e-9):
+            reach = factor * way[one] / length[one]
+            expected = [True, *(way[1:] <= reach * length[1:])]
+            assert expected[one] == (factor > 1)
+            np.testing.assert_array_equal(retracted(roots, diagonal + step, R, reach)[1], expected)
+
+
+def test_layers_that_are_zero_are_balanced() -> None:
+    there, found = retracted(np.ones(2), np.zeros((3, 2, 2)), R, 0.5)
+    assert found
+    np.testing.assert_array_equal(there, 0)

@@ -153,6 +153,38 @@ def test_a_series_is_as_long_as_the_root_of_the_inverse_time(monkeypatch: pytest
         kernel([2.0], 2 / 101, depth=2, field="C")
 
 
+def test_a_series_that_is_as_long_as_may_be_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, refused in ((24, True), (25, False)):  # 12 √4, for σ = 2 and t = 1/2 at depth 2
+        monkeypatch.setattr("mme.dln.kernels.MOST_TERMS", most)
+        if refused:
+            with pytest.raises(InputError, match="its series is too long"):
+                kernel([2.0], 0.5, depth=2, field="C")
+        else:
+            assert kernel([2.0], 0.5, depth=2, field="C") < 0
+
+
+def test_two_layers_over_r_have_no_smallest_time() -> None:
+    """No grid of angles is needed; up to O(t) log Z is (k/2) log 2πt − S for the entropy S, and k = 1."""
+    t = 1e-12
+    found = kernel([2.0, 1.0], t, depth=2)
+    assert found == pytest.approx(np.log(2 * np.pi * t) / 2 - entropy([2.0, 1.0], depth=2), rel=0, abs=1e-10)
+    with pytest.raises(InputError, match="fewer levels reach less far"):
+        kernel([2.0, 1.0], t, depth=3)
+
+
+def test_the_first_kernel_is_as_wide_up_to_eight_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond, t falls as 1/k; and each is half of the one before."""
+    taken: dict[int, list[float]] = {}
+    for depth in (8, 9, 10, 17):  # k = depth − 1, as over C d = 1
+        monkeypatch.setattr(
+            "mme.dln.kernels.kernel",
+            lambda _, t, *, depth, field: taken.setdefault(depth - 1, []).append(t) or 0.0,
+        )
+        orbit_volume_from_kernel([2.0**depth], depth=depth, field="C", levels=3)  # λ = 2
+    for k, first in ((7, 0.32), (8, 0.32), (9, 2.56 / 9), (16, 0.16)):
+        assert taken[k] == pytest.approx([first, first / 2, first / 4], rel=1e-13)
+
+
 @pytest.mark.parametrize("sigma", [[2.0, 1.0], [1.0, 1.0]])
 def test_the_largest_determinant_is_taken(sigma: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme.dln.kernels.LARGEST_DETERMINANT", 2)

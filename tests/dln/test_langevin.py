@@ -12,6 +12,7 @@ from mme.dln import (
     Langevin,
     balanced_lift,
     entropy_gradient,
+    gradient_flow,
     langevin,
     matrix_entropy,
     metric_operator,
@@ -331,3 +332,33 @@ def test_invertible_to_rounding() -> None:
     roots = np.array([[1.0, 2 * eps], [1.0, eps], [3.0, 2.9 * eps], [0.0, 0.0], [np.nan, 1.0], [1e-300, 1.0]])
     found = import_module("mme.dln.langevin")._invertible(roots)
     np.testing.assert_array_equal(found, [True, False, False, False, False, False])
+
+
+def test_what_is_meant_where_nothing_is_said() -> None:
+    """Steps so long that some ways back are about half as long as they are."""
+    W = started(R, 2, 3, 60)
+    case: dict[str, Any] = {"steps": 6, "step": 0.15, "rng": 5}
+    said: dict[str, Any] = {"noise": "manifold", "temperature": 1.0, "decay": 0.0, "metropolis": True}
+    said |= {"reach": 0.5, "every": 1}
+    found = langevin(None, W, **case)
+    assert found == langevin(None, W, **case, **said)
+    for name, other in (("temperature", 1.1), ("decay", 1.0), ("metropolis", False), ("reach", 0.55)):
+        assert found != langevin(None, W, **case, **(said | {name: other})), name
+    assert len(found.times) == 7
+
+
+@each("F, noise", [(C, "manifold"), (H, "manifold"), (C, "horizontal"), (H, "horizontal"), (C, "ambient")])
+def test_the_first_step_without_noise_to_speak_of_is_down_the_slope(F: Field, noise: str) -> None:
+    """From turned frames, with a loss that has no symmetry."""
+    W, Y, h = started(F, 2, 3, 5), F.ginibre(2, rng=9), 1e-5
+    options = {"metropolis": False, "noise": noise, "temperature": 1e-24}
+    run = langevin(lambda X: (F.norm(X - Y) ** 2 / 2, X - Y), W, steps=1, step=h, field=F, rng=0, **options)
+    moved = run.end_to_end[1] - run.end_to_end[0]
+    flow = gradient_flow(lambda X: (F.norm(X - Y) ** 2 / 2, X - Y), W, [0.0, h], field=F)
+    expected = flow.end_to_end[1] - flow.end_to_end[0]
+    assert np.abs(moved - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+def test_every_step_or_fewer_are_kept() -> None:
+    with pytest.raises(InputError, match="every must be an integer of at least 1"):
+        langevin(None, started(R, 2, 2, 1), steps=1, step=0.1, every=0)

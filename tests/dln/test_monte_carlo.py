@@ -295,6 +295,22 @@ def test_the_largest_orbit_is_taken_and_the_widest_kernel_learnt(monkeypatch: py
         orbit_volume_mc([1.0], depth=3, field="C", samples=256, rng=0)
 
 
+def test_kernels_are_as_wide_up_to_eight_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond, t falls as 1/k: squared distances grow as k, and so does what the next order leaves out."""
+    times = {}
+
+    def kept(target: object, t: float, k: int, rng: object) -> None:
+        times[k] = 4 * t  # the widest is the last
+        raise InterruptedError
+
+    monkeypatch.setattr(monte_carlo, "learn", kept)
+    for depth in (3, 8, 9, 10, 17, 101):
+        with pytest.raises(InterruptedError):
+            orbit_volume_mc([2.0, 1.0], depth=depth)
+    wanted = {2: 0.04, 7: 0.04, 8: 0.04, 9: 0.32 / 9, 16: 0.02, 100: 0.0032}
+    assert times == pytest.approx(wanted, rel=1e-14)
+
+
 @pytest.mark.parametrize("given", [None, 0.7])
 def test_the_whole_record_of_a_group(given: float | None) -> None:
     """U(1) draw for draw: weights of Gaussian points in Cayley's coordinate y, and of Haar's 2 tan(θ/2)."""
@@ -324,3 +340,44 @@ def test_thirty_hits_are_enough() -> None:
     assert (found.samples, found.method, np.isnan(found.extrapolation_error)) == (100, "ball", True)
     with pytest.raises(InputError, match="only 29 of 100 draws"):
         ball_count_volume([1.0], radius=(away[28] + away[29]) / 2, **case)
+
+
+def test_orbits_whose_roots_are_too_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest root over the smallest, however many stand between them."""
+    monkeypatch.setattr(monte_carlo, "LARGEST_RATIO", 4.0)
+    with pytest.raises(InputError, match="must be less far apart for floating point"):
+        orbit_volume_mc([64.0, 4.0, 4.0], depth=2)  # roots 8 and 2
+    assert orbit_volume_mc([63.0, 4.0], depth=2, samples=256, rng=0).standard_error > 0
+
+
+def test_points_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """8192 in all, 16 scramblings; more are rounded up to a power of two."""
+    taken = list[int]()
+
+    def kept(points: int, *_: object) -> np.ndarray:
+        taken.append(points)
+        raise InterruptedError
+
+    monkeypatch.setattr(monte_carlo, "normals", kept)
+    monkeypatch.setattr(monte_carlo, "learn", lambda *_: (np.eye(1), 0))
+    for options in ({}, {"samples": 8192}, {"samples": 8193}, {"samples": 256}, {"samples": 257}):
+        with pytest.raises(InterruptedError):
+            orbit_volume_mc([2.0, 1.0], depth=2, **options)
+    assert taken == [512, 512, 1024, 16, 32]
+
+
+def test_reflections_have_no_part_in_the_volume_of_rotations() -> None:
+    """Draw for draw on O(2), where a rotation by θ has |a|² = 2 (2 tan(θ/2))², and half are reflections."""
+    n, c = 200, 0.25
+    rng = np.random.default_rng(8)
+    y = rng.standard_normal(n) / np.sqrt(c)  # a = y/√2 times a quarter turn
+    q = R.haar(2, size=n, rng=rng)
+    rotations = q[np.isclose(q[:, 0, 0], q[:, 1, 1]) & np.isclose(q[:, 0, 1], -q[:, 1, 0])]
+    assert 70 < len(rotations) < 130
+    tangent = rotations[:, 1, 0] / (1 + rotations[:, 0, 0])
+    densities, kernels = 1 / np.sqrt(1 + y**2 / 8) ** 2, np.exp(-c * 8 * tangent**2 / 2)
+    found = group_volume_mc(2, samples=n, rng=8)
+    value = np.log(2 * np.pi / c) / 2 + np.log(densities.sum() / kernels.sum())
+    assert found.log_volume == pytest.approx(value, rel=1e-12)
+    shares = [each.sum() ** 2 / (each**2).sum() / n for each in (densities, kernels)]
+    assert found.effective_share == pytest.approx(min(shares), rel=1e-12)

@@ -126,11 +126,12 @@ def test_bad_input(call, message) -> None:
 
 
 @fields
-def test_squared_distance_is_that_of_the_layers(F) -> None:
-    roots, depth, rng = np.array([1.6, 0.7]), 4, np.random.default_rng(0)
-    frames = F.haar(2, size=(5, depth - 1), rng=rng)
+@pytest.mark.parametrize("batch", [(), (5,), (5, 2)])
+def test_squared_distance_is_that_of_the_layers(F, batch) -> None:
+    roots, depth, rng = np.array([1.6, 0.7, 0.4]), 5, np.random.default_rng(0)
+    frames = F.haar(3, size=(*batch, depth - 1), rng=rng)
     X = F.diagonal(roots**depth)
-    one = np.broadcast_to(F.identity(2), frames.shape[1:])
+    one = np.broadcast_to(F.identity(3), (depth - 1, *frames.shape[-2:]))
     gaps = orbit_map(X, frames, F) - orbit_map(X, one, F)
     expected = (F.norm(gaps) ** 2).sum(axis=-1)
     np.testing.assert_allclose(squared_distance(frames, roots, F), expected, rtol=1e-12)

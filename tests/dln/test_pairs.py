@@ -97,6 +97,27 @@ def test_blocks_are_joined_in_order(d: int) -> None:
     np.testing.assert_array_equal(rows, sigma[:, None, 0])
 
 
+@pytest.mark.parametrize(
+    ("block", "lengths"), [(1, [1] * 6), (7, [1] * 6), (8, [2, 2, 2]), (16, [4, 2]), (24, [6]), (99, [6])]
+)
+def test_a_block_has_as_many_rows_as_it_has_room_for(
+    block: int, lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least one, and where there are no spectra there is one block of none."""
+    monkeypatch.setattr("mme.dln.pairs.BLOCK", block)
+    sigma, seen = np.arange(24.0).reshape(2, 3, 4), list[int]()
+
+    def weighed(part: np.ndarray, *weights: float) -> np.ndarray:
+        seen.append(len(part))
+        return part @ np.reshape(weights, (4, 2))
+
+    found = by_blocks(weighed, sigma, *np.arange(8.0))
+    np.testing.assert_array_equal(found, sigma @ np.arange(8.0).reshape(4, 2))
+    assert seen == lengths
+    assert by_blocks(weighed, sigma[:, :0], *np.arange(8.0)).shape == (2, 0, 2)
+    assert seen[len(lengths) :] == [0]
+
+
 def test_torch_differentiates_any_order_of_the_values() -> None:
     for point in ([0.5, 2.0, 1.0, 1.9], [1.0, 1.0, 3.0, 1e-3]):
         sigma = torch.tensor(point, dtype=torch.float64, requires_grad=True)

@@ -141,3 +141,29 @@ def test_a_matrix_that_is_the_product_differs_by_nothing(monkeypatch: pytest.Mon
     monkeypatch.setattr("mme.dln.procrustes.BALANCE_TOLERANCE", 0.0)
     layers = centre(np.diag([4.0, 1.0]), depth=2)
     np.testing.assert_allclose(frames(layers, matrix=end_to_end(layers)), [np.eye(2)], atol=1e-15)
+
+
+def test_a_product_is_singular_from_one_unit_of_rounding_on() -> None:
+    eps = np.finfo(float).eps
+    for sigma, refused in (([0.0, 0.0], True), ([1.0, 0.9 * eps], True), ([1.0, 1.1 * eps], False)):
+        W = np.stack([np.diag(np.sqrt(sigma))] * 2)
+        if refused:
+            with pytest.raises(InputError, match="it is singular"):
+                frames(W)
+        else:
+            np.testing.assert_allclose(frames(W), [np.eye(2)], atol=1e-12)
+
+
+def test_one_product_of_many_that_is_another_is_told() -> None:
+    """By 1e-8 of its size, for each on its own scale."""
+    scales = np.sqrt(10.0 ** np.arange(4))[:, None, None, None]
+    W = scales * centre(np.diag([2.0, 1.0]), depth=2)
+    product = end_to_end(W)
+    for off, refused in ((0.95e-8, False), (1.05e-8, True)):
+        given = product.copy()
+        given[2] *= 1 + off
+        if refused:
+            with pytest.raises(InputError, match=r"differs from it by 1\.05e-08 of its size"):
+                frames(W, matrix=given)
+        else:
+            np.testing.assert_allclose(frames(W, matrix=given), np.eye(2) * np.ones((4, 1, 1, 1)), atol=1e-12)

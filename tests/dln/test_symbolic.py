@@ -85,3 +85,6 @@ def test_bad_input() -> None:
             function(root_symbols(2), depth=2, field="Q")
         with pytest.raises(InputError, match="roots must be finite SymPy expressions"):
             function([], depth=2)
+        for roots in ([2, sp.oo], [sp.nan, 1], [sp.zoo, 2, 1], [1, sp.S.true], "ab", 3):
+            with pytest.raises(InputError, match="roots must be finite SymPy expressions"):
+                function(roots, depth=2)
