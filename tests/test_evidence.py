@@ -376,6 +376,36 @@ def test_numeric_compares_whole_numbers_exactly() -> None:
     assert CLAIM.numeric(np.array([True, True]), True, atol=0).passed
 
 
+def test_numeric_compares_whole_numbers_beyond_floats() -> None:
+    """Relative to their size, as others are; a large entry lends nothing to a smaller one beside it."""
+    huge = 10**400
+    for computed, formula, error in (
+        (huge, 2 * huge, 0.5), (2 * huge, huge, 1.0), (-huge, huge, 2.0), (huge + huge // 10**5, huge, 1e-5),
+        ([huge, 2**1010], [huge, 2**1011], 0.5), ([huge, 2**1001 + 2**990], [huge, 2**1001], 2.0**-11),
+        ([2**1023, huge], [2**1023 - 2**1012, huge], 2.0**-11), (2**1024, 2**1024 - 2**1014, 2.0**-10),
+    ):  # fmt: skip
+        found = CLAIM.numeric(computed, formula, rtol=1.01 * error).details
+        assert found["largest_error"] == pytest.approx(error, rel=2e-3)
+        assert CLAIM.numeric(computed, formula, rtol=1.01 * error, atol=1).passed
+        for atol in (0, 1):
+            with pytest.raises(CheckFailed, match="above the tolerance"):
+                CLAIM.numeric(computed, formula, rtol=0.99 * error, atol=atol)
+    for computed, formula in ((huge, 0), (huge, 1), (huge, 1.0), (1.0, huge), ([1.5, 1], [huge, 1])):
+        with pytest.raises(CheckFailed, match=r"is inf, above the tolerance|beyond the floating-point"):
+            CLAIM.numeric(computed, formula)
+    assert CLAIM.numeric(huge + 1, huge).details["largest_error"] == 0  # relative to 10^400
+    assert CLAIM.numeric(huge + 2, huge, atol=2).details["largest_error"] == 2
+    with pytest.raises(CheckFailed, match=r"is 2, above the tolerance 1\.$"):
+        CLAIM.numeric(huge + 2, huge, atol=1)
+    for bad in (
+        lambda: CLAIM.numeric(Fraction(huge), 1),
+        lambda: CLAIM.statistical([huge, 1] * 40, expected=1),
+        lambda: CLAIM.statistical([0.0, 1.0] * 40, expected=huge),
+    ):
+        with pytest.raises(InputError, match=r"^(computed|samples|expected) must be an array of numbers"):
+            bad()
+
+
 def test_numeric_reads_tensors_and_expressions() -> None:
     assert CLAIM.numeric(torch.ones(3, requires_grad=True), 1).details["compared"] == 3
     assert CLAIM.numeric(sp.Rational(1, 3), 1 / 3).passed
