@@ -128,7 +128,7 @@ def sample_layer_spectra(
 def _triangular(gas: LogGas, d: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Complex Gaussians below a diagonal with |T_kk|² ~ Gamma((N+1)/2 + N(k−1)): the gas at rate 1."""
     matrices = rng.standard_normal((count, d, d)) + 1j * rng.standard_normal((count, d, d))
-    matrices, index = np.tril(matrices / np.sqrt(2), -1), np.arange(d)
+    matrices, index = np.tril(matrices / np.sqrt(2)), np.arange(d)
     matrices[:, index, index] = np.sqrt(rng.standard_gamma(gas.shape + gas.depth * index, (count, d)))
     return matrices
 
