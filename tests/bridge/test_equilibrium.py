@@ -287,8 +287,12 @@ def test_bad_input() -> None:
         equilibrium_measure(2, 2.5)
     with pytest.raises(InputError, match=r"^power must be above -0.75 for a finite moment"):
         equilibrium_measure(3).moment(-0.8)
-    with pytest.raises(InputError, match=r"^power must be smaller for a moment within floating point"):
-        equilibrium_measure(3).moment(1e4)
+    for power in (1e4, [1.0, 1e4], [[1e4, 0.5]]):
+        with pytest.raises(InputError, match=r"^power must be smaller for a moment within floating point"):
+            equilibrium_measure(3).moment(power)
+    for power in (-0.75, [-0.75, 1.0], [1.0, -0.76]):
+        with pytest.raises(InputError, match=r"^power must be above -0.75 for a finite moment"):
+            equilibrium_measure(3).moment(power)
     with pytest.raises(InputError, match=r"^depth must be smaller: an array of"):
         equilibrium_measure(10**6)
     with pytest.raises(InputError, match=r"^power must be smaller: an array of"):
