@@ -234,7 +234,11 @@ def test_certified_counts_the_digits_of_the_worst_entry() -> None:
         (flint.arb(2).sqrt(), flint.arb(3).sqrt(), "differ for certain"),
         (flint.arb(2, 1e-3), 2, "could differ by 0.001, above the tolerance"),
         ([1, flint.arb(2, 0.5)], [1, 3], "of entry 1 do not overlap"),
-        (flint.arb("nan"), 1, "not finite"),
+        (flint.arb(2), 3, r"\(certified\): the balls do not overlap, so the two sides differ for certain"),
+        (flint.arb("nan"), 1, r"\(certified\): a ball is not finite"),
+        ([1, 2, flint.arb("nan")], 1, "the balls of entry 1 do not overlap"),
+        ([1, flint.arb("nan")], 1, "a ball of entry 1 is not finite"),
+        (1, [1, 2], "left has 1 entries and right has 2"),
         (flint.arb(1) / 0, 1, "not finite"),
         ([1, 2], 1, "of entry 1 do not overlap"),
         ([1, 2, 3], [1, 2], "left has 3 entries and right has 2"),
@@ -244,6 +248,15 @@ def test_certified_counts_the_digits_of_the_worst_entry() -> None:
 def test_certified_fails(left: Any, right: Any, why: str) -> None:
     with pytest.raises(CheckFailed, match=why):
         CLAIM.certified(left, right)
+
+
+def test_certified_takes_a_difference_as_large_as_the_tolerance() -> None:
+    sides = flint.arb(2, 1e-3), flint.arb(2)
+    bound = CLAIM.certified(*sides, tolerance=1.0).details["largest_difference"]
+    assert 1e-3 <= bound < 1.001e-3
+    assert CLAIM.certified(*sides, tolerance=bound).passed
+    with pytest.raises(CheckFailed, match="could differ by 0.001, above the tolerance 0.001"):
+        CLAIM.certified(*sides, tolerance=np.nextafter(bound, 0))
 
 
 def test_certified_refuses_what_has_no_error_bound() -> None:
@@ -383,6 +396,7 @@ def test_numeric_compares_whole_numbers_beyond_floats() -> None:
         (huge, 2 * huge, 0.5), (2 * huge, huge, 1.0), (-huge, huge, 2.0), (huge + huge // 10**5, huge, 1e-5),
         ([huge, 2**1010], [huge, 2**1011], 0.5), ([huge, 2**1001 + 2**990], [huge, 2**1001], 2.0**-11),
         ([2**1023, huge], [2**1023 - 2**1012, huge], 2.0**-11), (2**1024, 2**1024 - 2**1014, 2.0**-10),
+            (2**1024 + 2**1014, 2**1024, 2.0**-10),
     ):  # fmt: skip
         found = CLAIM.numeric(computed, formula, rtol=1.01 * error).details
         assert found["largest_error"] == pytest.approx(error, rel=2e-3)
