@@ -255,7 +255,7 @@ def test_certified_takes_a_difference_as_large_as_the_tolerance() -> None:
     bound = CLAIM.certified(*sides, tolerance=1.0).details["largest_difference"]
     assert 1e-3 <= bound < 1.001e-3
     assert CLAIM.certified(*sides, tolerance=bound).passed
-    with pytest.raises(CheckFailed, match="could differ by 0.001, above the tolerance 0.001"):
+    with pytest.raises(CheckFailed, match=r"could differ by 0\.001, above the tolerance 0\.001"):
         CLAIM.certified(*sides, tolerance=np.nextafter(bound, 0))
 
 

@@ -1,3 +1,5 @@
+from itertools import product
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -186,12 +188,24 @@ def test_density_at_zero() -> None:
         assert mu.density(0.0) == pytest.approx(mu.density(1e-12 * mu.edge), rel=1e-12)
 
 
-@each("depth, kappa", [(1, 0.4), (3, 0.5), (40, 1.9)])
+@each("depth, kappa", [(1, 0.4), (2, 2.0), (3, 0.5), (40, 1.9)])
 def test_error_is_what_coarser_integrals_change(depth: int, kappa: float) -> None:
     mu, shares = equilibrium_measure(depth, kappa), np.linspace(0.02, 0.98, 33)
     coarse = _inverse(-np.log(shares), depth, kappa, power=1, contour=20)
     change = np.abs(1 - coarse - mu.distribution(mu.edge * shares)).max()
     assert mu.error == pytest.approx(change, abs=3e-16 + 1e-3 * change)
+
+
+def test_error_is_of_changes_to_either_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest at either end of the shares from 0.02 to 0.98, whatever its sign."""
+    for end, change in product((0.02, 0.98), (0.25, -0.25)):
+
+        def found(t: np.ndarray, *_: object, contour: int = 24, **__: object) -> np.ndarray:
+            near = np.abs(np.exp(-t) - end) < 1e-3
+            return np.where(near, change, 0.0) * (contour == 20)
+
+        monkeypatch.setattr("mme.bridge.equilibrium._inverse", found)
+        assert equilibrium_measure(2).error == 0.25
 
 
 def test_gammas_without_their_large_terms() -> None:

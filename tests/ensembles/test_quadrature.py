@@ -254,7 +254,7 @@ def test_each_part_of_the_bound() -> None:
         assert error == 0
         assert bound == pytest.approx(noise / 4 / unit**2, rel=1e-14)
     # Two eigenvalues across the steepest edge, here the last: each moves one bin by 1/unit, twice.
-    edge = none + [0.0, 0.0, 0.1, 0.4]
+    edge = none + np.array([0.0, 0.0, 0.1, 0.4])
     bound = variance_error(edge, np.zeros(4), none[0], unit)[1]
     assert bound == pytest.approx(2 * 2 * 0.4 / (4 * unit), rel=1e-14)
     assert variance_error(edge, np.zeros(4), edge[0], unit) == (0, 0)
