@@ -1,4 +1,5 @@
 from itertools import product
+from typing import Any
 
 import mpmath as mp
 import numpy as np
@@ -200,9 +201,8 @@ def test_error_is_of_changes_to_either_side(monkeypatch: pytest.MonkeyPatch) -> 
     """The largest at either end of the shares from 0.02 to 0.98, whatever its sign."""
     for end, change in product((0.02, 0.98), (0.25, -0.25)):
 
-        def found(t: np.ndarray, *_: object, contour: int = 24, **__: object) -> np.ndarray:
-            near = np.abs(np.exp(-t) - end) < 1e-3
-            return np.where(near, change, 0.0) * (contour == 20)
+        def found(t: Any, *_: Any, contour: int = 24, end: Any = end, change: Any = change, **__: Any) -> Any:
+            return np.where(np.abs(np.exp(-t) - end) < 1e-3, change, 0.0) * (contour == 20)
 
         monkeypatch.setattr("mme.bridge.equilibrium._inverse", found)
         assert equilibrium_measure(2).error == 0.25

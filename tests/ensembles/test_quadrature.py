@@ -272,3 +272,14 @@ def test_each_part_of_the_bound() -> None:
     error, bound = variance_error(probe, np.zeros(4), none[0], unit)
     assert error == pytest.approx(0.04 * 15 / 16, rel=1e-13)
     assert bound == pytest.approx(2.13 * error, rel=1e-13)
+
+
+@each("dtype", ["float64", "float32"])
+def test_an_exhausted_space_adds_nothing(dtype: str) -> None:
+    """Of a matrix of rank 48 three steps find everything, and those after them no other eigenvalue."""
+    rng = np.random.default_rng(9)
+    frames = [np.linalg.qr(rng.normal(size=(320, 48)))[0] for _ in range(2)]
+    A = (frames[0] * np.sqrt(np.linspace(1, 2, 48)) @ frames[1].T).astype(dtype)
+    found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, dtype)
+    exact = np.concatenate([np.zeros(272), np.linspace(1, 2, 48)])
+    np.testing.assert_allclose(found[0], exact, atol=100 * np.finfo(dtype).eps)
