@@ -211,13 +211,13 @@ def test_error_is_of_changes_to_either_side(monkeypatch: pytest.MonkeyPatch) -> 
 def test_gammas_without_their_large_terms() -> None:
     """On both sides of where Stirling's series takes over, in all directions but the negative ones."""
     shifts = np.array([0.05, 0.5, 0.95, 2.0])
-    turned = (10.01 * np.exp(2.3j), 9.99 * np.exp(-2.3j), 40.0 * np.exp(-1.5j))
+    turned = (10.01 * np.exp(2.4j), 9.99 * np.exp(-2.4j), 9.01 * np.exp(2.4j), 40.0 * np.exp(-1.5j))
     for z in (9.99, 10.01, *turned, 3.0, 0.01 + 0.2j, 1e9j):
         with mp.workdps(40):
             w = mp.mpmathify(z)
             large = w * mp.log(w) - w + mp.log(2 * mp.pi) / 2
             exact = complex(sum(mp.loggamma(w + mp.mpf(float(a))) - large for a in shifts))
-        assert abs(complex(_log_gammas(np.array(z + 0j), shifts)) - exact) < 2e-13
+        assert abs(complex(_log_gammas(np.array(z + 0j), shifts)) - exact) < 3e-14
     exact = float(np.log(gamma(shifts)).sum() - 2 * np.log(2 * np.pi))
     assert float(_log_gammas(np.zeros(()), shifts).real) == pytest.approx(exact, rel=1e-14)
 
