@@ -436,6 +436,64 @@ def test_numeric_reads_complex_numbers_whole() -> None:
 # --- statistical --------------------------------------------------------------------------------------
 
 
+@each("level", [0.0, -3.0, 3.0, 1e6, -1e6])
+def test_statistical_refuses_samples_that_differ_by_rounding(level: float) -> None:
+    """Relative to their mean, whatever its sign, and in one entry among others too."""
+    wave = np.tile([-1.0, 1.0], 20)
+    for size, passed in ((0.0, False), (0.9e-12, False), (1.1e-12, True)):
+        samples = level + abs(level) * size * wave
+        if passed and level:
+            assert CLAIM.statistical(samples, expected=samples.mean()).passed
+            continue
+        for given in (samples, np.stack([wave, samples], axis=1)):
+            with pytest.raises(InputError, match=r"^samples must vary"):
+                CLAIM.statistical(given, expected=level)
+
+
+def test_statistical_refuses_standard_errors_that_are_not_positive() -> None:
+    for error in (0.0, -1.0, [1.0, 0.0], [-1.0, 1.0]):
+        with pytest.raises(InputError, match=r"^standard_error must be positive"):
+            CLAIM.statistical(np.zeros(np.shape(error)), expected=0.0, standard_error=error)
+
+
+@each(
+    "estimate, expected, error, told",
+    [
+        (-123.456, 1.23456, 0.5, "-123.5 ± 0.5, expected 1.2346"),
+        (1.2, -123.456789, 0.5, "1.2 ± 0.5, expected -123.46"),
+        (0.4, 0.3, 3.0, "0 ± 3, expected 0.3"),
+        (12.6, 12.4, 0.96, "12.6 ± 1.0, expected 12.4"),
+        (3.2e-7, 0, 2e-7, "3e-07 ± 2e-07, expected 0"),
+        (1234567.0, 1234568, 2.0, "1234567 ± 2, expected 1234568"),
+        (0.1, 0.2, 20.0, "0.1 ± 2e+01, expected 0.2"),
+    ],
+)
+def test_statistical_tells_as_many_digits_as_the_error_supports(
+    estimate: float, expected: float, error: float, told: str
+) -> None:
+    found = CLAIM.statistical(estimate, expected=expected, standard_error=error, tolerance=1e3)
+    assert found.summary.startswith(f"{told} (|z| = ")
+
+
+def test_statistical_takes_an_error_for_each_entry_of_a_complex_table() -> None:
+    """The real and the imaginary part of an entry have the same."""
+    estimate, error = np.zeros((2, 3), complex), np.arange(1.0, 7).reshape(2, 3)
+    for place in np.ndindex(2, 3):
+        for part in (1, 1j):
+            off = estimate.copy()
+            off[place] = 2 * part
+            found = CLAIM.statistical(off, expected=0, standard_error=error).details
+            assert (found["standard_error"], found["z"]) == (error[place], 2 / error[place])
+            assert found["compared"] == 12
+
+
+def test_statistical_takes_a_distance_as_large_as_the_tolerance() -> None:
+    for sign in (1, -1):
+        assert CLAIM.statistical(4.0 * sign, expected=0.0, standard_error=1.0).details["z"] == 4 * sign
+        with pytest.raises(CheckFailed):
+            CLAIM.statistical(np.nextafter(4.0, 5) * sign, expected=0.0, standard_error=1.0)
+
+
 def test_statistical_takes_the_standard_error_from_the_samples() -> None:
     draws = 3 + 2 * normal(4000)
     details = CLAIM.statistical(draws, expected=3, seed=5).details

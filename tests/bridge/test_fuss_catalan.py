@@ -120,6 +120,7 @@ def test_ends_of_the_support(depth: int, part: str) -> None:
     shares = np.log(1 - fuss_catalan_distribution(edge * (1 - np.array([1e-4, 1e-6])), depth, part=part))
     assert -np.diff(shares)[0] / np.log(100) == pytest.approx(1.5, abs=1e-3)
     assert fuss_catalan_density(edge, depth, part=part) < 1e-5
+    assert (fuss_catalan_density(4.0, 1, part=part), fuss_catalan_distribution(4.0, 1, part=part)) == (0, 1)
 
 
 def test_bad_input() -> None:
