@@ -250,6 +250,13 @@ def test_certified_fails(left: Any, right: Any, why: str) -> None:
         CLAIM.certified(left, right)
 
 
+def test_certified_counts_no_digits_where_the_first_may_be_wrong() -> None:
+    for radius, digits in ((0.05, 1), (0.5, 0), (1.2, None), (3.0, None)):
+        found = CLAIM.certified(flint.arb(1, radius), flint.arb(1), tolerance=5.0)
+        assert found.details.get("digits") == digits
+        assert ("digits" in found.summary) == (digits is not None)
+
+
 def test_certified_takes_a_difference_as_large_as_the_tolerance() -> None:
     sides = flint.arb(2, 1e-3), flint.arb(2)
     bound = CLAIM.certified(*sides, tolerance=1.0).details["largest_difference"]
