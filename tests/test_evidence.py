@@ -452,9 +452,9 @@ def test_statistical_refuses_samples_that_differ_by_rounding(level: float) -> No
         if passed and level:
             assert CLAIM.statistical(samples, expected=samples.mean()).passed
             continue
-        for given in (samples, np.stack([wave, samples], axis=1)):
+        for draws in (samples, np.stack([wave, samples], axis=1)):
             with pytest.raises(InputError, match=r"^samples must vary"):
-                CLAIM.statistical(given, expected=level)
+                CLAIM.statistical(draws, expected=level)
 
 
 def test_statistical_refuses_standard_errors_that_are_not_positive() -> None:
