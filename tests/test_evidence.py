@@ -234,7 +234,11 @@ def test_certified_counts_the_digits_of_the_worst_entry() -> None:
         (flint.arb(2).sqrt(), flint.arb(3).sqrt(), "differ for certain"),
         (flint.arb(2, 1e-3), 2, "could differ by 0.001, above the tolerance"),
         ([1, flint.arb(2, 0.5)], [1, 3], "of entry 1 do not overlap"),
-        (flint.arb("nan"), 1, "not finite"),
+        (flint.arb(2), 3, r"\(certified\): the balls do not overlap, so the two sides differ for certain"),
+        (flint.arb("nan"), 1, r"\(certified\): a ball is not finite"),
+        ([1, 2, flint.arb("nan")], 1, "the balls of entry 1 do not overlap"),
+        ([1, flint.arb("nan")], 1, "a ball of entry 1 is not finite"),
+        (1, [1, 2], "left has 1 entries and right has 2"),
         (flint.arb(1) / 0, 1, "not finite"),
         ([1, 2], 1, "of entry 1 do not overlap"),
         ([1, 2, 3], [1, 2], "left has 3 entries and right has 2"),
@@ -244,6 +248,22 @@ def test_certified_counts_the_digits_of_the_worst_entry() -> None:
 def test_certified_fails(left: Any, right: Any, why: str) -> None:
     with pytest.raises(CheckFailed, match=why):
         CLAIM.certified(left, right)
+
+
+def test_certified_counts_no_digits_where_the_first_may_be_wrong() -> None:
+    for radius, digits in ((0.05, 1), (0.5, 0), (1.2, None), (3.0, None)):
+        found = CLAIM.certified(flint.arb(1, radius), flint.arb(1), tolerance=5.0)
+        assert found.details.get("digits") == digits
+        assert ("digits" in found.summary) == (digits is not None)
+
+
+def test_certified_takes_a_difference_as_large_as_the_tolerance() -> None:
+    sides = flint.arb(2, 1e-3), flint.arb(2)
+    bound = CLAIM.certified(*sides, tolerance=1.0).details["largest_difference"]
+    assert 1e-3 <= bound < 1.001e-3
+    assert CLAIM.certified(*sides, tolerance=bound).passed
+    with pytest.raises(CheckFailed, match=r"could differ by 0\.001, above the tolerance 0\.001"):
+        CLAIM.certified(*sides, tolerance=np.nextafter(bound, 0))
 
 
 def test_certified_refuses_what_has_no_error_bound() -> None:
@@ -376,6 +396,37 @@ def test_numeric_compares_whole_numbers_exactly() -> None:
     assert CLAIM.numeric(np.array([True, True]), True, atol=0).passed
 
 
+def test_numeric_compares_whole_numbers_beyond_floats() -> None:
+    """Relative to their size, as others are; a large entry lends nothing to a smaller one beside it."""
+    huge = 10**400
+    for computed, formula, error in (
+        (huge, 2 * huge, 0.5), (2 * huge, huge, 1.0), (-huge, huge, 2.0), (huge + huge // 10**5, huge, 1e-5),
+        ([huge, 2**1010], [huge, 2**1011], 0.5), ([huge, 2**1001 + 2**990], [huge, 2**1001], 2.0**-11),
+        ([2**1023, huge], [2**1023 - 2**1012, huge], 2.0**-11), (2**1024, 2**1024 - 2**1014, 2.0**-10),
+            (2**1024 + 2**1014, 2**1024, 2.0**-10),
+    ):  # fmt: skip
+        found = CLAIM.numeric(computed, formula, rtol=1.01 * error).details
+        assert found["largest_error"] == pytest.approx(error, rel=2e-3)
+        assert CLAIM.numeric(computed, formula, rtol=1.01 * error, atol=1).passed
+        for atol in (0, 1):
+            with pytest.raises(CheckFailed, match="above the tolerance"):
+                CLAIM.numeric(computed, formula, rtol=0.99 * error, atol=atol)
+    for computed, formula in ((huge, 0), (huge, 1), (huge, 1.0), (1.0, huge), ([1.5, 1], [huge, 1])):
+        with pytest.raises(CheckFailed, match=r"is inf, above the tolerance|beyond the floating-point"):
+            CLAIM.numeric(computed, formula)
+    assert CLAIM.numeric(huge + 1, huge).details["largest_error"] == 0  # relative to 10^400
+    assert CLAIM.numeric(huge + 2, huge, atol=2).details["largest_error"] == 2
+    with pytest.raises(CheckFailed, match=r"is 2, above the tolerance 1\.$"):
+        CLAIM.numeric(huge + 2, huge, atol=1)
+    for bad in (
+        lambda: CLAIM.numeric(Fraction(huge), 1),
+        lambda: CLAIM.statistical([huge, 1] * 40, expected=1),
+        lambda: CLAIM.statistical([0.0, 1.0] * 40, expected=huge),
+    ):
+        with pytest.raises(InputError, match=r"^(computed|samples|expected) must be an array of numbers"):
+            bad()
+
+
 def test_numeric_reads_tensors_and_expressions() -> None:
     assert CLAIM.numeric(torch.ones(3, requires_grad=True), 1).details["compared"] == 3
     assert CLAIM.numeric(sp.Rational(1, 3), 1 / 3).passed
@@ -390,6 +441,64 @@ def test_numeric_reads_complex_numbers_whole() -> None:
 
 
 # --- statistical --------------------------------------------------------------------------------------
+
+
+@each("level", [0.0, -3.0, 3.0, 1e6, -1e6])
+def test_statistical_refuses_samples_that_differ_by_rounding(level: float) -> None:
+    """Relative to their mean, whatever its sign, and in one entry among others too."""
+    wave = np.tile([-1.0, 1.0], 20)
+    for size, passed in ((0.0, False), (0.9e-12, False), (1.1e-12, True)):
+        samples = level + abs(level) * size * wave
+        if passed and level:
+            assert CLAIM.statistical(samples, expected=samples.mean()).passed
+            continue
+        for draws in (samples, np.stack([wave, samples], axis=1)):
+            with pytest.raises(InputError, match=r"^samples must vary"):
+                CLAIM.statistical(draws, expected=level)
+
+
+def test_statistical_refuses_standard_errors_that_are_not_positive() -> None:
+    for error in (0.0, -1.0, [1.0, 0.0], [-1.0, 1.0]):
+        with pytest.raises(InputError, match=r"^standard_error must be positive"):
+            CLAIM.statistical(np.zeros(np.shape(error)), expected=0.0, standard_error=error)
+
+
+@each(
+    "estimate, expected, error, told",
+    [
+        (-123.456, 1.23456, 0.5, "-123.5 ± 0.5, expected 1.2346"),
+        (1.2, -123.456789, 0.5, "1.2 ± 0.5, expected -123.46"),
+        (0.4, 0.3, 3.0, "0 ± 3, expected 0.3"),
+        (12.6, 12.4, 0.96, "12.6 ± 1.0, expected 12.4"),
+        (3.2e-7, 0, 2e-7, "3e-07 ± 2e-07, expected 0"),
+        (1234567.0, 1234568, 2.0, "1234567 ± 2, expected 1234568"),
+        (0.1, 0.2, 20.0, "0.1 ± 2e+01, expected 0.2"),
+    ],
+)
+def test_statistical_tells_as_many_digits_as_the_error_supports(
+    estimate: float, expected: float, error: float, told: str
+) -> None:
+    found = CLAIM.statistical(estimate, expected=expected, standard_error=error, tolerance=1e3)
+    assert found.summary.startswith(f"{told} (|z| = ")
+
+
+def test_statistical_takes_an_error_for_each_entry_of_a_complex_table() -> None:
+    """The real and the imaginary part of an entry have the same."""
+    estimate, error = np.zeros((2, 3), complex), np.arange(1.0, 7).reshape(2, 3)
+    for place in np.ndindex(2, 3):
+        for part in (1, 1j):
+            off = estimate.copy()
+            off[place] = 2 * part
+            found = CLAIM.statistical(off, expected=0, standard_error=error).details
+            assert (found["standard_error"], found["z"]) == (error[place], 2 / error[place])
+            assert found["compared"] == 12
+
+
+def test_statistical_takes_a_distance_as_large_as_the_tolerance() -> None:
+    for sign in (1, -1):
+        assert CLAIM.statistical(4.0 * sign, expected=0.0, standard_error=1.0).details["z"] == 4 * sign
+        with pytest.raises(CheckFailed):
+            CLAIM.statistical(np.nextafter(4.0, 5) * sign, expected=0.0, standard_error=1.0)
 
 
 def test_statistical_takes_the_standard_error_from_the_samples() -> None:

@@ -117,8 +117,8 @@ def sample_layer_spectra(
     if not exact:
         chains = sample_chains(gas, d, count, rng)
         x = chains.reshape(-1, d)[len(chains) * CHAINS - count :]
-        extremes = np.log(chains[..., [0, -1]])
-        effective *= effective_share(np.concatenate([chains.sum(-1, keepdims=True), extremes], axis=-1))
+        norm, extremes = gas.rate * chains.sum(-1, keepdims=True), np.log(chains[..., [0, -1]])
+        effective *= effective_share(np.concatenate([norm, extremes], axis=-1))  # of squares in range
     else:
         model = _triangular if volume == "manifold" and scalars.beta == 2 else _bidiagonal
         x = np.linalg.svd(model(gas, d, count, rng), compute_uv=False) ** 2 / gas.rate
@@ -128,7 +128,7 @@ def sample_layer_spectra(
 def _triangular(gas: LogGas, d: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Complex Gaussians below a diagonal with |T_kk|² ~ Gamma((N+1)/2 + N(k−1)): the gas at rate 1."""
     matrices = rng.standard_normal((count, d, d)) + 1j * rng.standard_normal((count, d, d))
-    matrices, index = np.tril(matrices / np.sqrt(2), -1), np.arange(d)
+    matrices, index = np.tril(matrices / np.sqrt(2)), np.arange(d)
     matrices[:, index, index] = np.sqrt(rng.standard_gamma(gas.shape + gas.depth * index, (count, d)))
     return matrices
 

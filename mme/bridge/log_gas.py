@@ -69,13 +69,13 @@ class LogGas:
         for _ in range(MOST_STEPS):
             value, slope = self.energy(u), self.gradient(u)
             step = np.linalg.solve(-self.hessian(u), slope)
-            rise, length = float(slope @ step), 1.0
+            rise, length, rounding = float(slope @ step), 1.0, 1e-14 * abs(value)
             while (np.diff(u + length * step) >= 0).any() or (
-                self.energy(u + length * step) < value + length * rise / 10 and length > 1e-9
+                self.energy(u + length * step) < value + length * rise / 10 - rounding
             ):
                 length /= 2
             u = u + length * step
-            if rise < 1e-9 or length < 1e-8:  # the root of what is left, or nothing higher up to rounding
+            if rise < 1e-9:  # the root of what is left
                 return u
         raise InputError("order and depth must be less extreme: the most likely spectrum is not found.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -61,7 +62,7 @@ def log_normalisation(
     depth, scalars, volume, decay = law(depth, field, volume, decay)
     d, beta, kappa = integer("order", order, 1, LARGEST_ORDER), scalars.beta, KAPPA[volume]
     places = DIGITS if digits is None else integer("digits", digits, 1, MOST_DIGITS)
-    with mp.workdps(places + GUARD + len(str(d * d * depth))):
+    with _working(places, d, depth):
         total = log_ordered_integral(d, depth, beta, volume, decay, places)
         total += (2 + kappa * (depth - 1)) * _log_group_volume(d, beta) - d * _log_group_volume(1, beta)
         total -= mp.mpf(beta * d * (d - 1) + 2 * d) / 2 * mp.log(2)
@@ -111,7 +112,7 @@ def log_ordered_integral(
 ) -> Any:
     """Return log I, the integral of the density as written over x_1 > … > x_d > 0, as a number of mpmath."""
     gas = gas_of(field_of(beta), depth, volume, decay)
-    with mp.workdps(digits + GUARD + len(str(d * d * depth))):  # decimals are asked for, of a number as large
+    with _working(digits, d, depth):
         a, pairs = mp.mpf(gas.shape), mp.mpf(d * (d - 1)) / 2
         degree = d * a + pairs * (gas.near + gas.far * depth)
         scale = -degree * mp.log(mp.mpf(decay) * depth / 2)
@@ -131,6 +132,11 @@ def log_ordered_integral(
         return scale + (_over_ratios(d, depth, degree) if beta == 1 else _over_permutations(d, depth))
 
 
+def _working(digits: int, d: int, depth: int) -> Any:
+    """A context with digits for as many decimals of a number as large as d²N, and some in reserve."""
+    return mp.workdps(digits + GUARD + len(str(d * d * depth)))
+
+
 def _log_group_volume(d: int, beta: int) -> Any:
     """`Field.log_group_volume` to the digits of mpmath."""
     halves = [mp.mpf(beta * k) / 2 for k in range(1, d + 1)]
@@ -145,8 +151,11 @@ def _over_permutations(d: int, depth: int) -> Any:
     Each factor is Γ(a) times an integer over a power of 2, since 2a = 3N + 1: only integers cancel.
     """
     twice_a = 3 * depth + 1
-    powers = [[p + depth * q for q in range(2 * d - 1)] for p in range(2 * d - 1)]
-    moment = [[prod(range(twice_a, twice_a + 2 * n, 2)) for n in row] for row in powers]
+
+    @cache
+    def moment(p: int, q: int) -> int:
+        """2^n (a)_n with n = p + Nq."""
+        return prod(range(twice_a, twice_a + 2 * (p + depth * q), 2))
 
     @cache
     def free(taken: int) -> list[tuple[int, int]]:
@@ -158,7 +167,7 @@ def _over_permutations(d: int, depth: int) -> Any:
     def rest(i: int, s: int, t: int, r: int) -> int:
         """The sum over what is left from row i on."""
         return 1 if i == d else sum(
-            sign * other * third * moment[i + j][k + l] * rest(i + 1, s | 1 << j, t | 1 << k, r | 1 << l)
+            sign * other * third * moment(i + j, k + l) * rest(i + 1, s | 1 << j, t | 1 << k, r | 1 << l)
             for j, sign in free(s) for k, other in free(t) for l, third in free(r)
         )  # fmt: skip
 
@@ -176,11 +185,10 @@ def _over_ratios(d: int, depth: int, degree: Any) -> Any:
         roots = [mp.mpf(1)]
         for v in ratios:
             roots.append(roots[-1] * v)
-        value = sum(r**2 for r in roots) ** -degree
-        for k, r in enumerate(roots[:-1]):
-            value *= r ** ((depth + 1) * (d - 1 - k)) * (r if k else 1)  # the last is of dλ_2 … dλ_d
-            for p in ((other / r) ** 2 for other in roots[k + 1 :]):
-                value *= mp.sqrt((1 - p) * (1 - p**depth))
+        value = sum(r**2 for r in roots) ** -degree * mp.fprod(roots[:-1])  # the latter of dλ_2 … dλ_d
+        for r, other in combinations(roots, 2):
+            p = (other / r) ** 2
+            value *= r ** (depth + 1) * mp.sqrt((1 - p) * (1 - p**depth))
         return value
 
     integral, error = mp.quad(integrand, *[[0, 1]] * (d - 1), method="gauss-legendre", error=True)

@@ -28,16 +28,21 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None)
     if wrong := not_finite(computed=left, formula=right):
         return Verdict(False, wrong)
 
-    error = _floats(np.abs(left - right))
-    size = np.broadcast_to(_floats(np.abs(right)), error.shape)
-    allowed = atol + rtol * size if rtol else np.full(error.shape, atol)
+    try:
+        error, size = abs(left - right), np.broadcast_to(abs(right), left.shape)
+    except OverflowError:
+        return Verdict(False, "whole numbers on one side are beyond the floating-point numbers on the other")
+    beyond = np.isinf(_floats(size)) & (rtol > 0)  # whole numbers have no largest one, floats do
+    unit = np.where(beyond, size, 1)
+    error, size = _floats(error, unit), _floats(size, unit)
+    allowed = np.where(beyond, 0, atol) + rtol * size if rtol else np.full(error.shape, atol)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(error == 0, 0.0, error / allowed)
     worst = np.unravel_index(np.argmax(share), share.shape)
     is_relative = rtol > 0 and atol == 0
     largest, tolerance = (rtol * share[worst], rtol) if is_relative else (error[worst], allowed[worst])
     passed = bool(np.all(error <= allowed))
-    scale = 1.0 if is_relative else float(max(np.max(size), np.max(_floats(np.abs(left))))) or 1.0
+    scale = 1.0 if is_relative else float(max(np.max(size), np.max(_floats(abs(left))))) or 1.0
     seen = max(float(largest), float(np.finfo(float).eps) * scale)  # or the rounding of one operation
     details = {
         "largest_error": float(largest),
@@ -63,30 +68,35 @@ def _summary(passed: bool, details: dict[str, Any], worst: tuple[int, ...]) -> s
     return f"{'largest ' if count > 1 else ''}{measure} {largest} (tolerance {tolerance})"
 
 
-def array_of_numbers(value: Any, name: str) -> Array:
-    """Return a float or complex array, or an array of Python integers, which subtract exactly."""
+def array_of_numbers(value: Any, name: str, *, whole: bool = True) -> Array:
+    """Return a float or complex array, or if `whole` one of Python's integers, which subtract exactly."""
     array = plain_array(name, value)
     try:
         if array.dtype.kind in "biu":
-            return array.astype(object)
+            return array.astype(object if whole else float)
         if array.dtype.kind == "O":
             if all(isinstance(entry, int) for entry in array.flat):
-                return array
+                return array if whole else array.astype(float)
             real = all(complex(entry).imag == 0 for entry in array.flat)
             return array.astype(float if real else complex)
         if array.dtype.kind in "fc":
             return array.astype(np.result_type(array.dtype, float))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise InputError(f"{name} must be an array of numbers, but it is {shown(value)}.")
 
 
-def _floats(array: Any) -> Array:
-    try:
-        return np.asarray(array, dtype=float)
-    except OverflowError:  # whole numbers have no largest one, floats do
-        values = [float(entry) if abs(entry) < 2**1000 else math.inf for entry in np.ravel(array)]
-        return np.reshape(values, np.shape(array))
+def _floats(array: Any, unit: Any = 1) -> Array:
+    """Entries from 0 on over a unit; infinite where a whole number is too large for a float."""
+
+    def quotient(entry: Any, unit: Any) -> float:
+        try:
+            return float(entry / unit)
+        except OverflowError:
+            return math.inf
+
+    quotients = np.vectorize(quotient, otypes=[float])
+    return np.asarray(quotients(array, unit) if np.asarray(array).dtype == object else array / unit)
 
 
 def not_finite(**arrays: Array) -> str:

@@ -24,7 +24,8 @@ def compare(
     tolerance = number("tolerance", tolerance, above=0)
     seed = None if seed is None else integer("seed", seed, 0)
     sample_size = None if sample_size is None else integer("sample_size", sample_size, FEWEST_SAMPLES)
-    values, target = array_of_numbers(samples, "samples"), array_of_numbers(expected, "expected")
+    values = array_of_numbers(samples, "samples", whole=False)
+    target = array_of_numbers(expected, "expected", whole=False)
     if wrong := not_finite(samples=values, expected=target):
         return Verdict(False, wrong)
     shape = values.shape[1:] if given_error is None else values.shape

@@ -79,7 +79,8 @@ def test_shapes_and_bad_input() -> None:
 
 
 def test_more_digits_change_nothing() -> None:
-    for d, theta, x, y in ((8, 3, 3.0, 20.0), (10, 1, 30.0, 2.0), (3, 40, 1.0, 1.5)):
+    cases = ((8, 3, 3.0, 20.0), (10, 1, 30.0, 2.0), (3, 40, 1.0, 1.5), (20, 10, 400.0, 400.0))
+    for d, theta, x, y in cases:  # the last beyond the spectrum, where coefficients cancel most
         found, more = (_kernel(mp.mpf(x), mp.mpf(y), d, theta, digits) for digits in (17, 60))
         assert found == pytest.approx(more, rel=3e-16, abs=1e-17)
 
@@ -91,5 +92,6 @@ def test_what_is_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for bad in ({"order": 3}, {"depth": 4}, {"x": [1.0, 2.0, 3.0]}, {"order": 0}):
         with pytest.raises(InputError, match=f"^{next(iter(bad))} (must be|and order must)"):
             mean_density(**({"x": [1.0, 2.0], "order": 2, "depth": 3} | bad))
-    with pytest.raises(InputError, match=r"^x and y must be positive"):
-        correlation_kernel(1.0, [1.0, 0.0], 2, depth=2)
+    for x, y in ((1.0, [1.0, 0.0]), ([1.0, 0.0], 1.0), (0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (1.0, -1.0)):
+        with pytest.raises(InputError, match=r"^x and y must be positive"):
+            correlation_kernel(x, y, 2, depth=2)

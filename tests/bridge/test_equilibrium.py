@@ -1,3 +1,6 @@
+from itertools import product
+from typing import Any
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -186,7 +189,7 @@ def test_density_at_zero() -> None:
         assert mu.density(0.0) == pytest.approx(mu.density(1e-12 * mu.edge), rel=1e-12)
 
 
-@each("depth, kappa", [(1, 0.4), (3, 0.5), (40, 1.9)])
+@each("depth, kappa", [(1, 0.4), (2, 2.0), (3, 0.5), (40, 1.9)])
 def test_error_is_what_coarser_integrals_change(depth: int, kappa: float) -> None:
     mu, shares = equilibrium_measure(depth, kappa), np.linspace(0.02, 0.98, 33)
     coarse = _inverse(-np.log(shares), depth, kappa, power=1, contour=20)
@@ -194,16 +197,27 @@ def test_error_is_what_coarser_integrals_change(depth: int, kappa: float) -> Non
     assert mu.error == pytest.approx(change, abs=3e-16 + 1e-3 * change)
 
 
+def test_error_is_of_changes_to_either_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest at either end of the shares from 0.02 to 0.98, whatever its sign."""
+    for end, change in product((0.02, 0.98), (0.25, -0.25)):
+
+        def found(t: Any, *_: Any, contour: int = 24, end: Any = end, change: Any = change, **__: Any) -> Any:
+            return np.where(np.abs(np.exp(-t) - end) < 1e-3, change, 0.0) * (contour == 20)
+
+        monkeypatch.setattr("mme.bridge.equilibrium._inverse", found)
+        assert equilibrium_measure(2).error == 0.25
+
+
 def test_gammas_without_their_large_terms() -> None:
     """On both sides of where Stirling's series takes over, in all directions but the negative ones."""
     shifts = np.array([0.05, 0.5, 0.95, 2.0])
-    turned = (10.01 * np.exp(2.3j), 9.99 * np.exp(-2.3j), 40.0 * np.exp(-1.5j))
+    turned = (10.01 * np.exp(2.4j), 9.99 * np.exp(-2.4j), 9.01 * np.exp(2.4j), 40.0 * np.exp(-1.5j))
     for z in (9.99, 10.01, *turned, 3.0, 0.01 + 0.2j, 1e9j):
         with mp.workdps(40):
             w = mp.mpmathify(z)
             large = w * mp.log(w) - w + mp.log(2 * mp.pi) / 2
             exact = complex(sum(mp.loggamma(w + mp.mpf(float(a))) - large for a in shifts))
-        assert abs(complex(_log_gammas(np.array(z + 0j), shifts)) - exact) < 2e-13
+        assert abs(complex(_log_gammas(np.array(z + 0j), shifts)) - exact) < 3e-14
     exact = float(np.log(gamma(shifts)).sum() - 2 * np.log(2 * np.pi))
     assert float(_log_gammas(np.zeros(()), shifts).real) == pytest.approx(exact, rel=1e-14)
 
@@ -287,8 +301,12 @@ def test_bad_input() -> None:
         equilibrium_measure(2, 2.5)
     with pytest.raises(InputError, match=r"^power must be above -0.75 for a finite moment"):
         equilibrium_measure(3).moment(-0.8)
-    with pytest.raises(InputError, match=r"^power must be smaller for a moment within floating point"):
-        equilibrium_measure(3).moment(1e4)
+    for power in (1e4, [1.0, 1e4], [[1e4, 0.5]]):
+        with pytest.raises(InputError, match=r"^power must be smaller for a moment within floating point"):
+            equilibrium_measure(3).moment(power)
+    for power in (-0.75, [-0.75, 1.0], [1.0, -0.76]):
+        with pytest.raises(InputError, match=r"^power must be above -0.75 for a finite moment"):
+            equilibrium_measure(3).moment(power)
     with pytest.raises(InputError, match=r"^depth must be smaller: an array of"):
         equilibrium_measure(10**6)
     with pytest.raises(InputError, match=r"^power must be smaller: an array of"):

@@ -120,6 +120,7 @@ def test_ends_of_the_support(depth: int, part: str) -> None:
     shares = np.log(1 - fuss_catalan_distribution(edge * (1 - np.array([1e-4, 1e-6])), depth, part=part))
     assert -np.diff(shares)[0] / np.log(100) == pytest.approx(1.5, abs=1e-3)
     assert fuss_catalan_density(edge, depth, part=part) < 1e-5
+    assert (fuss_catalan_density(4.0, 1, part=part), fuss_catalan_distribution(4.0, 1, part=part)) == (0, 1)
 
 
 def test_bad_input() -> None:
@@ -129,9 +130,13 @@ def test_bad_input() -> None:
         fuss_catalan_distribution(1.0, 2, part="middle")
     with pytest.raises(InputError, match=r"^power must be above −1/\(N\+1\)"):
         fuss_catalan_moments(-0.4, 2)
+    for power, part in ((-1 / 3, "end_to_end"), ([1.0, -0.4], "end_to_end"), ([-2 / 3, 1.0], "layer")):
+        with pytest.raises(InputError, match=r"^power must be above −1/\(N\+1\)"):
+            fuss_catalan_moments(power, 2, part=part)
     assert fuss_catalan_moments(-0.4, 2, part="layer") > 1
-    with pytest.raises(InputError, match=r"^power must be smaller"):
-        fuss_catalan_moments(1e4, 2)
+    for power in (1e4, [1.0, 1e4]):
+        with pytest.raises(InputError, match=r"^power must be smaller"):
+            fuss_catalan_moments(power, 2)
 
 
 @each("part", PARTS)

@@ -1,4 +1,5 @@
 from importlib import import_module
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -217,3 +218,15 @@ def test_the_largest_orders_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for d, F in ((5, C), (3, R), (0, C), (0, H)):
         with pytest.raises(InputError, match=r"^order must be an integer from 1 to [24]"):
             sample_layer_spectra(d, depth=2, field=F)
+
+
+@pytest.mark.parametrize("decay", [1e-200, 1e200])
+def test_the_decay_is_a_scale(decay: float) -> None:
+    """γ times the spectrum has one law for all γ, near the ends of floating point too, draw for draw."""
+    for F, volume in product((R, C, H), ("manifold", "metric")):
+        case = {"depth": 3, "field": F, "volume": volume, "size": (2, 5), "rng": 4}
+        found, unit = (sample_layer_spectra(3, decay=rate, **case) for rate in (decay, 1.0))
+        np.testing.assert_allclose(found.values * decay, unit.values, rtol=1e-10)
+        assert found.effective_size == pytest.approx(unit.effective_size, rel=1e-9)
+        top = [gas_of(F, 3, volume, rate).maximum(5) for rate in (decay, 1.0)]
+        np.testing.assert_allclose(top[0] + np.log(decay), top[1], rtol=0, atol=1e-8)

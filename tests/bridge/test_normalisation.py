@@ -126,6 +126,37 @@ def test_decimals_of_large_numbers(F: str) -> None:
         assert abs(log_normalisation(d, **case) - log_normalisation(d, **(case | {"digits": 60}))) < 1e-20
 
 
+def test_decimals_at_the_largest_order() -> None:
+    """Where the logarithm has 23 digits before the point."""
+    with mp.workdps(120):
+        few, more = (log_normalisation(2000, depth=4 * 10**15, digits=digits) for digits in (9, 30))
+        assert abs(more) > mp.mpf(10) ** 22
+        assert abs(few - more) < 1e-9
+
+
+@each("digits", [1, 17, 60])
+def test_the_integral_over_ratios_keeps_ten_digits_in_reserve(
+    monkeypatch: pytest.MonkeyPatch, digits: int
+) -> None:
+    """What bounds its error guesses. For d = 2 and N = 3 there are two more, of 12 = d²N."""
+    for share, taken in ((0.999, True), (1, False), (1.001, False), (mp.nan, False)):
+
+        def found(*_: object, share: object = share, **__: object) -> tuple[object, object]:
+            return mp.mpf(8), 8 * mp.mpf(10) ** -(digits + 2 + 10) * share
+
+        monkeypatch.setattr("mme.bridge.normalisation.mp.quad", found)
+        log_ordered_integral.cache_clear()
+        if taken:
+            value = log_ordered_integral(2, 3, 1, "manifold", 2 / 3, digits)
+            with mp.workdps(digits + 9):  # (d − 1) log 2 + log Γ(da + d(d − 1)(1 + N)/4) + log 8
+                scale = mp.log(mp.mpf(2 / 3) * 3 / 2) * 3  # 2/3 is a float
+                assert abs(value + scale - mp.log(2 * mp.gamma(3) * 8)) < mp.mpf(10) ** -digits
+        else:
+            with pytest.raises(InputError, match=r"^depth must be smaller for the integral"):
+                log_ordered_integral(2, 3, 1, "manifold", 2 / 3, digits)
+    log_ordered_integral.cache_clear()
+
+
 @pytest.mark.slow
 def test_the_sum_over_permutations_at_larger_order() -> None:
     """By expanding both squares: d = 4 at N = 2 as Σ over pairs of permutations of four determinants."""

@@ -212,7 +212,8 @@ class TestResult:
     def test_speaks(self) -> None:
         rho = spectral_density(PooledSpectrum([1.0, 2.0, 9.0]), bins=3)
         assert repr(rho) == "SpectralDensity(3 bins on [0, 6], 2 eigenvalues inside)"
-        assert "4 draws)" in repr(spectral_density(PooledSpectrum(np.ones((4, 2)))))
+        several = repr(spectral_density(PooledSpectrum(np.ones((4, 2)))))
+        assert several == "SpectralDensity(1000 bins on [0, 6], 2 eigenvalues inside, 4 draws)"
         report = json.loads(json.dumps(rho.to_dict()))
         assert report["edges"] == [0, 2, 4, 6]
         with pytest.raises(FrozenInstanceError):
@@ -290,3 +291,13 @@ class TestBadInput:
 def test_bins_whose_height_would_overflow_are_refused() -> None:
     with pytest.raises(InputError, match="too narrow for 10 bins in floating point"):
         bin_edges((0, 1e-308), 10)
+
+
+def test_the_most_numbers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In all draws together; without draws there is one."""
+    monkeypatch.setattr("mme.ensembles.density.MOST_NUMBERS", 12)
+    for draws, bins in ((4, 3), (3, 4), (None, 12)):
+        values = np.ones(2) if draws is None else np.ones((draws, 2))
+        assert spectral_density(PooledSpectrum(values), bins=bins).density.size == 12
+        with pytest.raises(InputError, match=f"^bins must be at most {bins} for {draws or 1} draws"):
+            spectral_density(PooledSpectrum(values), bins=bins + 1)

@@ -56,6 +56,14 @@ class TestEigenvalues:
         for index in np.ndindex(2, 3):
             np.testing.assert_allclose(together[index], eigenvalues(matrices[index], part), atol=1e-9)
 
+    @each("part", PARTS)
+    def test_in_single_precision_with_any_leading_axes(self, part: str) -> None:
+        for shape in ((4, 4), (3, 4, 4), (1, 4, 4), (3, 2, 4, 4), (0, 4, 4)):
+            matrices = gaussian(*shape).astype(np.float32)
+            found = eigenvalues(matrices, part)
+            assert (found.dtype, found.shape) == (np.float32, shape[:-1])
+            np.testing.assert_allclose(found, eigenvalues(matrices.astype(float), part), atol=2e-5)
+
     def test_symmetric_reading_has_no_negative_eigenvalue(self) -> None:
         matrices = gaussian(50, 9, 1) @ gaussian(50, 1, 9, seed=1)  # of rank 1
         values = eigenvalues(matrices, "symmetric")

@@ -20,7 +20,7 @@ from mme.ensembles import (
     quadrature,
     spectral_density,
 )
-from mme.ensembles.quadrature import ESTIMATES, PROBES, estimates_of, jackknife_error
+from mme.ensembles.quadrature import ESTIMATES, PROBES, estimates_of, jackknife_error, variance_error
 from mme.errors import InputError
 from mme.store import Store
 from tests.each import each
@@ -130,7 +130,10 @@ def test_extreme_weights_stay_in_range() -> None:
         _ = Layer("fc", A * 2.0**600, estimate=100).eigenvalues
     with pytest.raises(InputError, match="whose squares overflow float32"):
         _ = Layer("fc", A * 2.0**200, "float32", estimate=100).eigenvalues
-    assert not Layer("fc", A * 2.0**-500, "float32", estimate=100).eigenvalues.any()
+    for shape in ((400, 400), (400, 300), (300, 400)):
+        found = Layer("fc", A[: shape[0], : shape[1]] * 2.0**-500, "float32", estimate=100).eigenvalues
+        assert found.shape == (shape[0],)
+        assert not found.any()
     assert not Layer("fc", np.zeros((200, 200)), estimate=100).eigenvalues.any()
 
 
@@ -163,6 +166,9 @@ def test_the_densities_of_an_estimate_are_those_of_its_rows() -> None:
         for row, found in zip(rows, density.estimates, strict=True):
             alone = spectral_density(PooledSpectrum(np.concatenate([others, row]), 1, (63,)), **chosen)
             np.testing.assert_allclose(found, alone.density, rtol=1e-12)
+        alone = spectral_density(PooledSpectrum(rows[0]), **(chosen | {"normalise": "all"})).density
+        assert density.estimated is not None
+        np.testing.assert_allclose(density.estimated * density.total, alone * 60, rtol=1e-12)
         cumulative = density.estimates[-PROBES:].cumsum(axis=1) * density.width
         assert density.estimate_error == jackknife_error(cumulative).max() > 0
 
@@ -229,3 +235,51 @@ def test_a_row_without_eigenvalues_in_the_window_has_density_zero() -> None:
     exact = circular_spectral_difference({"fc.weight": A}, window=(0, 6), bins=100)
     found = circular_spectral_difference(estimated, window=(0, 6), bins=100)
     assert abs(found.variance - exact.variance) <= found.estimate_bound < np.inf
+
+
+def test_structural_zeros_among_what_is_estimated_are_certain() -> None:
+    """They count in the density by each row, but not among the numbers that stand for estimates."""
+    rows = np.tile([0.0, 0.0, 0.5, 1.5], (ESTIMATES, 1))
+    pooled = PooledSpectrum(np.array([0.0, 0.0, 0.5, 1.5]), 2, (4,), estimates=rows)
+    density = spectral_density(pooled, window=(0, 2), bins=2)
+    np.testing.assert_array_equal(density.density, [0.75, 0.25])
+    np.testing.assert_array_equal(density.estimated, [0.25, 0.25])
+
+
+def test_each_part_of_the_bound() -> None:
+    """One after the other, with what the others are made from left out."""
+    none, unit = np.zeros((ESTIMATES, 4)), 5.0
+    for counts, noise in (([1, 0, 0, 0], 0.0), ([1, 1, 0, 0], 1.0), ([3, 1, 0, 0], 1.5), ([0] * 4, 0.0)):
+        error, bound = variance_error(none, np.array(counts, dtype=float), none[0], unit)
+        assert error == 0
+        assert bound == pytest.approx(noise / 4 / unit**2, rel=1e-14)
+    # Two eigenvalues across the steepest edge, here the last: each moves one bin by 1/unit, twice.
+    edge = none + np.array([0.0, 0.0, 0.1, 0.4])
+    bound = variance_error(edge, np.zeros(4), none[0], unit)[1]
+    assert bound == pytest.approx(2 * 2 * 0.4 / (4 * unit), rel=1e-14)
+    assert variance_error(edge, np.zeros(4), edge[0], unit) == (0, 0)
+    draws = np.stack([edge[0], none[0], -edge[0]])  # of what it is compared with
+    bound = variance_error(edge, np.zeros(4), draws, unit)[1]
+    assert bound == pytest.approx(2 * 2 * 0.8 / (4 * unit), rel=1e-14)
+    # Twice what half the steps change, and what one place for each step adds to a bin.
+    half, atoms = none.copy(), none.copy()
+    half[1], atoms[2] = [0.3, -0.3, 0.3, -0.3], [0.0, 0.2, 0.0, 0.0]
+    assert variance_error(half, np.zeros(4), none[0], unit)[1] == pytest.approx(2 * 0.09, rel=1e-14)
+    assert variance_error(atoms, np.zeros(4), none[0], unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
+    # The jackknife over the probes: of variances v and 0 otherwise, √(15/16 · v² · 15/16).
+    probe = none.copy()
+    probe[-1] = [0.2, -0.2, 0.2, -0.2]
+    error, bound = variance_error(probe, np.zeros(4), none[0], unit)
+    assert error == pytest.approx(0.04 * 15 / 16, rel=1e-13)
+    assert bound == pytest.approx(2.13 * error, rel=1e-13)
+
+
+@each("dtype", ["float64", "float32"])
+def test_an_exhausted_space_adds_nothing(dtype: str) -> None:
+    """Of a matrix of rank 48 three steps find everything, and those after them no other eigenvalue."""
+    rng = np.random.default_rng(9)
+    frames = [np.linalg.qr(rng.normal(size=(320, 48)))[0] for _ in range(2)]
+    A = (frames[0] * np.sqrt(np.linspace(1, 2, 48)) @ frames[1].T).astype(dtype)
+    found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, dtype)
+    exact = np.concatenate([np.zeros(272), np.linspace(1, 2, 48)])
+    np.testing.assert_allclose(found[0], exact, atol=100 * np.finfo(dtype).eps)

@@ -190,3 +190,11 @@ def test_shared_draws_have_the_law_of_others() -> None:
 def test_only_what_a_seed_makes_is_shared() -> None:
     with pytest.raises(InputError, match="rng must be a seed where draws are shared, but it is None"):
         SampledCircularEnsemble((6,), shared=True)
+
+
+def test_shared_draws_follow_from_the_seed_the_order_and_how_often_it_came_before() -> None:
+    shared = SampledCircularEnsemble((6, 9, 6, 6), 2, rng=5, shared=True)
+    for (order, before), found in zip(((6, 0), (9, 0), (6, 1), (6, 2)), shared.spectra(), strict=True):
+        seed = int(np.random.default_rng([5, order, before]).integers(2**63))
+        alone = next(SampledCircularEnsemble((order,), 2, rng=seed).spectra())
+        np.testing.assert_array_equal(found.eigenvalues, alone.eigenvalues)
