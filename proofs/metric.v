@@ -141,7 +141,7 @@ Proof. by move=> N0; rewrite eq_5_1_sum. Qed.
 Lemma mu_sym (K : fieldType) d N (lam : 'I_d -> K) k l : (0 < N)%N -> mu N lam k l = mu N lam l k.
 Proof. by move=> N0; rewrite !mu_det // !M_tridiag (addrC (lam l ^+ 2)) (mulrC (lam l)). Qed.
 
-(** [lemma-5.5] X = U diag(sigma) V^* with sigma = lam^N. P and Q are the N-th roots of X X^* and X^* X, and
+(** [lemma-5.5: for distinct sigma] X = U diag(sigma) V^* with sigma = lam^N. P and Q are the N-th roots of X X^* and X^* X, and
     (det Lambda)^(2(N-1)beta) is the power of det Sigma in (5.6). *)
 Theorem lemma_5_5 (K : realFieldType) (F : field_over K) d N (U V : 'M[F]_d) (lam : 'I_d -> K) :
   (0 < N)%N -> unitary U -> unitary V -> (forall k, 0 < lam k) -> injective lam ->
