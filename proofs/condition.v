@@ -1,6 +1,6 @@
 (* Chapter "Three fields, one notation": which complex matrices are images of quaternionic ones. *)
 From mathcomp Require Import all_ssreflect all_algebra.
-From Mme Require Import fields instances image.
+From Mme Require Import fields instances balance image.
 Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
 Import GRing.Theory.
 Open Scope ring_scope.
@@ -73,7 +73,8 @@ Qed.
 
 End Turn.
 
-Lemma image_iff (K : fieldType) m n (M : 'M[complex K]_(m + m, n + n)) : (exists a : 'M[quaternion K]_(m, n), chi a = M) <-> like_image M.
+Lemma image_iff (K : fieldType) m n (M : 'M[complex K]_(m + m, n + n)) :
+  (exists a : 'M[quaternion K]_(m, n), chi a = M) <-> like_image M.
 Proof.
 split=> [[a <-]|/like_image_pattern[A [B ->]]].
   by apply/like_image_pattern; exists (first_part a), (second_part a).
@@ -98,14 +99,19 @@ Qed.
 Theorem image_condition (K : fieldType) d : let J := turn (complex K) d in
   [/\ unitary J /\ J = chi (((0, 1) : quaternion K)%:M : 'M_d),
       forall M : 'M[complex K]_(d + d), like_image M <-> exists! a : 'M[quaternion K]_d, chi a = M,
-      forall M L : 'M[complex K]_(d + d), like_image M -> like_image L -> like_image (M *m L),
-      forall M : 'M[complex K]_(d + d), like_image M -> like_image M^*
-    & forall M L : 'M[complex K]_(d + d), M *m L = 1%:M -> L *m M = 1%:M -> like_image M -> like_image L].
+      (forall M L : 'M[complex K]_(d + d), like_image M -> like_image L -> like_image (M *m L)) /\
+      (forall M : 'M[complex K]_(d + d), like_image M -> like_image M^*),
+      forall M L : 'M[complex K]_(d + d), M *m L = 1%:M -> L *m M = 1%:M -> like_image M -> like_image L
+    & forall a : 'M[quaternion K]_d, invertible (chi a) <-> invertible a].
 Proof.
+have inverse := like_image_inverse (@complex_comm K).
 split; first by split; [exact: turn_unitary | exact: turn_image].
 - move=> M; split=> [/image_iff[a aM]|[a [aM _]]]; last by apply/image_iff; exists a.
   by exists a; split=> // b bM; apply: (@chi_inj K); rewrite aM bM.
-- exact: (like_image_mul (@complex_comm K)).
-- exact: like_image_adj.
-- exact: (like_image_inverse (@complex_comm K)).
+- by split; [exact: (like_image_mul (@complex_comm K)) | exact: like_image_adj].
+- by move=> M L; exact: inverse.
+move=> a; split=> [[L [r l]]|[b [r l]]]; last by exists (chi b); rewrite -!chi_mul r l chi1.
+have [b bL] : exists b : 'M[quaternion K]_d, chi b = L.
+  by apply/image_iff; apply: inverse r l _; apply/image_iff; exists a.
+by exists b; split; apply: (@chi_inj K); rewrite chi_mul chi1 bL.
 Qed.

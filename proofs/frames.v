@@ -286,6 +286,25 @@ move=> P Q p; have chainM q : chain N U V (fun q => P q *m Q q) q = chain N 1%:M
 by rewrite /act /Psi /orbit_map !chainM adj_mul !mulmxA.
 Qed.
 
+(** [distinctness-unnecessary: the bijection] Balanced layers come from exactly one family of frames, for singular
+    values that may coincide. *)
+Theorem frames_unique (K : realFieldType) (F : field_over K) d N (U V : 'M[F]_d) (lam : 'I_d -> K) W :
+  (0 < N)%N -> unitary U -> unitary V -> (forall k, 0 < lam k) ->
+  orbit N (U *m diag F (fun k => lam k ^+ N) *m V^*) W ->
+  exists Q, [/\ forall p, (0 < p < N)%N -> unitary (Q p),
+                forall p, (1 <= p <= N)%N -> orbit_map N U V lam Q p = W p
+              & forall Q', (forall p, (0 < p < N)%N -> unitary (Q' p)) ->
+                  (forall p, (1 <= p <= N)%N -> orbit_map N U V lam Q' p = W p) ->
+                  forall p, (0 < p < N)%N -> Q' p = Q p].
+Proof.
+move=> N0 uU uV pos orb; have [into onto _] := proposition_2_2 N0 uU uV pos.
+have [uQ QW] := onto W orb; exists (frames_of V lam W); split=> // Q' uQ' Q'W p /andP[p0 lt].
+have [_ <-] := into Q' uQ'; last by rewrite p0.
+have eq q : (q <= N)%N -> phi q (orbit_map N U V lam Q') = phi q W.
+  by elim: q => // q IH le /=; rewrite Q'W // IH // ltnW.
+by rewrite /frames_of eq // ltnW.
+Qed.
+
 (** [proposition-2.2: (3.1) and the immersion] Along Q + cb the layers are a polynomial in c, and its linear term is the
     differential; it vanishes for b = 0 alone; at the frames 1, for b skew, it is (3.1). That tangent vectors of the group
     are such b is not part of this. *)
