@@ -39,7 +39,8 @@ DEFINITION = re.compile(
 )
 CONTEXT = re.compile(r"^(?:(Section|End) \w+|(?:Variables?|Hypothes[ie]s|Context)\b.*?)\.$", re.S | re.M)
 BINDERS = re.compile(
-    r"(?:^(?:Theorem|Lemma|Corollary|Proposition|Definition|Fixpoint|Record) \w+|^Variables?|\b(?:forall|exists!?|fun|let))"
+    r"(?:^(?:Theorem|Lemma|Corollary|Proposition|Definition|Fixpoint|Record) \w+|^Variables?"
+    r"|\b(?:forall|exists!?|fun|let))"
     r"((?:\s+(?:[\w']+|\([\w' ]+:(?:[^()]|\([^()]*\))*\)))+)",
     re.M,
 )
@@ -102,7 +103,7 @@ def _context(before: str) -> list[str]:
 def _used(text: str, known: dict[str, str]) -> list[str]:
     """Definitions that a text uses, and those that these use, in the order of the sources.
 
-    A name that the text binds itself, such as ``U`` in ``forall U V``, is no use of the definition of that name.
+    A letter that the text binds itself, such as ``U`` in ``forall U V``, is not the definition of that name.
     """
     used: dict[str, str] = {}
     waiting = [text]
@@ -117,7 +118,8 @@ def _used(text: str, known: dict[str, str]) -> list[str]:
 
 
 def _bound(text: str) -> list[str]:
-    return " ".join(re.sub(r":[^:]*?\)(?=\s|$)", " ", found).replace("(", " ") for found in BINDERS.findall(text)).split()
+    groups = " ".join(BINDERS.findall(text))
+    return re.sub(r":[^:]*?\)(?=\s|$)", " ", groups).replace("(", " ").split()
 
 
 def _occurs(name: str, text: str) -> bool:

@@ -45,8 +45,8 @@ NEIGHBOURS = {
         ),
     ],
     "frames.v": [
-        ("phi p W *m V *m diag F (fun k => (lam k)^-1 ^+ p).", "phi p W *m diag F (fun k => (lam k)^-1 ^+ p)."),
-        ("*m (b p *m diag F lam - diag F lam *m b p.-1) *m", "*m (b p *m diag F lam + diag F lam *m b p.-1) *m"),
+        ("  phi p W *m V *m diag F (fun", "  phi p W *m diag F (fun"),
+        ("(b p *m diag F lam - diag F lam *m b p.-1) *m", "(b p *m diag F lam + diag F lam *m b p.-1) *m"),
     ],
     "blocks.v": [("f k k ^+ b.-1.", "f k k ^+ b.")],
     "vandermonde.v": [
