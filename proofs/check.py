@@ -38,6 +38,12 @@ DEFINITION = re.compile(
     r'^(?:Definition|Fixpoint|Record|Notation) (?:"(?P<sign>.+?)"|(?P<name>\w+)).*?\.$', re.S | re.M
 )
 CONTEXT = re.compile(r"^(?:(Section|End) \w+|(?:Variables?|Hypothes[ie]s|Context)\b.*?)\.$", re.S | re.M)
+BINDERS = re.compile(
+    r"(?:^(?:Theorem|Lemma|Corollary|Proposition|Definition|Fixpoint|Record) \w+|^Variables?"
+    r"|\b(?:forall|exists!?|fun|let))"
+    r"((?:\s+(?:[\w']+|\([\w' ]+:(?:[^()]|\([^()]*\))*\)))+)",
+    re.M,
+)
 NEEDED = re.compile(r"^From Mme Require (?:Import|Export) ([\w\s]+)\.", re.M)
 
 
@@ -95,21 +101,30 @@ def _context(before: str) -> list[str]:
 
 
 def _used(text: str, known: dict[str, str]) -> list[str]:
-    """Definitions that a text uses, and those that these use, in the order of the sources."""
+    """Definitions that a text uses, and those that these use, in the order of the sources.
+
+    A letter that the text binds itself, such as ``U`` in ``forall U V``, is not the definition of that name.
+    """
     used: dict[str, str] = {}
     waiting = [text]
     while waiting:
         text = waiting.pop()
+        own = _bound(text)
         for name, definition in known.items():
-            if name not in used and definition != text and _occurs(name, text):
+            if name not in [*used, *own] and definition != text and _occurs(name, text):
                 used[name] = definition
                 waiting.append(definition)
     return [known[name] for name in known if name in used]
 
 
+def _bound(text: str) -> list[str]:
+    groups = " ".join(BINDERS.findall(text))
+    return re.sub(r":[^:]*?\)(?=\s|$)", " ", groups).replace("(", " ").split()
+
+
 def _occurs(name: str, text: str) -> bool:
     if name.isidentifier():
-        return bool(re.search(rf"(?<![\w.']){name}(?![\w'])", text))
+        return bool(re.search(rf"(?<![\w.'])(?<!%:){name}(?![\w'])", text))
     return all(sign in text for sign in re.findall(r"[^\w\s']+", name))
 
 

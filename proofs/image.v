@@ -169,3 +169,29 @@ Proof.
 split; [exact: chi_linear | exact: chi_inj | | exact: chi_adj | exact: chi_tr].
 by move=> a b; split; [exact: chi_mul | exact: chi1].
 Qed.
+
+Lemma re_units (K : fieldType) (F : field_over K) (x y : F) :
+  re (conj x * y) = \sum_e re (conj (unit e) * x) * re (conj (unit e) * y).
+Proof.
+rewrite {1}[y]unit_span mulr_sumr linear_sum; apply: eq_bigr => e _.
+by rewrite -scalerAr linearZ /= -(re_conj (conj x * _)) conjM conjK mulrC.
+Qed.
+
+(** [trace-pairing] All four parts; the first three over R, C and H at once, over any field in the place of R. *)
+Theorem trace_pairing (K : fieldType) :
+  [/\ forall (F : field_over K) d (a b : 'M[F]_d), pair a b =
+        \sum_i \sum_j \sum_e re (conj (unit e) * a i j) * re (conj (unit e) * b i j),
+      forall (F : field_over K) d (a b c : 'M[F]_d), [/\ re (\tr (a *m b)) = re (\tr (b *m a)),
+        pair (a *m b) c = pair b (a^* *m c) & pair (a *m b) c = pair a (c *m b^*)],
+      forall (F : field_over K) d (u v a b : 'M[F]_d), unitary u -> unitary v ->
+        pair (u *m a *m v) (u *m b *m v) = pair a b
+    & forall d (a b : 'M[quaternion K]_d), re (\tr ((chi a)^* *m chi b)) = pair a b *+ 2].
+Proof.
+split.
+- by move=> F d a b; rewrite pairE; apply: eq_bigr => i _; apply: eq_bigr => j _; exact: re_units.
+- move=> F d a b c; split; first exact: re_tr_mulC.
+    by rewrite /pair adj_mul mulmxA.
+  by rewrite /pair adj_mul -mulmxA re_tr_mulC mulmxA.
+- by move=> F d u v a b; exact: pair_unitary.
+move=> d a b; rewrite -chi_adj -chi_mul chi_tr linearZ; exact: mulr1.
+Qed.

@@ -141,10 +141,11 @@ Proof. by move=> N0; rewrite eq_5_1_sum. Qed.
 Lemma mu_sym (K : fieldType) d N (lam : 'I_d -> K) k l : (0 < N)%N -> mu N lam k l = mu N lam l k.
 Proof. by move=> N0; rewrite !mu_det // !M_tridiag (addrC (lam l ^+ 2)) (mulrC (lam l)). Qed.
 
-(** [lemma-5.5] X = U diag(sigma) V^* with sigma = lam^N. P and Q are the N-th roots of X X^* and X^* X, and
+(** [lemma-5.5] X = U diag(sigma) V^* with sigma = lam^N, equal sigma included; for these the ratio in (5.6) is the
+    product of sums that (1.3) gives. P and Q are the N-th roots of X X^* and X^* X, and
     (det Lambda)^(2(N-1)beta) is the power of det Sigma in (5.6). *)
 Theorem lemma_5_5 (K : realFieldType) (F : field_over K) d N (U V : 'M[F]_d) (lam : 'I_d -> K) :
-  (0 < N)%N -> unitary U -> unitary V -> (forall k, 0 < lam k) -> injective lam ->
+  (0 < N)%N -> unitary U -> unitary V -> (forall k, 0 < lam k) ->
   let X := U *m diag F (fun k => lam k ^+ N) *m V^* in
   let P := U *m diag F (fun k => lam k ^+ 2) *m U^* in
   let Q := V *m diag F (fun k => lam k ^+ 2) *m V^* in
@@ -154,18 +155,19 @@ Theorem lemma_5_5 (K : realFieldType) (F : field_over K) d N (U V : 'M[F]_d) (la
       (forall Z, Z = \sum_x (pair (eigenmatrix U V x) Z)%:A *: eigenmatrix U V x),
       forall x, A (eigenmatrix U V x) = (mu N lam x.1.1 x.1.2)%:A *: eigenmatrix U V x,
       forall k l, mu N lam k l =
-        if k == l then N%:R * lam k ^+ (2 * N.-1)
+        if lam k == lam l then N%:R * lam k ^+ (2 * N.-1)
         else (lam k ^+ N ^+ 2 - lam l ^+ N ^+ 2) / (lam k ^+ 2 - lam l ^+ 2)
-    & \det (real_matrix U V A) =
-      (van (fun k => lam k ^+ N ^+ 2) / van (fun k => lam k ^+ 2)) ^+ (2 * beta F) *
-      N%:R ^+ (d * beta F) * (\prod_k lam k) ^+ (2 * N.-1 * beta F)].
+    & let pairs := \prod_(kl : 'I_d * 'I_d | (kl.1 < kl.2)%N) mu N lam kl.1 kl.2 in
+      \det (real_matrix U V A) =
+      pairs ^+ (2 * beta F) * N%:R ^+ (d * beta F) * (\prod_k lam k) ^+ (2 * N.-1 * beta F) /\
+      (injective lam -> pairs = van (fun k => lam k ^+ N ^+ 2) / van (fun k => lam k ^+ 2))].
 Proof.
-move=> N0 uU uV pos inj X P Q A.
+move=> N0 uU uV pos X P Q A.
 have [[lU _] [lV _]] := (uU, uV).
-have muE k l : mu N lam k l = if k == l then N%:R * lam k ^+ (2 * N.-1)
+have muE k l : mu N lam k l = if lam k == lam l then N%:R * lam k ^+ (2 * N.-1)
     else (lam k ^+ N ^+ 2 - lam l ^+ N ^+ 2) / (lam k ^+ 2 - lam l ^+ 2).
   rewrite mu_det //; case: eqP => [->|/eqP ne]; first exact: eq_5_3.
-  by rewrite -!exprM (mulnC N) -eq_5_2 // mulrAC mulfV ?mul1r // (squares_differ pos inj).
+  by rewrite -!exprM (mulnC N) -eq_5_2 // mulrAC mulfV ?mul1r // subr_eq0 eqr_expn2 ?ltW.
 split=> //.
 - split; rewrite mxpow_frame // /X !adj_mul adjK adj_diag !mulmxA.
     rewrite -(mulmxA _ V^*) lV mulmx1 -[in RHS](mulmxA U) diag_mul.
@@ -174,9 +176,10 @@ split=> //.
   by congr (_ *m _ *m _); apply/matrixP => i j; rewrite !mxE -exprD addnn -mul2n.
 - by split; [exact: eigen_orthonormal | exact: eigen_span].
 - by move=> x; apply: eigenvalue.
+split=> [|inj]; last by rewrite van_ratio //; apply: eq_bigr => kl _; rewrite mu_det.
 rewrite det_operator // prod_pairs; last by move=> k l; rewrite (mu_sym _ _ _ N0).
-rewrite van_ratio // prodrXl -exprM (mulnC _ 2%N) -mulrA; congr (_ ^+ _ * _).
-  by apply: eq_bigr => kl _; rewrite mu_det.
+rewrite (_ : \prod_k mu N lam k k ^+ beta F = N%:R ^+ (d * beta F) * (\prod_k lam k) ^+ (2 * N.-1 * beta F)).
+  by rewrite prodrXl -exprM (mulnC _ 2%N) -mulrA.
 under eq_bigr do rewrite mu_det // eq_5_3 // exprMn -exprM.
 by rewrite big_split /= prodr_const card_ord -exprM (mulnC d) prodrXl.
 Qed.
@@ -195,7 +198,7 @@ Theorem proposition_1_3 (K : realFieldType) (F : field_over K) d N (r : K)
   detG ^+ 2 * (N%:R ^+ (2 * d) * detL ^+ (4 * N.-1)) =
   N%:R ^+ (beta F * d) * detL ^+ (2 * N.-1 * beta F) * detA /\ (beta F = 2%N -> detG ^+ 2 = detA).
 Proof.
-move=> rr N0 b0 uU uV pos inj P Q /=; have [_ _ _ _ ->] := lemma_5_5 N0 uU uV pos inj.
+move=> rr N0 b0 uU uV pos inj P Q /=; have [_ _ _ _ [-> /(_ inj) ->]] := lemma_5_5 N0 uU uV pos.
 rewrite (corollary_5_3 F rr N0 pos inj); set v := van _ / van _; set L := \prod_k lam k; set x := N%:R.
 clearbody v L x; rewrite !exprMn -!exprM; set m := (2 * N.-1)%N.
 have twice c b : (c * b * 2 + 2 * c = c * b.+1 + c * b.+1)%N.

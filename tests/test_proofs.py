@@ -33,6 +33,21 @@ NEIGHBOURS = {
     ],
     "gram.v": [("then - (lam k * lam l) else 0", "then lam k * lam l else 0")],
     "image.v": [("(chi a) = (re (\\tr a) *+ 2)%:A].", "(chi a) = (re (\\tr a))%:A].")],
+    "condition.v": [
+        ("block_mx 0 1%:M (- 1%:M) 0.", "block_mx 0 1%:M 1%:M 0."),
+        ("*m (turn C n)^* = M.", "*m turn C n = M."),
+    ],
+    "determinant.v": [
+        ("invertible a <-> positive (\\det (chi a)),", "unitary a <-> positive (\\det (chi a)),"),
+        (
+            "= ((\\prod_k s k) ^+ 2)%:A].\nProof.\nsplit; [",
+            "= (\\prod_k s k)%:A].\nProof.\nsplit; [",
+        ),
+    ],
+    "frames.v": [
+        ("  phi p W *m V *m diag F (fun", "  phi p W *m diag F (fun"),
+        ("(b p *m diag F lam - diag F lam *m b p.-1) *m", "(b p *m diag F lam + diag F lam *m b p.-1) *m"),
+    ],
     "blocks.v": [("f k k ^+ b.-1.", "f k k ^+ b.")],
     "vandermonde.v": [
         ("(2 * N.-1 * (beta F).-1).", "(2 * N.-1 * beta F)."),
@@ -70,6 +85,23 @@ def test_the_definitions_of_a_theorem_come_with_it() -> None:
     lemma = next(entry for entry in STATE if entry["theorem"] == "lemma_5_1")
     assert [text.split()[1] for text in lemma["definitions"]] == ["tridiag", "U"]
     assert lemma["formal"].startswith("Theorem lemma_5_1 (R : comRingType)")
+
+
+@pytest.mark.parametrize(
+    ("theorem", "there", "elsewhere"),
+    [
+        ("lemma_3_2", {"unitary", "diag", "T"}, {"U", "V", "M", "tridiag"}),  # U and V are matrices in it
+        ("lemma_4_2", {"basis", "V", "sum_pair"}, {"M", "U"}),
+        ("image_condition", {"turn", "chi"}, {"J", "M"}),
+    ],
+)
+def test_letters_that_a_theorem_binds_bring_no_definition(
+    theorem: str, there: set[str], elsewhere: set[str]
+) -> None:
+    found = next(entry for entry in STATE if entry["theorem"] == theorem)
+    names = {text.split()[1] for text in found["definitions"]}
+    assert there <= names
+    assert not elsewhere & names
 
 
 def test_the_committed_record_is_of_these_sources() -> None:
