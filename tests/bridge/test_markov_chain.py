@@ -75,6 +75,14 @@ def test_the_method_draw_for_draw(
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
+def test_few_draws_are_of_a_chain_long_enough_to_judge() -> None:
+    """128 chains of at least 24 steps each, which a share of effective draws can be told from."""
+    for size, steps in ((1, 24), (128 * 24, 24), (128 * 24 + 1, 25)):
+        found = sample_chains(LogGas(0.5, 0.5, 2, 0.5, 0.8), 2, size, np.random.default_rng(0))
+        assert found.shape == (steps, 128, 2)
+
+
 def test_effective_share_is_of_the_worst() -> None:
     """(σ²/T) over the variance of the means of the chains, each around the mean of all."""
     series = np.random.default_rng(0).standard_normal((3, 4, 2))

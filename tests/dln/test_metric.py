@@ -208,3 +208,13 @@ def test_one_singular_matrix_of_several_is_refused() -> None:
         X = np.stack([np.diag(sigma) for sigma in pair])
         with pytest.raises(InputError, match="matrix must be invertible for the DLN metric"):
             metric_operator(X, np.eye(2), depth=2)
+
+
+@pytest.mark.parametrize("power", [300, -300])
+@pytest.mark.parametrize("sigma", [[1e3, 1.0], [1.0, 1e-3]])
+def test_one_eigenvalue_that_is_no_float_is_enough(sigma: list[float], power: float) -> None:
+    """Too large, or too small: at N = 1 all are 1, at N = 2 they are σ_k + σ_l."""
+    X, Z = np.diag(sigma), np.eye(2)
+    np.testing.assert_allclose(metric_operator(X, Z, depth=1, power=power), Z, atol=1e-15)
+    with pytest.raises(InputError, match="power must be nearer to 0"):
+        metric_operator(X, Z, depth=2, power=power)

@@ -74,6 +74,10 @@ def test_bad_input() -> None:
         shape_distance({"a": np.eye(3)}, {"b": np.eye(3)})
     with pytest.raises(InputError, match="control must have the layers of the source"):
         shape_distance({"a": np.eye(3)}, {"a": np.eye(4)})
+    pair = {"a": np.eye(3), "b": np.eye(4)}
+    for other in ({"a": np.eye(3), "b": np.eye(5)}, {"a": np.eye(5), "b": np.eye(4)}):  # one of two is enough
+        with pytest.raises(InputError, match="control must have the layers of the source"):
+            shape_distance(pair, other)
 
 
 def test_spikes_by_hand_and_blind_to_the_length_of_rows() -> None:
