@@ -17,7 +17,7 @@ Step = TypeVar("Step")
 def tracked(
     steps: Iterable[Step], description: str, *, total: int | None = None, show: bool = True
 ) -> Iterator[Step]:
-    """Go through the steps, `total` of them, and show on the terminal's standard error how far they are."""
+    """Return an iterator over the steps, `total` of them, that shows on a terminal how far it is."""
     if not show or sys.stderr is None or not sys.stderr.isatty():
         return iter(steps)
     return iter(track(steps, description, total, console=Console(stderr=True), transient=True))

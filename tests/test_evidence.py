@@ -403,7 +403,7 @@ def test_numeric_compares_whole_numbers_beyond_floats() -> None:
         (huge, 2 * huge, 0.5), (2 * huge, huge, 1.0), (-huge, huge, 2.0), (huge + huge // 10**5, huge, 1e-5),
         ([huge, 2**1010], [huge, 2**1011], 0.5), ([huge, 2**1001 + 2**990], [huge, 2**1001], 2.0**-11),
         ([2**1023, huge], [2**1023 - 2**1012, huge], 2.0**-11), (2**1024, 2**1024 - 2**1014, 2.0**-10),
-            (2**1024 + 2**1014, 2**1024, 2.0**-10),
+        (2**1024 + 2**1014, 2**1024, 2.0**-10),
     ):  # fmt: skip
         found = CLAIM.numeric(computed, formula, rtol=1.01 * error).details
         assert found["largest_error"] == pytest.approx(error, rel=2e-3)

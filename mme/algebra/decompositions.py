@@ -96,7 +96,7 @@ class Decompositions(Pairing):
 
         It is the unitary matrix nearest to a. For invertible a it is unique and depends smoothly on a, also
         where singular values coincide and U and V of `svd` are arbitrary. For singular a it is one of the
-        nearest.
+        nearest. The matrices have shape (..., d, d), or (..., 2d, 2d) over H.
 
         Examples
         --------
@@ -157,7 +157,8 @@ class Decompositions(Pairing):
     def log_abs_det(self, a: ArrayLike) -> Array:
         """Return the logarithm of |det `a`|, shape (...), from the singular values; -inf for singular a.
 
-        Over H this is Dieudonné's determinant, det(a* a)^(1/2).
+        The matrices have shape (..., d, d), or (..., 2d, 2d) over H, where this is Dieudonné's determinant,
+        det(a* a)^(1/2).
 
         Examples
         --------

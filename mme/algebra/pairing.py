@@ -77,7 +77,7 @@ class Pairing(Structure):
         return xp.sum(product, axis=(-2, -1)) / self.side
 
     def norm(self, a: Any) -> Any:
-        """Return the norm (Re Tr a* a)^(1/2) of the trace pairing, shape (...); no squares overflow.
+        """Return the norm (Re Tr a* a)^(1/2), shape (...), also where the squares would overflow.
 
         The arguments are those of `adjoint`.
 

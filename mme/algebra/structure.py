@@ -167,7 +167,7 @@ class Structure:
     def from_components(self, x: ArrayLike) -> Array:
         """Return the matrices with real components `x` in the basis (1), (1, i) or (1, i, j, k).
 
-        For x of shape (..., n, m, beta), and no other, they have shape (..., n, m), or (..., 2n, 2m) over H.
+        x must have shape (..., n, m, beta); they have shape (..., n, m), or (..., 2n, 2m) over H.
 
         Examples
         --------

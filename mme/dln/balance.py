@@ -189,13 +189,13 @@ def turned_ends(L: np.ndarray, R: np.ndarray, layers: np.ndarray, scalars: Field
 def balanced_lift(
     matrix: Any, *, depth: int, field: FieldLike = "R", rng: int | np.random.Generator | None = None
 ) -> np.ndarray:
-    """Return a balanced factorisation of X, drawn uniformly from the group's orbit (Haar frames).
+    """Return a balanced factorisation of X, shape (..., N, d, d), uniform on the group's orbit (Haar frames).
 
     Training starts balanced from that of a random X, such as ``s**depth * F.ginibre(d, size=size, rng=rng)``.
 
     Parameters
     ----------
-    matrix, depth, field, and what is returned
+    matrix, depth, field
         As in `centre`; where X is singular the orbit is smaller.
     rng : int or numpy.random.Generator, optional
 

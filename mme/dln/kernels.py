@@ -50,8 +50,8 @@ def kernel(
     depth, field
         As in `entropy`.
     digits : int, optional
-        How many decimals of the logarithm to be sure of, at most 100; not for the transfer matrix. It is then
-        a number of mpmath.
+        How many decimals of the logarithm to be sure of, at most 100; not for the transfer matrix. The
+        logarithm is then a number of mpmath.
 
     Raises
     ------

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_small_arrays_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("d", [3, 40, 300])
 def test_threads_draw_at_the_same_time_what_each_would_alone(F: Field, d: int) -> None:
-    """The largest order does not fit into the workspace."""
+    """Over H the largest order does not fit into the workspace."""
     size = 20 if d < 100 else 1
     alone = [F.haar(d, size=size, rng=seed) for seed in range(8)]
     with ThreadPoolExecutor(4) as pool:
@@ -78,3 +79,21 @@ def test_draws_outlive_the_next_ones() -> None:
         np.testing.assert_array_equal(first, kept)
         assert not np.shares_memory(first, reflections.WORKSPACE.memory)
     assert reflections.WORKSPACE.used == 0
+
+
+@pytest.mark.parametrize("d", [1, 3, 13, 20, 35, 67])
+@pytest.mark.parametrize("n", [1, reflections.MANY])
+def test_nothing_depends_on_what_memory_held_before(
+    monkeypatch: pytest.MonkeyPatch, F: Field, d: int, n: int
+) -> None:
+    """Numbers so large would overflow, which warns; and what is no number would spread."""
+    expected, take = F.haar(d, size=n, rng=1), reflections.WORKSPACE.take
+    for before in (1e300, np.nan):
+
+        def filled(shape: tuple[int, ...], dtype: Any = float, before: float = before) -> np.ndarray:
+            array = take(shape, dtype)
+            array[...] = before
+            return array
+
+        monkeypatch.setattr(reflections.WORKSPACE, "take", filled)
+        np.testing.assert_array_equal(F.haar(d, size=n, rng=1), expected)
