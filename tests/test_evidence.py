@@ -443,6 +443,10 @@ def test_numeric_reads_complex_numbers_whole() -> None:
 # --- statistical --------------------------------------------------------------------------------------
 
 
+def test_thirty_draws_are_enough() -> None:
+    assert CLAIM.statistical(normal(30), expected=0, tolerance=99).details["sample_size"] == 30
+
+
 @each("level", [0.0, -3.0, 3.0, 1e6, -1e6])
 def test_statistical_refuses_samples_that_differ_by_rounding(level: float) -> None:
     """Relative to their mean, whatever its sign, and in one entry among others too."""

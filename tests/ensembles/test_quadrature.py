@@ -266,6 +266,10 @@ def test_each_part_of_the_bound() -> None:
     half[1], atoms[2] = [0.3, -0.3, 0.3, -0.3], [0.0, 0.2, 0.0, 0.0]
     assert variance_error(half, np.zeros(4), none[0], unit)[1] == pytest.approx(2 * 0.09, rel=1e-14)
     assert variance_error(atoms, np.zeros(4), none[0], unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
+    flat = none + 0.3  # what a place adds to a square that is not 0; the last bin is an edge
+    flat[2, 1] += 0.2
+    bound = variance_error(flat, np.zeros(4), none[0], unit)[1]
+    assert bound == pytest.approx((0.25 - 0.09) / 4 + 2 * 2 * 0.3 / (4 * unit), rel=1e-14)
     # The jackknife over the probes: of variances v and 0 otherwise, √(15/16 · v² · 15/16).
     probe = none.copy()
     probe[-1] = [0.2, -0.2, 0.2, -0.2]
