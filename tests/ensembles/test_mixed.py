@@ -133,6 +133,8 @@ class TestMixedMatrixEnsemble:
         "matrix, message",
         [
             (np.ones((2, 3)), r"matrices\[1\] must be a square matrix .* its shape is \(2, 3\)"),
+            (np.ones((5, 2, 3)), r"its shape is \(5, 2, 3\)"),
+            (np.ones((3, 2, 3)), r"its shape is \(3, 2, 3\)"),
             (np.ones((1, 1)), r"order 2 or more, .* its shape is \(1, 1\)"),
             (np.ones(4), r"its shape is \(4,\)"),
             (np.ones((2, 2, 2, 2)), r"at most one leading axis of draws, but its shape is \(2, 2, 2, 2\)"),

@@ -1,5 +1,6 @@
 """Estimated spectra: the stated bound holds, what is certain is exact, and A may be read as one likes."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -287,3 +288,22 @@ def test_an_exhausted_space_adds_nothing(dtype: str) -> None:
     found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, dtype)
     exact = np.concatenate([np.zeros(272), np.linspace(1, 2, 48)])
     np.testing.assert_allclose(found[0], exact, atol=100 * np.finfo(dtype).eps)
+
+
+@pytest.mark.slow
+@each("dtype", ["float32", "float64"])
+@each("shape", [(1500, 300), (300, 1500), (200, 40), (1500, 1200)])
+def test_the_announced_memory_is_enough_and_not_twice_too_much(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], dtype: str
+) -> None:
+    """Where the Krylov space is the whole one, and where it is not."""
+    monkeypatch.setattr(quadrature, "BLOCK_ENTRIES", 2**10)
+    A = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    tracemalloc.start()
+    try:
+        estimates_of("fc", lambda start, stop: A[start:stop], shape, dtype)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    announced = quadrature.working_bytes(min(shape), max(shape), A.itemsize)
+    assert announced / 2 < peak < announced
