@@ -115,3 +115,17 @@ def test_spikes_of_rows_that_are_nearly_one_entry() -> None:
     assert spike_share({"a": A}) == 1 / 8
     A[5:, 0] = 0  # the others are noise, of rows as long
     assert spike_share({"a": A}) == 1 / 8
+
+
+def test_spikes_lie_beyond_the_edge_of_the_shape() -> None:
+    """Rows of length 1 with inner products ρ have the eigenvalues 1 + (N - 1) ρ, once, and 1 - ρ."""
+    for rho, spikes in ((0.02, 0), (0.03, 1)):  # the edge is (1 + √(10/1000))² = 1.21
+        wide = np.zeros((10, 1000))
+        wide[:, 0], wide[:, 1:11] = np.sqrt(rho), np.sqrt(1 - rho) * np.eye(10)
+        assert spike_share({"fc": wide}) == spikes / 10
+    tall = np.tile(np.eye(4), (100, 1))  # four times 100, below (1 + √100)² = 121
+    assert spike_share({"fc": tall}) == 0
+
+
+def test_one_eigenvalue_is_a_spectrum() -> None:
+    assert log_spectral_norm({"fc": 100 * np.eye(3)[:, :1] @ np.eye(3)[:1]}) == pytest.approx(4)
