@@ -363,6 +363,14 @@ def test_size_of_batches_changes_nothing(
         assert second == pytest.approx(first, abs=1e-13)
 
 
+def test_batches_hold_all_draws_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circular, "BATCH_ENTRIES", 2 * 4**2)
+    assert circular.batch_sizes(4, 5) == [2, 2, 1]
+    assert circular.batch_sizes(4, 4) == [2, 2]
+    assert circular.batch_sizes(7, 3) == [1, 1, 1]
+    assert circular.batch_sizes(2, 5) == [5]
+
+
 @pytest.mark.slow
 @every_ensemble
 @every_construction
