@@ -205,3 +205,14 @@ def test_no_matrices_are_taken_and_matrices_of_no_size_are_not(F: Field) -> None
             F.from_components(np.zeros((*shape, F.beta)))
         with pytest.raises(InputError, match="at least one row and one column"):
             F.norm(np.zeros(shape, F.dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_entry_is_taken_out_at_every_scale(dtype: type) -> None:
+    """Down to the smallest normal number, where half of it is left; zero is no negative zero."""
+    unit = np.array([[1.0, -0.5], [0.25, 0.0]], dtype)
+    tiny = np.finfo(dtype).smallest_normal
+    for scale, left in ((1.0, 1.0), (np.finfo(dtype).max, 1.0), (tiny, 0.5), (0.0, 0.0)):
+        found = by_largest_entry(unit * dtype(scale))
+        np.testing.assert_allclose(found, unit * left, rtol=1e-6)
+        assert not np.signbit(found[1, 1])

@@ -190,7 +190,7 @@ def test_matrices_draw_for_draw() -> None:
     np.testing.assert_allclose(layer_spectra(d, rng=8, **case), x, rtol=1e-11)
 
 
-@pytest.mark.parametrize("seed, worst", [(3, 0), (9, 1), (7, 2)])
+@pytest.mark.parametrize(("seed", "worst"), [(3, 0), (9, 1), (7, 2)])
 def test_a_chain_gives_its_last_draws_and_says_their_worth(
     monkeypatch: pytest.MonkeyPatch, seed: int, worst: int
 ) -> None:

@@ -19,3 +19,10 @@ def test_richardson() -> None:
     assert found.log_volume == pytest.approx(1, abs=1e-10)
     assert abs(found.log_volume - 1) <= 10 * found.error + 1e-15
     assert richardson([3.0]).error == np.inf
+
+
+def test_the_error_is_the_change_of_what_is_returned() -> None:
+    """By hand: 1, 2, 21/10; then 3, 22/10; then 29/15, which changed by 4/15, the one before it by 8/10."""
+    found = richardson([1.0, 2.0, 2.1])
+    assert found.log_volume == pytest.approx(29 / 15, rel=1e-14)
+    assert found.error == pytest.approx(4 / 15, rel=1e-14)
