@@ -19,7 +19,7 @@ class Workspace(threading.local):
     """Arrays that are taken one after another from one piece of memory, and given back together.
 
     Fresh memory costs a page fault each 4096 bytes, which at small orders takes as long as the work itself.
-    What does not fit is fresh all the same.
+    What does not fit is fresh all the same, and so are small arrays, which cost none.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Workspace(threading.local):
         self.memory: Any = None
 
     def take(self, shape: tuple[int, ...], dtype: Any = float) -> Array:
-        """Return an array whose entries are arbitrary, valid until the block that it is taken in ends."""
+        """Return an array with arbitrary entries, its own until the block that it is taken in ends."""
         start, length = self.used, math.prod(shape) * np.dtype(dtype).itemsize
         if length < SMALL or start + length > self.size:
             return np.empty(shape, dtype)
