@@ -181,8 +181,11 @@ def test_bad_components_and_diagonals_are_refused(F: Field) -> None:
         InputError, match=rf"^x must have shape \(\.\.\., n, m, {F.beta}\), components over {F.name}"
     ):
         F.from_components(np.zeros((2, 2, 3)))
-    with pytest.raises(InputError, match=r"^x must have shape \(\.\.\., d\), but its shape is \(\)\.$"):
-        F.diagonal(1.0)
+    with pytest.raises(InputError, match=r"^x must have shape \(\.\.\., n, m"):
+        F.from_components(np.zeros((2, F.beta)))
+    for x, shape in ((1.0, r"\(\)"), (np.zeros((3, 0)), r"\(3, 0\)")):
+        with pytest.raises(InputError, match=rf"^x must have shape \(\.\.\., d\), .* is {shape}\.$"):
+            F.diagonal(x)
     with pytest.raises(InputError, match=r"^a must be square, but its shape is \(2, 4\)\.$"):
         F.order(np.zeros((2, 4)))
 
@@ -200,11 +203,29 @@ def test_each_matrix_over_the_absolute_value_of_its_largest_entry(batch: tuple[i
 def test_no_matrices_are_taken_and_matrices_of_no_size_are_not(F: Field) -> None:
     assert F.from_components(np.zeros((0, 3, 2, F.beta))).shape == (0, 3 * F.side, 2 * F.side)
     assert F.norm(np.zeros((0, F.side, 2 * F.side), F.dtype)).shape == (0,)
+    assert F.diagonal(np.zeros((0, 3))).shape == (0, 3 * F.side, 3 * F.side)
     for shape in ((0, 2), (2, 0), (3, 0, 2), (3, 2, 0)):
         with pytest.raises(InputError):
             F.from_components(np.zeros((*shape, F.beta)))
         with pytest.raises(InputError, match="at least one row and one column"):
             F.norm(np.zeros(shape, F.dtype))
+
+
+def test_the_order_of_a_tensor_is_read_off_its_shape(F: Field) -> None:
+    torch = pytest.importorskip("torch")
+    assert F.order(torch.full((2 * F.side, 2 * F.side), torch.nan)) == 2
+
+
+def test_half_the_digits_of_a_type_are_rounding() -> None:
+    """So far may the blocks be from the image of quaternions: √eps, and 1e-8 for whole numbers."""
+    for dtype in (np.float32, np.float64):
+        root = np.sqrt(np.finfo(dtype).eps)
+        H.validate(np.array([[1, root], [0, 1]], dtype))
+        with pytest.raises(InputError, match="must be the complex image"):
+            H.validate(np.array([[1, np.nextafter(root, dtype(1))], [0, 1]], dtype))
+    H.validate([[10**8, 1], [0, 10**8]])
+    with pytest.raises(InputError, match="must be the complex image"):
+        H.validate([[95 * 10**6, 1], [0, 95 * 10**6]])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

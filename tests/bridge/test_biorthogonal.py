@@ -85,6 +85,14 @@ def test_more_digits_change_nothing() -> None:
         assert found == pytest.approx(more, rel=3e-16, abs=1e-17)
 
 
+def test_x_and_order_may_be_as_large_as_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10^6 terms are taken, and counted over all entries."""
+    monkeypatch.setattr("mme.bridge.biorthogonal._kernel", lambda *_: 0.0)
+    assert not mean_density(np.ones((25, 25)), 40, depth=2).any()
+    with pytest.raises(InputError, match=r"exceeds 1000000\.$"):
+        mean_density(np.ones((2, 313)), 40, depth=2)
+
+
 def test_what_is_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("LARGEST_ORDER", 2), ("MOST_TERMS", 8), ("DEEPEST", 3)):
         monkeypatch.setattr(f"mme.bridge.biorthogonal.{name}", value)

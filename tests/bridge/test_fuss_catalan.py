@@ -1,6 +1,7 @@
 from itertools import pairwise
 from math import comb
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -134,6 +135,10 @@ def test_bad_input() -> None:
         with pytest.raises(InputError, match=r"^power must be above −1/\(N\+1\)"):
             fuss_catalan_moments(power, 2, part=part)
     assert fuss_catalan_moments(-0.4, 2, part="layer") > 1
+    # One layer at y = 4 sin² t, with the density √(4/y − 1)/2π; and t = s⁵ takes the pole away.
+    integrand = lambda s: s**4 * mp.cos(s**5) ** 2 * (2 * mp.sin(s**5)) ** -0.8  # noqa: E731
+    mean = 20 / mp.pi * mp.quad(integrand, [0, (mp.pi / 2) ** 0.2])
+    assert fuss_catalan_moments(-0.4, 1) == pytest.approx(float(mean), rel=1e-12)
     for power in (1e4, [1.0, 1e4]):
         with pytest.raises(InputError, match=r"^power must be smaller"):
             fuss_catalan_moments(power, 2)
