@@ -47,4 +47,4 @@ def test_the_matrix_is_tridiagonal() -> None:
     diagonals = rng.standard_normal((size, n))
     beside = np.sqrt(rng.chisquare(beta * np.array([3, 2, 1]), (size, n - 1)) / 2)
     expected = [eigvalsh_tridiagonal(*each) for each in zip(diagonals, beside, strict=True)]
-    np.testing.assert_allclose(found, expected, atol=1e-13)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-14)
