@@ -1,6 +1,7 @@
 """The log-gas at any power κ of e^S: its energy as written, its derivatives, and its maximum."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,8 +71,6 @@ def test_maximum_by_homogeneity() -> None:
         assert gas.rate * x.sum() == pytest.approx(d * gas.shape + pairs, rel=1e-8)
 
 
-
-
 WEAK = [(1e-6, 0.0, 1, 1e-3), (1e-4, 1e-3, 3, 0.5), (0.1, 0.5, 50, 3.0), (2.0, 0.0, 1, 50.0)]
 
 
@@ -110,3 +109,20 @@ def test_the_maximum_is_found_where_rounding_of_the_energy_hides_it() -> None:
             gas = gas_of(F, depth, "manifold", rate)
             x, pairs = np.exp(gas.maximum(d)), d * (d - 1) / 2 * (gas.near + gas.far * gas.depth)
             assert gas.rate * x.sum() == pytest.approx(d * gas.shape + pairs, rel=1e-9)
+
+
+def test_a_step_is_shortened_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it leads past a neighbour or too far, and where rounding hides what it gains."""
+    looks, diff = [0], np.diff
+
+    def counted(*given: Any) -> np.ndarray:
+        looks[0] += 1
+        assert looks[0] <= 100
+        return np.asarray(diff(*given))
+
+    monkeypatch.setattr("mme.late.np.diff", counted)  # which each length of a step is looked at with
+    weak, deep = LogGas(*WEAK[0], 1.0), gas_of(R, 10**12, "manifold", 8.024395855589413)
+    for gas, d in ((GAS, 3), (weak, 2), (deep, 5)):
+        looks[0] = 0
+        assert len(gas.maximum(d)) == d
+        assert looks[0] > 2

@@ -92,3 +92,12 @@ def test_effective_share_is_of_the_worst() -> None:
     assert 0.2 < shares.min() < 1 < shares.max()
     assert effective_share(series) == pytest.approx(shares.min(), rel=1e-13)
     assert effective_share(series[..., [int(shares.argmax())]]) == 1.0
+
+
+def test_turns_of_the_chains() -> None:
+    """48 of burn-in and at least 24 more, each of which draws momenta, a step and what decides."""
+    rng, again = (np.random.default_rng(0) for _ in range(2))
+    assert sample_chains(LogGas(0.0, 0.0, 1, 40.0, 1.0), 1, 1, rng).shape == (24, 128, 1)
+    for _ in range(48 + 24):
+        again.standard_normal((128, 1)), again.uniform(), again.random(128)
+    assert rng.random() == again.random()

@@ -126,6 +126,10 @@ def test_each_of_a_batch_must_be_balanced() -> None:
     assert require_balanced(good).shape == (2, 1, 1)
     with pytest.raises(InputError, match=r"miss it by 3, which is 0\.75 times"):
         require_balanced(np.array([good, bad]))
+    farther = [[[10.0]], [[10.5]]]  # which misses it by 10.25, but by 0.093 times
+    for several in ([farther, bad, good], [bad, farther]):
+        with pytest.raises(InputError, match=r"miss it by 3, which is 0\.75 times"):
+            require_balanced(np.array(several))
 
 
 X, W, one = np.eye(2), np.ones((3, 2, 2)), np.eye(2)

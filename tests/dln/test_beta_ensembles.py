@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.linalg import eigvalsh_tridiagonal
 from scipy.stats import kstest
 
 from mme.algebra import C, Field, H, R
@@ -37,3 +38,13 @@ def test_order_one_and_bad_input() -> None:
         beta_hermite(2, 0, size=1)
     with pytest.raises(InputError, match=r"^n and size must be smaller: an array of 1e\+14 numbers"):
         beta_hermite(10**4, 1.0, size=10**6)
+
+
+def test_the_matrix_is_tridiagonal() -> None:
+    """Draw for draw, by a solver that takes nothing else: sums of powers below the third tell no places."""
+    n, beta, size = 4, 2.5, 3
+    found, rng = beta_hermite(n, beta, size=size, rng=5), np.random.default_rng(5)
+    diagonals = rng.standard_normal((size, n))
+    beside = np.sqrt(rng.chisquare(beta * np.array([3, 2, 1]), (size, n - 1)) / 2)
+    expected = [eigvalsh_tridiagonal(*each) for each in zip(diagonals, beside, strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-14)

@@ -4,6 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
+import torch
 from scipy.special import eval_chebyu
 
 from mme.dln import (
@@ -80,15 +81,37 @@ def test_bad_input() -> None:
         tridiagonal_determinants(-2, 1, 1)
     with pytest.raises(InputError, match="depth must be an integer from 1 to 10000"):
         block_determinant(1.0, 1.0, 0)
-    for n, x in ((-1, 2.0), (3, 0.9), (3, np.nan)):
+    with pytest.raises(InputError, match="log_a must be real"):
+        log_block_determinant(np.array(1j), np.array(1.0), 3)
+    for n, x in ((-1, 2.0), (3, 0.9), (3, np.nan), (3, [2.0, 0.9])):
         with pytest.raises(InputError, match=r"n must be an integer|x must be"):
             log_chebyshev(n, np.asarray(x))
     with pytest.raises(InputError, match="floating point, which overflows"):
         block_determinant(1e200, 1.0, 3)
     with pytest.raises(InputError, match="floating point, which overflows"):
         chebyshev_recurrence(3, 1e200)
+    with pytest.raises(InputError, match="floating point, which overflows"):
+        chebyshev_recurrence(3, np.array([1.0, 1e200]))
+    for t, s in ((sp.Symbol("t"), 1), (1, sp.Symbol("s"))):
+        with pytest.raises(InputError, match="n must be an integer from 0 to 300, but it is 301"):
+            tridiagonal_determinants(301, t, s)
 
 
 def test_exact_numbers_stay_exact() -> None:
     assert block_determinant(np.int64(3), 2, 60) == (9**60 - 4**60) // 5
     assert chebyshev_recurrence(2, Fraction(1, 3))[2] == Fraction(-5, 9)
+
+
+def test_arrays() -> None:
+    """Of whole numbers, whose determinants no integer of NumPy's holds; and of torch."""
+    exact = [float((9**60 - 4**60) // 5), float(4**60 // 3)]
+    np.testing.assert_allclose(block_determinant(np.array([3, 2]), np.array([2, 1]), 60), exact, rtol=1e-14)
+    a, b = torch.tensor([3.0, 2.0], dtype=torch.float64), torch.tensor([2.0, 1.0], dtype=torch.float64)
+    np.testing.assert_allclose(block_determinant(a, b, 3), [133.0, 21.0], rtol=1e-14)
+
+
+def test_logarithms_of_tensors_one_by_one() -> None:
+    """Under `vmap` no value can be looked at."""
+    logs = torch.tensor([[0.3, -0.2], [0.5, 0.5]], dtype=torch.float64)
+    found = torch.func.vmap(lambda pair: log_block_determinant(pair[0], pair[1], 4))(logs)
+    np.testing.assert_allclose(found, [log_block_determinant(*pair, 4) for pair in logs.numpy()], rtol=1e-14)

@@ -271,6 +271,13 @@ def test_volumes_beyond_floating_point_are_refused(sigma: list[float], depth: in
             orbit_volume(given, depth=depth, field="H")
 
 
+def test_one_volume_beyond_floating_point_is_enough() -> None:
+    sigma = [[2.0, 1.0], [1e-300, 1e-301]]
+    assert orbit_volume(sigma[0], depth=5, field="H") > 0
+    with pytest.raises(InputError, match="a volume within floating point"):
+        orbit_volume(sigma, depth=5, field="H")
+
+
 @over_fields
 @pytest.mark.parametrize("function", [entropy, renormalised_entropy, orbit_volume, log_vandermonde_ratio])
 def test_no_gradient_at_singular_matrices(function: object, field: Field) -> None:

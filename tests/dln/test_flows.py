@@ -38,6 +38,7 @@ def test_imbalance_decays_as_twice_the_weight_decay(F: Field) -> None:
     flow = gradient_flow(loss, start, times, field=F, decay=0.3)
     defects = balance_defects(flow.layers, F)
     assert flow.stopped == ""
+    np.testing.assert_array_equal(F.from_components(F.components(flow.layers)), flow.layers)
     np.testing.assert_allclose(defects, np.exp(-0.6 * times)[:, *[None] * 4] * defects[0], atol=2e-9)
     np.testing.assert_allclose(flow.imbalance[2], np.exp(-0.9) * flow.imbalance[0], rtol=1e-8)
     assert np.all(flow.loss[0] > 1.2 * flow.loss[2])  # it did move
@@ -112,12 +113,42 @@ def test_errors_are_against_the_largest_entry(
 def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
     runaway = lambda X: (-(X**2).sum((-2, -1)), -2 * X)  # noqa: E731  (blows up at 1/4)
     flow = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 0.1, 0.2, 1.0])
-    assert flow.stopped.startswith("The flow ends before t = 1: the layers grow without bound")
+    why = "the layers grow without bound, or most_steps must be more than 10000."
+    assert flow.stopped == f"The flow ends before t = 1: {why}"
     np.testing.assert_allclose(flow.end_to_end.ravel(), 1 / (1 - 4 * flow.times), rtol=1e-6)
     assert list(flow.times) == [0.0, 0.1, 0.2]
     few = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 0.01, 0.2], most_steps=2)
     assert few.stopped.endswith("or most_steps must be more than 2.")
     assert Flow.from_dict(few.to_dict()) == few
+
+
+@each("most_steps", [1, 2, 5])
+def test_a_flow_asks_for_the_loss_twelve_times_a_step(most_steps: int) -> None:
+    """And once before the first, once to look at what the loss returns, and once to tell it."""
+    asked = list[np.ndarray]()
+    runaway = lambda X: asked.append(X) or (-(X**2).sum((-2, -1)), -2 * X)  # noqa: E731
+    flow = gradient_flow(runaway, np.ones((2, 1, 1)), [0.0, 1.0], most_steps=most_steps)
+    assert flow.stopped
+    assert len(asked) == 12 * most_steps + 3
+
+
+def test_a_loss_is_not_asked_about_what_is_no_number() -> None:
+    """Where one of two leaves floating point."""
+
+    def steep(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        assert np.isfinite(X).all()
+        return -np.exp(X).sum((-2, -1)), -np.exp(X)
+
+    start = np.sqrt([709.0, 1.0])[:, None, None, None] * np.ones((2, 2, 1, 1))
+    with np.errstate(all="ignore"):
+        flow = gradient_flow(steep, start, [0.0, 1.0])
+    assert flow.stopped.startswith("The flow ends before t = 1")
+
+
+def test_no_loss_is_zero() -> None:
+    flow = gradient_flow(None, np.ones((5, 2, 1, 1)), [0.0, 0.5, 1.0], decay=0.3)
+    np.testing.assert_array_equal(flow.loss, np.zeros((3, 5)))
+    np.testing.assert_allclose(flow.layers[:, 0, 0, 0, 0], np.exp([0.0, -0.15, -0.3]), rtol=1e-12)
 
 
 def test_bad_input() -> None:
@@ -310,3 +341,10 @@ def test_layers_that_are_zero_are_balanced() -> None:
     there, found = retracted(np.ones(2), np.zeros((3, 2, 2)), R, 0.5)
     assert found
     np.testing.assert_array_equal(there, 0)
+
+
+def test_a_derivative_that_is_singular_is_given_up() -> None:
+    """At λ and −λ one entry of the defects has no slope, whatever another needs."""
+    roots = np.array([1.0, 1.0])
+    moved = np.stack([np.diag([1.0, 1.0]), np.diag([-1.0, 1.1])])
+    assert not retracted(roots, moved, R, 10.0)[1]

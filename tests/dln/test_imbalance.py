@@ -74,6 +74,14 @@ def test_which_layers_are_adjacent() -> None:
     )
 
 
+def test_layers_within_others() -> None:
+    """What holds layers is none itself."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 5))))
+    monitor = ImbalanceMonitor(model)
+    monitor()
+    assert monitor.record().pairs == ("0, 1.0", "1.0, 1.1.0")
+
+
 @pytest.mark.parametrize("F", [C, H], ids=["C", "H"])
 def test_fields(F: Any) -> None:
     """Each entry of a quaternion counts once."""
@@ -100,12 +108,20 @@ def test_records() -> None:
     assert record.times.tolist() == [0.0, 7.5]
     assert [row["pair"] for row in record.rows()] == ["0, 1", "1, 2"] * 2
     assert record.to_frame().shape == (4, 5)
+    layers = [np.eye(2), np.eye(2)]
+    monitor = ImbalanceMonitor(layers)
+    assert monitor() == 0
+    layers[0] *= 2
+    assert monitor() == pytest.approx(3 * np.sqrt(2), rel=1e-14)
     assert Imbalance.from_dict(record.to_dict()) == record
 
 
 def test_bad_input() -> None:
     for wrong in ([np.eye(2)], [], 3, [np.eye(2), np.eye(3)], [np.ones((2, 2, 1, 1))] * 2, [np.eye(2), None]):
         with pytest.raises(InputError, match="network"):
+            ImbalanceMonitor(wrong)
+    for wrong in ([np.eye(2), np.ones((2, 2, 1, 1))], [np.ones((2, 2, 1, 1)), np.eye(2)]):
+        with pytest.raises(InputError, match="network must be matrices that multiply"):
             ImbalanceMonitor(wrong)
     with pytest.raises(InputError, match="must have two adjacent linear layers"):
         ImbalanceMonitor(nn.Sequential(nn.Linear(2, 3), nn.Linear(4, 2)))

@@ -188,6 +188,7 @@ def test_records_and_seeds() -> None:
     assert first.layers.shape == (3, 4, 3, 2, 2)
     np.testing.assert_allclose(first.times, [0.0, 0.06, 0.12])
     np.testing.assert_array_equal(first.layers[0], W)
+    np.testing.assert_array_equal(first.loss, np.zeros((3, 4)))
     assert Langevin.from_dict(first.to_dict()) == first
     one = langevin(None, W[0], rng=3, **case)
     assert one.layers.shape == (3, 3, 2, 2)
@@ -232,6 +233,8 @@ def test_bad_input() -> None:
     langevin(None, R.ginibre(2, size=3, rng=0), noise="ambient", **case)
     with pytest.raises(InputError, match="layers must be invertible"):
         langevin(None, np.stack([np.diag([1.0, 0.0])] * 2), **case)
+    with pytest.raises(InputError, match="layers must be invertible"):  # one chain of two
+        langevin(None, np.stack([np.stack([np.diag([1.0, last])] * 2) for last in (1.0, 0.0)]), **case)
     for name, value in (("temperature", 0.0), ("temperature", -1.0), ("decay", -0.1), ("step", 0.0),
                         ("reach", 0.0), ("reach", 1.1), ("noise", "white"), ("steps", 0)):  # fmt: skip
         with pytest.raises(InputError, match=f"{name} must be"):
@@ -362,3 +365,38 @@ def test_the_first_step_without_noise_to_speak_of_is_down_the_slope(F: Field, no
 def test_every_step_or_fewer_are_kept() -> None:
     with pytest.raises(InputError, match="every must be an integer of at least 1"):
         langevin(None, started(R, 2, 2, 1), steps=1, step=0.1, every=0)
+
+
+@each("F", [R, H])
+def test_steps_have_no_scale(F: Field) -> None:
+    """s times the layers, with steps s² times as long, take s times the way; s is a power of two."""
+    W, s = started(F, 2, 3, 4), 2.0**20
+    one, other = (langevin(None, c * W, steps=4, step=0.01 * c**2, field=F, rng=1) for c in (1.0, s))
+    assert one.accepted.min() > 0.5
+    np.testing.assert_array_equal(other.accepted, one.accepted)
+    np.testing.assert_allclose(other.layers / s, one.layers, rtol=0, atol=1e-13)
+
+
+def test_some_chains_that_never_move_are_told() -> None:
+    run = langevin(None, started(C, 2, 3, 30), steps=1, step=0.15, field=C, rng=0)
+    stood = int((run.accepted == 0).sum())
+    assert 0 < stood < 30
+    assert run.stopped == f"step must be less than 0.15, where {stood} of 30 chains stood."
+
+
+def test_without_metropolis_steps_are_taken_or_out_of_reach() -> None:
+    run = langevin(None, started(C, 2, 3, 20), steps=10, step=0.15, field=C, metropolis=False, rng=0)
+    assert 0.05 < run.out_of_reach.mean() < 0.9
+    np.testing.assert_allclose(run.accepted + run.out_of_reach, 1, rtol=1e-15)
+
+
+def test_a_step_may_lead_through_zero() -> None:
+    """Of one number over R, whose layers then all have the other sign."""
+    W, target = np.full((40, 3, 1, 1), 0.1), np.array([[0.3]])
+    run = langevin(lambda X: (R.norm(X - target) ** 2 / 2, X - target), W, steps=1, step=0.1,
+                   temperature=0.8, decay=0.6, rng=3, reach=1.0)  # fmt: skip
+    case = {"on_line": True, "h": 0.1, "T": 0.8, "decay": 0.6}
+    layers, _, share = written_out(W, R, target, 1, np.random.default_rng(3), **case)
+    np.testing.assert_allclose(run.layers, layers, rtol=0, atol=1e-14)
+    np.testing.assert_array_equal(run.accepted, share)
+    assert 5 < (layers[1, :, 0] < 0).sum() < 35

@@ -79,6 +79,8 @@ def test_a_product_of_parameters_keeps_their_gradient() -> None:
     assert (product.dtype, product.requires_grad) == (torch.float64, True)
     product.sum().backward()
     assert layers[0].grad is not None
+    (end_to_end([layers[1]]) ** 2).sum().backward()  # one alone, too
+    np.testing.assert_allclose(layers[1].grad, np.full((2, 2), 3.0))
     with pytest.raises(InputError, match="tensors all or none"):
         end_to_end([np.eye(2), layers[1]])
     with pytest.raises(InputError, match="must be smaller for floating point"):

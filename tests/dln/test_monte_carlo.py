@@ -5,7 +5,16 @@ import pytest
 import scipy
 
 from mme.algebra import C, Field, H, R
-from mme.dln import ball_count_volume, entropy, group_volume_mc, importance, monte_carlo, orbit_volume_mc
+from mme.dln import (
+    act,
+    ball_count_volume,
+    centre,
+    entropy,
+    group_volume_mc,
+    importance,
+    monte_carlo,
+    orbit_volume_mc,
+)
 from mme.errors import InputError
 
 from . import reference
@@ -381,3 +390,45 @@ def test_reflections_have_no_part_in_the_volume_of_rotations() -> None:
     assert found.log_volume == pytest.approx(value, rel=1e-12)
     shares = [each.sum() ** 2 / (each**2).sum() / n for each in (densities, kernels)]
     assert found.effective_share == pytest.approx(min(shares), rel=1e-12)
+
+
+@pytest.mark.parametrize("given", [None, 0.7])
+def test_unit_quaternions_draw_for_draw(given: float | None) -> None:
+    """A pure quaternion a has the weight (1 + |a|²/4)^{−3}, and cos θ + u sin θ has |a| = 2 tan(θ/2)."""
+    n, c = 200, given or 1.0
+    rng = np.random.default_rng(7)
+    square = (rng.standard_normal((n, 3)) ** 2).sum(axis=1) / c
+    cosine = H.components(H.haar(1, size=n, rng=rng))[:, 0, 0, 0]
+    densities = (1 + square / 4) ** -3.0
+    kernels = np.exp(-c * 4 * (1 - cosine) / (1 + cosine) / 2)
+    found = group_volume_mc(1, field="H", samples=n, rng=7, concentration=given)
+    value = 1.5 * np.log(2 * np.pi / c) + np.log(densities.sum() / kernels.sum())
+    assert found.log_volume == pytest.approx(value, rel=3e-14)
+    shares = [each.sum() ** 2 / (each**2).sum() / n for each in (densities, kernels)]
+    assert found.effective_share == pytest.approx(min(shares), rel=3e-14)
+
+
+def test_volumes_have_a_scale_and_the_estimate_too() -> None:
+    """Layers c times as large: c^k times the volume, from the same draws."""
+    one, other = (orbit_volume_mc(sigma, depth=3, field="C", rng=2, samples=256) for sigma in ([2.0], [2e6]))
+    assert other.log_volume - one.log_volume == pytest.approx(2 * np.log(100), rel=1e-14)
+    assert other.standard_error == one.standard_error
+
+
+def test_balls_are_around_the_centre_of_descending_values() -> None:
+    """Draw for draw by the distances of layers, in whichever order the values are given."""
+    n, d, depth = 200, 2, 2
+    frames = R.haar(d, size=(n, depth - 1), rng=5)
+    middle = centre(np.diag([9.0, 1.0]), depth=depth)
+    away = np.sqrt((R.norm(act(frames, middle) - middle) ** 2).sum(axis=-1))
+    for sigma in ([9.0, 1.0], [1.0, 9.0]):
+        found = ball_count_volume(sigma, depth=depth, radius=4.0, rng=5, samples=n)
+        assert found.effective_share == np.mean(away < 4.0)
+
+
+def test_progress_is_shown_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    monkeypatch.setattr(monte_carlo, "tracked", lambda steps, *_, show: shown.append(show) or steps)
+    for options in ({}, {"progress": False}, {"progress": True}):
+        orbit_volume_mc([1.0], depth=2, field="C", samples=256, rng=0, **options)
+    assert shown == [False, False, True]

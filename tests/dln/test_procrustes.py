@@ -118,7 +118,7 @@ def test_the_distance_to_the_nearest_is_stationary(N: int) -> None:
 
 def test_sweeps_end_where_no_frame_moves_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all frames the largest entry of a move, against N times the tolerance, whatever that is."""
-    layers, polar, inside = C.ginibre(2, size=3, rng=7), type(C).polar, list[np.ndarray]()
+    layers, polar, inside = C.ginibre(2, size=3, rng=0), type(C).polar, list[np.ndarray]()
 
     def watched(field: object, a: np.ndarray) -> np.ndarray:
         inside.append(np.asarray(polar(field, a)))  # type: ignore[arg-type]
@@ -167,3 +167,9 @@ def test_one_product_of_many_that_is_another_is_told() -> None:
                 frames(W, matrix=given)
         else:
             np.testing.assert_allclose(frames(W, matrix=given), np.eye(2) * np.ones((4, 1, 1, 1)), atol=1e-12)
+
+
+@fields
+def test_one_layer_stays_as_it_is(F) -> None:
+    layers = F.ginibre(3, size=(2, 1), rng=1)
+    np.testing.assert_array_equal(nearest_balanced(layers, F), layers)

@@ -94,10 +94,10 @@ def of_the_image(d: int) -> np.ndarray:
     return np.linalg.svd(H.ginibre(d, rng=d), compute_uv=False)
 
 
-@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
 @pytest.mark.parametrize("d", [2, 3, 10])
 def test_a_doubled_spectrum_over_the_quaternions_is_refused(d: int, rows: int) -> None:
-    doubled = of_the_image(d) if rows == 1 else np.stack([of_the_image(d)] * rows)
+    doubled = np.stack([of_the_image(d)] * rows) if rows else of_the_image(d)
     for given in (doubled, torch.tensor(doubled), doubled.astype(np.float32), np.sort(of_the_image(d))):
         with pytest.raises(InputError, match=r"equal pairs over H, .* H\.singular_values\(X\) has each once"):
             validate_singular_values(given, H)
@@ -105,7 +105,7 @@ def test_a_doubled_spectrum_over_the_quaternions_is_refused(d: int, rows: int) -
         np.testing.assert_array_equal(validate_singular_values(doubled, scalars), doubled)
 
 
-@pytest.mark.parametrize("sigma", [of_the_image(1), [1.0, 1.0], [2.0] * 4])
+@pytest.mark.parametrize("sigma", [of_the_image(1), [1.0, 1.0], [2.0] * 4, [0.0, 0.0]])
 def test_one_value_over_the_quaternions_is_told(sigma: object) -> None:
     with pytest.warns(UserWarning, match="H.singular_values"):
         np.testing.assert_array_equal(validate_singular_values(sigma, H), sigma)
@@ -186,3 +186,22 @@ def test_how_near_pairs_are_pairs() -> None:
                 validate_singular_values(np.array(sigma), H)
     with pytest.warns(UserWarning, match="come in equal pairs"):
         validate_singular_values(np.array([1.0, 1.0, 1.0, 1.0 + 1.7e-12]), H)
+
+
+def test_the_border_of_what_is_a_pair() -> None:
+    """ε^{3/4} = 2^{−39} itself is one, and the next float is none."""
+    for gap, refused in ((2.0**-39, True), (2.0**-39 + 2.0**-53, False)):
+        sigma = np.array([1.0, 1.0 - gap, 0.5, 0.5])
+        if refused:
+            with pytest.raises(InputError, match="come in equal pairs over H"):
+                validate_singular_values(sigma, H)
+        else:
+            validate_singular_values(sigma, H)
+
+
+def test_several_spectra_are_doubled_where_one_is() -> None:
+    """Where all of them are, one with two values is enough to tell; and of none nothing is said."""
+    for first in ([2.0, 2.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]):
+        with pytest.raises(InputError, match="come in equal pairs over H"):
+            validate_singular_values([first, [3.0, 3.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0]], H)
+    assert validate_singular_values(np.ones((0, 2)), H).shape == (0, 2)

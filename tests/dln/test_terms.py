@@ -78,3 +78,14 @@ def test_bad_input() -> None:
         entropy_terms([-1.0], depth=2)
     with pytest.raises(InputError, match="depth"):
         entropy_terms([1.0], depth=0)
+
+
+@over_fields
+def test_three_singular_values(field: Field) -> None:
+    """Each term by hand; where it has no weight the determinant adds nothing."""
+    for depth in (1, 3):
+        found = entropy_terms([3.0, 1.0, 0.5], depth=depth, field=field)
+        literal = reference.terms([3.0, 1.0, 0.5], depth, field.beta)
+        for name in ("group", "depth", "determinant", "vandermonde"):
+            assert getattr(found, f"{name}_term") == pytest.approx(float(literal[name]), rel=1e-14), name
+        assert found.entropy == pytest.approx(float(sum(literal.values()) - literal["sizes"]), rel=1e-14)
