@@ -141,6 +141,7 @@ def test_a_fault_of_ours_is_not_told_as_a_peers() -> None:
         measure(row("one", lambda _: 1 / 0))
 
 
+@pytest.mark.slow
 def test_what_takes_long_is_left_out_with_a_reason() -> None:
     one = row("one", abs, Peer("slow", abs, first=1))
     said = [point["peers"][0]["said"] for point in measure(one)["points"]]

@@ -50,6 +50,7 @@ def lacks(found: list[Exercise]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_each_chapter_has_enough_exercises() -> None:
     lacking = {chapter.stem: lacks(exercises(chapter)) for chapter in TAUGHT}
     assert {stem: told for stem, told in lacking.items() if told} == {}

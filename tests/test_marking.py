@@ -136,6 +136,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         marking.main([str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_marking_knows_no_solution() -> None:
     gram = marking.catalogue()["gram"]
     assert len(gram.exercises) >= 5

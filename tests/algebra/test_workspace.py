@@ -60,6 +60,7 @@ def test_small_arrays_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     assert workspace.used == 128  # two lines of the cache: the second array alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [3, 40, 300])
 def test_threads_draw_at_the_same_time_what_each_would_alone(F: Field, d: int) -> None:
     """Over H the largest order does not fit into the workspace."""

@@ -15,6 +15,7 @@ def grid(reach: float, nodes: int = 120) -> tuple[np.ndarray, np.ndarray]:
     return lam**2, w * reach * lam
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "depth"), [(1, 3), (2, 3), (3, 2), (5, 4)])
 @each("volume", ["manifold", "metric"])
 def test_the_kernel_projects_onto_d_dimensions(d: int, depth: int, volume: str) -> None:
@@ -78,6 +79,7 @@ def test_shapes_and_bad_input() -> None:
             mean_density(**({"x": 1.0, "order": 2, "depth": 2} | bad))
 
 
+@pytest.mark.slow
 def test_more_digits_change_nothing() -> None:
     cases = ((8, 3, 3.0, 20.0), (10, 1, 30.0, 2.0), (3, 40, 1.0, 1.5), (20, 10, 400.0, 400.0))
     for d, theta, x, y in cases:  # the last beyond the spectrum, where coefficients cancel most

@@ -62,6 +62,7 @@ def test_first_moment(depth: int, kappa: float) -> None:
     assert equilibrium_measure(depth, kappa).moment(1) == pytest.approx(exact, rel=1e-12)
 
 
+@pytest.mark.slow
 @each("depth, kappa", CASES)
 def test_it_is_a_measure_with_those_moments(depth: int, kappa: float) -> None:
     """The density by Laplace's inverse, against the moments that it is made from."""
@@ -273,6 +274,7 @@ def test_transform_near_and_far() -> None:
         assert found == pytest.approx(exact, rel=1e-13)
 
 
+@pytest.mark.slow
 def test_exponents_up_to_the_logarithm() -> None:
     """At depth 2 cos πs = −κ/2; at depth 1 one half; both where κ = 2 is near and where it is reached."""
     for kappa in (1e-3, 1.0, 1.97, 1.9999):
@@ -283,6 +285,7 @@ def test_exponents_up_to_the_logarithm() -> None:
     assert equilibrium_measure(1000, 1.0).exponent == pytest.approx(1000 / 1001, rel=1e-13)
 
 
+@pytest.mark.slow
 @each("kappa", [0.0, 0.6, 2.0])
 def test_a_thousand_layers(kappa: float) -> None:
     mu = equilibrium_measure(1000, kappa)

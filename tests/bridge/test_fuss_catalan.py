@@ -47,6 +47,7 @@ def test_density_has_the_moments(depth: int, part: str) -> None:
         assert (density * x ** (k + 0.5)).sum() == pytest.approx(found, rel=1e-10)
 
 
+@pytest.mark.slow
 @in_both
 @each("depth", [1, 2, 3, 6])
 def test_distribution_is_the_integral_of_the_density(depth: int, part: str) -> None:

@@ -507,6 +507,7 @@ def test_a_missing_file_and_a_missing_library_are_named(tmp_path, monkeypatch):
         read_file(path)
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_or_read(tmp_path):
     path = tmp_path / "net.onnx"
     nodes = [

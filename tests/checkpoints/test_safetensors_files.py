@@ -149,6 +149,7 @@ def test_nan_and_missing_layers_are_named(tmp_path: Path) -> None:
         layer_matrix_ensemble(read_safetensors(path))
 
 
+@pytest.mark.slow
 def test_a_truncated_or_altered_file_is_refused_or_read(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "net.safetensors"

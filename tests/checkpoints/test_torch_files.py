@@ -307,6 +307,7 @@ def test_a_quantised_module_is_named_and_its_state_dict_read_as_told(tmp_path: P
     np.testing.assert_array_equal(layer.tensor, module[0].weight().dequantize())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_a_truncated_or_altered_file_is_refused_or_read(tmp_path: Path, net: Net, is_zip: bool) -> None:
     rng = np.random.default_rng(0)

@@ -156,6 +156,7 @@ def test_a_killed_process_is_one_sentence(
     assert "a process of this machine was lost" in complaint("compare", folder, *OPTIONS, "--jobs", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("later")
 def test_a_measured_network_is_measured_again_only_when_its_file_changes(
     call: Call, nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

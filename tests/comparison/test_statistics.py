@@ -56,6 +56,7 @@ def test_squared_twice() -> None:
         Options(squarings=3)
 
 
+@pytest.mark.slow
 def test_a_network_without_a_classifier_has_one_column() -> None:
     weights = {"a": np.eye(4), "b": np.ones((5, 3, 1, 1))}
     assert layer_matrix_ensemble(weights).classifier is None

@@ -212,6 +212,7 @@ def test_torch_derivatives_in_forward_mode(field: Field, depth: int, sigma: list
     near(torch.func.hessian(value)(point), hessian, 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [60, 400])
 def test_many_pairs_take_little_memory(d: int) -> None:
     """Those of all spectra here would take 113 and 128 MB in one array."""

@@ -217,6 +217,7 @@ def test_ways_back_to_the_manifold(F: Field, d: int, depth: int) -> None:
     assert not retracted(roots, diagonal + 100 * v, F, 0.5)[1]
 
 
+@pytest.mark.slow
 def test_a_rest_over_the_quaternions_is_reached() -> None:
     """Where loss and decay cancel, what is left of the motion is rounding, and no error of the caller's."""
     Y = H.ginibre(2, rng=1)

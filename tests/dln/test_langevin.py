@@ -155,6 +155,7 @@ def test_laws_with_a_loss(F: Field) -> None:
     assert error < 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("F", "sigma", "depth"), [(C, [1.0], 2), (R, [2.0, 0.7], 3), (H, [1.5], 3)])
 def test_only_noise_on_the_manifold_feels_the_entropy(F: Field, sigma: list[float], depth: int) -> None:
     """A step with the same draws: on M and orthogonal to the orbits X differs by T A(∇S) h on average."""
