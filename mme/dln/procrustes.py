@@ -112,7 +112,8 @@ def nearest_balanced(layers: Any, field: FieldLike = "R", *, max_steps: int = 10
 
 def _polar_frames(stacked: np.ndarray, V: np.ndarray, scalars: Field) -> np.ndarray:
     """Q_1 = polar(W_1 V), Q_p = polar(W_p Q_{p−1})."""
-    found = np.zeros((*stacked.shape[:-3], stacked.shape[-3] - 1, *stacked.shape[-2:]), scalars.dtype)
+    batch = np.broadcast_shapes(stacked.shape[:-3], V.shape[:-2])
+    found = np.zeros((*batch, stacked.shape[-3] - 1, *stacked.shape[-2:]), scalars.dtype)
     frame = V
     for p in range(stacked.shape[-3] - 1):
         frame = found[..., p, :, :] = scalars.polar(stacked[..., p, :, :] @ frame)

@@ -85,6 +85,14 @@ def test_what_never_settles_is_given_up(
     assert len(tries) == 1 + steps  # one for where to start
 
 
+@pytest.mark.parametrize("F", [R, C, H])
+def test_one_factorisation_in_the_frames_of_several_matrices(F) -> None:
+    X = F.ginibre(2, rng=5)
+    W = act(F.haar(2, size=2, rng=6), centre(X, depth=3, field=F), F)
+    found = frames(W, F, matrix=np.stack([X, X, X]))
+    np.testing.assert_array_equal(found, [frames(W, F, matrix=X)] * 3)
+
+
 def test_frames_of_a_batch_with_their_products() -> None:
     X = C.ginibre(2, size=3, rng=1)
     layers = centre(X, depth=3, field=C)
