@@ -25,7 +25,7 @@ Solver = Callable[[np.ndarray, str], np.ndarray]  # what it returns is ascending
 def smaller_gram_eigenvalues(weights: np.ndarray, dtype: str = "float64") -> np.ndarray:
     """Return the eigenvalues of A Aᵀ or Aᵀ A, whichever is smaller: both have the same non-zero ones.
 
-    Where a weight is not finite, or a sum of squares overflows, they are NaN.
+    Where a weight is not finite, or the sum of all squares overflows, they are NaN.
 
     Examples
     --------
@@ -40,7 +40,9 @@ def smaller_gram_eigenvalues(weights: np.ndarray, dtype: str = "float64") -> np.
         with np.errstate(over="ignore"):
             block = wide[:, start : start + step].astype(dtype, copy=False)
         add_gram(gram, block)
-    if not np.isfinite(gram.diagonal()).all():
+    with np.errstate(over="ignore"):
+        largest = gram.trace()  # or less
+    if not np.isfinite(largest):
         return np.full(short, np.nan, dtype)
     return symmetric_eigenvalues(gram).astype(dtype, copy=False)
 

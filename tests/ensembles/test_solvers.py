@@ -51,6 +51,17 @@ def test_large_weights_of_either_sign_are_scaled(sign: int) -> None:
         found(64, "float32")
 
 
+def test_what_fits_is_found_where_sums_of_squares_do_not_fit() -> None:
+    """Of three equal eigenvalues, and of one that their matrix alone makes too large."""
+    for dtype, power in (("float64", 511), ("float32", 63)):
+        large = 1.25 * 2.0**power
+        found = spectrum_of_weights("w", large * np.eye(3), dtype, smaller_gram_eigenvalues)
+        assert found.tolist() == [large**2] * 3
+        ones = np.full((8, 8), 2.0 ** (power - 2))  # whose squares, times 64, do not fit
+        with pytest.raises(InputError, match=rf"up to 2\^{power - 1}, whose squares overflow {dtype}"):
+            spectrum_of_weights("w", ones, dtype, smaller_gram_eigenvalues)
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 def test_weights_that_are_not_finite_are_found_by_their_squares(odd: float) -> None:
     weights = np.ones((3, 4), np.float32)
