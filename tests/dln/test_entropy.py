@@ -191,6 +191,7 @@ def test_torch_keeps_batches_and_types() -> None:
     assert entropy(torch.tensor([2, 1]), depth=2).item() == pytest.approx(entropy([2, 1], depth=2))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own
 @over_fields
 @pytest.mark.parametrize("depth", [1, 3, 10**12])
