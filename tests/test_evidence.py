@@ -255,6 +255,12 @@ def test_certified_counts_no_digits_where_the_first_may_be_wrong() -> None:
         found = CLAIM.certified(flint.arb(1, radius), flint.arb(1), tolerance=5.0)
         assert found.details.get("digits") == digits
         assert ("digits" in found.summary) == (digits is not None)
+    with flint.ctx.workprec(100):  # off by the largest float below 1, and the bound is the next one
+        half = flint.arb(0, 0.5)
+        near = half + (2 - half.rad() - flint.arb(2) ** -53)
+        details = CLAIM.certified(near, 1, tolerance=5.0).details
+    assert details["largest_difference"] == 1
+    assert "digits" not in details
 
 
 def test_certified_takes_a_difference_as_large_as_the_tolerance() -> None:
@@ -310,6 +316,10 @@ def test_numeric_says_how_much_wider_than_the_error_the_tolerance_is() -> None:
     assert CLAIM.numeric(4.0, 4.0, rtol=100 * eps).details["slack"] == pytest.approx(100)
     assert CLAIM.numeric([4.0, 0.0], [4.0, 0.0], atol=100 * eps).details["slack"] == pytest.approx(25)
     assert CLAIM.numeric(0.0, 0.0, atol=50 * eps).details["slack"] == pytest.approx(50)
+    # One that is far off where more is allowed; the worst for what is allowed there is near.
+    worst = CLAIM.numeric([0.0, 1e-3], [1e20, 0.0], rtol=1.5, atol=1.1e-3).details
+    assert worst["largest_error"] == 1e-3
+    assert worst["slack"] == pytest.approx(1.1e-3 / (1e20 * eps))
     assert CLAIM.numeric([3, 4], [3, 4], atol=0).details["slack"] == 0
 
 
@@ -371,6 +381,7 @@ def test_numeric_fails(computed: Any, formula: Any, why: str) -> None:
         (([[1, 2], [3]], 0), "computed must be an array of numbers, but its rows differ"),
         (("text", 0), "computed must be"),
         ((1, None), "formula must be"),
+        (([1, None], 0), "computed must be an array of numbers"),
     ],
 )
 def test_numeric_refuses_what_is_no_array(arguments: Any, why: str) -> None:
@@ -434,7 +445,8 @@ def test_numeric_reads_tensors_and_expressions() -> None:
 
 
 def test_numeric_reads_complex_numbers_whole() -> None:
-    for exact in ([sp.I, sp.Integer(1)], [sp.I, sp.I / 2]):  # some of them real, and none
+    # Some of them real, none, and all with the same imaginary part.
+    for exact in ([sp.I, sp.Integer(1)], [sp.I, sp.I / 2], [sp.I, 1 + sp.I]):
         assert CLAIM.numeric(exact, [complex(each) for each in exact], atol=0).passed
         with pytest.raises(CheckFailed):
             CLAIM.numeric(exact, [complex(each).real for each in exact], atol=1e-3)

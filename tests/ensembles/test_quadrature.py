@@ -238,9 +238,30 @@ def test_a_row_without_eigenvalues_in_the_window_has_density_zero() -> None:
     assert abs(found.variance - exact.variance) <= found.estimate_bound < np.inf
 
 
+@each("options, least", [({"zeros": "half"}, 0.5), ({"bandwidth": 0.5}, 0.2)])
+def test_a_row_with_less_than_one_eigenvalue_in_the_window(options: Any, least: float) -> None:
+    """Its density integrates to 1, as any."""
+    rows = np.full((ESTIMATES, 2), [0.0, 1.0])
+    rows[3] = [0.0, 7.0] if "zeros" in options else [6.4, 7.0]
+    pooled = PooledSpectrum(rows[0], 1 if "zeros" in options else 0, (2,), estimates=rows)
+    found = spectral_density(pooled, window=(0, 6), bins=60, **options)
+    assert found.estimates is not None
+    np.testing.assert_allclose(found.estimates.sum(axis=1) * found.width, 1, rtol=1e-14)
+
+
+def test_the_error_of_an_estimate_is_at_most_the_whole() -> None:
+    """Of rows of which half have everything below and half above, the jackknife would say more than 1."""
+    rows = np.repeat([[0.5], [1.5]], (ESTIMATES + 1) // 2, axis=0)[:ESTIMATES]
+    found = spectral_density(PooledSpectrum(rows[0], estimates=rows), window=(0, 2), bins=2)
+    assert found.estimates is not None
+    assert jackknife_error(found.estimates[-PROBES:, 0]) > 1.1
+    assert found.estimate_error == 1
+
+
 def test_structural_zeros_among_what_is_estimated_are_certain() -> None:
     """They count in the density by each row, but not among the numbers that stand for estimates."""
     rows = np.tile([0.0, 0.0, 0.5, 1.5], (ESTIMATES, 1))
+    rows[1:, 2] = 0.0  # the other rows may have more of them
     pooled = PooledSpectrum(np.array([0.0, 0.0, 0.5, 1.5]), 2, (4,), estimates=rows)
     density = spectral_density(pooled, window=(0, 2), bins=2)
     np.testing.assert_array_equal(density.density, [0.75, 0.25])
