@@ -121,6 +121,14 @@ def test_proved_refuses_what_is_not_exact(left: Any) -> None:
         CLAIM.proved(left)
 
 
+def test_proved_compares_with_zero_where_no_right_side_is_given() -> None:
+    assert CLAIM.proved((a + b) ** 2 - a**2 - 2 * a * b - b**2).passed
+    squares = sp.Eq(sp.Matrix([a, (a + 1) ** 2]), sp.Matrix([a, a**2 + 2 * a + 1]))
+    assert CLAIM.proved(squares).details["entries"] == 2  # an equality of matrices
+    with pytest.raises(CheckFailed, match="the difference is 1"):
+        CLAIM.proved(sp.Integer(1))
+
+
 def test_proved_refuses_two_right_sides() -> None:
     with pytest.raises(InputError, match="right must be left out"):
         CLAIM.proved([sp.Eq(a, b)], [b])

@@ -47,6 +47,7 @@ def test_number_of_real_eigenvalues_is_edelmans(order: int, real: float) -> None
 def test_the_only_eigenvalue_of_order_one_is_normal() -> None:
     x = np.array([-2.0, 0.0, 1e-200, 1.0, 30.0])
     np.testing.assert_allclose(real_eigenvalue_density(1, x), norm.pdf(x), rtol=1e-14)
+    np.testing.assert_array_equal(complex_eigenvalue_density(1, [0, 0, 2.0], [0, 1.0, 0]), 0)
 
 
 @pytest.mark.slow

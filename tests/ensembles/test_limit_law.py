@@ -232,3 +232,10 @@ def test_no_order_is_too_large(order: int, part: str) -> None:
 def test_what_is_no_number_is_refused(x: object) -> None:
     with pytest.raises(InputError, match="x must be numbers, infinite ones too, but it is"):
         modulus_distribution(30, x)
+
+
+def test_counts_are_kept_unless_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    law, edges = deterministic_spectrum([4, 9]), np.linspace(0, 2, 5)
+    for most, is_kept in ((5, True), (4, False)):
+        monkeypatch.setattr(limit_law, "MOST_KEPT", most)
+        assert (law.expected_counts(edges) is law.expected_counts(edges)) == is_kept

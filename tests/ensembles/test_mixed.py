@@ -127,6 +127,9 @@ class TestMixedMatrixEnsemble:
             ensemble.matrices = ()  # type: ignore[misc]
         assert repr(ensemble) == "MixedMatrixEnsemble(2 matrices of orders 2, 3)"
         assert repr(MixedMatrixEnsemble([np.zeros((4, 2, 2))])).endswith("(1 matrix of order 2, 4 draws)")
+        for number, rest in ((6, ""), (7, ", …")):
+            listed = "2, " * 5 + "2" + rest
+            assert repr(MixedMatrixEnsemble([np.eye(2)] * number)).endswith(f"of orders {listed})")
         assert json.loads(json.dumps(ensemble.to_dict()))["matrices"][0] == [[1.0, 0.0], [0.0, 1.0]]
 
     @each(

@@ -21,7 +21,14 @@ from mme.ensembles import (
     quadrature,
     spectral_density,
 )
-from mme.ensembles.quadrature import ESTIMATES, PROBES, estimates_of, jackknife_error, variance_error
+from mme.ensembles.quadrature import (
+    ESTIMATES,
+    PROBES,
+    _placed,
+    estimates_of,
+    jackknife_error,
+    variance_error,
+)
 from mme.errors import InputError
 from mme.store import Store
 from tests.each import each
@@ -122,6 +129,26 @@ def test_the_digits_do_not_depend_on_how_the_weights_are_read(
     assert 0.999 * exact < whole[0, -1] <= exact * (1 + 1e-12)
 
 
+@each("rows, limit", [(1, 1), (1, 50), (1, 99), (2, 100), (40, 4000)])
+def test_a_block_has_as_many_rows_as_fit_and_one_at_least(rows: int, limit: int) -> None:
+    A, read = gaussian(np.random.default_rng(4), 40, 50), list[int]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quadrature, "BLOCK_ENTRIES", limit)
+        estimates_of("fc", lambda start, stop: read.append(stop - start) or A[start:stop], A.shape, "float64")
+    assert max(read) == rows
+
+
+@pytest.mark.usefixtures("_few_steps")
+def test_an_estimate_in_single_precision_reads_weights_in_it() -> None:
+    """The same numbers come out whether they are rounded before or as they are read."""
+    A = gaussian(np.random.default_rng(4), 350, 400)
+    wide, narrow = (
+        estimates_of("fc", lambda start, stop, B=B: B[start:stop], A.shape, "float32")
+        for B in (A, A.astype(np.float32))
+    )
+    np.testing.assert_array_equal(wide, narrow)
+
+
 @pytest.mark.usefixtures("_few_steps")
 def test_extreme_weights_stay_in_range() -> None:
     A = gaussian(np.random.default_rng(5), 400, 400)
@@ -154,6 +181,29 @@ def test_an_estimated_layer_says_so() -> None:
     line = measure({"large": A}, Options(estimate=299)).to_dict()
     assert (line["estimated_layers"], line["estimated"]) == (1, 300)
     assert line["estimate_bound"] > line["estimate_error"] > 0
+
+
+def test_estimates_of_several_layers_stand_beside_each_other() -> None:
+    rng = np.random.default_rng(10)
+    ensemble = layer_matrix_ensemble({"a": gaussian(rng, 40, 50), "b": gaussian(rng, 40, 60)}, estimate=32)
+    found = pooled_spectrum(ensemble).estimates
+    rows = [layer.estimates for layer in ensemble.layers]
+    np.testing.assert_array_equal(found, [[*a, *b] for a, b in zip(*rows, strict=True)])
+
+
+def test_eigenvalues_are_placed_by_the_weights_of_ritz_values() -> None:
+    """Multiple ones as often as they weigh, and of the others the one number j + 1 with j + 1/2 below it."""
+    free = np.arange(2, 66.0)
+    values = np.concatenate([np.repeat([0.0, 1.0], PROBES), free])
+    weights = np.concatenate([np.repeat([3.0, 1.0], PROBES), np.full(64, 2.0)])
+    size, multiple = int(weights.sum()), 4 * PROBES
+    found = _placed(values, np.tile(weights, (PROBES, 1)), np.ones_like(values), size, 1e-9)
+    assert len(found) == size
+    np.testing.assert_array_equal(found[:multiple], np.repeat([0.0, 1.0], [3 * PROBES, PROBES]))
+    # Each weighs 2, half of it below its place; near the ends means of neighbours count.
+    levels = np.arange(128) + 0.5
+    inner = slice(2 * PROBES, -2 * PROBES)
+    np.testing.assert_allclose(found[multiple:][inner], (free[0] + (levels - 1) / 2)[inner], rtol=1e-14)
 
 
 def test_the_densities_of_an_estimate_are_those_of_its_rows() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
+from mme.ensembles.solvers import gram_solver, smaller_gram_eigenvalues, spectrum_of_weights
 from mme.errors import InputError
 
 
@@ -28,6 +29,23 @@ def test_no_block_that_is_converted_is_larger_than_it_may_be(monkeypatch: pytest
             read.clear()
             smaller_gram_eigenvalues(weights, dtype)
             assert [shape for shape in read if len(shape) == 2] == [(len(weights), each) for each in expected]
+
+
+def test_a_long_layer_is_never_converted_whole() -> None:
+    weights = np.ones((8, 2**19), np.float32)  # twice as much in double precision
+    smaller_gram_eigenvalues(weights[:, :8])  # loads what it needs
+    tracemalloc.start()
+    try:
+        found = smaller_gram_eigenvalues(weights)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found[-1] == pytest.approx(weights.size, rel=1e-14)
+    assert peak < 1.1 * weights.nbytes  # of two blocks
+
+
+def test_the_processor_needs_no_other_solver() -> None:
+    assert gram_solver("cpu") is smaller_gram_eigenvalues
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mme.ensembles.wishart import expected_squares
+from tests.each import each
 
 
 def moment(order: int, power: int, excess: float = 0.0) -> float:
@@ -35,6 +36,11 @@ def test_moments_are_those_of_a_gaussian_matrix(order: int) -> None:
     assert expected_squares(order, np.inf) == pytest.approx(order, rel=1e-11)
     assert moment(order, 1) == pytest.approx(order**2, rel=1e-10)
     assert moment(order, 2) == pytest.approx(2 * order**3 + order**2, rel=1e-10)
+
+
+@each("order", [1, 2, 3, 50, 150, 301])
+def test_there_are_as_many_as_the_order_says(order: int) -> None:
+    assert expected_squares(order, np.inf) == pytest.approx(order, rel=1e-13)
 
 
 def test_excess_is_what_it_adds_to_the_second_moment() -> None:
