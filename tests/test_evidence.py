@@ -109,6 +109,8 @@ def test_proved_shows_where_a_difference_is_not_zero() -> None:
         (a, b, "is a - b, which is -0.2857 at a = 3/7, b = 5/7"),
         (a * k, 0, "is a*k, which is 1.286 at a = 3/7, k = 3"),
         (sp.I * a, -1, "is I*a + 1, which is 1+0.4286j at a = 3/7"),
+        (sp.Symbol("x", negative=True), 0, "is x, which is -0.4286 at x = -3/7"),
+        (1 - a / b, 0, "is -a/b + 1, which is 0.4 at a = 3/7, b = 5/7"),  # no other form is shorter
     ):
         with pytest.raises(CheckFailed) as failure:
             CLAIM.proved(left, right)
@@ -116,15 +118,17 @@ def test_proved_shows_where_a_difference_is_not_zero() -> None:
 
 
 @each("left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None])
-def test_proved_refuses_what_is_not_exact(left: Any) -> None:
+@each("beside", [False, True])  # something exact
+def test_proved_refuses_what_is_not_exact(left: Any, beside: bool) -> None:
     with pytest.raises(InputError, match="left must"):
-        CLAIM.proved(left)
+        CLAIM.proved([a - a, left] if beside else left)
 
 
 def test_proved_compares_with_zero_where_no_right_side_is_given() -> None:
     assert CLAIM.proved((a + b) ** 2 - a**2 - 2 * a * b - b**2).passed
     squares = sp.Eq(sp.Matrix([a, (a + 1) ** 2]), sp.Matrix([a, a**2 + 2 * a + 1]))
     assert CLAIM.proved(squares).details["entries"] == 2  # an equality of matrices
+    assert CLAIM.proved([sp.Eq(a**2 - 1, (a - 1) * (a + 1))]).passed  # and one in a list
     with pytest.raises(CheckFailed, match="the difference is 1"):
         CLAIM.proved(sp.Integer(1))
 
@@ -677,6 +681,7 @@ def test_lines_of_the_plan() -> None:
 
 def test_infinite_numbers_become_text_in_json() -> None:
     record = Evidence("lemma-5.1", "", "numeric", False, "", {"a": float("nan"), "b": [float("inf")]})
+    assert record.to_dict()["seconds"] == 0
     assert record.to_dict()["details"] == {"a": "nan", "b": ["inf"]}
 
 
@@ -891,6 +896,7 @@ def test_what_is_plainly_not_zero_is_told_from_what_is_not_proved() -> None:
     for rest, told in (
         (sp.Rational(104, 10**17), "the difference is 13/12500000000000000"),
         (sp.Rational(96, 10**17), "could not be reduced to 0, so it is not proved"),
+        (sp.Rational(1, 10**15), "could not be reduced to 0, so it is not proved"),
         (-sp.Rational(104, 10**17), "the difference is -13/12500000000000000"),
     ):
         with pytest.raises(AssertionError, match=told):

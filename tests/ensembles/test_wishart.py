@@ -38,7 +38,7 @@ def test_moments_are_those_of_a_gaussian_matrix(order: int) -> None:
     assert moment(order, 2) == pytest.approx(2 * order**3 + order**2, rel=1e-10)
 
 
-@each("order", [1, 2, 3, 50, 150, 301])
+@each("order", [1, 2, 3, 50, 150])
 def test_there_are_as_many_as_the_order_says(order: int) -> None:
     assert expected_squares(order, np.inf) == pytest.approx(order, rel=1e-13)
 
