@@ -219,6 +219,15 @@ def test_beyond_what_is_computed_the_difference_from_the_limit_stays(
     assert (np.diff(extrapolated) >= -1e-9).all()
 
 
+@each("part", PARTS)
+def test_beyond_what_is_computed_no_eigenvalue_is_lost(part: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(limit_law.LARGEST_EXACT, part, 25)
+        for order in (26, 27, 40):
+            found = modulus_distribution(order, [-np.inf, np.inf], part, "corrected")
+            np.testing.assert_allclose(found, [0, 1], atol=1e-14)
+
+
 @pytest.mark.parametrize("order", [50_257, 262_144, 10**12])
 @pytest.mark.parametrize("part", ["real", "symmetric"])
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mme.arguments import choice
 from mme.ensembles import MixedMatrixEnsemble
+from mme.ensembles.lapack import general_eigenvalues
 from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
 from tests.each import each
@@ -32,6 +33,11 @@ class TestEigenvalues:
         np.testing.assert_allclose(eigenvalues(matrix, "real"), [-3, 1, 1], rtol=1e-12)
         np.testing.assert_allclose(eigenvalues(matrix, "modulus"), [5**0.5, 5**0.5, 3], rtol=1e-12)
         np.testing.assert_allclose(eigenvalues(matrix, "symmetric"), [5, 5, 9], rtol=1e-12)
+
+    def test_single_precision_is_computed_in_it(self) -> None:
+        stack = gaussian(3, 40, 40).astype(np.float32)
+        in_single = np.sort([general_eigenvalues(each).real for each in stack])
+        np.testing.assert_array_equal(eigenvalues(stack), in_single)
 
     def test_a_symmetric_matrix(self) -> None:
         matrix = np.array([[0.0, 2.0], [2.0, 0.0]])

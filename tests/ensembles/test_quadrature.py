@@ -123,6 +123,7 @@ def test_the_digits_do_not_depend_on_how_the_weights_are_read(
         return A[start:stop].reshape(stop - start, -1, 5)
 
     np.testing.assert_allclose(estimates_of("fc", read, shape, "float64"), whole, atol=1e-9)
+    assert len(np.unique(whole[2])) < 60 < len(np.unique(whole[0]))  # a place for each of the 20 steps
     assert max(rows) == 50_000 // shape[1]
     assert (whole == 0).sum() == ESTIMATES * max(shape[0] - shape[1], 0)
     exact = np.linalg.svd(A, compute_uv=False)[0] ** 2
@@ -158,6 +159,11 @@ def test_extreme_weights_stay_in_range() -> None:
         _ = Layer("fc", A * 2.0**600, estimate=100).eigenvalues
     with pytest.raises(InputError, match="whose squares overflow float32"):
         _ = Layer("fc", A * 2.0**200, "float32", estimate=100).eigenvalues
+    for sign in (1, -1):
+        A[3, 4] = sign * 1.5 * 2.0**599  # the others are hardly as large as 1
+        with pytest.raises(InputError, match=r"layer 'fc' has weights up to 2\^600, whose squares overflow"):
+            _ = Layer("fc", A, estimate=100).eigenvalues
+    A[3, 4] = 0
     for shape in ((400, 400), (400, 300), (300, 400)):
         found = Layer("fc", A[: shape[0], : shape[1]] * 2.0**-500, "float32", estimate=100).eigenvalues
         assert found.shape == (shape[0],)
@@ -191,19 +197,28 @@ def test_estimates_of_several_layers_stand_beside_each_other() -> None:
     np.testing.assert_array_equal(found, [[*a, *b] for a, b in zip(*rows, strict=True)])
 
 
-def test_eigenvalues_are_placed_by_the_weights_of_ritz_values() -> None:
-    """Multiple ones as often as they weigh, and of the others the one number j + 1 with j + 1/2 below it."""
+@each("lower", [48.0, 47.82, 48.5])
+def test_eigenvalues_are_placed_by_the_weights_of_ritz_values(lower: float) -> None:
+    """Of k eigenvalues of total weight w the one number j + 1 lies where (j + 1/2) w/k weighs below it."""
     free = np.arange(2, 66.0)
-    values = np.concatenate([np.repeat([0.0, 1.0], PROBES), free])
-    weights = np.concatenate([np.repeat([3.0, 1.0], PROBES), np.full(64, 2.0)])
-    size, multiple = int(weights.sum()), 4 * PROBES
-    found = _placed(values, np.tile(weights, (PROBES, 1)), np.ones_like(values), size, 1e-9)
-    assert len(found) == size
-    np.testing.assert_array_equal(found[:multiple], np.repeat([0.0, 1.0], [3 * PROBES, PROBES]))
-    # Each weighs 2, half of it below its place; near the ends means of neighbours count.
-    levels = np.arange(128) + 0.5
+    values, whole = np.concatenate([np.repeat([0.0, 1.0], PROBES), free]), 64.4  # of the multiple ones
+    heavy = np.repeat([lower, whole - lower], PROBES) / PROBES
+    weights = np.concatenate([heavy, np.full(64, (192 - whole) / 64)])
+    found = _placed(values, np.tile(weights, (PROBES, 1)), np.ones_like(values), 192, 1e-9)
+    zeros = sum((j + 0.5) * whole / 64 < lower for j in range(64))
+    np.testing.assert_array_equal(found[:64], np.repeat([0.0, 1.0], [zeros, 64 - zeros]))
+    # Of the others two come for each value, one below it and one above; near the ends means count.
     inner = slice(2 * PROBES, -2 * PROBES)
-    np.testing.assert_allclose(found[multiple:][inner], (free[0] + (levels - 1) / 2)[inner], rtol=1e-14)
+    between = np.add.outer(free, [-0.25, 0.25]).ravel()
+    np.testing.assert_allclose(found[64:][inner], between[inner], rtol=1e-14)
+
+
+def test_single_eigenvalues_are_those_that_miss_by_a_rounding_of_the_largest() -> None:
+    values = np.append(np.sqrt(np.arange(2, 50.0)), 1000.0)
+    misses = np.ones_like(values)
+    misses[[5, 6]] = 0.9e-3, 1.1e-3
+    found = _placed(values, np.ones((PROBES, len(values))), misses, 70, 1e-6)
+    assert (values[5] in found, values[6] in found) == (True, False)
 
 
 def test_the_densities_of_an_estimate_are_those_of_its_rows() -> None:
@@ -348,6 +363,7 @@ def test_each_part_of_the_bound() -> None:
     error, bound = variance_error(probe, np.zeros(4), none[0], unit)
     assert error == pytest.approx(0.04 * 15 / 16, rel=1e-13)
     assert bound == pytest.approx(2.13 * error, rel=1e-13)
+    assert variance_error(probe, np.zeros(4), np.zeros((2, 4)), unit) == (error, bound)  # for each draw
 
 
 @each("dtype", ["float64", "float32"])
