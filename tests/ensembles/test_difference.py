@@ -204,6 +204,8 @@ def test_drawing_is_silent_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None
     for chosen in ({}, {"progress": True}):
         conjugate_spectrum([4, 9], conjugate="sampled", rng=0, draws=2, **chosen)
     assert shown == [False, True]
+    conjugate_spectrum([4, 9], conjugate="sampled", rng=0, draws=2, shared=True, progress=True)
+    assert shown[2:] == [True, False, False]  # one bar for all orders, and none for each
 
 
 @pytest.mark.slow
@@ -240,7 +242,9 @@ def test_same_seed_same_difference() -> None:
 
 
 def test_noise_free_variance_is_the_covariance_of_different_draws() -> None:
-    csd = circular_spectral_difference(NETWORK, "sampled", rng=1, draws=6, bins=80)
+    csd = circular_spectral_difference(
+        NETWORK, "sampled", rng=1, draws=6, window=(0, 1), bins=80, normalise="all"
+    )
     covariances = np.cov(csd.differences, bias=True)
     pairs = [covariances[a, b] for a in range(6) for b in range(6) if a != b]
     assert csd.variance_without_noise == pytest.approx(np.mean(pairs))
@@ -358,6 +362,7 @@ def test_noise_floor_counts_pairs_once() -> None:
 def test_a_law_has_no_noise() -> None:
     csd = circular_spectral_difference(NETWORK, "deterministic")
     assert csd.counts == ((network_eigenvalues() <= 6).sum(), np.inf)
+    assert csd.inside == (network_eigenvalues() <= 6).mean()
     assert csd.noise_floor == pytest.approx(noise_floor(csd.counts[0], np.inf))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,25 @@ def test_counts_of_order_one_are_those_of_a_normal_variable() -> None:
     np.testing.assert_allclose(expected_eigenvalues(1, x), norm.cdf(x), atol=1e-14)
     both = np.maximum(2 * norm.cdf(x) - 1, 0)
     np.testing.assert_allclose(expected_eigenvalues(1, x, "modulus"), both, atol=1e-14)
+
+
+def test_eigenvalues_come_in_conjugate_pairs() -> None:
+    x, y = np.array([0.0, 1.0, 3.0]), np.array([0.2, 1.0, 2.0])
+    above, below = (complex_eigenvalue_density(9, x, sign * y) for sign in (1, -1))
+    np.testing.assert_array_equal(above, below)
+    assert (below > 0).all()
+
+
+def test_many_points_take_little_memory() -> None:
+    x = np.linspace(0, 9, 40_000)
+    expected_eigenvalues(1, x[:9])  # loads what it needs
+    tracemalloc.start()
+    try:
+        expected_eigenvalues(1, x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * ginibre.POWERS * 5  # all powers of all points would take 70 MB
 
 
 def test_an_integral_ends_where_its_density_does() -> None:

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mme.ensembles import (
     pooled_spectrum,
     quadrature,
     spectral_density,
+    spectral_difference,
 )
 from mme.ensembles.quadrature import (
     ESTIMATES,
@@ -130,13 +132,17 @@ def test_the_digits_do_not_depend_on_how_the_weights_are_read(
     assert 0.999 * exact < whole[0, -1] <= exact * (1 + 1e-12)
 
 
-@each("rows, limit", [(1, 1), (1, 50), (1, 99), (2, 100), (40, 4000)])
-def test_a_block_has_as_many_rows_as_fit_and_one_at_least(rows: int, limit: int) -> None:
-    A, read = gaussian(np.random.default_rng(4), 40, 50), list[int]()
+@each("limit, rows", [(1, 1), (79, 1), (80, 2), (4000, 60)])
+def test_a_block_has_as_many_rows_as_fit_and_one_at_least(limit: int, rows: int) -> None:
+    A, read = gaussian(np.random.default_rng(4), 60, 40), list[int]()
+    whole = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, "float64")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quadrature, "BLOCK_ENTRIES", limit)
-        estimates_of("fc", lambda start, stop: read.append(stop - start) or A[start:stop], A.shape, "float64")
+        found = estimates_of(
+            "fc", lambda start, stop: read.append(stop - start) or A[start:stop], A.shape, "float64"
+        )
     assert max(read) == rows
+    np.testing.assert_allclose(found, whole, atol=1e-12)
 
 
 @pytest.mark.usefixtures("_few_steps")
@@ -323,6 +329,28 @@ def test_the_error_of_an_estimate_is_at_most_the_whole() -> None:
     assert found.estimate_error == 1
 
 
+def test_what_a_difference_says_of_an_estimate() -> None:
+    rng = np.random.default_rng(11)
+    rows = rng.uniform(0, 7, (ESTIMATES, 60))
+    rows[0, :3], rows[1, :5] = 0, 0
+    certain = np.array([0.5, 2.5])
+    first = PooledSpectrum(np.concatenate([certain, rows[0]]), 3, (62,), estimates=rows)
+    second = PooledSpectrum(rng.uniform(0, 6, 50))
+    found = circular_spectral_difference(first, second, bins=12)
+    counts = np.histogram(rows[0, 3:], 12, (0, 6))[0]
+    unit = 0.5 * (counts.sum() + 3 + len(certain))  # a bin's width times all in the window
+    densities = [spectral_density(each, bins=12) for each in (first, second)]
+    estimates = densities[0].estimates
+    assert estimates is not None
+    expected = variance_error(estimates, counts.astype(float), densities[1].density, unit)
+    assert (found.estimate_error, found.estimate_bound) == pytest.approx(expected, rel=1e-12)
+    assert found.estimated == 57
+    back = circular_spectral_difference(second, first, bins=12)
+    assert (back.estimated, back.estimate_error, back.estimate_bound) == (0, 0, 0)
+    exact = spectral_difference(replace(densities[0], estimated=None), densities[1])
+    assert (exact.estimate_error, exact.estimate_bound) == (0, 0)
+
+
 def test_structural_zeros_among_what_is_estimated_are_certain() -> None:
     """They count in the density by each row, but not among the numbers that stand for estimates."""
     rows = np.tile([0.0, 0.0, 0.5, 1.5], (ESTIMATES, 1))
@@ -353,6 +381,8 @@ def test_each_part_of_the_bound() -> None:
     half[1], atoms[2] = [0.3, -0.3, 0.3, -0.3], [0.0, 0.2, 0.0, 0.0]
     assert variance_error(half, np.zeros(4), none[0], unit)[1] == pytest.approx(2 * 0.09, rel=1e-14)
     assert variance_error(atoms, np.zeros(4), none[0], unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
+    atoms[2] = [0.1, 0.2, 0.0, 0.0]  # the bin where it is most
+    assert variance_error(atoms, np.zeros(4), none[0], unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
     flat = none + 0.3  # what a place adds to a square that is not 0; the last bin is an edge
     flat[2, 1] += 0.2
     bound = variance_error(flat, np.zeros(4), none[0], unit)[1]
@@ -363,7 +393,9 @@ def test_each_part_of_the_bound() -> None:
     error, bound = variance_error(probe, np.zeros(4), none[0], unit)
     assert error == pytest.approx(0.04 * 15 / 16, rel=1e-13)
     assert bound == pytest.approx(2.13 * error, rel=1e-13)
-    assert variance_error(probe, np.zeros(4), np.zeros((2, 4)), unit) == (error, bound)  # for each draw
+    # Two equal draws leave 3/4 of it: v = (3/4)² · 0.04 for this probe, and (1/4)² · 0.04 for the others.
+    error = variance_error(probe, np.zeros(4), np.tile(probe[-1] / 4, (2, 1)), unit)[0]
+    assert error == pytest.approx(0.04 * (9 - 1) / 16 * 15 / 16, rel=1e-13)
 
 
 @each("dtype", ["float64", "float32"])
@@ -375,6 +407,21 @@ def test_an_exhausted_space_adds_nothing(dtype: str) -> None:
     found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, dtype)
     exact = np.concatenate([np.zeros(272), np.linspace(1, 2, 48)])
     np.testing.assert_allclose(found[0], exact, atol=100 * np.finfo(dtype).eps)
+
+
+def test_the_announced_memory_has_room_for_two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quadrature, "BLOCK_ENTRIES", 2**17)
+    monkeypatch.setattr(quadrature, "STEPS", 2)  # nearly all of it
+    A = np.random.default_rng(0).normal(size=(500, 500)).astype(np.float32)
+    estimates_of("fc", lambda start, stop: A[start:stop, :64], (500, 64), "float64")  # loads what it needs
+    tracemalloc.start()
+    try:
+        estimates_of("fc", lambda start, stop: A[start:stop], A.shape, "float64")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    announced = quadrature.working_bytes(500, 500, 8)
+    assert announced / 2 < peak < announced
 
 
 @pytest.mark.slow

@@ -48,6 +48,14 @@ def test_the_processor_needs_no_other_solver() -> None:
     assert gram_solver("cpu") is smaller_gram_eigenvalues
 
 
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
+def test_one_sum_of_squares_that_is_not_finite_leaves_no_eigenvalue(device: str) -> None:
+    if device != "cpu":
+        pytest.importorskip("torch")
+    weights = np.array([[1.0, 2.0, 3.0], [1e200, 0.0, 1.0]])
+    assert np.isnan(gram_solver(device)(weights, "float64")).tolist() == [True, True]
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_large_weights_of_either_sign_are_scaled(sign: int) -> None:
     def found(power: int, dtype: str = "float64") -> np.ndarray:

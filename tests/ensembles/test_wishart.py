@@ -38,7 +38,7 @@ def test_moments_are_those_of_a_gaussian_matrix(order: int) -> None:
     assert moment(order, 2) == pytest.approx(2 * order**3 + order**2, rel=1e-10)
 
 
-@each("order", [1, 2, 3, 50, 150])
+@each("order", [1, 2, 3, 64, 150])
 def test_there_are_as_many_as_the_order_says(order: int) -> None:
     assert expected_squares(order, np.inf) == pytest.approx(order, rel=1e-13)
 
@@ -49,7 +49,7 @@ def test_excess_is_what_it_adds_to_the_second_moment() -> None:
     added = (moment(order, 2, kappa) - moment(order, 2)) / order**2
     assert added == pytest.approx(kappa, rel=0.05)
     np.testing.assert_allclose(expected_squares(order, [-1, 0, np.inf], kappa), [0, 0, order], atol=1e-9)
-    assert expected_squares(20, np.inf, 1.0) == pytest.approx(20, abs=1e-6)  # and a low order
+    assert expected_squares(15, np.inf, 1.0) == pytest.approx(15, abs=2e-9)  # and a low order
 
 
 @pytest.mark.slow
