@@ -27,6 +27,7 @@ from mme.ensembles import (
     layer_matrix_ensemble,
     pooled_spectrum,
 )
+from mme.ensembles.equivalence import Equivalence
 from mme.errors import InputError
 from tests.each import each
 
@@ -185,6 +186,12 @@ def test_a_dictionary_for_machines() -> None:
     assert table["equivalent"] == verdict.equivalent
     assert table["strictly_equivalent"] is False
     assert repr(verdict).startswith(f"Equivalence({verdict.equivalent}: variances ")
+
+
+def test_an_error_is_told_where_one_of_the_two_was_drawn() -> None:
+    drawn, exact = measured(2.0, 0.3), measured(1.0)
+    for pair, told in (((drawn, exact), "+1 ± 0.3"), ((exact, drawn), "-1 ± 0.3"), ((exact, exact), "+0")):
+        assert f"differ by {told} against delta 5)" in repr(Equivalence(*pair, 5.0, ()))  # type: ignore[arg-type]
 
 
 # Delta

@@ -222,9 +222,23 @@ def test_eigenvalues_are_placed_by_the_weights_of_ritz_values(lower: float) -> N
 def test_single_eigenvalues_are_those_that_miss_by_a_rounding_of_the_largest() -> None:
     values = np.append(np.sqrt(np.arange(2, 50.0)), 1000.0)
     misses = np.ones_like(values)
+    values[0], misses[0] = -1e-9, 0.0  # a rounding below 0
     misses[[5, 6]] = 0.9e-3, 1.1e-3
     found = _placed(values, np.ones((PROBES, len(values))), misses, 70, 1e-6)
+    assert found[0] == 1e-9
     assert (values[5] in found, values[6] in found) == (True, False)
+
+
+def test_in_atoms_each_step_has_one_place() -> None:
+    """The weighted mean of as many values as there are probes; the multiple eigenvalue stays."""
+    free, heavy = np.arange(1.0, 33), np.linspace(0.5, 1.5, 32)
+    values, weights = np.concatenate([np.zeros(PROBES), free]), np.concatenate([np.ones(PROBES), heavy])
+    found = _placed(values, np.tile(weights, (PROBES, 1)), np.ones_like(values), 48, 1e-9, in_atoms=True)
+    below, above = (np.average(free[part], weights=heavy[part]) for part in (slice(16), slice(16, 32)))
+    many = sum(j + 0.5 < heavy[:16].sum() for j in range(32))
+    expected = [0.0] * 16 + [below] * many + [above] * (32 - many)
+    np.testing.assert_allclose(found[:-1], expected[:-1], rtol=1e-14)
+    assert found[-1] == 32
 
 
 def test_the_densities_of_an_estimate_are_those_of_its_rows() -> None:
@@ -381,12 +395,16 @@ def test_each_part_of_the_bound() -> None:
     half[1], atoms[2] = [0.3, -0.3, 0.3, -0.3], [0.0, 0.2, 0.0, 0.0]
     assert variance_error(half, np.zeros(4), none[0], unit)[1] == pytest.approx(2 * 0.09, rel=1e-14)
     assert variance_error(atoms, np.zeros(4), none[0], unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
-    atoms[2] = [0.1, 0.2, 0.0, 0.0]  # the bin where it is most
-    assert variance_error(atoms, np.zeros(4), none[0], unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
+    atoms[2] = [0.1, 0.2, 0.0, 0.0]  # the bin where it is most, and of draws the mean
+    for other in (none[0], none[:2]):
+        assert variance_error(atoms, np.zeros(4), other, unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
     flat = none + 0.3  # what a place adds to a square that is not 0; the last bin is an edge
     flat[2, 1] += 0.2
     bound = variance_error(flat, np.zeros(4), none[0], unit)[1]
     assert bound == pytest.approx((0.25 - 0.09) / 4 + 2 * 2 * 0.3 / (4 * unit), rel=1e-14)
+    flat[1] = 0.6  # beside a flat one, too, and whatever half the steps make of it
+    bound = variance_error(flat, np.zeros(4), np.full(4, 0.1), unit)[1]
+    assert bound == pytest.approx((0.16 - 0.04) / 4 + 2 * 2 * 0.2 / (4 * unit), rel=1e-13)
     # The jackknife over the probes: of variances v and 0 otherwise, √(15/16 · v² · 15/16).
     probe = none.copy()
     probe[-1] = [0.2, -0.2, 0.2, -0.2]

@@ -182,6 +182,9 @@ class TestPooledSpectrum:
         assert drawn.eigenvalues.tolist() == [[1.0, 2.0], [3.0, 4.0]]
         assert drawn.draws == 2
 
+    def test_sorts_what_descends(self) -> None:
+        assert PooledSpectrum([3.0, 2.0, 1.0]).eigenvalues.tolist() == [1, 2, 3]
+
     def test_leaves_the_given_array_alone(self) -> None:
         given_array = np.array([3.0, 1.0])
         PooledSpectrum(given_array)
