@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mme.ensembles import wishart
+from mme.ensembles.ginibre import integrate_from_zero
 from mme.ensembles.wishart import expected_squares
 from tests.each import each
 
@@ -41,6 +43,17 @@ def test_moments_are_those_of_a_gaussian_matrix(order: int) -> None:
 @each("order", [1, 2, 3, 64, 150])
 def test_there_are_as_many_as_the_order_says(order: int) -> None:
     assert expected_squares(order, np.inf) == pytest.approx(order, rel=1e-13)
+
+
+@pytest.mark.parametrize("order", [40, 301])
+def test_interpolant_is_fine_enough(monkeypatch: pytest.MonkeyPatch, order: int) -> None:
+    points = order * np.linspace(0, 4.4, 200)
+    before = expected_squares(order, points)
+    monkeypatch.setattr(
+        wishart, "integrate_from_zero", lambda f, end, degree: integrate_from_zero(f, end, 2 * degree)
+    )
+    monkeypatch.setattr(wishart, "_squares", wishart._squares.__wrapped__)
+    np.testing.assert_allclose(expected_squares(order, points), before, atol=order * 1e-13)
 
 
 def test_excess_is_what_it_adds_to_the_second_moment() -> None:
