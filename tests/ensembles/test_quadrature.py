@@ -142,7 +142,7 @@ def test_a_block_has_as_many_rows_as_fit_and_one_at_least(limit: int, rows: int)
             "fc", lambda start, stop: read.append(stop - start) or A[start:stop], A.shape, "float64"
         )
     assert max(read) == rows
-    np.testing.assert_allclose(found, whole, atol=1e-12)
+    np.testing.assert_allclose(found, whole, rtol=0, atol=3e-13)
 
 
 @pytest.mark.usefixtures("_few_steps")
@@ -357,7 +357,7 @@ def test_what_a_difference_says_of_an_estimate() -> None:
     estimates = densities[0].estimates
     assert estimates is not None
     expected = variance_error(estimates, counts.astype(float), densities[1].density, unit)
-    assert (found.estimate_error, found.estimate_bound) == pytest.approx(expected, rel=1e-12)
+    assert (found.estimate_error, found.estimate_bound) == pytest.approx(expected, rel=1e-14)
     assert found.estimated == 57
     back = circular_spectral_difference(second, first, bins=12)
     assert (back.estimated, back.estimate_error, back.estimate_bound) == (0, 0, 0)
