@@ -109,6 +109,8 @@ def test_proved_shows_where_a_difference_is_not_zero() -> None:
         (a, b, "is a - b, which is -0.2857 at a = 3/7, b = 5/7"),
         (a * k, 0, "is a*k, which is 1.286 at a = 3/7, k = 3"),
         (sp.I * a, -1, "is I*a + 1, which is 1+0.4286j at a = 3/7"),
+        (sp.Symbol("x", negative=True), 0, "is x, which is -0.4286 at x = -3/7"),
+        (1 - a / b, 0, "is -a/b + 1, which is 0.4 at a = 3/7, b = 5/7"),  # no other form is shorter
     ):
         with pytest.raises(CheckFailed) as failure:
             CLAIM.proved(left, right)
@@ -116,9 +118,19 @@ def test_proved_shows_where_a_difference_is_not_zero() -> None:
 
 
 @each("left", [0.5, sp.Float(0.5) * a, True, "a - a", a < b, [[a, b], [a]], sp.MatrixSymbol("M", N, N), None])
-def test_proved_refuses_what_is_not_exact(left: Any) -> None:
+@each("beside", [False, True])  # something exact
+def test_proved_refuses_what_is_not_exact(left: Any, beside: bool) -> None:
     with pytest.raises(InputError, match="left must"):
-        CLAIM.proved(left)
+        CLAIM.proved([a - a, left] if beside else left)
+
+
+def test_proved_compares_with_zero_where_no_right_side_is_given() -> None:
+    assert CLAIM.proved((a + b) ** 2 - a**2 - 2 * a * b - b**2).passed
+    squares = sp.Eq(sp.Matrix([a, (a + 1) ** 2]), sp.Matrix([a, a**2 + 2 * a + 1]))
+    assert CLAIM.proved(squares).details["entries"] == 2  # an equality of matrices
+    assert CLAIM.proved([sp.Eq(a**2 - 1, (a - 1) * (a + 1))]).passed  # and one in a list
+    with pytest.raises(CheckFailed, match="the difference is 1"):
+        CLAIM.proved(sp.Integer(1))
 
 
 def test_proved_refuses_two_right_sides() -> None:
@@ -255,6 +267,12 @@ def test_certified_counts_no_digits_where_the_first_may_be_wrong() -> None:
         found = CLAIM.certified(flint.arb(1, radius), flint.arb(1), tolerance=5.0)
         assert found.details.get("digits") == digits
         assert ("digits" in found.summary) == (digits is not None)
+    with flint.ctx.workprec(100):  # off by the largest float below 1, and the bound is the next one
+        half = flint.arb(0, 0.5)
+        near = half + (2 - half.rad() - flint.arb(2) ** -53)
+        details = CLAIM.certified(near, 1, tolerance=5.0).details
+    assert details["largest_difference"] == 1
+    assert "digits" not in details
 
 
 def test_certified_takes_a_difference_as_large_as_the_tolerance() -> None:
@@ -310,6 +328,10 @@ def test_numeric_says_how_much_wider_than_the_error_the_tolerance_is() -> None:
     assert CLAIM.numeric(4.0, 4.0, rtol=100 * eps).details["slack"] == pytest.approx(100)
     assert CLAIM.numeric([4.0, 0.0], [4.0, 0.0], atol=100 * eps).details["slack"] == pytest.approx(25)
     assert CLAIM.numeric(0.0, 0.0, atol=50 * eps).details["slack"] == pytest.approx(50)
+    # One that is far off where more is allowed; the worst for what is allowed there is near.
+    worst = CLAIM.numeric([0.0, 1e-3], [1e20, 0.0], rtol=1.5, atol=1.1e-3).details
+    assert worst["largest_error"] == 1e-3
+    assert worst["slack"] == pytest.approx(1.1e-3 / (1e20 * eps))
     assert CLAIM.numeric([3, 4], [3, 4], atol=0).details["slack"] == 0
 
 
@@ -371,6 +393,7 @@ def test_numeric_fails(computed: Any, formula: Any, why: str) -> None:
         (([[1, 2], [3]], 0), "computed must be an array of numbers, but its rows differ"),
         (("text", 0), "computed must be"),
         ((1, None), "formula must be"),
+        (([1, None], 0), "computed must be an array of numbers"),
     ],
 )
 def test_numeric_refuses_what_is_no_array(arguments: Any, why: str) -> None:
@@ -434,7 +457,8 @@ def test_numeric_reads_tensors_and_expressions() -> None:
 
 
 def test_numeric_reads_complex_numbers_whole() -> None:
-    for exact in ([sp.I, sp.Integer(1)], [sp.I, sp.I / 2]):  # some of them real, and none
+    # Some of them real, none, and all with the same imaginary part.
+    for exact in ([sp.I, sp.Integer(1)], [sp.I, sp.I / 2], [sp.I, 1 + sp.I]):
         assert CLAIM.numeric(exact, [complex(each) for each in exact], atol=0).passed
         with pytest.raises(CheckFailed):
             CLAIM.numeric(exact, [complex(each).real for each in exact], atol=1e-3)
@@ -657,6 +681,7 @@ def test_lines_of_the_plan() -> None:
 
 def test_infinite_numbers_become_text_in_json() -> None:
     record = Evidence("lemma-5.1", "", "numeric", False, "", {"a": float("nan"), "b": [float("inf")]})
+    assert record.to_dict()["seconds"] == 0
     assert record.to_dict()["details"] == {"a": "nan", "b": ["inf"]}
 
 
@@ -871,6 +896,7 @@ def test_what_is_plainly_not_zero_is_told_from_what_is_not_proved() -> None:
     for rest, told in (
         (sp.Rational(104, 10**17), "the difference is 13/12500000000000000"),
         (sp.Rational(96, 10**17), "could not be reduced to 0, so it is not proved"),
+        (sp.Rational(1, 10**15), "could not be reduced to 0, so it is not proved"),
         (-sp.Rational(104, 10**17), "the difference is -13/12500000000000000"),
     ):
         with pytest.raises(AssertionError, match=told):

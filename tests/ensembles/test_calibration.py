@@ -106,7 +106,9 @@ def test_calibrations_whole(pairs: int, rate: float, level: float) -> None:
 
 
 def test_results_tell_what_they_hold() -> None:
-    assert calibrate_delta(range(1, 10)).to_dict()["expected_rate"] == pytest.approx(0.1)
+    told = calibrate_delta(range(1, 10)).to_dict()
+    assert told["expected_rate"] == pytest.approx(0.1)
+    assert told["rate"] == 0.1
 
 
 @pytest.mark.parametrize(

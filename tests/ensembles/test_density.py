@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,9 +125,10 @@ class TestNormalisation:
         outside = [float(spectral_density(pooled, normalise=how).mass_outside) for how in NORMALISATIONS]
         np.testing.assert_allclose(outside, [0, 1 / 2, 3 / 5])
 
-    def test_nothing_to_divide_by(self) -> None:
+    @each("values", [[-2.0, -1.0], [[-2.0, -1.0], [-1.0, 1.0]]])  # in one of two draws, too
+    def test_nothing_to_divide_by(self, values: list[Any]) -> None:
         with pytest.raises(InputError, match=r"normalise='positive' divides by .* there is none"):
-            spectral_density(PooledSpectrum([-2.0, -1.0]), window=(-3, 0), normalise="positive")
+            spectral_density(PooledSpectrum(values), window=(-3, 0), normalise="positive")
 
 
 class TestDraws:
@@ -173,6 +175,15 @@ class TestKernel:
         outside = spectral_density(PooledSpectrum([-0.1, 3.0]), bandwidth=0.1, normalise="all")
         assert outside.inside == pytest.approx(1 + 0.1587, abs=0.01)  # one standard deviation away
         assert outside.density.argmax() == 500
+
+    @pytest.mark.parametrize("bandwidth", [0.5, 3.0])
+    def test_reaches_in_from_several_bandwidths_away(self, bandwidth: float) -> None:
+        """As much as lies in the window of a normal variable; the bins move it by half a bin at most."""
+        beyond = scipy.stats.norm(-2 * bandwidth, bandwidth)
+        pooled = PooledSpectrum([beyond.mean(), 3.0])
+        near = np.diff(scipy.stats.norm(3.0, bandwidth).cdf([0, 6]))
+        found = spectral_density(pooled, window=(0, 6), bins=6000, bandwidth=bandwidth).inside - near
+        assert found == pytest.approx(beyond.sf(0) - beyond.sf(6), abs=0.0005 / bandwidth)
 
     def test_keeps_the_mass_far_from_the_edges(self) -> None:
         rho = spectral_density(PooledSpectrum([3.0]), bandwidth=0.2, normalise="all")

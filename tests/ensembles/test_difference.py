@@ -193,6 +193,21 @@ def test_pooling_of_the_conjugate() -> None:
     assert np.array_equal(by_name.differences, by_hand.differences)
 
 
+def test_drawing_is_silent_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[bool] = []
+
+    def tracked(steps: Any, *_: Any, show: bool, **__: Any) -> Any:
+        shown.append(show)
+        return steps
+
+    monkeypatch.setattr("mme.ensembles.sampling.tracked", tracked)
+    for chosen in ({}, {"progress": True}):
+        conjugate_spectrum([4, 9], conjugate="sampled", rng=0, draws=2, **chosen)
+    assert shown == [False, True]
+    conjugate_spectrum([4, 9], conjugate="sampled", rng=0, draws=2, shared=True, progress=True)
+    assert shown[2:] == [True, False, False]  # one bar for all orders, and none for each
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("circular", ["CUE", "COE", "CSE", "O", "U", "Sp"])
 @pytest.mark.parametrize("construction", ["eigenvectors", "haar"])
@@ -227,10 +242,13 @@ def test_same_seed_same_difference() -> None:
 
 
 def test_noise_free_variance_is_the_covariance_of_different_draws() -> None:
-    csd = circular_spectral_difference(NETWORK, "sampled", rng=1, draws=6, bins=80)
+    csd = circular_spectral_difference(
+        NETWORK, "sampled", rng=1, draws=6, window=(0, 1), bins=80, normalise="all"
+    )
     covariances = np.cov(csd.differences, bias=True)
     pairs = [covariances[a, b] for a in range(6) for b in range(6) if a != b]
     assert csd.variance_without_noise == pytest.approx(np.mean(pairs))
+    assert csd.standard_error == pytest.approx(scipy.stats.sem(csd.differences.var(axis=1)))
     assert csd.sampling_noise == pytest.approx(np.mean(np.diag(covariances)) - np.mean(pairs))
     left_out = [
         np.mean([covariances[a, b] for a in kept for b in kept if a != b])
@@ -344,6 +362,7 @@ def test_noise_floor_counts_pairs_once() -> None:
 def test_a_law_has_no_noise() -> None:
     csd = circular_spectral_difference(NETWORK, "deterministic")
     assert csd.counts == ((network_eigenvalues() <= 6).sum(), np.inf)
+    assert csd.inside == (network_eigenvalues() <= 6).mean()
     assert csd.noise_floor == pytest.approx(noise_floor(csd.counts[0], np.inf))
 
 
@@ -409,6 +428,14 @@ def test_distance_and_tail_are_those_of_the_positive_spectra() -> None:
     assert not conjugacy(spectrum(first), spectrum(second), bins=6, tolerance=0.33).holds
 
 
+def test_distance_and_tail_reach_to_the_end_of_the_window() -> None:
+    """Half of the first one and nothing of the second lie in the last of the bins, which are not 1 wide."""
+    first, second = spectrum([0.1, 2.9, 2.95, 4.0]), spectrum([1.0, 2.0, 4.0, 5.0, 6.0])
+    verdict = conjugacy(first, second, window=(0.7, 3), bins=5)
+    assert verdict.tail == pytest.approx(1 / 4 - 3 / 5, rel=1e-14)
+    assert verdict.distance == pytest.approx(3 / 4 - 2 / 5, rel=1e-14)
+
+
 def test_distance_is_taken_from_zero_on() -> None:
     # half of the first lies below the window; a sum that starts there would find 1
     first, second = spectrum([*np.linspace(0, 1, 25), *np.full(25, 5.5)]), spectrum(np.linspace(2, 5, 50))
@@ -457,6 +484,13 @@ def test_records_are_plain_data() -> None:
         "cumulative_end", "holds_as_printed", "distance", "tail", "tolerance", "holds"
     }  # fmt: skip
     assert "as printed: True" in repr(verdict)
+
+
+def test_what_a_difference_says_of_itself_by_default() -> None:
+    csd = CircularSpectralDifference(np.ones((2, 4)), np.arange(5.0), (10.0, 10.0))
+    assert csd.variance == 0
+    assert (csd.sampled, csd.inside, csd.inside_nonzero) == (True, None, None)
+    assert (csd.estimated, csd.estimate_error, csd.estimate_bound) == (0, 0, 0)
 
 
 @each(

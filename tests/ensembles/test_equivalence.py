@@ -27,6 +27,7 @@ from mme.ensembles import (
     layer_matrix_ensemble,
     pooled_spectrum,
 )
+from mme.ensembles.equivalence import Equivalence
 from mme.errors import InputError
 from tests.each import each
 
@@ -54,8 +55,9 @@ def measured(variance: float, spread: float = 0.0, draws: int = 2, count: float 
 
 
 def test_a_network_is_equivalent_to_itself() -> None:
-    verdict = equivalence(network(), network(), delta=0, conjugate="deterministic")
+    verdict = equivalence(network(), network(), delta=0, conjugate="deterministic", tolerance=1.0)
     assert verdict.equivalent
+    assert verdict.strictly_equivalent
     assert verdict.difference == 0
     assert verdict.standard_error == 0
 
@@ -186,6 +188,12 @@ def test_a_dictionary_for_machines() -> None:
     assert repr(verdict).startswith(f"Equivalence({verdict.equivalent}: variances ")
 
 
+def test_an_error_is_told_where_one_of_the_two_was_drawn() -> None:
+    drawn, exact = measured(2.0, 0.3), measured(1.0)
+    for pair, told in (((drawn, exact), "+1 ± 0.3"), ((exact, drawn), "-1 ± 0.3"), ((exact, exact), "+0")):
+        assert f"differ by {told} against delta 5)" in repr(Equivalence(*pair, 5.0, ()))  # type: ignore[arg-type]
+
+
 # Delta
 
 
@@ -220,6 +228,9 @@ def test_default_delta_needs_a_standard_error() -> None:
     csd = circular_spectral_difference(network(), "sampled", draws=1, rng=0)
     with pytest.raises(InputError, match="draws ≥ 2"):
         default_delta(csd)
+    for pair in ((csd, measured(1.0, 0.3)), (measured(1.0, 0.3), csd)):
+        with pytest.raises(InputError, match="draws ≥ 2"):
+            default_delta(*pair)
     with pytest.raises(InputError, match="at least one"):
         default_delta()
 
@@ -249,6 +260,12 @@ def connected(variances: dict[str, float], delta: float) -> set[frozenset[str]]:
             queue.extend(near)
         components.add(frozenset(component))
     return components
+
+
+def test_options_are_for_those_that_are_not_measured_yet() -> None:
+    given = {"a": 0.1, "b": network()}
+    measured = circular_spectral_difference(network(), bins=10).variance
+    assert equivalence_classes(given, delta=1, bins=10).variances == {"a": 0.1, "b": measured}
 
 
 def test_the_tolerance_is_not_transitive() -> None:

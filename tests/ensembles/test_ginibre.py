@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,12 @@ from scipy.special import gammaincc
 from scipy.stats import norm
 
 from mme.ensembles import ginibre
-from mme.ensembles.ginibre import complex_eigenvalue_density, expected_eigenvalues, real_eigenvalue_density
+from mme.ensembles.ginibre import (
+    complex_eigenvalue_density,
+    expected_eigenvalues,
+    integrate_from_zero,
+    real_eigenvalue_density,
+)
 from mme.errors import InputError
 
 PARTS = ("real", "modulus")
@@ -47,6 +53,39 @@ def test_number_of_real_eigenvalues_is_edelmans(order: int, real: float) -> None
 def test_the_only_eigenvalue_of_order_one_is_normal() -> None:
     x = np.array([-2.0, 0.0, 1e-200, 1.0, 30.0])
     np.testing.assert_allclose(real_eigenvalue_density(1, x), norm.pdf(x), rtol=1e-14)
+    np.testing.assert_array_equal(complex_eigenvalue_density(1, [0, 0, 2.0], [0, 1.0, 0]), 0)
+
+
+def test_counts_of_order_one_are_those_of_a_normal_variable() -> None:
+    x = np.array([-2.0, -0.3, 0.0, 0.2, 0.9, 1.1, 12.0])
+    np.testing.assert_allclose(expected_eigenvalues(1, x), norm.cdf(x), rtol=0, atol=1e-14)
+    both = np.maximum(2 * norm.cdf(x) - 1, 0)
+    np.testing.assert_allclose(expected_eigenvalues(1, x, "modulus"), both, rtol=0, atol=1e-14)
+
+
+def test_eigenvalues_come_in_conjugate_pairs() -> None:
+    x, y = np.array([0.0, 1.0, 3.0]), np.array([0.2, 1.0, 2.0])
+    above, below = (complex_eigenvalue_density(9, x, sign * y) for sign in (1, -1))
+    np.testing.assert_array_equal(above, below)
+    assert (below > 0).all()
+
+
+def test_many_points_take_little_memory() -> None:
+    x = np.linspace(0, 9, 40_000)
+    expected_eigenvalues(1, x[:9])  # loads what it needs
+    tracemalloc.start()
+    try:
+        expected_eigenvalues(1, x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * ginibre.POWERS * 5  # all powers of all points would take 70 MB
+
+
+def test_an_integral_ends_where_its_density_does() -> None:
+    integral = integrate_from_zero(np.cos, 0.5, 20)
+    found, expected = integral(np.array([-1.0, 0.25, 0.7, 2.0])), np.sin([0, 0.25, 0.5, 0.5])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
 
 
 @pytest.mark.slow
@@ -67,7 +106,7 @@ def test_agrees_with_direct_quadrature_of_the_densities(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("order", [1, 2, 3, 10, 63, 512, 4095])
+@pytest.mark.parametrize("order", [1, 2, 3, 10, 63, 512, 4095, 40_000])
 def test_all_eigenvalues_are_expected_somewhere(order: int, part: str) -> None:
     assert expected_eigenvalues(order, np.inf, part) == pytest.approx(order, rel=1e-12)
     assert expected_eigenvalues(order, -np.inf, part) == pytest.approx(0, abs=1e-9)
@@ -133,8 +172,9 @@ def test_excess_kurtosis_of_the_entries_shifts_the_law() -> None:
 def test_parts_of_a_series_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     points = np.linspace(-1, 40, 301)
     whole = expected_eigenvalues(90, points, "modulus", excess=1)
-    monkeypatch.setattr(ginibre, "POWERS", 1000)
-    np.testing.assert_allclose(expected_eigenvalues(90, points, "modulus", excess=1), whole, atol=1e-12)
+    for powers in (1000, 1):
+        monkeypatch.setattr(ginibre, "POWERS", powers)
+        np.testing.assert_allclose(expected_eigenvalues(90, points, "modulus", excess=1), whole, atol=1e-12)
     assert expected_eigenvalues(90, points[:0]).shape == (0,)
 
 

@@ -219,6 +219,15 @@ def test_beyond_what_is_computed_the_difference_from_the_limit_stays(
     assert (np.diff(extrapolated) >= -1e-9).all()
 
 
+@each("part", PARTS)
+def test_beyond_what_is_computed_no_eigenvalue_is_lost(part: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(limit_law.LARGEST_EXACT, part, 25)
+        for order in (26, 27, 40):
+            found = modulus_distribution(order, [-np.inf, np.inf], part, "corrected")
+            np.testing.assert_allclose(found, [0, 1], rtol=0, atol=5e-14)
+
+
 @pytest.mark.parametrize("order", [50_257, 262_144, 10**12])
 @pytest.mark.parametrize("part", ["real", "symmetric"])
 @pytest.mark.slow
@@ -232,3 +241,12 @@ def test_no_order_is_too_large(order: int, part: str) -> None:
 def test_what_is_no_number_is_refused(x: object) -> None:
     with pytest.raises(InputError, match="x must be numbers, infinite ones too, but it is"):
         modulus_distribution(30, x)
+
+
+def test_counts_are_kept_unless_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    law, edges = deterministic_spectrum([4, 9]), np.linspace(0, 2, 5)
+    for most, is_kept in ((5, True), (4, False)):
+        monkeypatch.setattr(limit_law, "MOST_KEPT", most)
+        found = law.expected_counts(edges)
+        assert (law.expected_counts(edges) is found) == is_kept
+        assert not found.flags.writeable

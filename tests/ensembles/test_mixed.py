@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mme.arguments import choice
 from mme.ensembles import MixedMatrixEnsemble
+from mme.ensembles.lapack import general_eigenvalues
 from mme.ensembles.mixed import PARTS, eigenvalues
 from mme.errors import InputError
 from tests.each import each
@@ -32,6 +33,11 @@ class TestEigenvalues:
         np.testing.assert_allclose(eigenvalues(matrix, "real"), [-3, 1, 1], rtol=1e-12)
         np.testing.assert_allclose(eigenvalues(matrix, "modulus"), [5**0.5, 5**0.5, 3], rtol=1e-12)
         np.testing.assert_allclose(eigenvalues(matrix, "symmetric"), [5, 5, 9], rtol=1e-12)
+
+    def test_single_precision_is_computed_in_it(self) -> None:
+        stack = gaussian(3, 40, 40).astype(np.float32)
+        in_single = np.sort([general_eigenvalues(each).real for each in stack])
+        np.testing.assert_array_equal(eigenvalues(stack), in_single)
 
     def test_a_symmetric_matrix(self) -> None:
         matrix = np.array([[0.0, 2.0], [2.0, 0.0]])
@@ -127,6 +133,9 @@ class TestMixedMatrixEnsemble:
             ensemble.matrices = ()  # type: ignore[misc]
         assert repr(ensemble) == "MixedMatrixEnsemble(2 matrices of orders 2, 3)"
         assert repr(MixedMatrixEnsemble([np.zeros((4, 2, 2))])).endswith("(1 matrix of order 2, 4 draws)")
+        for number, rest in ((6, ""), (7, ", …")):
+            listed = "2, " * 5 + "2" + rest
+            assert repr(MixedMatrixEnsemble([np.eye(2)] * number)).endswith(f"of orders {listed})")
         assert json.loads(json.dumps(ensemble.to_dict()))["matrices"][0] == [[1.0, 0.0], [0.0, 1.0]]
 
     @each(

@@ -105,6 +105,8 @@ def test_limits() -> None:
     order = 10**6
     assert perron_mean(order) == pytest.approx(np.sqrt(np.pi * order) / 2, rel=1e-6)
     assert np.sqrt(order) * perron_deviation(order) == pytest.approx(np.sqrt(1 - 5 * np.pi / 16), rel=1e-5)
+    squared = perron_deviation(order, "symmetric")  # of a square, twice the mean times as much
+    assert squared == pytest.approx(np.sqrt(np.pi * (1 - 5 * np.pi / 16)), rel=1e-5)
     assert np.sqrt(order) * bulk_deviation(order) == pytest.approx(bulk_radius(), rel=1e-5)
     assert bulk_radius() ** 2 + np.pi / 4 == pytest.approx(1)
 

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,16 @@ from mme.ensembles import (
     pooled_spectrum,
     quadrature,
     spectral_density,
+    spectral_difference,
 )
-from mme.ensembles.quadrature import ESTIMATES, PROBES, estimates_of, jackknife_error, variance_error
+from mme.ensembles.quadrature import (
+    ESTIMATES,
+    PROBES,
+    _placed,
+    estimates_of,
+    jackknife_error,
+    variance_error,
+)
 from mme.errors import InputError
 from mme.store import Store
 from tests.each import each
@@ -116,10 +125,35 @@ def test_the_digits_do_not_depend_on_how_the_weights_are_read(
         return A[start:stop].reshape(stop - start, -1, 5)
 
     np.testing.assert_allclose(estimates_of("fc", read, shape, "float64"), whole, atol=1e-9)
+    assert len(np.unique(whole[2])) < 60 < len(np.unique(whole[0]))  # a place for each of the 20 steps
     assert max(rows) == 50_000 // shape[1]
     assert (whole == 0).sum() == ESTIMATES * max(shape[0] - shape[1], 0)
     exact = np.linalg.svd(A, compute_uv=False)[0] ** 2
     assert 0.999 * exact < whole[0, -1] <= exact * (1 + 1e-12)
+
+
+@each("limit, rows", [(1, 1), (79, 1), (80, 2), (4000, 60)])
+def test_a_block_has_as_many_rows_as_fit_and_one_at_least(limit: int, rows: int) -> None:
+    A, read = gaussian(np.random.default_rng(4), 60, 40), list[int]()
+    whole = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, "float64")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quadrature, "BLOCK_ENTRIES", limit)
+        found = estimates_of(
+            "fc", lambda start, stop: read.append(stop - start) or A[start:stop], A.shape, "float64"
+        )
+    assert max(read) == rows
+    np.testing.assert_allclose(found, whole, rtol=0, atol=3e-13)
+
+
+@pytest.mark.usefixtures("_few_steps")
+def test_an_estimate_in_single_precision_reads_weights_in_it() -> None:
+    """The same numbers come out whether they are rounded before or as they are read."""
+    A = gaussian(np.random.default_rng(4), 350, 400)
+    wide, narrow = (
+        estimates_of("fc", lambda start, stop, B=B: B[start:stop], A.shape, "float32")
+        for B in (A, A.astype(np.float32))
+    )
+    np.testing.assert_array_equal(wide, narrow)
 
 
 @pytest.mark.usefixtures("_few_steps")
@@ -131,6 +165,11 @@ def test_extreme_weights_stay_in_range() -> None:
         _ = Layer("fc", A * 2.0**600, estimate=100).eigenvalues
     with pytest.raises(InputError, match="whose squares overflow float32"):
         _ = Layer("fc", A * 2.0**200, "float32", estimate=100).eigenvalues
+    for sign in (1, -1):
+        A[3, 4] = sign * 1.5 * 2.0**599  # the others are hardly as large as 1
+        with pytest.raises(InputError, match=r"layer 'fc' has weights up to 2\^600, whose squares overflow"):
+            _ = Layer("fc", A, estimate=100).eigenvalues
+    A[3, 4] = 0
     for shape in ((400, 400), (400, 300), (300, 400)):
         found = Layer("fc", A[: shape[0], : shape[1]] * 2.0**-500, "float32", estimate=100).eigenvalues
         assert found.shape == (shape[0],)
@@ -154,6 +193,52 @@ def test_an_estimated_layer_says_so() -> None:
     line = measure({"large": A}, Options(estimate=299)).to_dict()
     assert (line["estimated_layers"], line["estimated"]) == (1, 300)
     assert line["estimate_bound"] > line["estimate_error"] > 0
+
+
+def test_estimates_of_several_layers_stand_beside_each_other() -> None:
+    rng = np.random.default_rng(10)
+    ensemble = layer_matrix_ensemble({"a": gaussian(rng, 40, 50), "b": gaussian(rng, 40, 60)}, estimate=32)
+    found = pooled_spectrum(ensemble).estimates
+    rows = [layer.estimates for layer in ensemble.layers]
+    np.testing.assert_array_equal(found, [[*a, *b] for a, b in zip(*rows, strict=True)])
+
+
+@each("lower", [48.0, 47.82, 48.5])
+def test_eigenvalues_are_placed_by_the_weights_of_ritz_values(lower: float) -> None:
+    """Of k eigenvalues of total weight w the one number j + 1 lies where (j + 1/2) w/k weighs below it."""
+    free = np.arange(2, 66.0)
+    values, whole = np.concatenate([np.repeat([0.0, 1.0], PROBES), free]), 64.4  # of the multiple ones
+    heavy = np.repeat([lower, whole - lower], PROBES) / PROBES
+    weights = np.concatenate([heavy, np.full(64, (192 - whole) / 64)])
+    found = _placed(values, np.tile(weights, (PROBES, 1)), np.ones_like(values), 192, 1e-9)
+    zeros = sum((j + 0.5) * whole / 64 < lower for j in range(64))
+    np.testing.assert_array_equal(found[:64], np.repeat([0.0, 1.0], [zeros, 64 - zeros]))
+    # Of the others two come for each value, one below it and one above; near the ends means count.
+    inner = slice(2 * PROBES, -2 * PROBES)
+    between = np.add.outer(free, [-0.25, 0.25]).ravel()
+    np.testing.assert_allclose(found[64:][inner], between[inner], rtol=1e-14)
+
+
+def test_single_eigenvalues_are_those_that_miss_by_a_rounding_of_the_largest() -> None:
+    values = np.append(np.sqrt(np.arange(2, 50.0)), 1000.0)
+    misses = np.ones_like(values)
+    values[0], misses[0] = -1e-9, 0.0  # a rounding below 0
+    misses[[5, 6]] = 0.9e-3, 1.1e-3
+    found = _placed(values, np.ones((PROBES, len(values))), misses, 70, 1e-6)
+    assert found[0] == 1e-9
+    assert (values[5] in found, values[6] in found) == (True, False)
+
+
+def test_in_atoms_each_step_has_one_place() -> None:
+    """The weighted mean of as many values as there are probes; the multiple eigenvalue stays."""
+    free, heavy = np.arange(1.0, 33), np.linspace(0.5, 1.5, 32)
+    values, weights = np.concatenate([np.zeros(PROBES), free]), np.concatenate([np.ones(PROBES), heavy])
+    found = _placed(values, np.tile(weights, (PROBES, 1)), np.ones_like(values), 48, 1e-9, in_atoms=True)
+    below, above = (np.average(free[part], weights=heavy[part]) for part in (slice(16), slice(16, 32)))
+    many = sum(j + 0.5 < heavy[:16].sum() for j in range(32))
+    expected = [0.0] * 16 + [below] * many + [above] * (32 - many)
+    np.testing.assert_allclose(found[:-1], expected[:-1], rtol=1e-14)
+    assert found[-1] == 32
 
 
 def test_the_densities_of_an_estimate_are_those_of_its_rows() -> None:
@@ -238,9 +323,52 @@ def test_a_row_without_eigenvalues_in_the_window_has_density_zero() -> None:
     assert abs(found.variance - exact.variance) <= found.estimate_bound < np.inf
 
 
+@each("options, least", [({"zeros": "half"}, 0.5), ({"bandwidth": 0.5}, 0.2)])
+def test_a_row_with_less_than_one_eigenvalue_in_the_window(options: Any, least: float) -> None:
+    """Its density integrates to 1, as any."""
+    rows = np.full((ESTIMATES, 2), [0.0, 1.0])
+    rows[3] = [0.0, 7.0] if "zeros" in options else [6.4, 7.0]
+    pooled = PooledSpectrum(rows[0], 1 if "zeros" in options else 0, (2,), estimates=rows)
+    found = spectral_density(pooled, window=(0, 6), bins=60, **options)
+    assert found.estimates is not None
+    np.testing.assert_allclose(found.estimates.sum(axis=1) * found.width, 1, rtol=1e-14)
+
+
+def test_the_error_of_an_estimate_is_at_most_the_whole() -> None:
+    """Of rows of which half have everything below and half above, the jackknife would say more than 1."""
+    rows = np.repeat([[0.5], [1.5]], (ESTIMATES + 1) // 2, axis=0)[:ESTIMATES]
+    found = spectral_density(PooledSpectrum(rows[0], estimates=rows), window=(0, 2), bins=2)
+    assert found.estimates is not None
+    assert jackknife_error(found.estimates[-PROBES:, 0]) > 1.1
+    assert found.estimate_error == 1
+
+
+def test_what_a_difference_says_of_an_estimate() -> None:
+    rng = np.random.default_rng(11)
+    rows = rng.uniform(0, 7, (ESTIMATES, 60))
+    rows[0, :3], rows[1, :5] = 0, 0
+    certain = np.array([0.5, 2.5])
+    first = PooledSpectrum(np.concatenate([certain, rows[0]]), 3, (62,), estimates=rows)
+    second = PooledSpectrum(rng.uniform(0, 6, 50))
+    found = circular_spectral_difference(first, second, bins=12)
+    counts = np.histogram(rows[0, 3:], 12, (0, 6))[0]
+    unit = 0.5 * (counts.sum() + 3 + len(certain))  # a bin's width times all in the window
+    densities = [spectral_density(each, bins=12) for each in (first, second)]
+    estimates = densities[0].estimates
+    assert estimates is not None
+    expected = variance_error(estimates, counts.astype(float), densities[1].density, unit)
+    assert (found.estimate_error, found.estimate_bound) == pytest.approx(expected, rel=1e-14)
+    assert found.estimated == 57
+    back = circular_spectral_difference(second, first, bins=12)
+    assert (back.estimated, back.estimate_error, back.estimate_bound) == (0, 0, 0)
+    exact = spectral_difference(replace(densities[0], estimated=None), densities[1])
+    assert (exact.estimate_error, exact.estimate_bound) == (0, 0)
+
+
 def test_structural_zeros_among_what_is_estimated_are_certain() -> None:
     """They count in the density by each row, but not among the numbers that stand for estimates."""
     rows = np.tile([0.0, 0.0, 0.5, 1.5], (ESTIMATES, 1))
+    rows[1:, 2] = 0.0  # the other rows may have more of them
     pooled = PooledSpectrum(np.array([0.0, 0.0, 0.5, 1.5]), 2, (4,), estimates=rows)
     density = spectral_density(pooled, window=(0, 2), bins=2)
     np.testing.assert_array_equal(density.density, [0.75, 0.25])
@@ -267,16 +395,25 @@ def test_each_part_of_the_bound() -> None:
     half[1], atoms[2] = [0.3, -0.3, 0.3, -0.3], [0.0, 0.2, 0.0, 0.0]
     assert variance_error(half, np.zeros(4), none[0], unit)[1] == pytest.approx(2 * 0.09, rel=1e-14)
     assert variance_error(atoms, np.zeros(4), none[0], unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
+    atoms[2] = [0.1, 0.2, 0.0, 0.0]  # the bin where it is most, and of draws the mean
+    for other in (none[0], none[:2]):
+        assert variance_error(atoms, np.zeros(4), other, unit)[1] == pytest.approx(0.04 / 4, rel=1e-14)
     flat = none + 0.3  # what a place adds to a square that is not 0; the last bin is an edge
     flat[2, 1] += 0.2
     bound = variance_error(flat, np.zeros(4), none[0], unit)[1]
     assert bound == pytest.approx((0.25 - 0.09) / 4 + 2 * 2 * 0.3 / (4 * unit), rel=1e-14)
+    flat[1] = 0.6  # beside a flat one, too, and whatever half the steps make of it
+    bound = variance_error(flat, np.zeros(4), np.full(4, 0.1), unit)[1]
+    assert bound == pytest.approx((0.16 - 0.04) / 4 + 2 * 2 * 0.2 / (4 * unit), rel=1e-13)
     # The jackknife over the probes: of variances v and 0 otherwise, √(15/16 · v² · 15/16).
     probe = none.copy()
     probe[-1] = [0.2, -0.2, 0.2, -0.2]
     error, bound = variance_error(probe, np.zeros(4), none[0], unit)
     assert error == pytest.approx(0.04 * 15 / 16, rel=1e-13)
     assert bound == pytest.approx(2.13 * error, rel=1e-13)
+    # Two equal draws leave 3/4 of it: v = (3/4)² · 0.04 for this probe, and (1/4)² · 0.04 for the others.
+    error = variance_error(probe, np.zeros(4), np.tile(probe[-1] / 4, (2, 1)), unit)[0]
+    assert error == pytest.approx(0.04 * (9 - 1) / 16 * 15 / 16, rel=1e-13)
 
 
 @each("dtype", ["float64", "float32"])
@@ -288,6 +425,21 @@ def test_an_exhausted_space_adds_nothing(dtype: str) -> None:
     found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, dtype)
     exact = np.concatenate([np.zeros(272), np.linspace(1, 2, 48)])
     np.testing.assert_allclose(found[0], exact, atol=100 * np.finfo(dtype).eps)
+
+
+def test_the_announced_memory_has_room_for_two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quadrature, "BLOCK_ENTRIES", 2**17)
+    monkeypatch.setattr(quadrature, "STEPS", 2)  # nearly all of it
+    A = np.random.default_rng(0).normal(size=(500, 500)).astype(np.float32)
+    estimates_of("fc", lambda start, stop: A[start:stop, :64], (500, 64), "float64")  # loads what it needs
+    tracemalloc.start()
+    try:
+        estimates_of("fc", lambda start, stop: A[start:stop], A.shape, "float64")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    announced = quadrature.working_bytes(500, 500, 8)
+    assert announced / 2 < peak < announced
 
 
 @pytest.mark.slow

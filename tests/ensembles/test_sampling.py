@@ -132,6 +132,8 @@ def test_the_estimate_grows_as_the_work_does() -> None:
     assert sampling_cost([512], 1, circular="CSE").seconds == pytest.approx(8 * one.seconds)
     assert sampling_cost([512], construction="eigenvectors").bytes > 2 * one.bytes
     assert 1 < sampling_cost([2048], 1).seconds < 60
+    many = sampling_cost([2] * 1000, 500).bytes  # nearly all of them for the eigenvalues
+    assert many == pytest.approx(8 * 2 * 1000 * 500, rel=1e-3)
 
 
 @each("draw", [SampledCircularEnsemble, circular_mixed_ensemble])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mme.ensembles.solvers import smaller_gram_eigenvalues, spectrum_of_weights
+from mme.ensembles.solvers import gram_solver, smaller_gram_eigenvalues, spectrum_of_weights
 from mme.errors import InputError
 
 
@@ -28,6 +29,34 @@ def test_no_block_that_is_converted_is_larger_than_it_may_be(monkeypatch: pytest
             read.clear()
             smaller_gram_eigenvalues(weights, dtype)
             assert [shape for shape in read if len(shape) == 2] == [(len(weights), each) for each in expected]
+
+
+@pytest.mark.parametrize(("dtype", "taken"), [("float32", 1.1), ("float64", 0.01)])  # of two blocks; of none
+def test_a_long_layer_is_never_copied_whole(dtype: str, taken: float) -> None:
+    weights = np.ones((8, 2**19), dtype)
+    smaller_gram_eigenvalues(weights[:, :8])  # loads what it needs
+    tracemalloc.start()
+    try:
+        found = smaller_gram_eigenvalues(weights)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found[-1] == pytest.approx(weights.size, rel=1e-14)
+    assert peak < taken * weights.nbytes
+
+
+def test_the_processor_needs_no_other_solver() -> None:
+    assert gram_solver("cpu") is smaller_gram_eigenvalues
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
+@pytest.mark.parametrize("odd", [np.nan, 1e200])
+def test_one_sum_of_squares_that_is_not_finite_leaves_no_eigenvalue(device: str, odd: float) -> None:
+    if device != "cpu":
+        pytest.importorskip("torch")
+    weights = np.ones((6, 7))
+    weights[5] = odd
+    assert np.isnan(gram_solver(device)(weights, "float64")).tolist() == [True] * 6
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -151,6 +151,12 @@ class TestPeriodicPooling:
         np.testing.assert_array_equal(periodic, plain)
         assert len(plain) == order * count  # the paper's count is right here
 
+    def test_counts_the_structural_zeros_of_all_layers(self) -> None:
+        layers = {"a": np.eye(7, 4), "b": np.eye(3, 2), "c": np.eye(2)}
+        pooled = pooled_spectrum(layer_matrix_ensemble(layers))
+        assert pooled.structural_zeros == 3 + 1
+        assert pooled.eigenvalues.tolist() == [0.0] * 4 + [1.0] * 8
+
     def test_repeats_structural_zeros(self) -> None:
         # orders 7 and 3; the second has 1 zero, which is first among its three and so appears 3 times
         layers = {"a": np.eye(7), "b": np.eye(3, 2)}
@@ -181,6 +187,9 @@ class TestPooledSpectrum:
         drawn = PooledSpectrum(np.array([[2.0, 1.0], [3.0, 4.0]]))
         assert drawn.eigenvalues.tolist() == [[1.0, 2.0], [3.0, 4.0]]
         assert drawn.draws == 2
+
+    def test_sorts_what_descends(self) -> None:
+        assert PooledSpectrum([3.0, 2.0, 1.0]).eigenvalues.tolist() == [1, 2, 3]
 
     def test_leaves_the_given_array_alone(self) -> None:
         given_array = np.array([3.0, 1.0])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mme.ensembles import wishart
+from mme.ensembles.ginibre import integrate_from_zero
 from mme.ensembles.wishart import expected_squares
+from tests.each import each
 
 
 def moment(order: int, power: int, excess: float = 0.0) -> float:
@@ -37,13 +40,29 @@ def test_moments_are_those_of_a_gaussian_matrix(order: int) -> None:
     assert moment(order, 2) == pytest.approx(2 * order**3 + order**2, rel=1e-10)
 
 
+@each("order", [1, 2, 3, 64, 150])
+def test_there_are_as_many_as_the_order_says(order: int) -> None:
+    assert expected_squares(order, np.inf) == pytest.approx(order, rel=1e-13)
+
+
+@pytest.mark.parametrize("order", [40, 301])
+def test_interpolant_is_fine_enough(monkeypatch: pytest.MonkeyPatch, order: int) -> None:
+    points = order * np.linspace(0, 4.4, 200)
+    before = expected_squares(order, points)
+    monkeypatch.setattr(
+        wishart, "integrate_from_zero", lambda f, end, degree: integrate_from_zero(f, end, 2 * degree)
+    )
+    monkeypatch.setattr(wishart, "_squares", wishart._squares.__wrapped__)
+    np.testing.assert_allclose(expected_squares(order, points), before, rtol=0, atol=order * 1e-13)
+
+
 def test_excess_is_what_it_adds_to_the_second_moment() -> None:
     order, kappa = 150, 0.5
     assert moment(order, 1, kappa) == pytest.approx(order**2, rel=2e-4)
     added = (moment(order, 2, kappa) - moment(order, 2)) / order**2
     assert added == pytest.approx(kappa, rel=0.05)
     np.testing.assert_allclose(expected_squares(order, [-1, 0, np.inf], kappa), [0, 0, order], atol=1e-9)
-    assert expected_squares(20, np.inf, 1.0) == pytest.approx(20, abs=1e-6)  # and a low order
+    assert expected_squares(15, np.inf, 1.0) == pytest.approx(15, abs=2e-9)  # and a low order
 
 
 @pytest.mark.slow
