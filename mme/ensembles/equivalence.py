@@ -67,10 +67,11 @@ def delta_of(floors: Iterable[float], errors: Iterable[float], bounds: Iterable[
     >>> delta_of([0.25, 0.5], [0.3, 0.4])
     2.0
     """
-    largest = nlargest(2, errors)
-    if not np.isfinite(largest).all():
+    errors = list(errors)
+    if not np.isfinite(errors).all():
         raise InputError("delta cannot be derived from one draw, which has no standard error; use draws ≥ 2.")
-    return float(max(floors) + ERRORS_IN_DELTA * np.hypot.reduce([*largest, 0.0]) + sum(nlargest(2, bounds)))
+    noise = ERRORS_IN_DELTA * np.hypot.reduce([*nlargest(2, errors), 0.0])
+    return float(max(floors) + noise + sum(nlargest(2, bounds)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

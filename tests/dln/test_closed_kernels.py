@@ -44,6 +44,7 @@ def test_two_by_two(pair: tuple[float, float], t: float) -> None:
         unitary = 2 * (b * mp.besseli(1, b) * mp.besseli(0, a) - a * mp.besseli(1, a) * mp.besseli(0, b))
         unitary /= b**2 - a**2
     agree(kernel(pair, t, depth=2, field=C, digits=DIGITS), mp.log(unitary) - a - b)
+    agree(two_by_two([a / 2, b / 2], 2), mp.log(unitary) - a - b)
     # E u^n = (2)_n/(4)_n for the Beta law, and E (Re q)^2n = (1/2)_n/(2)_n for a unit quaternion
     terms = [
         (a / 2) ** (2 * j) * (b / 2) ** (2 * k) * mp.rf(2, j + k) / mp.rf(4, j + k)

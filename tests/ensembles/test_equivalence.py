@@ -27,7 +27,7 @@ from mme.ensembles import (
     layer_matrix_ensemble,
     pooled_spectrum,
 )
-from mme.ensembles.equivalence import Equivalence
+from mme.ensembles.equivalence import Equivalence, delta_of
 from mme.errors import InputError
 from tests.each import each
 
@@ -421,3 +421,11 @@ def test_rows_number_the_classes_from_one_on() -> None:
     assert found.classes == (("a", "c"), ("b",))
     told = [tuple(row[name] for name in ("name", "variance", "class")) for row in found.rows()]
     assert told == [("a", 0.1, 1), ("c", 0.12, 1), ("b", 0.5, 2)]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_every_error_must_be_known_for_a_delta(place: int) -> None:
+    errors = [0.1, 0.2, 0.3]
+    errors[place] = np.nan
+    with pytest.raises(InputError, match="one draw"):
+        delta_of([1.0, 1.0, 1.0], iter(errors))
