@@ -1,6 +1,8 @@
 """The one error that bad input raises."""
 
-__all__ = ["InputError"]
+from collections.abc import Callable
+
+__all__ = ["InputError", "refusal"]
 
 
 class InputError(ValueError):
@@ -13,3 +15,19 @@ class InputError(ValueError):
     Traceback (most recent call last):
     mme.errors.InputError: orders[0] must be an integer of at least 2, but it is 1.
     """
+
+
+def refusal(call: Callable[..., object], *arguments: object, **options: object) -> str:
+    """Return what the InputError says that a call raises, or an empty text where it raises none.
+
+    Examples
+    --------
+    >>> from mme.algebra import R
+    >>> refusal(R.haar, 0)
+    'd must be an integer of at least 1, but it is 0.'
+    """
+    try:
+        call(*arguments, **options)
+    except InputError as error:
+        return str(error)
+    return ""
