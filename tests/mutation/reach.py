@@ -21,7 +21,7 @@ from tests.mutation.children import Session, cells_of, in_child, run_cells
 OF_SEVERAL = ("bounds", "evidence", "records", "refusals", "result")  # tests of formulas in several modules
 # Chapters that measure networks, or that take long beside what they say of a formula.
 MEASURING = {"networks", "vision", "power", "compression"}
-LONGEST = 60  # seconds of a test or a chapter; what takes longer is left out
+LONGEST = 200  # seconds of a test or a chapter; what takes longer is left out
 
 
 class Reach:
