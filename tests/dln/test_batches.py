@@ -41,7 +41,6 @@ def test_several_spectra(name: str, field: Field) -> None:
     assert np.ptp(parts) > 0.1
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own
 @pytest.mark.parametrize("field", [R, C, H], ids="RCH")
 def test_several_spectra_in_forward_mode(field: Field) -> None:
