@@ -1,5 +1,7 @@
 import io
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import redirect_stderr
 
 import pytest
@@ -60,3 +62,52 @@ def test_errors_pass_through(terminal: Terminal) -> None:
     with redirect_stderr(terminal), pytest.raises(ZeroDivisionError):
         broken()
     assert "100%" not in terminal.text
+
+
+def test_costs_not_numbers_of_steps_are_counted(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine of ten are done after the first of two, and the time that is left is a ninth of that till then."""
+    monkeypatch.setattr("mme.progress.INSTANT", 0.0)
+    monkeypatch.setenv("COLUMNS", "200")
+    clock = 0.0
+
+    def slow() -> Iterator[float]:
+        nonlocal clock
+        for cost in (9.0, 1.0):
+            clock += 100 * cost
+            yield cost
+
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock)
+    with redirect_stderr(terminal):
+        steps = tracked(slow(), "sheep", total=10, cost=lambda cost: cost)
+        assert next(steps) == 9
+        time.sleep(0.3)  # the bar is drawn ten times a second
+        assert "90%" in terminal.text
+        assert "0:01:40" in terminal.text
+        assert "0:15:00" in terminal.text
+        assert list(steps) == [1]
+    assert "100%" in terminal.text
+
+
+def test_steps_that_take_no_time_say_nothing_of_the_others(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half was kept from before; the next step takes a minute, and so will each of the four that are left."""
+    monkeypatch.setenv("COLUMNS", "200")
+    clock = 0.0
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock)
+
+    def kept_and_slow() -> Iterator[int]:
+        nonlocal clock
+        yield from range(5)
+        for number in range(5, 10):
+            clock += 60
+            time.sleep(0.05)
+            yield number
+
+    with redirect_stderr(terminal):
+        steps = tracked(kept_and_slow(), "sheep", total=10)
+        assert [next(steps) for _ in range(6)] == [*range(6)]
+        time.sleep(0.3)
+        assert "60%" in terminal.text
+        assert "0:04:00" in terminal.text
+        assert list(steps) == [6, 7, 8, 9]

@@ -136,7 +136,9 @@ class SampledCircularEnsemble(Result):
         rng, shapes = generator(self.rng), [batch.shape for batch in places]
         tasks = ((8 * size * n**2, partial(self._drawn, size, n, rng, part)) for size, n in shapes)
         steps = in_threads(tasks, validate_jobs(self.jobs), IN_FLIGHT_BYTES)
-        for number, spectra in tracked(steps, "circular ensemble", total=len(places), show=self.progress):
+        costs = [size * n**3 for size, n in shapes]
+        how = {"total": sum(costs), "cost": lambda step: costs[step[0]], "show": self.progress}
+        for number, spectra in tracked(steps, "circular ensemble", **how):
             places[number][:] = spectra
         return found
 

@@ -47,7 +47,9 @@ def compute_eigenvalues(
         return
     tasks = (_task(group, device, solvers[group[0].dtype], store) for group in groups)
     steps = in_threads(tasks, jobs, IN_FLIGHT_BYTES)
-    for number, found in tracked(steps, title, total=len(groups), show=bool(title)):
+    costs = [seconds_for(group) for group in groups]
+    shown = tracked(steps, title, total=sum(costs), cost=lambda step: costs[step[0]], show=bool(title))
+    for number, found in shown:
         found.setflags(write=False)
         stops = accumulate((layer.order for layer in groups[number]), initial=0)
         yield groups[number], [found[start:stop] for start, stop in pairwise(stops)]
