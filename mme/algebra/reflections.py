@@ -12,15 +12,17 @@ block, and `quaternion.partner` makes the second. Products on the left need no m
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mme.algebra import quaternion
 from mme.algebra.workspace import Workspace
-from mme.late import Array, np
+from mme.late import Array, np, scipy
 
 __all__ = ["WORKSPACE", "multiply"]
 
-ONE_BY_ONE = 4, 12  # the order up to which reflections follow one another, for few matrices and for many
-MANY = 8  # from so many matrices on triangles are inverted together,
-LEAF = 8  # by halves down to such orders
+ONE_BY_ONE, MANY = (4, 12), 8  # orders up to which reflections follow one another: for few matrices, for many
+SHORT = 2**10  # entries of a row in all matrices: where there are fewer, rows are not copied one by one
+LEAF = 8, 128  # triangles up to this order are inverted together where they are so many
 
 WORKSPACE = Workspace(2**23)
 
@@ -103,60 +105,74 @@ def _in_blocks(x: Array, c: Array, p: Array) -> None:
     """Write the product without the phases, b reflections at a time, so that BLAS does most of the work."""
     n, d = c.shape
     side, end, take = p.shape[-1] // d, 0, WORKSPACE.take
-    b = (8 if d < (48 if n >= MANY else 32) else 2 ** (d.bit_length() // 2 + 1)) // side
+    b = 2 ** (d.bit_length() // 2 + 1) // side
     blocks = []
-    lower = take((n, -(-d // b), side * b, side * b), p.dtype)
-    lower[:, -1] = 0  # the last block may be a smaller one
-    for j, k in enumerate(range(0, d, b)):
-        u = take((n, min(b, d - k), side, side * (d - k)), p.dtype)
-        u[:, :, 0, : side * b] = 0
-        for i in range(u.shape[1]):
-            start, end = end, end + side * (d - k - i)
-            u[:, i, 0, side * i :] = x[:, start:end]
+    for k in range(0, d, b):
+        rows, width = min(b, d - k), side * (d - k)
+        start, end = end, end + rows * width - side * rows * (rows - 1) // 2
+        u = take((n, rows, side, width), p.dtype)
+        _fill(u, x[:, start:end])
         if side == 2:
             u[:, :, 1] = quaternion.partner(u[:, :, 0])
-        u = u.reshape(n, -1, u.shape[-1])
+        u = u.reshape(n, -1, width)
         adjoint = (np.conj(u, out=take(u.shape, u.dtype)) if u.dtype == complex else u).mT
-        np.matmul(u, adjoint, out=lower[:, j, : u.shape[1], : u.shape[1]])
-        blocks.append((k, u, adjoint))
-    diagonal = np.ones((n, lower.shape[1] * b), c.dtype)
-    diagonal[:, :d] = c
-    np.einsum("nkii->nki", lower)[...] = np.repeat(diagonal, side, axis=-1).reshape(lower.shape[:-1])
-    inverse = take(lower.shape, p.dtype)
-    _invert(lower.reshape(-1, *lower.shape[2:]), inverse.reshape(-1, *lower.shape[2:]))
+        lower = np.matmul(u, adjoint, out=take((n, u.shape[1], u.shape[1]), p.dtype))
+        _invert(lower, np.repeat(c[:, k : k + b], side, axis=-1))
+        blocks.append((k, u, adjoint, lower))
     p[...] = 0
     p.reshape(n, -1)[:, :: side * (d + 1)] = 1
-    for j, (k, u, adjoint) in reversed(list(enumerate(blocks))):
+    for k, u, adjoint, inverse in reversed(blocks):
         rest, rows = p[:, k:, side * k :], u.shape[1]
         with WORKSPACE.block():
             z, turned = (take((n, d - k, rows), p.dtype) for _ in range(2))
             z[:, : rows // side] = adjoint[:, :rows:side]
             np.matmul(rest[:, rows // side :, rows:], adjoint[:, rows:], out=z[:, rows // side :])
-            np.matmul(z, inverse[:, j, :rows, :rows], out=turned)
+            np.matmul(z, inverse, out=turned)
             rest -= np.matmul(turned, u, out=take(rest.shape, p.dtype))
 
 
-@WORKSPACE.block()
-def _invert(a: Array, inverse: Array) -> None:
-    """Write the inverses of the lower triangles of some matrices, whose order is a power of two."""
-    if len(a) < MANY:
-        inverse[...] = np.linalg.inv(np.tril(a))
+def _fill(u: Array, x: Array) -> None:
+    """Write rows, each shorter than the last, into upper parts of some matrices: over H every second row."""
+    n, rows, side, width = u.shape
+    u[:, :, 0, : side * rows] = 0
+    if n * width < SHORT:
+        places = _places(rows, side, width)
+        for matrix, values in zip(u.reshape(n, -1), x, strict=True):
+            matrix[places] = values
         return
-    half, take = a.shape[-1] // 2, WORKSPACE.take
-    if half >= LEAF:
-        parts, inverses = (take((2, len(a), half, half), a.dtype) for _ in range(2))
-        parts[:] = a[:, :half, :half], a[:, half:, half:]
-        _invert(*(each.reshape(-1, half, half) for each in (parts, inverses)))
-        first, last = inverses
-        inverse[:, :half, :half], inverse[:, half:, half:], inverse[:, :half, half:] = first, last, 0
-        product = np.matmul(a[:, half:, :half], first, out=parts[0])
-        np.matmul(np.negative(last, out=parts[1]), product, out=inverse[:, half:, :half])
+    end = 0
+    for row in range(rows):
+        start, end = end, end + width - side * row
+        u[:, row, 0, side * row :] = x[:, start:end]
+
+
+@lru_cache
+def _places(rows: int, side: int, width: int) -> Array:
+    """Where `_fill` writes to."""
+    starts = [row * side * (width + 1) for row in range(rows)]
+    return np.concatenate([np.arange(start, start + width - side * row) for row, start in enumerate(starts)])
+
+
+def _invert(a: Array, diagonal: Array) -> None:
+    """Overwrite some matrices with the inverses of their lower triangles, with another diagonal."""
+    a *= _lower(a.shape[-1])
+    np.einsum("nkk->nk", a)[...] = diagonal
+    if a.shape[-1] > LEAF[0] or len(a) < LEAF[1]:
+        invert = scipy.linalg.lapack.ztrtri if a.dtype == complex else scipy.linalg.lapack.dtrtri
+        for each in a:
+            invert(each.T, overwrite_c=True)  # an upper triangle to LAPACK, which counts columns first
         return
-    rows, inverses, terms = (take((*a.shape[1:], len(a)), a.dtype) for _ in range(3))
-    rows[...], inverses[...] = a.transpose(1, 2, 0), 0
-    for i, row in enumerate(rows):
-        inverses[i, i] = 1 / row[i]
-        np.multiply(row[:i, None], inverses[:i, :i], out=terms[:i, :i])
-        np.sum(terms[:i, :i], axis=0, out=inverses[i, :i])
-        inverses[i, :i] *= -inverses[i, i]
-    inverse[...] = inverses.transpose(2, 0, 1)
+    with WORKSPACE.block():
+        rows, inverses, terms = (WORKSPACE.take((*a.shape[1:], len(a)), a.dtype) for _ in range(3))
+        rows[...], inverses[...] = a.transpose(1, 2, 0), 0
+        for i, row in enumerate(rows):
+            inverses[i, i] = 1 / row[i]
+            np.multiply(row[:i, None], inverses[:i, :i], out=terms[:i, :i])
+            np.sum(terms[:i, :i], axis=0, out=inverses[i, :i])
+            inverses[i, :i] *= -inverses[i, i]
+        a[...] = inverses.transpose(2, 0, 1)
+
+
+@lru_cache
+def _lower(order: int) -> Array:
+    return np.tri(order)

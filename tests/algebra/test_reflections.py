@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mme.algebra import C, Field, quaternion, reflections
+from mme.algebra import Field, quaternion, reflections
 from tests.each import each
 
 from .tools import largest
@@ -80,13 +80,34 @@ def test_the_first_row_is_the_first_that_was_drawn(F: Field, d: int) -> None:
     assert largest(other[-1] + p[-1]) < 1e-14
 
 
-@each("many", [1, 1000])
+@each("leaf", [(64, 1), (0, 1)], ids=["together", "one by one"])
 @each("n", [1, 2, 4, 8, 16, 64])
-def test_triangles_are_inverted(monkeypatch: pytest.MonkeyPatch, n: int, many: int) -> None:
-    """Whatever stands above the diagonal."""
-    monkeypatch.setattr(reflections, "MANY", many)
-    a = C.ginibre(n, size=3, rng=n) + 4 * n * np.eye(n)
-    inverse = np.full_like(a, np.nan)
-    reflections._invert(a.copy(), inverse)
-    assert largest(inverse @ np.tril(a) - np.eye(n)) < 1e-14
-    assert largest(np.triu(inverse, 1)) == 0
+def test_triangles_are_inverted(
+    F: Field, monkeypatch: pytest.MonkeyPatch, n: int, leaf: tuple[int, int]
+) -> None:
+    """With another diagonal, whatever stood on it and above it."""
+    monkeypatch.setattr(reflections, "LEAF", leaf)
+    a = np.random.default_rng(n).normal(size=(3, n, n, 2)).view(complex)[..., 0]
+    a = a if F.dtype == complex else a.real.copy()
+    diagonal = 4 * n * np.exp(a[:, 0] / 9)
+    triangle = np.tril(a, -1) + np.eye(n) * diagonal[:, None]
+    reflections._invert(a, diagonal)
+    assert largest(a @ triangle - np.eye(n)) < 1e-14
+    assert largest(np.triu(a, 1)) == 0
+
+
+@each("n", [1, 5])
+def test_rows_come_to_the_same_places(F: Field, monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    side, rows, width = F.side, 3, 5 * F.side
+    x = np.arange(1.0, 1 + n * side * 12).reshape(n, -1)
+    made = []
+    for short in (0, 1000):
+        monkeypatch.setattr(reflections, "SHORT", short)
+        u = np.full((n, rows, side, width), np.nan)
+        reflections._fill(u, x)
+        made.append(u[:, :, 0])
+    for u in made:
+        for found, values in zip(u, x, strict=True):
+            wanted = np.split(values, np.cumsum([5 * side, 4 * side]))
+            for row, parts in enumerate(zip(found, wanted, strict=True)):
+                np.testing.assert_array_equal(parts[0], np.r_[np.zeros(side * row), parts[1]])
