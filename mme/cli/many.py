@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
-from threadpoolctl import threadpool_limits
 
 import mme
 from mme.cli.accounts import about_estimates, about_layers, about_window, announce_cost
@@ -30,6 +29,7 @@ from mme.cli.settings import Run
 from mme.comparison.compare import Line
 from mme.comparison.measurement import measure
 from mme.comparison.options import Options
+from mme.ensembles.parallel import one_thread
 from mme.errors import InputError
 from mme.extras import required
 from mme.progress import tracked
@@ -101,7 +101,7 @@ def line_of(network: Network, job: Job, opened: Checkpoint | None = None, **work
 @cache
 def _one_thread() -> None:
     """Leave BLAS one thread for good: limits that several threads set and lift would undo each other."""
-    threadpool_limits(1)
+    one_thread()
 
 
 def line_there(network: Network, job: Job, is_kept: bool, program: str) -> Told:

@@ -38,6 +38,8 @@ def validate_work(jobs: Any, store: Any, progress: Any) -> tuple[int, Store, boo
 
 def one_thread() -> Any:
     """Limit BLAS to one thread within a `with` block, so that no digit depends on the machine's cores."""
+    import scipy.linalg  # noqa: F401  # late, as it takes long; after the limit its BLAS would not know of it
+
     return _libraries(len(sys.modules)).limit(limits=1)
 
 

@@ -1,5 +1,8 @@
 """Streamed spectra are those of single layers, digit by digit, whatever the order of the work."""
 
+import os
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -8,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from execute_once import ROOT
 
 from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, streaming
 from mme.ensembles.parallel import validate_jobs
@@ -286,3 +290,21 @@ def test_memory_is_that_of_what_is_held() -> None:
     least, most = (streaming.memory_for([layer], 1, is_held) for is_held in (False, True))
     assert most - least == 6 * 9000 * 8000
     assert least > streaming.PYTHON_BYTES + 8 * 8000 * 64 * 16  # the Krylov space
+
+
+@each("module, name", [("mme.ensembles.parallel", "one_thread"), ("mme.cli.many", "_one_thread")])
+def test_blas_has_one_thread_also_where_it_is_loaded_later(module: str, name: str) -> None:
+    """SciPy has its own, which comes with what a first task is to compute."""
+    program = f"""
+from {module} import {name}
+kept = {name}()
+import scipy.linalg
+from threadpoolctl import threadpool_info
+print({{each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}})
+"""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=os.environ | dict.fromkeys(names, "2"),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("{1}\n", "")
