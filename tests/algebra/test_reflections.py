@@ -80,7 +80,7 @@ def test_the_first_row_is_the_first_that_was_drawn(F: Field, d: int) -> None:
     assert largest(other[-1] + p[-1]) < 1e-14
 
 
-@each("leaf", [(64, 1), (0, 1)], ids=["together", "one by one"])
+@each("leaf", [(64, 1), (0, 1)])
 @each("n", [1, 2, 4, 8, 16, 64])
 def test_triangles_are_inverted(
     F: Field, monkeypatch: pytest.MonkeyPatch, n: int, leaf: tuple[int, int]

@@ -112,7 +112,7 @@ def test_effective_share_of_a_known_chain() -> None:
 
 
 @pytest.mark.slow
-@each("F, depth", [(R, 10**8), (H, 10**8), (R, 2)], ids=["R-deep", "H-deep", "R"])
+@each("F, depth", [(R, 10**8), (H, 10**8), (R, 2)])
 def test_chains_at_the_ends_of_what_they_take(F: Field, depth: int) -> None:
     d = 4 if depth > 2 else 16
     drawn = sample_layer_spectra(d, depth=depth, field=F, size=3000, rng=0)
