@@ -53,6 +53,25 @@ def test_what_is_in_flight_is_counted_in_bytes(monkeypatch: pytest.MonkeyPatch) 
     assert told == [np.empty(shape).nbytes for shape in ((2, 6, 6), (1, 6, 6), *[(9, 9)] * 3)]
 
 
+def test_progress_counts_what_eigenvalues_cost_and_that_of_shared_draws_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    def tracked(steps: Any, title: str, *, total: float, cost: Any = lambda _: 1, show: bool) -> Any:
+        steps = list(steps)
+        told.append((sorted(map(cost, steps)), total, show))
+        return steps
+
+    monkeypatch.setattr(circular, "BATCH_ENTRIES", 2 * 6**2)
+    monkeypatch.setattr(sampling, "tracked", tracked)
+    for show in (True, False):
+        eigenvalues(orders=(6, 9), draws=3, progress=show)
+        assert told.pop() == ([6**3, 2 * 6**3, *[9**3] * 3], 3 * (6**3 + 9**3), show)
+    eigenvalues(orders=(6, 9), shared=True, progress=True)
+    assert [show for _, _, show in told] == [True, False, False]
+
+
 @pytest.mark.slow
 def test_settings_and_seeds_do_not_mix(tmp_path: Path) -> None:
     store = Store("spectra", folder=tmp_path)

@@ -133,6 +133,27 @@ def test_the_key_is_the_content(network: dict[str, np.ndarray], tmp_path: Path, 
     assert np.array_equal(kept.eigenvalues, fresh.eigenvalues)
 
 
+def test_progress_counts_the_seconds_of_each_group(
+    network: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    def tracked(steps: Any, title: str, *, total: float, cost: Any, show: bool) -> Any:
+        steps = list(steps)
+        told.append(([cost(step) for step in sorted(steps, key=lambda step: step[0])], total, show))
+        return steps
+
+    monkeypatch.setattr(streaming, "tracked", tracked)
+    layers = layer_matrix_ensemble(network).layers
+    off = Store("spectra", enabled=False)
+    groups = [group for group, _ in streaming.compute_eigenvalues(layers, 1, "cpu", off, "title")]
+    [(costs, total, show)] = told
+    assert costs == sorted(map(streaming.seconds_for, groups), reverse=True)
+    assert len(set(costs)) == 5
+    assert total == pytest.approx(streaming.seconds_for(layers))
+    assert show
+
+
 def test_damaged_files_are_computed_again(network: dict[str, np.ndarray], tmp_path: Path) -> None:
     store = Store("spectra", folder=tmp_path)
     first = measured(network, store=store)
