@@ -187,7 +187,7 @@ WORDS = STATISTICS | {"spike_share": "share of spikes", "shape_distance": "dista
 
 def _show_more(line: Line) -> None:
     """One network's numbers, each beside its controls, with the classifier and without."""
-    typer.echo(f"\n{line.name}")
+    typer.echo(f"\n{output.printable(line.name)}")
     lines: dict[str, list[str]] = {}
     for each in line.more:
         before = "–" if each["control"] is None else f"{each['control']:.3f}"

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from mme.cli.output import print_csv
 from mme.comparison import STATISTICS, Options, compare, measure
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble, streaming
 from mme.store import Store
@@ -284,6 +285,34 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
     ).communicate(timeout=600)
     assert errors == b""
     assert json.loads(out) == undisturbed
+
+
+@pytest.mark.slow
+def test_programs_get_names_as_they_are(call: Call, tmp_path: Path) -> None:
+    """Without a terminal nothing obeys a name, and one that lost characters would be that of another file."""
+    rng, layer = np.random.default_rng(8), 'a\r\x1b[2Jb\r\nc,"d'
+    for name in ("\x1b[31mred", "red"):
+        np.savez(tmp_path / f"{name}.npz", w=rng.normal(size=(8, 9)) / 3, **{layer: np.ones((2, 2, 2, 0))})
+    names = ["\x1b[31mred", "red"]
+    networks = json.loads(call("compare", tmp_path, "--json").stdout)["networks"]
+    assert sorted(each["name"] for each in networks) == names
+    rows = list(csv.DictReader(io.StringIO(call("compare", tmp_path, "--csv").stdout)))
+    assert sorted(row["name"] for row in rows) == names
+    kept = io.BytesIO(call("compare", tmp_path, "--csv").stdout_bytes)
+    rows = list(csv.DictReader(io.TextIOWrapper(kept, "utf-8", newline="")))
+    [reason] = networks[0]["left_out"].values()
+    assert [row["left_out"] for row in rows] == [f"{layer}: {reason}"] * 2
+    told = call("compare", tmp_path, "--more", "--control", "torch").stdout
+    assert "\x1b" not in told
+    assert "\n\\x1b[31mred\n" in told
+
+
+def test_a_terminal_obeys_no_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_csv([{"name": "\x1b[31mred\r", "share": 0.5}])
+    assert capsys.readouterr().out == 'name,share\n"\\x1b[31mred\\r",0.5\n'
 
 
 @pytest.mark.slow
