@@ -288,6 +288,23 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
 
 
 @pytest.mark.slow
+def test_delta_of_one_network_is_in_the_singular(call: Call, tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    for name in ("alone", "other"):
+        np.savez(tmp_path / f"{name}.npz", fc=rng.normal(size=(40, 50)) / 7, out=rng.normal(size=(8, 9)) / 3)
+    given = ("--estimate", 32, "--conjugate", "sampled")
+    [network] = json.loads(call("compare", tmp_path / "alone.npz", "--json", *given).stdout)["networks"]
+    floor, bound, error = (network[name] for name in ("noise_floor", "estimate_bound", "standard_error"))
+    words = " ".join(call("compare", tmp_path / "alone.npz", *given).stdout.split())
+    assert f"delta = {floor + bound + 3 * error:.3f}: the noise floor of alone, {floor:.3f} (what" in words
+    assert f"to a variance), {bound:.3f} for its estimate, and {3 * error:.3f} for three standard" in words
+    assert "the largest noise floor" not in words
+    several = " ".join(call("compare", tmp_path, *given).stdout.split())
+    assert "the largest noise floor, " in several
+    assert "for the two least certain estimates, and" in several
+
+
+@pytest.mark.slow
 def test_programs_get_names_as_they_are(call: Call, tmp_path: Path) -> None:
     """Without a terminal nothing obeys a name, and one that lost characters would be that of another file."""
     rng, layer = np.random.default_rng(8), 'a\r\x1b[2Jb\r\nc,"d'
