@@ -248,16 +248,21 @@ def test_a_device_that_is_not_there_is_a_sentence(complaint: Callable[..., str],
 
 
 SLOW = """
-import sys, time
+import os, sys, time
 from mme.ensembles import streaming
 quick = streaming.spectrum_of_weights
+def live():
+    with open(os.environ["SIGNS_OF_LIFE"], "ab") as signs:
+        signs.write(b".")
 def slow(*arguments):
+    live()
     time.sleep(0.15)
     return quick(*arguments)
 streaming.spectrum_of_weights = slow
 streaming.GROUP_BYTES = 1
 sys.argv = ["mme", *sys.argv[1:]]
 from mme.cli import main
+live()
 main()
 """
 
@@ -266,16 +271,23 @@ main()
 def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Path, tmp_path: Path) -> None:
     undisturbed = json.loads(call("compare", nets, "--json", "--no-cache").stdout)
     command = [sys.executable, "-c", SLOW, "compare", str(nets), "--json", "--jobs", "1"]
-    environment = {**os.environ, "MME_CACHE": str(tmp_path / "killed")}
-    moments = np.random.default_rng(0).uniform(0.8, 3.0, size=6)
+    signs, killed = tmp_path / "signs", 0
+    environment = {**os.environ, "MME_CACHE": str(tmp_path / "killed"), "SIGNS_OF_LIFE": str(signs)}
+    # Counted in spectra from the start of the command, which may take its time: 6 spectra, fewer each time.
+    moments = np.random.default_rng(0).uniform(0, 3, size=6)
     for moment, blow in zip(moments, [signal.SIGKILL, signal.SIGTERM, signal.SIGINT] * 2, strict=True):
+        signs.write_bytes(b"")
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
-        time.sleep(moment)
+        while signs.stat().st_size <= int(moment) and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(0.15 * (moment % 1))
         process.send_signal(blow)
         out, errors = process.communicate(timeout=600)
-        if blow == signal.SIGINT and process.returncode == 130:
+        killed += process.returncode in (-blow, 130)
+        begun = signs.stat().st_size > 1  # before, Typer itself may end it without a word
+        if blow == signal.SIGINT and process.returncode == 130 and begun:
             assert b"interrupted" in errors
             assert b"Traceback" not in errors
         store = Store("spectra-3", folder=tmp_path / "killed" / "spectra-3")
@@ -285,6 +297,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
     ).communicate(timeout=600)
     assert errors == b""
     assert json.loads(out) == undisturbed
+    assert killed > 1
 
 
 @pytest.mark.slow
