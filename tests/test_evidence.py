@@ -450,6 +450,27 @@ def test_numeric_compares_whole_numbers_beyond_floats() -> None:
             bad()
 
 
+def test_numeric_compares_complex_numbers_whose_modulus_is_beyond_floats() -> None:
+    for large in (1.5e308 * (1 + 1j), 1.5e308 * (-1 + 1j), 0.9e308 - 1.7e308j, -1.7e308 + 0.9e308j):
+        for tolerances in ({}, {"rtol": 1e-9, "atol": 1.0}, {"atol": 0.0}, {"rtol": 2.5}):
+            assert CLAIM.numeric([large, 1], [large, 1], **tolerances).details["largest_error"] == 0
+        assert CLAIM.numeric(large, large).details["slack"] == pytest.approx(1e-9 / np.finfo(float).eps)
+        for atol in (0.0, 1.0):
+            off = [large * (1 - 1e-3), 1]
+            assert CLAIM.numeric(off, [large, 1], rtol=1.01e-3, atol=atol).passed
+            with pytest.raises(CheckFailed, match=r"error at entry \(0,\) is"):
+                CLAIM.numeric(off, [large, 1], rtol=0.99e-3, atol=atol)
+        assert CLAIM.numeric(off[0], large, rtol=2e-3).details["largest_error"] == pytest.approx(1e-3)
+        for tiny in (5e-324, 1e-300):  # a large entry lends nothing to a smaller one
+            with pytest.raises(CheckFailed, match=r"error at entry \(1,\) is"):
+                CLAIM.numeric([large, 2 * tiny], [large, tiny])
+        for other in (-large, large.real, 1, 0, 0j):
+            for left, right in ((large, other), (other, large)):
+                for tolerances in ({}, {"atol": 8e307}):
+                    with pytest.raises(CheckFailed, match=r"above the tolerance|beyond the floating-point"):
+                        CLAIM.numeric(left, right, **tolerances)
+
+
 def test_numeric_reads_tensors_and_expressions() -> None:
     assert CLAIM.numeric(torch.ones(3, requires_grad=True), 1).details["compared"] == 3
     assert CLAIM.numeric(sp.Rational(1, 3), 1 / 3).passed

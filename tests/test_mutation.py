@@ -215,7 +215,7 @@ def test_page_tells_of_the_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "chapters": {"run": 10, "alive": 3, "rate": 0.3, "interval": [0.07, 0.65]},
     }  # fmt: skip
     whole = told(**score)
-    assert "Of 40 single faults, of 900 possible ones, 2 were noticed by nothing: 5.0 %" in whole
+    assert "Of 40 single faults, of 900 possible ones, 2 went unnoticed: 5.0 %, with" in whole
     assert "from 1.0 to 17.0 %" in whole
     assert "chapters alone noticed 70.0 % of the first 10 (interval from 35.0 to 93.0 %)" in whole
     assert "Left out of the run: the rest." in whole
@@ -223,6 +223,14 @@ def test_page_tells_of_the_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     other = told(**score | {"chapters": {"run": 0, "alive": 0}, "sources": "others"})
     assert "The chapters were not run alone." in other
     assert other.endswith("sources that have changed since.")
+    for alive, words in ((0, "none went unnoticed"), (1, "1 went unnoticed"), (2, "2 went unnoticed")):
+        count = score["everything"] | {"alive": alive}
+        assert f"possible ones, {words}: 5.0 %" in told(**score | {"everything": count})
+        by_tests = told(**score | {"everything": {"run": 0, "alive": 0}, "tests": count})
+        assert f"possible ones, {words} by the tests: 5.0 %" in by_tests
+    for like, words in ((0, ""), (1, "Another 1 changes nothing"), (3, "Another 3 change nothing")):
+        text = told(**score | {"equivalent": like})
+        assert words in text if words else "Another" not in text
 
 
 @forks

@@ -62,15 +62,15 @@ def _mutation(page: Page, _: str) -> list[nodes.Node]:
     """Say how many faults put into the formulas were noticed."""
     if (score := _score()) is None:
         return [nodes.paragraph("", "No score is there yet: python run.py mutants makes one.")]
-    both, alone, by = score["everything"], score["chapters"], "nothing"
+    both, alone, by = score["everything"], score["chapters"], ""
     if not both["run"]:
-        both, by = score["tests"], "no test"
+        both, by = score["tests"], " by the tests"
     if not both["run"]:
         return [nodes.paragraph("", "The last run was not finished.")]
     low, high = (f"{100 * end:.1f}" for end in both["interval"])
     text = (
-        f"Of {both['run']} single faults, of {score['faults']} possible ones, {both['alive']} were noticed "
-        f"by {by}: {100 * both['rate']:.1f} %, with the 95 % interval from {low} to {high} %. "
+        f"Of {both['run']} single faults, of {score['faults']} possible ones, {both['alive'] or 'none'} went "
+        f"unnoticed{by}: {100 * both['rate']:.1f} %, with the 95 % interval from {low} to {high} %. "
     )
     if alone["run"]:
         low, high = (f"{100 - 100 * end:.1f}" for end in reversed(alone["interval"]))
@@ -80,7 +80,8 @@ def _mutation(page: Page, _: str) -> list[nodes.Node]:
         )
     else:
         text += "The chapters were not run alone. "
-    text += f"Another {score['equivalent']} change nothing that could be noticed. "
+    if like := score["equivalent"]:
+        text += f"Another {like} {'change' if like > 1 else 'changes'} nothing that could be noticed. "
     if score.get("left_out"):
         text += f"Left out of the run: {'; '.join(score['left_out'])}. "
     of = "these sources" if score["sources"] == hashed(ROOT) else "sources that have changed since"

@@ -187,7 +187,7 @@ WORDS = STATISTICS | {"spike_share": "share of spikes", "shape_distance": "dista
 
 def _show_more(line: Line) -> None:
     """One network's numbers, each beside its controls, with the classifier and without."""
-    typer.echo(f"\n{line.name}")
+    typer.echo(f"\n{output.printable(line.name)}")
     lines: dict[str, list[str]] = {}
     for each in line.more:
         before = "–" if each["control"] is None else f"{each['control']:.3f}"
@@ -226,10 +226,12 @@ def _about_delta(found: Comparison) -> str:
     floor = floors.pop(noisiest)
     estimated = sum(nlargest(2, (row["estimate_bound"] for row in rows)))
     drawn = found.delta - floor - estimated
+    one = f"noise floor of {noisiest}, {floor:.3f}", "its estimate"
+    several = f"largest noise floor, {floor:.3f} of {noisiest}", "the two least certain estimates"
+    noise, estimates = several if floors else one
     words = (
-        f"delta = {found.delta:.3f}: the largest noise floor, {floor:.3f} of {noisiest} (what sampling so "
-        "few eigenvalues adds to a variance)"
-        + (f", {estimated:.3f} for the two least certain estimates" if estimated else "")
+        f"delta = {found.delta:.3f}: the {noise} (what sampling so few eigenvalues adds to a variance)"
+        + (f", {estimated:.3f} for {estimates}" if estimated else "")
         + (f", and {drawn:.3f} for three standard errors of the draws." if drawn > 1e-12 else ".")
     )
     if floors and floor > 2 * max(floors.values()):

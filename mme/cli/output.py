@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
@@ -125,12 +126,16 @@ def print_json(record: Any) -> None:
 
 
 def print_csv(records: Sequence[Mapping[str, Any]]) -> None:
-    """Print records of the same keys as comma-separated values; None is empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns_of(records), lineterminator="\n")
+    """Print records of the same keys as comma-separated values; None is empty, and names as they are.
+
+    A terminal alone gets control characters spelt out; else it would obey them, and a pipe would lose some.
+    """
+    lines = list[str]()
+    writer = csv.DictWriter(SimpleNamespace(write=lines.append), columns_of(records))
     writer.writeheader()
     writer.writerows(records)
-    typer.echo(text.getvalue(), nl=False)
+    text = "".join(line.removesuffix("\r\n") + "\n" for line in lines)  # else no "\r" is quoted
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
 
 
 def columns_of(records: Iterable[Mapping[str, Any]]) -> list[str]:

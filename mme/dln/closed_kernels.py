@@ -48,8 +48,9 @@ def extrapolated(
         for row in triangle(map(log_volume, range(LONGEST_EXTRAPOLATION))):
             change, before = abs(row[-1] - before), row[-1]
             if change < mp.mpf(10) ** -digits:
-                whole = len(str(int(abs(before)))) if abs(before) >= 1 else 0
-                decimals = mp.nstr(before, whole + digits, strip_zeros=False)
+                units = int(mp.nint(before * mp.mpf(10) ** digits))
+                whole, rest = divmod(abs(units), 10**digits)
+                decimals = f"{'-' if units < 0 else ''}{whole}.{rest:0{digits}}"
                 return ExtrapolatedVolume(float(before), float(change) + 0.5 * 10.0**-digits, decimals)
     raise InputError("digits must be fewer for an extrapolation that settles.")
 

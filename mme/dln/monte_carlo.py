@@ -261,9 +261,10 @@ def group_volume_mc(
     # |a|² of a Haar matrix from its eigenvalues e^{iθ}: a has 2i tan(θ/2).
     # A reflection over R has the eigenvalue −1, where this is above 1e30, and so no weight.
     eigenvalues = np.linalg.eigvals(scalars.haar(d, size=samples, rng=rng))
-    log_kernels = -c * (4 * np.tan(np.angle(eigenvalues) / 2) ** 2).sum(axis=-1) / scalars.side / 2
-    shares = effective_share(log_densities), effective_share(log_kernels)
-    share = min(shares)
+    with np.errstate(over="ignore", invalid="ignore"):  # where no weight is a positive float, none counts
+        log_kernels = -c * (4 * np.tan(np.angle(eigenvalues) / 2) ** 2).sum(axis=-1) / scalars.side / 2
+        shares = np.nan_to_num([effective_share(log_densities), effective_share(log_kernels)])
+    share = float(shares.min())
     if not share * samples >= SMALLEST_COUNT:
         raise InputError(
             f"samples must be more, or the concentration another, for d = {d} over {scalars.name}: "

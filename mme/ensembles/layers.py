@@ -82,10 +82,6 @@ class LayerMatrixEnsemble(MixedMatrixEnsemble, Table):
         *names : str
             Of layers to take out.
 
-        Returns
-        -------
-        LayerMatrixEnsemble
-
         Raises
         ------
         InputError
@@ -176,13 +172,15 @@ def layer_matrix_ensemble(
     dtype: Precision = "float64",
     estimate: int | None = None,
 ) -> LayerMatrixEnsemble:
-    """Square the layers of a network into a layer matrix ensemble.
+    """Return the layers of a network, squared into a layer matrix ensemble.
 
     Every weight tensor of two or more axes with N ≥ 2 and M ≥ 2 takes part: convolutions (1×1 and
     downsampling ones too), linear layers, the classifier. Biases and the scales of normalisation layers have
     one axis and do not. Nothing is normalised. The weights are those that the network computes with
     (`mme.weights.effective_weights`): `Layer.note` says how one was worked out from what is stored, and
     `skipped` why something was left out. What lies on disk is read when a spectrum is asked for.
+
+    Source: conjugate matrix ensembles, Definition 1.
 
     Parameters
     ----------
@@ -208,19 +206,11 @@ def layer_matrix_ensemble(
         place of computing them exactly: then `CircularSpectralDifference.estimate_bound` says by how much a
         variance may be wrong.
 
-    Returns
-    -------
-    LayerMatrixEnsemble
-
     Raises
     ------
     InputError
         If a weight is NaN, infinite or complex (the message names the layer), if nothing of two or more axes
         is there or left, or if an option is unknown.
-
-    References
-    ----------
-    Conjugate matrix ensembles, Definition 1.
 
     Examples
     --------

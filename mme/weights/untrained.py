@@ -61,6 +61,14 @@ def untrained_control(
     and N k the fan-out. Biases are U(−1/√M, 1/√M) of their layer (torch, resnet; densenet for convolutions)
     or zero, and normalisation layers start as the identity.
 
+    This is exact for plain convolutions and linear layers that were initialised by the rule. Recurrent and
+    embedding layers, and the projections that GPT-2 divides by √(2 · depth), get the law of a linear layer,
+    so pass the module where you have it.
+
+    Source: torchvision 0.28; torch, `Linear.reset_parameters`; tensorflow/tpu, models/official/efficientnet
+    (commit 02f1303); Keras 3; He et al. (2015), Delving deep into rectifiers; openai/gpt-2;
+    google-research/bert.
+
     Parameters
     ----------
     source : Checkpoint, mapping of str to array, or torch.nn.Module
@@ -87,17 +95,6 @@ def untrained_control(
     InputError
         If the rule is unknown, or left out for a checkpoint of unknown architecture; if an entry is no real
         array; or if a module has weights that no `reset_parameters` reaches.
-
-    Notes
-    -----
-    Exact for plain convolutions and linear layers that were initialised by the rule. Recurrent and embedding
-    layers, and the projections that GPT-2 divides by √(2 · depth), get the law of a linear layer, so pass the
-    module where you have it.
-
-    References
-    ----------
-    torchvision 0.28; torch, `Linear.reset_parameters`; tensorflow/tpu, models/official/efficientnet (commit
-    02f1303); Keras 3; He et al. (2015), Delving deep into rectifiers; openai/gpt-2; google-research/bert.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def test_images_multiply_as_quaternions_do() -> None:
     Y = RNG.normal(size=(2, 4, 2, 4))
-    np.testing.assert_allclose(image(X) @ image(Y), image(times(X, Y)), atol=1e-13)
+    np.testing.assert_allclose(image(X) @ image(Y), image(times(X, Y)), rtol=0, atol=1e-13)
     assert image(X).shape == (2, 6, 8)
     np.testing.assert_array_equal(components(image(X)), X)
     np.testing.assert_array_equal(components(image(X).conj().mT), np.swapaxes(X, 1, 2) * [1, -1, -1, -1])
@@ -48,7 +48,7 @@ def test_deviation_of_each_entry() -> None:
         for off in (0.5, -0.5, 0.25j, -0.25j):
             disturbed = np.stack([exact, exact])
             disturbed[1][place] += off
-            np.testing.assert_allclose(deviation(disturbed), [0, abs(off)], atol=1e-15)
+            np.testing.assert_allclose(deviation(disturbed), [0, abs(off)], rtol=0, atol=1e-15)
 
 
 def test_projection_is_the_nearest() -> None:
@@ -80,11 +80,13 @@ def test_reflections_leave_a_column_with_its_length_alone() -> None:
         column = interleave(image(scale * x))
         w, phase, length = _reflector(column)
         np.testing.assert_allclose(length, scale * np.sqrt((x**2).sum(axis=(1, 2, 3))), rtol=1e-14)
-        np.testing.assert_allclose(phase @ phase.conj().mT, np.broadcast_to(np.eye(2), (2, 2, 2)), atol=1e-14)
+        np.testing.assert_allclose(
+            phase @ phase.conj().mT, np.broadcast_to(np.eye(2), (2, 2, 2)), rtol=0, atol=1e-14
+        )
         reflected = column - 2 * w @ (w.conj().mT @ column)
         expected = np.zeros_like(column)
         expected[:, :2] = phase * length[:, None, None]
-        np.testing.assert_allclose(reflected, expected, atol=1e-13 * scale)
+        np.testing.assert_allclose(reflected, expected, rtol=0, atol=1e-13 * scale)
         np.testing.assert_array_equal(_column(column[..., 0]), column)
         direction, size = _unit(column)
         np.testing.assert_allclose(direction * size[:, None, None], column, rtol=1e-14)
@@ -96,12 +98,12 @@ def test_bidiagonal_form() -> None:
         u, b, v = _bidiagonalise(x.copy())
         for unitary in (u, v):
             one = np.eye(unitary.shape[-1])
-            np.testing.assert_allclose(unitary.conj().mT @ unitary, np.stack([one] * 2), atol=1e-13)
+            np.testing.assert_allclose(unitary.conj().mT @ unitary, np.stack([one] * 2), rtol=0, atol=1e-13)
             assert deviation(deinterleave(unitary)).max() < 1e-13
         assert b.dtype == float
         np.testing.assert_array_equal(b, np.triu(np.tril(b, 1)))
         whole = u[..., : 2 * columns] @ np.kron(b, np.eye(2)) @ v.conj().mT
-        np.testing.assert_allclose(whole, x, atol=1e-13)
+        np.testing.assert_allclose(whole, x, rtol=0, atol=1e-13)
 
 
 def test_scales_are_powers_of_two() -> None:
@@ -118,10 +120,12 @@ def test_decompositions_of_tall_and_wide_images() -> None:
         assert (np.diff(sigma) < 0).all()
         diagonal = np.concatenate([sigma, sigma], axis=-1)[:, None]
         scale = np.abs(a).max()
-        np.testing.assert_allclose(u * (diagonal / scale) @ v.conj().mT, a / scale, atol=1e-13)
+        np.testing.assert_allclose(u * (diagonal / scale) @ v.conj().mT, a / scale, rtol=0, atol=1e-13)
         lengths = [np.linalg.norm(each / scale) for each in (sigma, x)]
         np.testing.assert_allclose(lengths[0], lengths[1], rtol=1e-13)
         for isometry in (u, v):
             assert deviation(isometry).max() == 0
-            np.testing.assert_allclose(isometry.conj().mT @ isometry, np.stack([np.eye(6)] * 2), atol=1e-13)
+            np.testing.assert_allclose(
+                isometry.conj().mT @ isometry, np.stack([np.eye(6)] * 2), rtol=0, atol=1e-13
+            )
     assert np.isrealobj(from_blocks(np.eye(2), np.zeros((2, 2))))

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from mme.cli.output import print_csv
 from mme.comparison import STATISTICS, Options, compare, measure
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble, streaming
 from mme.store import Store
@@ -247,16 +248,21 @@ def test_a_device_that_is_not_there_is_a_sentence(complaint: Callable[..., str],
 
 
 SLOW = """
-import sys, time
+import os, sys, time
 from mme.ensembles import streaming
 quick = streaming.spectrum_of_weights
+def live():
+    with open(os.environ["SIGNS_OF_LIFE"], "ab") as signs:
+        signs.write(b".")
 def slow(*arguments):
+    live()
     time.sleep(0.15)
     return quick(*arguments)
 streaming.spectrum_of_weights = slow
 streaming.GROUP_BYTES = 1
 sys.argv = ["mme", *sys.argv[1:]]
 from mme.cli import main
+live()
 main()
 """
 
@@ -265,16 +271,23 @@ main()
 def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Path, tmp_path: Path) -> None:
     undisturbed = json.loads(call("compare", nets, "--json", "--no-cache").stdout)
     command = [sys.executable, "-c", SLOW, "compare", str(nets), "--json", "--jobs", "1"]
-    environment = {**os.environ, "MME_CACHE": str(tmp_path / "killed")}
-    moments = np.random.default_rng(0).uniform(0.8, 3.0, size=6)
+    signs, killed = tmp_path / "signs", 0
+    environment = {**os.environ, "MME_CACHE": str(tmp_path / "killed"), "SIGNS_OF_LIFE": str(signs)}
+    # Counted in spectra from the start of the command, which may take its time: 6 spectra, fewer each time.
+    moments = np.random.default_rng(0).uniform(0, 3, size=6)
     for moment, blow in zip(moments, [signal.SIGKILL, signal.SIGTERM, signal.SIGINT] * 2, strict=True):
+        signs.write_bytes(b"")
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
-        time.sleep(moment)
+        while signs.stat().st_size <= int(moment) and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(0.15 * (moment % 1))
         process.send_signal(blow)
         out, errors = process.communicate(timeout=600)
-        if blow == signal.SIGINT and process.returncode == 130:
+        killed += process.returncode in (-blow, 130)
+        begun = signs.stat().st_size > 1  # before, Typer itself may end it without a word
+        if blow == signal.SIGINT and process.returncode == 130 and begun:
             assert b"interrupted" in errors
             assert b"Traceback" not in errors
         store = Store("spectra-3", folder=tmp_path / "killed" / "spectra-3")
@@ -284,6 +297,52 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(call: Call, nets: Pa
     ).communicate(timeout=600)
     assert errors == b""
     assert json.loads(out) == undisturbed
+    assert killed > 1
+
+
+@pytest.mark.slow
+def test_delta_of_one_network_is_in_the_singular(call: Call, tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    for name in ("alone", "other"):
+        np.savez(tmp_path / f"{name}.npz", fc=rng.normal(size=(40, 50)) / 7, out=rng.normal(size=(8, 9)) / 3)
+    given = ("--estimate", 32, "--conjugate", "sampled")
+    [network] = json.loads(call("compare", tmp_path / "alone.npz", "--json", *given).stdout)["networks"]
+    floor, bound, error = (network[name] for name in ("noise_floor", "estimate_bound", "standard_error"))
+    words = " ".join(call("compare", tmp_path / "alone.npz", *given).stdout.split())
+    assert f"delta = {floor + bound + 3 * error:.3f}: the noise floor of alone, {floor:.3f} (what" in words
+    assert f"to a variance), {bound:.3f} for its estimate, and {3 * error:.3f} for three standard" in words
+    assert "the largest noise floor" not in words
+    several = " ".join(call("compare", tmp_path, *given).stdout.split())
+    assert "the largest noise floor, " in several
+    assert "for the two least certain estimates, and" in several
+
+
+@pytest.mark.slow
+def test_programs_get_names_as_they_are(call: Call, tmp_path: Path) -> None:
+    """Without a terminal nothing obeys a name, and one that lost characters would be that of another file."""
+    rng, layer = np.random.default_rng(8), 'a\r\x1b[2Jb\r\nc,"d'
+    for name in ("\x1b[31mred", "red"):
+        np.savez(tmp_path / f"{name}.npz", w=rng.normal(size=(8, 9)) / 3, **{layer: np.ones((2, 2, 2, 0))})
+    names = ["\x1b[31mred", "red"]
+    networks = json.loads(call("compare", tmp_path, "--json").stdout)["networks"]
+    assert sorted(each["name"] for each in networks) == names
+    rows = list(csv.DictReader(io.StringIO(call("compare", tmp_path, "--csv").stdout)))
+    assert sorted(row["name"] for row in rows) == names
+    kept = io.BytesIO(call("compare", tmp_path, "--csv").stdout_bytes)
+    rows = list(csv.DictReader(io.TextIOWrapper(kept, "utf-8", newline="")))
+    [reason] = networks[0]["left_out"].values()
+    assert [row["left_out"] for row in rows] == [f"{layer}: {reason}"] * 2
+    told = call("compare", tmp_path, "--more", "--control", "torch").stdout
+    assert "\x1b" not in told
+    assert "\n\\x1b[31mred\n" in told
+
+
+def test_a_terminal_obeys_no_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_csv([{"name": "\x1b[31mred\r", "share": 0.5}])
+    assert capsys.readouterr().out == 'name,share\n"\\x1b[31mred\\r",0.5\n'
 
 
 @pytest.mark.slow

@@ -35,14 +35,14 @@ def test_centre(F, d, N) -> None:
     X = F.ginibre(d, rng=N)
     W = centre(X, depth=N, field=F)
     assert W.shape == (N, F.size(d), F.size(d))
-    np.testing.assert_allclose(end_to_end(W, F), X, atol=1e-13)
+    np.testing.assert_allclose(end_to_end(W, F), X, rtol=0, atol=1e-13)
     for p in range(N - 1):
-        np.testing.assert_allclose(W[p + 1].conj().T @ W[p + 1], W[p] @ W[p].conj().T, atol=1e-13)
+        np.testing.assert_allclose(W[p + 1].conj().T @ W[p + 1], W[p] @ W[p].conj().T, rtol=0, atol=1e-13)
 
 
 def test_centre_of_a_singular_matrix_is_balanced() -> None:
     W = centre(np.diag([4.0, 0.0]), depth=2)
-    np.testing.assert_allclose(end_to_end(W), np.diag([4.0, 0.0]), atol=1e-14)
+    np.testing.assert_allclose(end_to_end(W), np.diag([4.0, 0.0]), rtol=0, atol=1e-14)
     assert balance_violation(W) < 1e-14
 
 
@@ -65,11 +65,11 @@ def test_act_keeps_product_and_balance(F, d, N) -> None:
     W = F.ginibre(d, size=N, rng=1)
     Q = F.haar(d, size=N - 1, rng=2) if N > 1 else np.zeros((0, F.size(d), F.size(d)))
     moved = act(Q, W, F)
-    np.testing.assert_allclose(end_to_end(moved, F), end_to_end(W, F), atol=1e-10)
+    np.testing.assert_allclose(end_to_end(moved, F), end_to_end(W, F), rtol=0, atol=1e-10)
     assert balance_violation(moved, F) == pytest.approx(balance_violation(W, F), abs=1e-10)
     if N > 1:
-        np.testing.assert_allclose(moved[0], Q[0] @ W[0], atol=1e-12)
-        np.testing.assert_allclose(moved[-1], W[-1] @ F.adjoint(Q[-1]), atol=1e-12)
+        np.testing.assert_allclose(moved[0], Q[0] @ W[0], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(moved[-1], W[-1] @ F.adjoint(Q[-1]), rtol=0, atol=1e-12)
 
 
 def test_actions_broadcast() -> None:
@@ -88,7 +88,7 @@ def test_endpoint_action(F, d, N) -> None:
     L, right = F.haar(d, size=2, rng=3)
     moved = act_on_endpoints(L, right, W, F)
     X = end_to_end(W, F)
-    np.testing.assert_allclose(end_to_end(moved, F), L @ X @ F.adjoint(right), atol=1e-11)
+    np.testing.assert_allclose(end_to_end(moved, F), L @ X @ F.adjoint(right), rtol=0, atol=1e-11)
     assert balance_violation(moved, F) < 1e-11
     distance = F.norm(act_on_endpoints(L, right, Y, F) - moved)
     np.testing.assert_allclose((distance**2).sum(), (F.norm(Y - W) ** 2).sum(), rtol=1e-12)
@@ -100,7 +100,7 @@ def test_lift_draws_haar_frames(F) -> None:
     d, draws = 2, 4000
     X = np.broadcast_to(F.diagonal([2.0, 1.0]), (draws, F.size(d), F.size(d)))
     W = balanced_lift(X, depth=3, field=F, rng=1)
-    np.testing.assert_allclose(end_to_end(W, F), X, atol=1e-12)
+    np.testing.assert_allclose(end_to_end(W, F), X, rtol=0, atol=1e-12)
     Q = frames(W, F)
     first = F.components(Q).reshape(draws, -1)
     error = first.std(axis=0, ddof=1) / np.sqrt(draws)
@@ -171,7 +171,9 @@ def test_endpoints_of_a_batch_of_layers() -> None:
     moved = act_on_endpoints(L, right, W, C)
     assert moved.shape == W.shape
     for index in range(5):
-        np.testing.assert_allclose(moved[index], act_on_endpoints(L, right[index], W[index], C), atol=1e-13)
+        np.testing.assert_allclose(
+            moved[index], act_on_endpoints(L, right[index], W[index], C), rtol=0, atol=1e-13
+        )
 
 
 def test_ends_of_batches() -> None:
@@ -179,7 +181,7 @@ def test_ends_of_batches() -> None:
     L, R_, W = R.haar(2, size=(2, 1), rng=1), R.haar(2, rng=2), R.ginibre(2, size=(3, 4), rng=3)
     found = act_on_endpoints(L, R_, W)
     assert found.shape == (2, 3, 4, 2, 2)
-    np.testing.assert_allclose(end_to_end(found), L @ end_to_end(W) @ R_.T, atol=1e-12)
+    np.testing.assert_allclose(end_to_end(found), L @ end_to_end(W) @ R_.T, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(found[1, 2, 1:3], W[2, 1:3])
     with pytest.raises(InputError, match="left, right and layers"):
         act_on_endpoints(L[:, 0], R_, W)

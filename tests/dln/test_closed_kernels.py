@@ -284,7 +284,9 @@ def test_long_walks_use_all_digits(digits: int) -> None:
     ("value", "decimals"),
     [
         ("1", "1.0000"), ("-1", "-1.0000"), ("0.5", "0.5000"), ("-0.75", "-0.7500"), ("1.9375", "1.9375"),
-        ("10", "10.0000"), ("-99.5", "-99.5000"), ("100", "100.0000"),
+        ("10", "10.0000"), ("-99.5", "-99.5000"), ("100", "100.0000"), ("0.0625", "0.0625"),
+        ("-0.01171875", "-0.0117"), ("0.00006103515625", "0.0001"), ("0.000030517578125", "0.0000"),
+        ("-0.000030517578125", "0.0000"), ("0", "0.0000"), ("-9.99999", "-10.0000"), ("0.99996", "1.0000"),
     ],
 )  # fmt: skip
 def test_decimals_are_as_many_on_both_sides_of_a_power_of_ten(value: str, decimals: str) -> None:
@@ -337,4 +339,4 @@ def test_extrapolated_where_the_last_change_is_below_the_digits() -> None:
         assert (len(taken) > 2) == more
         if not more:
             assert (found.log_volume, found.error) == pytest.approx((0.0099, 0.0099 + 0.005))
-            assert found.decimals == "0.0099"
+            assert found.decimals == "0.01"

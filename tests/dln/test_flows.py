@@ -39,7 +39,7 @@ def test_imbalance_decays_as_twice_the_weight_decay(F: Field) -> None:
     defects = balance_defects(flow.layers, F)
     assert flow.stopped == ""
     np.testing.assert_array_equal(F.from_components(F.components(flow.layers)), flow.layers)
-    np.testing.assert_allclose(defects, np.exp(-0.6 * times)[:, *[None] * 4] * defects[0], atol=2e-9)
+    np.testing.assert_allclose(defects, np.exp(-0.6 * times)[:, *[None] * 4] * defects[0], rtol=0, atol=2e-9)
     np.testing.assert_allclose(flow.imbalance[2], np.exp(-0.9) * flow.imbalance[0], rtol=1e-8)
     assert np.all(flow.loss[0] > 1.2 * flow.loss[2])  # it did move
 
@@ -78,7 +78,7 @@ def test_closed_solutions() -> None:
         lambda X: ((X * (A @ X)).sum((-2, -1)) / 2, A @ X), [np.eye(2)], times, decay=decay
     )
     np.testing.assert_allclose(
-        square.end_to_end, [expm(-t * (A + decay * np.eye(2))) for t in times], atol=1e-9
+        square.end_to_end, [expm(-t * (A + decay * np.eye(2))) for t in times], rtol=0, atol=1e-9
     )
 
 
@@ -183,13 +183,15 @@ def test_projections(F: Field, d: int, depth: int) -> None:
     W = balanced_lift(F.ginibre(d, rng=rng), depth=depth, field=F, rng=rng)
     xi = F.ginibre(d, size=depth, rng=rng)
     Q, roots = framed(W, F)
-    np.testing.assert_allclose(Q[1:] @ on_diagonal(roots, depth, F) @ F.adjoint(Q[:-1]), W, atol=1e-12)
+    np.testing.assert_allclose(
+        Q[1:] @ on_diagonal(roots, depth, F) @ F.adjoint(Q[:-1]), W, rtol=0, atol=1e-12
+    )
     inside = F.adjoint(Q[1:]) @ xi @ Q[:-1]
     x = F.components(xi).ravel()
     normal, across = rows_of(balance_defects, W, F, 1.0), rows_of(end_to_end, W, F, 1e-4)
     for horizontal, expected in ((False, x - normal @ x), (True, across @ x)):
         eta = Q[1:] @ tangent_part(roots, inside, F, horizontal=horizontal) @ F.adjoint(Q[:-1])
-        np.testing.assert_allclose(F.components(eta).ravel(), expected, atol=1e-8)
+        np.testing.assert_allclose(F.components(eta).ravel(), expected, rtol=0, atol=1e-8)
     Z, h = F.ginibre(d, rng=rng), 1e-5
     moved = (end_to_end(W + h * xi, F) - end_to_end(W - h * xi, F)) / (2 * h)
     assert float(F.pairing(lifted(W, Z), xi).sum()) == pytest.approx(float(F.pairing(Z, moved)), rel=1e-7)
@@ -255,7 +257,7 @@ def test_ways_back_of_many_are_those_of_each(F: Field, d: int, depth: int) -> No
         alone, one = retracted(roots[index], moved[index], F, 0.5)
         assert bool(one) == found[index]
         if one:
-            np.testing.assert_allclose(there[index], alone, atol=1e-12)
+            np.testing.assert_allclose(there[index], alone, rtol=0, atol=1e-12)
             assert np.abs(balance_defects(alone, F)).max() < 1e-12 * np.abs(alone).max() ** 2
 
 

@@ -286,6 +286,10 @@ def test_bad_input(field: Field) -> None:
     for concentration in (0.0, -1.0, np.inf):
         with pytest.raises(InputError, match="concentration must be a finite number above 0"):
             group_volume_mc(2, field=C, concentration=concentration)
+    for concentration in (5e-324, 1e-300, 1e300, 1.7e308):
+        for d in (2, 3, 5):
+            with pytest.raises(InputError, match=r"the concentration another, .* only \d+ of 200 count"):
+                group_volume_mc(d, field=field, rng=0, samples=200, concentration=concentration)
     with pytest.raises(InputError, match="field"):
         orbit_volume_mc([2.0, 1.0], depth=2, field="Q")
     with pytest.raises(InputError, match="depth"):

@@ -34,8 +34,8 @@ def test_orbit_map_layer_by_layer(F, d, N) -> None:
     chain = [V, *Q, U]
     expected = [chain[p] @ root @ F.adjoint(chain[p - 1]) for p in range(1, N + 1)]
     W = orbit_map(X, Q, F)
-    np.testing.assert_allclose(W, expected, atol=1e-12)
-    np.testing.assert_allclose(end_to_end(W, F), X, atol=1e-12)
+    np.testing.assert_allclose(W, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(end_to_end(W, F), X, rtol=0, atol=1e-12)
     assert balance_violation(W, F) < 1e-12
 
 
@@ -44,8 +44,8 @@ def test_orbit_map_layer_by_layer(F, d, N) -> None:
 def test_orbit_map_is_injective_and_equivariant(F, d, N) -> None:
     X = F.haar(d, rng=1) @ F.diagonal(np.linspace(2, 1, d)) @ F.haar(d, rng=2)
     P, Q = F.haar(d, size=(2, N - 1), rng=3)
-    np.testing.assert_allclose(frames(orbit_map(X, Q, F), F), Q, atol=1e-11)
-    np.testing.assert_allclose(act(P, orbit_map(X, Q, F), F), orbit_map(X, P @ Q, F), atol=1e-12)
+    np.testing.assert_allclose(frames(orbit_map(X, Q, F), F), Q, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(act(P, orbit_map(X, Q, F), F), orbit_map(X, P @ Q, F), rtol=0, atol=1e-12)
 
 
 @fields
@@ -65,7 +65,7 @@ def test_differential_against_differences(F, d, N, at_identity) -> None:
     # Richardson's step removes the error of order h².
     coarse, fine = (along(h) - along(-h)) / (2 * h), (along(h / 2) - along(-h / 2)) / h
     computed = orbit_map_differential(X, a, F, frames=None if at_identity else Q)
-    np.testing.assert_allclose(computed, (4 * fine - coarse) / 3, atol=1e-9)
+    np.testing.assert_allclose(computed, (4 * fine - coarse) / 3, rtol=0, atol=1e-9)
 
 
 @fields
@@ -74,7 +74,7 @@ def test_differential_at_a_diagonal_point(F) -> None:
     a = F.gaussian_skew_hermitian(3, size=3, rng=1)
     T = orbit_map_differential(F.diagonal([16.0, 1.5**4, 1.0]), a, F)
     expected = [a[0] @ root, a[1] @ root - root @ a[0], a[2] @ root - root @ a[1], -root @ a[2]]
-    np.testing.assert_allclose(T, expected, atol=1e-12)
+    np.testing.assert_allclose(T, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.slow
@@ -141,6 +141,8 @@ def test_batches_of_a_differential_must_fit() -> None:
     X, a = C.ginibre(2, size=3, rng=1), C.gaussian_skew_hermitian(2, size=(3, 2), rng=2)
     found = orbit_map_differential(X, a, C)
     for index in range(3):
-        np.testing.assert_allclose(found[index], orbit_map_differential(X[index], a[index], C), atol=1e-12)
+        np.testing.assert_allclose(
+            found[index], orbit_map_differential(X[index], a[index], C), rtol=0, atol=1e-12
+        )
     with pytest.raises(InputError, match="matrix and directions"):
         orbit_map_differential(X, a[:2], C)

@@ -19,24 +19,24 @@ def test_frames_of_layers_balanced_by_roots(F, d, N) -> None:
     assert Q.shape == (N - 1, F.size(d), F.size(d))
     assert np.all(F.is_unitary(Q))
     again = act(Q, centre(end_to_end(W, F), depth=N, field=F), F)
-    np.testing.assert_allclose(again, W, atol=1e-9)
+    np.testing.assert_allclose(again, W, rtol=0, atol=1e-9)
 
 
 @fields
 def test_frames_where_singular_values_coincide(F) -> None:
     W = balanced_lift(F.haar(3, rng=1), depth=4, field=F, rng=2)
     again = act(frames(W, F), centre(end_to_end(W, F), depth=4, field=F), F)
-    np.testing.assert_allclose(again, W, atol=1e-12)
+    np.testing.assert_allclose(again, W, rtol=0, atol=1e-12)
 
 
 @fields
 @pytest.mark.parametrize("N", [1, 2, 5])
 def test_nearest_balanced(F, N) -> None:
     W = balanced_by_roots(F, 3, N, np.random.default_rng(1))
-    np.testing.assert_allclose(nearest_balanced(W, F), W, atol=1e-10)
+    np.testing.assert_allclose(nearest_balanced(W, F), W, rtol=0, atol=1e-10)
     disturbed = W + 0.02 * F.ginibre(3, size=N, rng=2)
     near = nearest_balanced(disturbed, F)
-    np.testing.assert_allclose(end_to_end(near, F), end_to_end(disturbed, F), atol=1e-10)
+    np.testing.assert_allclose(end_to_end(near, F), end_to_end(disturbed, F), rtol=0, atol=1e-10)
     assert balance_violation(near, F) < 1e-10
     distance = (F.norm(near - disturbed) ** 2).sum()
     if N > 1:
@@ -57,7 +57,7 @@ def test_frames_of_coinciding_singular_values_need_the_matrix(F) -> None:
     X = F.haar(3, rng=rng) @ F.diagonal([2.0, 2.0, 2.0]) @ F.haar(3, rng=rng)
     W = balanced_lift(X, depth=4, field=F, rng=rng)
     again = act(frames(W, F, matrix=X), centre(X, depth=4, field=F), F)
-    np.testing.assert_allclose(again, W, atol=1e-12)
+    np.testing.assert_allclose(again, W, rtol=0, atol=1e-12)
     with pytest.raises(InputError, match="must be the layers' product, but differs from it by 1 of its size"):
         frames(W, F, matrix=0.5 * X)
 
@@ -90,7 +90,7 @@ def test_one_factorisation_in_the_frames_of_several_matrices(F) -> None:
     X = F.ginibre(2, rng=5)
     W = act(F.haar(2, size=2, rng=6), centre(X, depth=3, field=F), F)
     found = frames(W, F, matrix=np.stack([X, X, X]))
-    np.testing.assert_allclose(found, [frames(W, F, matrix=X)] * 3, atol=1e-14)
+    np.testing.assert_allclose(found, [frames(W, F, matrix=X)] * 3, rtol=0, atol=1e-14)
 
 
 def test_frames_of_a_batch_with_their_products() -> None:
@@ -98,7 +98,7 @@ def test_frames_of_a_batch_with_their_products() -> None:
     layers = centre(X, depth=3, field=C)
     found = frames(layers, C, matrix=X)
     assert found.shape == (3, 2, 2, 2)
-    np.testing.assert_allclose(found, np.broadcast_to(np.eye(2), found.shape), atol=1e-12)
+    np.testing.assert_allclose(found, np.broadcast_to(np.eye(2), found.shape), rtol=0, atol=1e-12)
     with pytest.raises(InputError, match="matrix and layers"):
         frames(layers, C, matrix=C.ginibre(2, size=2, rng=1))
 
@@ -148,7 +148,7 @@ def test_sweeps_end_where_no_frame_moves_more(monkeypatch: pytest.MonkeyPatch) -
 def test_a_matrix_that_is_the_product_differs_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mme.dln.procrustes.BALANCE_TOLERANCE", 0.0)
     layers = centre(np.diag([4.0, 1.0]), depth=2)
-    np.testing.assert_allclose(frames(layers, matrix=end_to_end(layers)), [np.eye(2)], atol=1e-15)
+    np.testing.assert_allclose(frames(layers, matrix=end_to_end(layers)), [np.eye(2)], rtol=0, atol=1e-15)
 
 
 def test_a_product_is_singular_from_one_unit_of_rounding_on() -> None:
@@ -159,7 +159,7 @@ def test_a_product_is_singular_from_one_unit_of_rounding_on() -> None:
             with pytest.raises(InputError, match="it is singular"):
                 frames(W)
         else:
-            np.testing.assert_allclose(frames(W), [np.eye(2)], atol=1e-12)
+            np.testing.assert_allclose(frames(W), [np.eye(2)], rtol=0, atol=1e-12)
 
 
 def test_one_product_of_many_that_is_another_is_told() -> None:
@@ -174,7 +174,9 @@ def test_one_product_of_many_that_is_another_is_told() -> None:
             with pytest.raises(InputError, match=r"differs from it by 1\.05e-08 of its size"):
                 frames(W, matrix=given)
         else:
-            np.testing.assert_allclose(frames(W, matrix=given), np.eye(2) * np.ones((4, 1, 1, 1)), atol=1e-12)
+            np.testing.assert_allclose(
+                frames(W, matrix=given), np.eye(2) * np.ones((4, 1, 1, 1)), rtol=0, atol=1e-12
+            )
 
 
 @fields

@@ -124,7 +124,7 @@ def test_the_digits_do_not_depend_on_how_the_weights_are_read(
         rows.append(stop - start)
         return A[start:stop].reshape(stop - start, -1, 5)
 
-    np.testing.assert_allclose(estimates_of("fc", read, shape, "float64"), whole, atol=1e-9)
+    np.testing.assert_allclose(estimates_of("fc", read, shape, "float64"), whole, rtol=0, atol=1e-9)
     assert len(np.unique(whole[2])) < 60 < len(np.unique(whole[0]))  # a place for each of the 20 steps
     assert max(rows) == 50_000 // shape[1]
     assert (whole == 0).sum() == ESTIMATES * max(shape[0] - shape[1], 0)
@@ -424,7 +424,7 @@ def test_an_exhausted_space_adds_nothing(dtype: str) -> None:
     A = (frames[0] * np.sqrt(np.linspace(1, 2, 48)) @ frames[1].T).astype(dtype)
     found = estimates_of("fc", lambda start, stop: A[start:stop], A.shape, dtype)
     exact = np.concatenate([np.zeros(272), np.linspace(1, 2, 48)])
-    np.testing.assert_allclose(found[0], exact, atol=100 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(found[0], exact, rtol=0, atol=100 * np.finfo(dtype).eps)
 
 
 def test_the_announced_memory_has_room_for_two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def test_layers_have_the_same_digits_by_every_road(
         singular = np.linalg.svd(network[layer.name].reshape(layer.order, -1).astype(float), compute_uv=False)
         tolerance = (1e-12 if dtype == "float64" else 3e-6) * singular[0] ** 2
         expected = np.sort(singular**2)
-        np.testing.assert_allclose(layer.eigenvalues[-len(expected) :], expected, atol=tolerance)
+        np.testing.assert_allclose(layer.eigenvalues[-len(expected) :], expected, rtol=0, atol=tolerance)
 
 
 def test_blocks_of_the_gram_matrix_add_up(
@@ -63,7 +63,7 @@ def test_blocks_of_the_gram_matrix_add_up(
 ) -> None:
     whole = measured(network)
     monkeypatch.setattr("mme.ensembles.solvers.BLOCK_ENTRIES", 1000)
-    np.testing.assert_allclose(measured(network).eigenvalues, whole.eigenvalues, atol=1e-10)
+    np.testing.assert_allclose(measured(network).eigenvalues, whole.eigenvalues, rtol=0, atol=1e-10)
 
 
 def test_small_layers_of_extreme_weights_are_rescaled() -> None:
@@ -87,7 +87,7 @@ def test_order_of_grouping_does_not_matter(
     one = measured(network)
     monkeypatch.setattr(streaming, "GROUP_BYTES", 1)
     monkeypatch.setattr(streaming, "IN_FLIGHT_BYTES", 1)
-    np.testing.assert_allclose(measured(network).eigenvalues, one.eigenvalues, atol=1e-10)
+    np.testing.assert_allclose(measured(network).eigenvalues, one.eigenvalues, rtol=0, atol=1e-10)
 
 
 def counting(network: dict[str, np.ndarray], reads: list[str]) -> Checkpoint:
@@ -254,7 +254,7 @@ def test_jobs_must_be_positive(jobs: object) -> None:
 def test_a_device_of_torch_gives_the_same(network: dict[str, np.ndarray]) -> None:
     pytest.importorskip("torch")
     here, there = measured(network), measured(network, device="cpu:0")
-    np.testing.assert_allclose(there.eigenvalues, here.eigenvalues, atol=1e-10)
+    np.testing.assert_allclose(there.eigenvalues, here.eigenvalues, rtol=0, atol=1e-10)
     with pytest.raises(InputError, match="device 'nowhere' cannot compute"):
         measured(network, device="nowhere")
 

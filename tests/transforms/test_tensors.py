@@ -59,7 +59,7 @@ def test_weights_lie_on_the_grid_and_next_to_where_they_were(bits: int, seed: in
     before, after = both(quantise, bits, seed, scale)
     largest, levels = np.abs(before["wide"]).max(), 2 ** (bits - 1) - 1
     places = after["wide"] / largest * levels
-    np.testing.assert_allclose(places, np.rint(places), atol=1e-9)
+    np.testing.assert_allclose(places, np.rint(places), rtol=0, atol=1e-9)
     assert np.abs(after["wide"]).max() == largest
     error = np.abs(after["wide"] / largest - before["wide"] / largest)
     assert error.max() <= 0.5 / levels * (1 + 1e-9)
@@ -96,7 +96,7 @@ def test_largest_singular_values_stay(share: float, seed: int) -> None:
         np.testing.assert_allclose(left[:kept], values[:kept], rtol=1e-12)
         assert (left[kept:] < 1e-12).all()
         # the nearest matrix of its rank
-        np.testing.assert_allclose(((old - new) ** 2).sum(), (values[kept:] ** 2).sum(), atol=1e-12)
+        np.testing.assert_allclose(((old - new) ** 2).sum(), (values[kept:] ** 2).sum(), rtol=0, atol=1e-12)
 
 
 def test_new_zeros_are_not_structural() -> None:
