@@ -11,7 +11,8 @@ def main() -> None:
     """Run the command line; Ctrl-C ends it with exit code 130 from the first moment."""
     try:
         from mme.cli import main as run
-    except KeyboardInterrupt:
-        print("mme: interrupted before it began.", file=sys.stderr)
+
+        run()
+    except KeyboardInterrupt:  # while it is imported, or a command made ready: a command has its own words
+        print("mme: interrupted.", file=sys.stderr)
         sys.exit(130)
-    run()

@@ -22,6 +22,7 @@ INDEX = re.compile(r".+\.(safetensors|bin)\.index\.json")
 SHARD = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)")
 PARTS = re.compile(rf"{'|'.join(map(re.escape, SINGLE + ADAPTER))}|{INDEX.pattern}|{SHARD.pattern}")
 """The files that such a network consists of."""
+UNLISTED = "the index of shards does not list it there"
 CONFIGURATIONS = ("config.json", "quantize_config.json")
 OF_TRAINERS = re.compile(
     r"(optimizer|scheduler|scaler|rng_state|random_states|training_args|trainer_state)(_\d+)*\.\w+"
@@ -51,10 +52,8 @@ def read_folder(path: Path) -> Checkpoint:
         index = re.sub(r"-\d{5}-of-\d{5}", "", file) + ".index.json"
         raise InputError(f"{path} holds {file}, a part of a network, but no index; put {index} beside it.")
     if not file:
-        raise InputError(
-            f"{path} is a folder, but not of one network: it has neither an index "
-            "(model.safetensors.index.json) nor model.safetensors beside config.json; name a file in it."
-        )
+        neither = "neither an index (model.safetensors.index.json) nor model.safetensors beside config.json"
+        raise InputError(f"{path} is a folder, but not of one network: it has {neither}; name a file in it.")
     if file in SINGLE and any((path / name).exists() for name in ADAPTER):
         raise InputError(f"{path} holds a network and an adapter; give each of them a folder of its own.")
     stored = read_file(path / file)
@@ -88,7 +87,10 @@ def _sharded(index: Path) -> list[StoredTensor]:
     for tensor, file in weight_map.items():
         if tensor not in shards[file]:
             raise InputError(f"{index.parent / file} lacks the tensor {tensor!r}, which {index.name} lists.")
-    return [shards[file][tensor] for tensor, file in weight_map.items()]
+    every = [(each, file) for file, shard in shards.items() for each in shard.values()]
+    others = [(each, file) for each, file in every if weight_map.get(each.name) != file]
+    left_out = [replace(each, name=f"{each.name} of {file}", skip=UNLISTED) for each, file in others]
+    return [shards[file][tensor] for tensor, file in weight_map.items()] + left_out
 
 
 def _lora_scale(config: Path) -> dict[str, float]:

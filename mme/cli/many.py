@@ -225,8 +225,10 @@ def cluster(address: str) -> Any:
 
     async def greet() -> None:  # a client waits for ever for what is no scheduler, and cannot be given up
         known = distributed.Security().get_connection_args("client")
-        greeting = distributed.comm.connect(address, timeout=CONNECTING, **known)
-        await (await asyncio.wait_for(greeting, 2 * CONNECTING)).close()
+        async with distributed.rpc(address, timeout=CONNECTING, connection_args=known) as there:
+            found = await asyncio.wait_for(there.identity(), 2 * CONNECTING)
+        if found["type"] != "Scheduler":
+            raise TypeError(found)
 
     try:
         asyncio.run(greet())

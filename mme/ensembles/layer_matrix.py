@@ -61,9 +61,8 @@ class Layer(Result):
                 object.__setattr__(self, "given", real_array(f"layer {self.name!r}", self.given))
             real_weights(self.name, self.given)
         if len(self.shape) < 2 or 0 in self.shape:
-            raise InputError(
-                f"layer {self.name!r} must have weights of two or more axes, but their shape is {self.shape}."
-            )
+            shape = f"but their shape is {self.shape}"
+            raise InputError(f"layer {self.name!r} must have weights of two or more axes, {shape}.")
 
     @property
     def tensor(self) -> np.ndarray:

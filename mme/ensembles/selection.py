@@ -101,10 +101,8 @@ def unscaled(name: str, values: np.ndarray, exponent: int) -> np.ndarray:
     with np.errstate(over="ignore", under="ignore"):
         values = np.ldexp(values, 2 * exponent)
     if not np.isfinite(values).all():
-        raise InputError(
-            f"layer {name!r} has weights up to 2^{exponent}, whose squares overflow {values.dtype}; "
-            "rescale the weights."
-        )
+        squares = f"whose squares overflow {values.dtype}"
+        raise InputError(f"layer {name!r} has weights up to 2^{exponent}, {squares}; rescale the weights.")
     return values
 
 
@@ -112,14 +110,11 @@ def real_weights(name: str, value: Any, *, finite: bool = True) -> np.ndarray:
     """Return the weights as a real array, finite if so asked; otherwise InputError names the layer."""
     array = as_numpy(name, value)
     if array.dtype.kind == "c":
-        raise InputError(
-            f"layer {name!r} has complex weights ({array.dtype}); layer matrices need real ones."
-        )
+        right = f"({array.dtype}); layer matrices need real ones"
+        raise InputError(f"layer {name!r} has complex weights {right}.")
     if array.dtype.kind not in "fiu":
         raise InputError(f"layer {name!r} has weights of dtype {array.dtype}; they must be real numbers.")
     if finite and not (known := np.isfinite(array)).all():
-        bad = int(array.size - known.sum())
-        raise InputError(
-            f"layer {name!r} has NaN or infinite weights ({bad} of {array.size}); they must be finite."
-        )
+        bad = f"{int(array.size - known.sum())} of {array.size}"
+        raise InputError(f"layer {name!r} has NaN or infinite weights ({bad}); they must be finite.")
     return array

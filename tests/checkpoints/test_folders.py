@@ -42,9 +42,16 @@ def test_shards_are_one_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     assert read_folder(Path()).name == "net"
 
 
-def test_only_what_the_index_lists_is_of_the_network(folder: Path) -> None:
-    write_index(folder, {name: file for name, file in MAP.items() if name != "b.weight"})
-    assert list(read_folder(folder)) == ["a.weight", "c.weight"]
+def test_only_what_the_index_lists_is_of_the_network_and_the_rest_is_named(folder: Path) -> None:
+    """A tensor that the index leaves out, and of two of a name that which it does not mean."""
+    first, second = sorted(set(MAP.values()))
+    save_file({"a.weight": ARRAYS["a.weight"], "c.weight": np.ones((2, 2))}, folder / first)
+    write_index(folder, {"a.weight": first, "c.weight": second})
+    found = open_checkpoint(folder)
+    assert list(found) == ["a.weight", "c.weight", f"c.weight of {first}", f"b.weight of {second}"]
+    reason = "the index of shards does not list it there"
+    assert [each.skip for each in found.values()] == ["", "", reason, reason]
+    np.testing.assert_array_equal(found["c.weight"].read(), ARRAYS["c.weight"])
 
 
 def test_shards_of_torch_are_one_network(tmp_path: Path) -> None:

@@ -269,6 +269,33 @@ def test_a_scheduler_must_answer(complaint: Callable[..., str], nets: Path, monk
     mute.close()
 
 
+# What speaks as a worker does, and is no scheduler either.
+NO_SCHEDULER = """
+import asyncio, sys
+from distributed.core import Server
+async def serve():
+    async with Server({}) as server:
+        await server.listen(sys.argv[1])
+        await asyncio.sleep(600)
+asyncio.run(serve())
+"""
+
+
+@needs_dask
+@pytest.mark.slow
+def test_what_speaks_as_a_worker_is_no_scheduler(nets: Path, tmp_path: Path) -> None:
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    with started(tmp_path, "-c", NO_SCHEDULER, address) as other:
+        until(lambda: answers(port), other)
+        with started(tmp_path, "-m", "mme", "compare", str(nets), "--scheduler", address) as run:
+            out, errors = run.communicate(timeout=120)
+    assert run.returncode == 2
+    assert out == b""
+    [line] = errors.splitlines()  # and nothing of a client that cannot be closed
+    assert f"none answers at {address} (TypeError)" in line.decode()
+
+
 def test_the_extras_are_named(complaint: Callable[..., str], nets: Path, monkeypatch: Any) -> None:
     for module in ("distributed", "pyarrow"):
         monkeypatch.setitem(sys.modules, module, None)

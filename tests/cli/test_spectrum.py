@@ -16,6 +16,7 @@ import pytest
 from click.testing import Result
 from safetensors.numpy import save_file
 
+from mme import start
 from mme.cli.output import density_picture
 from mme.ensembles import layer_matrix_ensemble, pooled_spectrum, spectral_density
 
@@ -227,6 +228,18 @@ def test_interruption_has_its_own_exit_code(call: Call, nets: Path, monkeypatch:
     result = call("spectrum", nets / "a.npz")
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
+
+
+def test_an_interruption_outside_a_command_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:  # as while the options of commands are made ready
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mme.cli.main", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        start.main()
+    assert capsys.readouterr() == ("", "mme: interrupted.\n")
 
 
 def test_the_picture_has_the_heights_of_the_density() -> None:
