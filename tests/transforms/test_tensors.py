@@ -85,6 +85,18 @@ def test_many_bits_change_nothing_that_single_precision_sees() -> None:
         assert len(torch.unique(coarse.state_dict()[name])) <= (15 if value.ndim >= 2 else value.numel())
 
 
+def test_short_floats_are_worked_out_in_long_ones() -> None:
+    """At 32 bits of single precision no weight moves by more than s/2; half has no decomposition."""
+    layer = nn.Linear(60, 50)
+    before = layer.weight.detach().double()
+    moved = (quantise(layer, 32).weight.detach().double() - before).abs().max()
+    assert moved <= 1.001 * before.abs().max() / (2**31 - 1) / 2
+    halved = truncate_rank(layer.half(), 0.5).weight.detach()
+    assert halved.dtype == torch.float16
+    values = torch.linalg.svdvals(halved.double())
+    assert values[25] < 0.01 * values[24]
+
+
 @pytest.mark.slow
 @given(share=st.floats(0, 1), seed=st.integers(0, 50))
 def test_largest_singular_values_stay(share: float, seed: int) -> None:
