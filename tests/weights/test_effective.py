@@ -477,6 +477,15 @@ def test_kernels_come_outputs_first() -> None:
     assert layers(Checkpoint("net", "keras", ready))["dense/kernel"].shape == (5, 7)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_kernel_is_moved_and_nothing_else(dtype: str) -> None:
+    dense = normal(7, 5).astype(dtype)
+    weight = effective_weights({"dense/kernel": dense})["dense/kernel"]
+    found = weight.read()
+    assert (weight.dtype, found.dtype) == (dtype, dtype)
+    np.testing.assert_array_equal(found, dense.T)
+
+
 class Conv1D(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
