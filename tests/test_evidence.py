@@ -275,6 +275,13 @@ def test_certified_counts_no_digits_where_the_first_may_be_wrong() -> None:
     assert "digits" not in details
 
 
+def test_the_largest_radius_is_that_of_either_side() -> None:
+    wide, narrow = flint.arb(2, 1e-3), flint.arb(2, 1e-9)
+    for sides in ((wide, narrow), (narrow, wide), ([narrow, 2], [wide, 2])):
+        details = CLAIM.certified(*sides, tolerance=1.0).details
+        assert details["largest_radius"] == pytest.approx(1e-3, rel=1e-6)
+
+
 def test_certified_takes_a_difference_as_large_as_the_tolerance() -> None:
     sides = flint.arb(2, 1e-3), flint.arb(2)
     bound = CLAIM.certified(*sides, tolerance=1.0).details["largest_difference"]

@@ -167,6 +167,8 @@ def test_seeds_generators_and_sizes(F: Field) -> None:
         assert draw(3, size=2).shape == draw(3, size=(2,)).shape == (2, F.size(3), F.size(3))
         assert draw(3, size=0).shape == (0, F.size(3), F.size(3))
         assert draw(30, size=(0, 2)).shape == (0, 2, F.size(30), F.size(30))
+    for draw in (F.gaussian_hermitian, F.gaussian_skew_hermitian):
+        assert largest(draw(3) - draw(3)) > 0
 
 
 @each("rng", ["seed", -1, 1.5])

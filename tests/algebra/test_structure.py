@@ -55,6 +55,14 @@ def test_components_do_not_share_memory(F: Field) -> None:
     assert (x == 1).all()
 
 
+def test_what_is_validated_is_a_copy(F: Field) -> None:
+    """Of a type that needs no conversion, too: who works on it in place leaves what was given as it was."""
+    given = F.ginibre(2, rng=0)
+    before = given.copy()
+    F.validate(given)[...] = 0
+    np.testing.assert_array_equal(given, before)
+
+
 def test_there_are_three_fields() -> None:
     assert [Field(F.name, F.beta, F.group_name) for F in (R, C, H)] == [R, C, H]
     for wrong in (("R", 1, "U"), ("C", 1, "U"), ("Q", 2, "U")):

@@ -42,6 +42,22 @@ def test_the_determinant_is_the_joint_density(x: list[float], depth: int, volume
     assert np.linalg.det(K) == pytest.approx(np.exp(joint_log_density(points, **case)), rel=1e-9)
 
 
+@pytest.mark.parametrize("d", [2, 3])
+def test_which_argument_has_the_powers(d: int) -> None:
+    """At N = 3 and rate 1 K(x, y) is √(xy) e^{−(x+y)/2} times a polynomial of degree d − 1 in x, and in y³.
+
+    Of the differences at equal steps of these the d-th vanish. Determinants do not tell x from y.
+    """
+    steps = np.arange(1.0, d + 2)
+    roots, one = np.cbrt(steps), {"depth": 3, "decay": 2 / 3}
+    in_x = correlation_kernel(steps, 1.7, d, **one) / np.sqrt(steps) * np.exp(steps / 2)
+    in_y = correlation_kernel(1.7, roots, d, **one) / np.sqrt(roots) * np.exp(roots / 2)
+    turned = correlation_kernel(roots, 1.7, d, **one) / np.sqrt(roots) * np.exp(roots / 2)
+    for values, vanishes in ((in_x, True), (in_y, True), (turned, False)):
+        assert (abs(np.diff(values, d)[0]) < 1e-13) == vanishes
+        assert abs(np.diff(values, d - 1)[0]) > 1e-7
+
+
 def test_one_layer_is_laguerre() -> None:
     x = np.array([0.01, 1.0, 5.0, 30.0])
     density = np.exp(-x) * sum(eval_genlaguerre(k, 0, x) ** 2 for k in range(9))

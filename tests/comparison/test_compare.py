@@ -45,6 +45,15 @@ def test_a_comparison_counts_its_classes() -> None:
     assert "; 1 class, δ = 9)" in repr(compare(networks, delta=9, control=None))
 
 
+@pytest.mark.parametrize("delta", [0, 0.0, 1])
+def test_a_delta_that_is_given_is_said_to_be(delta: float) -> None:
+    measured = (measure(weights(0), name="a", control=None), measure(weights(1), name="b", control=None))
+    found = grouped(measured, delta=delta)
+    assert (found.delta, found.delta_given) == (delta, True)
+    assert found.to_dict()["delta_from"] == "given"
+    assert not grouped(measured).delta_given
+
+
 @pytest.mark.parametrize(
     "options",
     [

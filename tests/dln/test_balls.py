@@ -97,6 +97,15 @@ def test_differential_at_frames(field: Field) -> None:
     )
 
 
+@over_fields
+def test_the_gram_matrix_is_the_same_at_all_frames(field: Field) -> None:
+    """Entry by entry, for Ψ(QR) = Q·Ψ(R), and the action on layers is one of isometries."""
+    draws, sigma, b = random.Random(4), [Fraction(9, 4), Fraction(1, 3)], field.beta
+    chain = [balls.unitary(2, b, draws) for _ in range(4)]
+    there = balls.gram_matrix(sigma, depth=3, beta=b, frames=chain)
+    CLAIM.certified(there, balls.gram_matrix(sigma, depth=3, beta=b))
+
+
 def test_dual_numbers() -> None:
     x = balls.unitary(2, 4, random.Random(3))
     y, dx, dy = x * x + 2 * x, 3 * x - x.transpose(), x * x * x

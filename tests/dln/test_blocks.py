@@ -70,6 +70,13 @@ def test_batches() -> None:
         np.testing.assert_array_equal(blocks[index], gram_blocks(sigma[index], depth=5, field="H"))
 
 
+@over_fields
+def test_blocks_are_of_descending_values(field: Field) -> None:
+    """In whatever order they are given."""
+    expected = gram_blocks([4.0, 1.0, 0.2], depth=3, field=field)
+    np.testing.assert_array_equal(gram_blocks([0.2, 4.0, 1.0], depth=3, field=field), expected)
+
+
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="must be positive here"):
         log_gram_determinant([1.0, 0.0], depth=2)

@@ -110,6 +110,16 @@ def test_arrays() -> None:
     np.testing.assert_allclose(block_determinant(a, b, 3), [133.0, 21.0], rtol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64])
+def test_whole_numbers_of_no_sign_or_few_bits(dtype: type) -> None:
+    """U_m(0) is 1, 0, −1, 0, … and U_m(1) is m + 1; for t = 1 and s = 2 the determinants go below zero."""
+    found = np.array(chebyshev_recurrence(300, np.array([0, 1], dtype)))
+    np.testing.assert_array_equal(found[:5, 0], [1, 0, -1, 0, 1])
+    np.testing.assert_array_equal(found[:, 1], np.arange(1, 302))
+    found = np.array(tridiagonal_determinants(3, np.array([1], dtype), np.array([2], dtype)))
+    np.testing.assert_array_equal(found[:, 0], [1, 1, -3, -7])
+
+
 def test_logarithms_of_tensors_one_by_one() -> None:
     """Under `vmap` no value can be looked at."""
     logs = torch.tensor([[0.3, -0.2], [0.5, 0.5]], dtype=torch.float64)

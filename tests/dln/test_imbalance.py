@@ -104,10 +104,11 @@ def test_records() -> None:
     assert monitor.record().imbalance.shape == (0, 2)
     monitor()
     monitor(7.5)
+    monitor(0.0)  # a time like any other
     record = monitor.record()
-    assert record.times.tolist() == [0.0, 7.5]
-    assert [row["pair"] for row in record.rows()] == ["0, 1", "1, 2"] * 2
-    assert record.to_frame().shape == (4, 5)
+    assert record.times.tolist() == [0.0, 7.5, 0.0]
+    assert [row["pair"] for row in record.rows()] == ["0, 1", "1, 2"] * 3
+    assert record.to_frame().shape == (6, 5)
     layers = [np.eye(2), np.eye(2)]
     monitor = ImbalanceMonitor(layers)
     assert monitor() == 0

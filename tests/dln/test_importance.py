@@ -56,6 +56,20 @@ def test_the_covariance_is_learnt(t: float) -> None:
     assert effective_share(log_weights(TARGET, root, np.array([t]), z)[0]) > 0.99
 
 
+def test_one_round_learns_what_lies_beside_the_diagonal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From axes on one scale, with so many samples that later rounds have nothing to mend."""
+
+    class Ellipse(Gaussian):
+        def squared_distance(self, y: np.ndarray) -> np.ndarray:
+            return np.asarray((y**2).sum(axis=-1) - y[..., 0] * y[..., 1]) * 4 / 3
+
+    for name, value in (("LEARNING_ROUNDS", 1), ("LEARNING_SAMPLES", 2**17)):
+        monkeypatch.setattr(f"mme.dln.importance.{name}", value)
+    target: Any = Ellipse()
+    root, _ = learn(target, 1.0, 2, np.random.default_rng(0))
+    np.testing.assert_allclose(root @ root.T, [[1.0, 0.5], [0.5, 1.0]], atol=0.05)
+
+
 def test_normals_come_with_their_mirror_images() -> None:
     found = normals(1024, 2, np.random.default_rng(3))
     assert found.shape == (2048, 2)

@@ -105,6 +105,16 @@ def test_a_doubled_spectrum_over_the_quaternions_is_refused(d: int, rows: int) -
         np.testing.assert_array_equal(validate_singular_values(doubled, scalars), doubled)
 
 
+def test_a_spectrum_doubled_in_single_precision_is_refused() -> None:
+    """As torch finds it: the pairs are apart by what that rounds."""
+    doubled = torch.linalg.svdvals(torch.tensor(H.ginibre(40, rng=0), dtype=torch.complex64))
+    assert doubled.dtype == torch.float32
+    assert 1e-9 < float((doubled[::2] - doubled[1::2]).max() / doubled[0]) < 2e-6
+    for given in (doubled, doubled.numpy()):
+        with pytest.raises(InputError, match="come in equal pairs over H"):
+            validate_singular_values(given, H)
+
+
 @pytest.mark.parametrize("sigma", [of_the_image(1), [1.0, 1.0], [2.0] * 4, [0.0, 0.0]])
 def test_one_value_over_the_quaternions_is_told(sigma: object) -> None:
     with pytest.warns(UserWarning, match="H.singular_values"):

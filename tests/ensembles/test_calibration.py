@@ -42,9 +42,11 @@ def test_delta_is_exceeded_by_its_share_of_the_others(differences: list[float], 
 
 
 @pytest.mark.parametrize(
-    ("pairs", "rate", "rank"), [(9, 0.1, 9), (19, 0.1, 18), (20, 0.1, 19), (99, 0.05, 95)]
+    ("pairs", "rate", "rank"),
+    [(9, 0.1, 9), (19, 0.1, 18), (20, 0.1, 19), (99, 0.05, 95), (8, 1 / 3, 6), (149, 0.18, 123)],
 )
 def test_ranks(pairs: int, rate: float, rank: int) -> None:
+    """In floating point 9 · (1 − 1/3) and 150 · (1 − 0.18) are more than 6 and 123."""
     found = calibrate_delta(np.arange(pairs, 0, -1.0), rate)
     assert (found.rank, found.delta, found.pairs) == (rank, rank, pairs)
     assert found.expected_rate == pytest.approx((pairs + 1 - rank) / (pairs + 1))

@@ -134,6 +134,14 @@ def test_a_difference_by_hand() -> None:
     assert found.largest_cumulative == pytest.approx(0.2 * 2)
 
 
+def test_shares_are_of_the_window_that_is_given() -> None:
+    """From 0 on, two zeros and 1 are below 2, and 1 alone is above ½."""
+    first = PooledSpectrum([0.0, 0.0, 1.0, 3.0, 7.0], structural_zeros=2)
+    for window, shares in (((0, 2), (3 / 5, 1 / 3)), ((0.5, 2), (1 / 5, 1 / 3)), ((0, 8), (1, 1))):
+        found = circular_spectral_difference(first, PooledSpectrum([1.0, 1.5]), window=window, bins=2)
+        assert (found.inside, found.inside_nonzero) == pytest.approx(shares)
+
+
 def test_antisymmetry_with_draws() -> None:
     circular = SampledCircularEnsemble(ORDERS, 4, rng=3)
     layers = layer_matrix_ensemble(NETWORK)

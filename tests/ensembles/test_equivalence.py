@@ -162,6 +162,13 @@ def test_spectra_ensembles_and_networks_give_the_same() -> None:
 
 
 @pytest.mark.slow
+def test_both_networks_have_draws_of_their_own() -> None:
+    """As the error of the difference, for which their errors are independent, takes it."""
+    verdict = equivalence(network(), network(), conjugate="sampled", rng=0, draws=2, delta=1)
+    assert not np.isin(verdict.first.variances, verdict.second.variances).any()
+
+
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_verdict() -> None:
     pair = network(), network(seed=1)
     once, again, other = (

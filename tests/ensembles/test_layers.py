@@ -106,6 +106,15 @@ class TestLayer:
         assert (values >= 0).all()
         assert (values[:-rank] <= RTOL * values[-1]).all()
 
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    @pytest.mark.parametrize("shape", [(40, 60), (60, 40)])
+    def test_rounding_is_no_rank(self, dtype: Any, shape: tuple[int, int]) -> None:
+        """Of an exact product of whole numbers, in either precision."""
+        left, right = (np.rint(2 * gaussian(each, 5)) for each in ((shape[0], 3), (3, shape[1])))
+        layer = Layer("a", left @ right, dtype)
+        assert layer.eigenvalues.dtype == dtype
+        assert layer.rank == 3
+
     def test_rounding_below_zero_is_not_taken_for_a_structural_zero(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

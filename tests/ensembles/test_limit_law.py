@@ -139,6 +139,8 @@ def test_two_by_two_real_parts_of_the_bulk() -> None:
 
 @pytest.mark.slow
 def test_auto_takes_the_table_below_and_the_corrected_law_above() -> None:
+    """The order that `modulus_density` names."""
+    assert TABLE_BELOW == 24
     x = np.linspace(-0.5, 0.5, 11)
     for order, method in ((TABLE_BELOW - 1, "table"), (TABLE_BELOW, "corrected")):
         np.testing.assert_array_equal(

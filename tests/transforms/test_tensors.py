@@ -85,6 +85,19 @@ def test_many_bits_change_nothing_that_single_precision_sees() -> None:
         assert len(torch.unique(coarse.state_dict()[name])) <= (15 if value.ndim >= 2 else value.numel())
 
 
+@pytest.mark.parametrize(
+    ("change", "argument", "short"), [(quantise, 32, torch.float32), (truncate_rank, 0.5, torch.float16)]
+)
+def test_short_floats_are_worked_out_in_long_ones(change: Any, argument: Any, short: torch.dtype) -> None:
+    """At 32 bits a step is shorter than what single precision rounds; half has no decomposition."""
+    torch.manual_seed(0)
+    layer = nn.Linear(60, 50).to(short)
+    found = change(layer, argument).weight
+    long = change(layer.double(), argument).weight  # which turns the given one itself
+    assert found.dtype == short
+    assert torch.equal(found, long.to(short))
+
+
 @pytest.mark.slow
 @given(share=st.floats(0, 1), seed=st.integers(0, 50))
 def test_largest_singular_values_stay(share: float, seed: int) -> None:

@@ -72,6 +72,16 @@ def test_the_strongest_stay_in_their_order() -> None:
     assert model[0].weight.shape == (4, 2)
 
 
+def test_strength_is_that_of_the_given_network() -> None:
+    """The first unit of the second layer reads most from the one that goes, and stays all the same."""
+    first, second, last = (nn.Linear(2, 2, bias=False) for _ in range(3))
+    for layer, rows in ((first, [[10.0, 0.0], [0.0, 1.0]]), (second, [[1.0, 100.0], [2.0, 0.0]])):
+        layer.weight.data = torch.tensor(rows)
+    narrow = remove_units(nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last), 0.5)
+    assert [narrow[place].weight.tolist() for place in (0, 2)] == [[[10.0, 0.0]], [[1.0]]]
+    assert torch.equal(narrow[4].weight, last.weight[:, :1])
+
+
 def test_flattened_images_keep_their_places() -> None:
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2))
     model[0].weight.data[:2] = 0  # two units that are their bias, everywhere

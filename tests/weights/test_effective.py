@@ -113,6 +113,14 @@ def test_spectral_norm_of_equal_axes(wrapper: Any, kind: str) -> None:
     np.testing.assert_allclose(layers(module.state_dict())["weight"], weight, rtol=1e-5)
 
 
+def test_spectral_norm_with_vectors_of_opposite_signs() -> None:
+    """W/(uᵀ W v) is −W/σ where one of the two is turned round, and both axes are as long."""
+    W = normal(6, 6)
+    left, values, right = np.linalg.svd(W)
+    stored = {"fc.weight_orig": W, "fc.weight_u": -left[:, 0], "fc.weight_v": right[0]}
+    assert_layers(stored, {"fc.weight": -W / values[0]})
+
+
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm`:FutureWarning")
 def test_a_live_module_is_not_asked_for_what_its_next_forward_replaces() -> None:
     module = weight_norm(seeded(nn.Linear, 6, 9))
@@ -261,7 +269,7 @@ def packed_by_bits(codes: np.ndarray, bits: int) -> np.ndarray:
 @pytest.mark.parametrize("order", ["groups", "activation", "missing"])
 def test_gptq(bits: int, order: str) -> None:
     inputs, outputs, size = 64, 32, 16
-    codes, zeros = integers(0, 2**bits, inputs, outputs), integers(1, 2**bits, inputs // size, outputs)
+    codes, zeros = integers(0, 2**bits, inputs, outputs), integers(0, 2**bits, inputs // size, outputs)
     scales = np.abs(normal(inputs // size, outputs)).astype(np.float16)
     g_idx = np.arange(inputs) // size
     if order == "activation":
@@ -269,7 +277,7 @@ def test_gptq(bits: int, order: str) -> None:
     expected = scales[g_idx].astype(float) * (codes - zeros[g_idx])
     stored = {
         "fc.qweight": packed_by_bits(codes, bits),
-        "fc.qzeros": packed_by_bits((zeros - 1).T, bits).T,  # a zero is stored less one
+        "fc.qzeros": packed_by_bits((zeros - 1).T % 2**bits, bits).T,  # less one, round about
         "fc.scales": scales,
         "fc.bias": np.zeros(outputs),
     }
@@ -467,6 +475,15 @@ def test_kernels_come_outputs_first() -> None:
     assert reasons(codes) == {"dense/kernel": "int8 codes without a known scale"}
     ready = [StoredTensor("dense/kernel", (5, 7), "float32", lambda: dense.T)]
     assert layers(Checkpoint("net", "keras", ready))["dense/kernel"].shape == (5, 7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_kernel_is_moved_and_nothing_else(dtype: str) -> None:
+    dense = normal(7, 5).astype(dtype)
+    weight = effective_weights({"dense/kernel": dense})["dense/kernel"]
+    found = weight.read()
+    assert (weight.dtype, found.dtype) == (dtype, dtype)
+    np.testing.assert_array_equal(found, dense.T)
 
 
 class Conv1D(nn.Module):

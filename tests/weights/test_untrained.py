@@ -261,6 +261,23 @@ class TestCheckpoints:
             for groups in (None, {"w": 16})
         )
         assert grouped.read().std() / loose.read().std() == pytest.approx(4, rel=0.05)
+        assert grouped.fingerprint != loose.fingerprint
+
+    def test_other_numbers_have_other_fingerprints(self) -> None:
+        """By rule, shape, groups, seed, and place among those of one shape: spectra are found by them."""
+        drawn = [
+            tensor
+            for rule in ("torch", "kaiming", "efficientnet")
+            for shape in ((8, 4, 3, 3), (4, 8, 3, 3))
+            for groups in ({}, {"a": 2})
+            for seed in (0, 1)
+            for tensor in untrained_control(
+                checkpoint({"a": shape, "b": shape}), rule, rng=seed, groups=groups
+            ).values()
+        ]
+        numbers = {tensor.read().tobytes() for tensor in drawn}
+        # With groups "b" is the first of its kind, as "a" is without.
+        assert len({tensor.fingerprint for tensor in drawn}) == len(numbers) == 3 * 2 * 2 * 3
 
     def test_only_weight_tensors_are_drawn(self) -> None:
         skipped = StoredTensor("s", (4, 4), "float32", unread, skip="an index table")
