@@ -21,8 +21,8 @@ __all__ = [
     "about_controls", "about_estimates", "about_layers", "about_window", "announce_cost", "gathered", "named",
 ]  # fmt: skip
 
-# No layers, shared ones, and what was left out by an option of the command.
-ORDINARY = ("one axis", "a single number", "a buffer", "shared with", "name ", "type not chosen")
+# No layers, and what was left out by an option of the command.
+ORDINARY = ("one axis", "a single number", "a buffer", "name ", "type not chosen")
 NAMES_SHOWN = 3
 LITTLE = 0.9  # of the eigenvalues that are no structural zeros: with less inside, the number is of a part
 LONG = 30.0  # seconds of work that are announced
@@ -33,10 +33,16 @@ Value = TypeVar("Value")
 def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
     """Yield what was worked out and what was left out, each reason with its weights."""
     worked_out = [(layer.note, layer.name) for layer in ensemble.layers if layer.note]
-    left_out = [(reason, name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
+    left_out = [(_said(reason), name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
     for words, pairs in (("worked out", worked_out), ("left out", left_out)):
         for reason, names in gathered(pairs).items():
             yield f"{ensemble.name}: {len(names)} {words}, {reason}: {named(names)}."
+
+
+def _said(reason: str) -> str:
+    """Say a reason in the words of the command, and of all shared weights the same."""
+    shared = "the same weights as another that is named once"
+    return shared if reason.startswith("shared with") else reason.replace("which=", "--which ")
 
 
 def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
