@@ -22,6 +22,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -175,6 +176,7 @@ def measured(count: int, repeats: int) -> dict[str, Any]:
                 path.unlink()
             runs["cluster, all"] = [(clustered(folder, Path(made)), runs["client of a cluster"][0][1])]
     return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "networks": count,
         "weights": int(sum(np.prod(shape) for shape in SHAPES.values())),
         "eigenvalues": sum(shape[0] for shape in SHAPES.values()),
@@ -259,8 +261,8 @@ def paragraphs(record: dict[str, Any]) -> str:
     per = {name: 1e3 * run["processor"] / count for name, run in runs.items()}
     clock = {name: count / run["clock"] for name, run in runs.items()}
     lines = [
-        f"Measured on {count:,} networks of {len(SHAPES)} layers, {record['weights']:,} weights and "
-        f"{record['eigenvalues']} eigenvalues each, by `python -m benchmarks.many_networks`, on "
+        f"Measured on {record['date']} for {count:,} networks of {len(SHAPES)} layers, {record['weights']:,} "
+        f"weights and {record['eigenvalues']} eigenvalues each, by `python -m benchmarks.many_networks`, on "
         f"{machine['cores']} cores ({machine['processor']}, Python {machine['python']}, NumPy "
         f"{machine['numpy']}). Processor time is of all processes together. The clock is that of a machine "
         f"on which {machine['load']:.1f} processes wanted to run on the average, so it tells little.",

@@ -95,7 +95,8 @@ class Measurement(Result):
 
     def __repr__(self) -> str:
         control = f"; untrained {self.control.variance:.4g} ({self.rule})" if self.control else ""
-        found = f"Var(CSD) {self.csd.variance:.4g}, {counted(len(self.ensemble.orders), 'layer')}"
+        bound = f" estimated to {self.csd.estimate_bound:.2g}" if self.csd.estimated else ""
+        found = f"Var(CSD) {self.csd.variance:.4g}{bound}, {counted(len(self.ensemble.orders), 'layer')}"
         return f"Measurement({self.name}: {found}{control})"
 
     def to_dict(self) -> dict[str, Any]:

@@ -167,4 +167,5 @@ class Layer(Result):
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.shape))
         zeros = counted(self.structural_zeros, "structural zero")
+        zeros += ", estimated" if self.estimated else ""
         return f"Layer({self.name!r}, {shape}: A is {self.order}×{self.columns}, {zeros})"

@@ -190,7 +190,12 @@ def test_an_estimated_layer_says_so() -> None:
     assert pooled.estimates.shape == (ESTIMATES, 300)
     assert np.array_equal(pooled.squared().estimates, pooled.estimates**2)
     assert pooled_spectrum(ensemble, pooling="periodic").estimates is not None
-    line = measure({"large": A}, Options(estimate=299)).to_dict()
+    assert repr(large).endswith(", 0 structural zeros, estimated)")
+    assert "estimated" not in repr(small)
+    found = measure({"large": A}, Options(estimate=299))
+    assert f" estimated to {found.csd.estimate_bound:.2g}, 1 layer" in repr(found)
+    assert "estimated" not in repr(measure({"large": A}))
+    line = found.to_dict()
     assert (line["estimated_layers"], line["estimated"]) == (1, 300)
     assert line["estimate_bound"] > line["estimate_error"] > 0
 
