@@ -275,6 +275,16 @@ def test_certified_counts_no_digits_where_the_first_may_be_wrong() -> None:
     assert "digits" not in details
 
 
+@pytest.mark.parametrize("right", [1, sp.Symbol("x"), sp.Integer(2)])
+def test_an_equality_has_no_other_right_side(right: Any) -> None:
+    x = sp.Symbol("x")
+    holds = sp.Eq((x + 1) ** 2, x**2 + 2 * x + 1)
+    assert CLAIM.proved(holds).passed
+    for left in (holds, [holds]):
+        with pytest.raises(InputError, match="right must be left out when left holds equalities"):
+            CLAIM.proved(left, right)
+
+
 def test_the_largest_radius_is_that_of_either_side() -> None:
     wide, narrow = flint.arb(2, 1e-3), flint.arb(2, 1e-9)
     for sides in ((wide, narrow), (narrow, wide), ([narrow, 2], [wide, 2])):
