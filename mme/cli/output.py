@@ -130,15 +130,13 @@ def print_json(record: Any) -> None:
 
 
 def print_csv(records: Sequence[Mapping[str, Any]]) -> None:
-    """Print records of the same keys as comma-separated values; None is empty, and names as they are.
-
-    A terminal alone gets control characters spelt out; else it would obey them, and a pipe would lose some.
-    """
+    """Print records of the same keys as comma-separated values; None is empty, and names as they are."""
     lines = list[str]()
     writer = csv.DictWriter(SimpleNamespace(write=lines.append), columns_of(records))
     writer.writeheader()
     writer.writerows(records)
     text = "".join(line.removesuffix("\r\n") + "\n" for line in lines)  # else no "\r" is quoted
+    # A terminal would obey control characters; from a pipe `echo` would take some away, but for `color`.
     typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
 
 
