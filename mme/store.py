@@ -61,7 +61,7 @@ def key_of(*parts: str | bytes | memoryview) -> str:
     """Return 64 hexadecimal digits for everything that decides a result; ("ab", "c") is not ("a", "bc")."""
     digest = hashlib.sha256()
     for part in parts:
-        data = memoryview(part.encode() if isinstance(part, str) else part)
+        data = memoryview(part.encode(errors="surrogatepass") if isinstance(part, str) else part)
         digest.update(f"|{data.nbytes}|".encode())
         digest.update(data)
     return digest.hexdigest()

@@ -75,8 +75,12 @@ def printable(text: str) -> str:
     >>> printable("red \x1b[31m net"), printable("größe")
     ('red \\x1b[31m net', 'größe')
     """
-    spelt = text.encode("utf-8", "backslashreplace").decode()  # bytes of a file name that are no UTF-8
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in spelt)
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in _utf8(text))
+
+
+def _utf8(value: Any) -> Any:
+    """Spell bytes of a file name out that are no UTF-8; leave everything else."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def say(text: str) -> None:
@@ -126,15 +130,13 @@ def print_json(record: Any) -> None:
 
 
 def print_csv(records: Sequence[Mapping[str, Any]]) -> None:
-    """Print records of the same keys as comma-separated values; None is empty, and names as they are.
-
-    A terminal alone gets control characters spelt out; else it would obey them, and a pipe would lose some.
-    """
+    """Print records of the same keys as comma-separated values; None is empty, and names as they are."""
     lines = list[str]()
     writer = csv.DictWriter(SimpleNamespace(write=lines.append), columns_of(records))
     writer.writeheader()
     writer.writerows(records)
     text = "".join(line.removesuffix("\r\n") + "\n" for line in lines)  # else no "\r" is quoted
+    # A terminal would obey control characters; from a pipe `echo` would take some away, but for `color`.
     typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
 
 
@@ -146,7 +148,8 @@ def columns_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
 def save_parquet(path: Path, records: Sequence[Mapping[str, Any]], words: Iterable[str]) -> None:
     """Write the columns that `print_csv` prints; where one is empty, it is text if it is among `words`."""
     arrow, parquet = (required(name, "parquet", "--parquet") for name in ("pyarrow", "pyarrow.parquet"))
-    arrays = {name: arrow.array([record.get(name) for record in records]) for name in columns_of(records)}
+    spelt = {name: [_utf8(record.get(name)) for record in records] for name in columns_of(records)}
+    arrays = {name: arrow.array(values) for name, values in spelt.items()}
     for name, array in arrays.items():
         if array.null_count == len(array):
             arrays[name] = array.cast(arrow.string() if name in words else arrow.float64())

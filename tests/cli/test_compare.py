@@ -337,6 +337,23 @@ def test_programs_get_names_as_they_are(call: Call, tmp_path: Path) -> None:
     assert "\n\\x1b[31mred\n" in told
 
 
+@pytest.mark.slow
+def test_names_of_files_may_be_no_unicode(call: Call, tmp_path: Path) -> None:
+    parquet, named = tmp_path / "table.parquet", tmp_path / os.fsdecode(b"bad\xff.npz")
+    try:
+        with named.open("wb") as file:
+            np.savez(file, w=np.random.default_rng(8).normal(size=(8, 9)) / 3)
+    except OSError:
+        pytest.skip("the file system takes Unicode alone")
+    [network] = json.loads(call("compare", tmp_path, "--json").stdout)["networks"]
+    assert os.fsencode(network["name"]) == b"bad\xff"
+    arrow = pytest.importorskip("pyarrow.parquet")
+    result = call("compare", tmp_path, "--parquet", parquet)
+    assert result.exit_code == 0, result.output
+    assert "bad\\udcff" in result.stdout
+    assert arrow.read_table(parquet)["name"].to_pylist() == ["bad\\udcff"]
+
+
 def test_a_terminal_obeys_no_name(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
