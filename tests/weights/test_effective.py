@@ -113,6 +113,16 @@ def test_spectral_norm_of_equal_axes(wrapper: Any, kind: str) -> None:
     np.testing.assert_allclose(layers(module.state_dict())["weight"], weight, rtol=1e-5)
 
 
+def test_half_precision_is_widened_before_squares_and_products() -> None:
+    """400² and 300 · 300 are beyond its largest number, 65504."""
+    parts = {"g": [[5.0]], "v": [[300.0, 400.0]]}
+    stored = {f"fc.weight_{part}": np.array(rows, np.float16) for part, rows in parts.items()}
+    assert_layers(stored, {"fc.weight": [[3.0, 4.0]]})
+    factors = {"a": np.full((1, 3), 300, np.float16), "b": np.full((2, 1), 300, np.float16)}
+    stored = {f"fc.lora_{factor.upper()}.weight": each for factor, each in factors.items()}
+    assert_layers(opened(stored, 0.5), {"fc.weight": np.full((2, 3), 45_000.0)})
+
+
 def test_spectral_norm_with_vectors_of_opposite_signs() -> None:
     """W/(uᵀ W v) is −W/σ where one of the two is turned round, and both axes are as long."""
     W = normal(6, 6)
