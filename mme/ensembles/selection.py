@@ -48,11 +48,11 @@ def selected_weights(
             reason = "name not included"
         elif any(fnmatchcase(name, each) for each in excluded or ()):
             reason = "name excluded"
-        elif tensor.location and (first := seen.setdefault(tensor.location, name)) != name:
-            reason = f"shared with {first}"
-        else:
-            is_other = kinds is not None and not wanted & is_of
-            reason = _no_matrix(tensor) or ("type not chosen" if is_other else "")
+        elif not (reason := _no_matrix(tensor)) and kinds is not None and not wanted & is_of:
+            reason = "type not chosen"
+        elif not reason and tensor.location:  # only what is taken can be taken twice
+            first = seen.setdefault(tensor.location, name)
+            reason = f"shared with {first}" if first != name else ""
         yield name, tensor, reason
 
 

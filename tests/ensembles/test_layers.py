@@ -491,6 +491,22 @@ class TestTorch:
         skipped = layer_matrix_ensemble(network.state_dict()).skipped
         assert skipped == (("decode.weight", "shared with encode.weight"),)
 
+    def test_what_is_shared_with_something_left_out_counts(self, torch: Any) -> None:
+        nn = torch.nn
+        network = nn.ModuleDict({"encode": nn.Embedding(11, 4), "decode": nn.Linear(4, 11)})
+        network["decode"].weight = network["encode"].weight
+        names = {"Linear": "decode.weight", nn.Embedding: "encode.weight"}
+        for types, name in names.items():
+            assert [layer.name for layer in layer_matrix_ensemble(network, types=types).layers] == [name]
+        network.register_buffer("before", network["encode"].weight.data)  # comes first
+        network.register_buffer("shift", network["decode"].bias.data)
+        ensemble = layer_matrix_ensemble(network)
+        assert [layer.name for layer in ensemble.layers] == ["encode.weight"]
+        assert ensemble.skipped == (
+            ("before", "a buffer"), ("shift", "one axis"), ("decode.weight", "shared with encode.weight"),
+            ("decode.bias", "one axis"),
+        )  # fmt: skip
+
     def test_parts_of_one_tensor_are_not_shared(self, torch: Any) -> None:
         whole = torch.arange(24.0).reshape(4, 6)
         views = {"top": whole[:2], "left": whole[:, :3], "all": whole, "turned": whole.T}
