@@ -89,7 +89,7 @@ class ImbalanceMonitor:
         """Read the imbalance of each pair, at a time, or at the number of the reading."""
         at = len(self._readings) if time is None else number("time", time)
         self._readings.append((at, self._read()))
-        return np.asarray(self._readings[-1][1][0])
+        return np.array(self._readings[-1][1][0])
 
     def record(self) -> Imbalance:
         """Return all that was read so far."""

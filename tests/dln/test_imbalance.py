@@ -117,6 +117,13 @@ def test_records() -> None:
     assert Imbalance.from_dict(record.to_dict()) == record
 
 
+def test_what_is_returned_can_be_changed_without_harm() -> None:
+    monitor = ImbalanceMonitor([np.eye(3, 2), np.array([[1.0, 0.0, 2.0]])])
+    read = monitor()
+    read *= 0
+    assert monitor.record().imbalance.tolist() == [[5.0]]
+
+
 def test_bad_input() -> None:
     for wrong in ([np.eye(2)], [], 3, [np.eye(2), np.eye(3)], [np.ones((2, 2, 1, 1))] * 2, [np.eye(2), None]):
         with pytest.raises(InputError, match="network"):
