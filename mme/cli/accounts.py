@@ -21,8 +21,8 @@ __all__ = [
     "about_controls", "about_estimates", "about_layers", "about_window", "announce_cost", "gathered", "named",
 ]  # fmt: skip
 
-# No layers, shared ones, and what was left out by an option of the command.
-ORDINARY = ("one axis", "a single number", "a buffer", "shared with", "name ", "type not chosen")
+# No layers, and what was left out by an option of the command.
+ORDINARY = ("one axis", "a single number", "a buffer", "name ", "type not chosen")
 NAMES_SHOWN = 3
 LITTLE = 0.9  # of the eigenvalues that are no structural zeros: with less inside, the number is of a part
 LONG = 30.0  # seconds of work that are announced
@@ -35,8 +35,8 @@ def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
     worked_out = [(layer.note, layer.name) for layer in ensemble.layers if layer.note]
     left_out = [(reason, name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
     for words, pairs in (("worked out", worked_out), ("left out", left_out)):
-        for reason, names in gathered(pairs).items():
-            yield f"{ensemble.name}: {len(names)} {words}, {reason}: {named(names)}."
+        for why, them in gathered(pairs).items():
+            yield f"{ensemble.name}: {len(them)} {words}, {why.replace('which=', '--which ')}: {named(them)}."
 
 
 def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
