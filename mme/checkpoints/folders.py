@@ -20,7 +20,8 @@ SINGLE = ("model.safetensors", "pytorch_model.bin")
 ADAPTER = ("adapter_model.safetensors", "adapter_model.bin")
 INDEX = re.compile(r".+\.(safetensors|bin)\.index\.json")
 SHARD = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)")
-PARTS = re.compile(rf"{'|'.join(map(re.escape, SINGLE + ADAPTER))}|{INDEX.pattern}|{SHARD.pattern}")
+FILES = "|".join(map(re.escape, SINGLE + ADAPTER))
+PARTS = re.compile(rf"{FILES}|{INDEX.pattern}|{SHARD.pattern}|(\w+_)?config\.json")
 """The files that such a network consists of."""
 UNLISTED = "the index of shards does not list it there"
 CONFIGURATIONS = ("config.json", "quantize_config.json")

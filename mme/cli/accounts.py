@@ -35,8 +35,8 @@ def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
     worked_out = [(layer.note, layer.name) for layer in ensemble.layers if layer.note]
     left_out = [(_said(reason), name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
     for words, pairs in (("worked out", worked_out), ("left out", left_out)):
-        for reason, names in gathered(pairs).items():
-            yield f"{ensemble.name}: {len(names)} {words}, {reason}: {named(names)}."
+        for why, them in gathered(pairs).items():
+            yield f"{ensemble.name}: {len(them)} {words}, {why.replace('which=', '--which ')}: {named(them)}."
 
 
 def _said(reason: str) -> str:

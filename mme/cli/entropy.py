@@ -31,7 +31,7 @@ HELP = {
 # Unknown options are arguments, so that a negative number is told from a mistyped option by its own message.
 @app.command(context_settings={"ignore_unknown_options": True})
 def entropy(
-    values: Annotated[list[str], typer.Argument(metavar="SIGMA...|FILE", help=HELP["values"])],
+    values: Annotated[list[str], typer.Argument(metavar="SIGMA|FILE", help=HELP["values"])],
     depth: Annotated[float, typer.Option("--depth", "-N", metavar="N", help="Number of layers, at least 1.")],
     field: Annotated[str, typer.Option("--field", "-F", metavar="[R|C|H]", help=HELP["field"])] = "R",
     monte_carlo: Annotated[bool, typer.Option("--monte-carlo", help=HELP["monte_carlo"])] = False,
@@ -51,9 +51,8 @@ def entropy(
     work: dict[str, Any] = {"rng": seed, "samples": samples, "progress": True}
     estimate = orbit_volume_mc(sigma, depth=depth, field=scalars, **work) if monte_carlo else None
     if as_json:
-        given = {"field": scalars.name, "beta": scalars.beta, "depth": depth}
-        record = given | {"singular_values": sigma.tolist()} | terms.to_dict()
-        output.print_json(record | ({"monte_carlo": estimate.to_dict()} if estimate else {}))
+        own = {"field": scalars.name, "beta": scalars.beta, "depth": depth, "singular_values": sigma.tolist()}
+        output.print_json(own | terms.to_dict() | ({"monte_carlo": estimate.to_dict()} if estimate else {}))
         return
     rows: list[tuple[str, object]] = [
         ("field", f"{scalars.name} (beta = {scalars.beta})"),
@@ -96,6 +95,7 @@ def read_matrix(path: Path) -> np.ndarray:
             return array if array.imag.any() else array.real
     except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TokenError, UserWarning) as error:
         reason = str(error).splitlines()[0].split(". ")[0].rstrip(".") if str(error) else type(error).__name__
+        reason = "it is no .npy file and no text" if isinstance(error, UnicodeError) else reason
         raise InputError(f"cannot read a matrix from {path}: {reason}.") from None
 
 

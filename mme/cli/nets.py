@@ -32,7 +32,7 @@ WHAT = (
 SEVERAL = WHAT + " A folder stands for all checkpoints in it."
 OTHERS = "Which weights, where a file has a second set of them, such as model_ema."
 Net = Annotated[str, typer.Argument(metavar="NET", help=WHAT)]
-Nets = Annotated[list[str], typer.Argument(metavar="NET...", help=SEVERAL)]
+Nets = Annotated[list[str], typer.Argument(metavar="NET", help=SEVERAL)]
 Which = Annotated[str | None, typer.Option(help=OTHERS)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mme.arguments import integer
 from mme.cli.app import complain
 from mme.cli.output import print_csv, print_json
 from mme.comparison.options import Options
@@ -106,6 +108,7 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
             shared: dict[str, Any] = {name: given.pop(name) for name, *_ in SHARED}
             jobs = validate_jobs(shared.pop("jobs"))
             store = Store("spectra-3", enabled=shared.pop("cache"))
+            integer("--seed", shared["rng"], 0)
             for pattern in ("include", "exclude", "types"):
                 shared[pattern] = tuple(shared[pattern] or ()) or None
             forms = {form: shared.pop(form) for form in ("as_json", "as_csv")}
@@ -121,6 +124,7 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
                     store.tidy()
 
         with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_options.__doc__ = re.sub(r"(?<!\n)\n(?!\n) *", " ", inspect.getdoc(command) or "")
         with_options.__annotations__ = {each.name: each.annotation for each in parameters}
         return with_options
 

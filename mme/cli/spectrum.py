@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,8 +25,6 @@ __all__ = ["spectrum"]
 LAYERS_SHOWN = 400
 PLOT = "Draw the pooled density into this .png, .svg or .pdf file."
 OUT = "Write eigenvalues, layers and densities into this .npz file."
-
-Shares = tuple[float, float | None]
 
 
 @app.command()
@@ -65,7 +63,7 @@ def spectrum(
     estimated = sum(layer.estimated for layer in found.layers)
     record |= {"estimated_layers": estimated, "estimate_error": density.estimate_error}
     rows = [layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers]
-    run.tell(record, rows, lambda: _show(found, density, shares, opened.format))
+    run.tell(record, rows, lambda: _show(found, density, record))
     if not is_shown:
         return
     drawn = conjugate_spectrum(found.orders, **options.drawing, **run.work)
@@ -85,30 +83,28 @@ COLUMNS: output.Columns[Layer] = {
     "M": lambda layer: layer.columns,
     "rank": lambda layer: "–" if layer.rank is None else layer.rank,
     "structural\nzeros": lambda layer: layer.structural_zeros,
-    "largest\neigenvalue": lambda layer: (
-        f"{'≥ ' if layer.estimated else ''}{layer.largest_eigenvalue:.4g}"
-    ),
+    "largest\neigenvalue": lambda layer: f"{'≥ ' * layer.estimated}{layer.largest_eigenvalue:.4g}",
 }
 
 
-def _show(found: LayerMatrixEnsemble, density: SpectralDensity, shares: Shares, format: str) -> None:
+def _show(found: LayerMatrixEnsemble, density: SpectralDensity, record: dict[str, Any]) -> None:
     output.print_columns(COLUMNS, found.layers[:LAYERS_SHOWN], left=2)
     if len(found) > LAYERS_SHOWN:
         output.say(f"… and {counted(len(found) - LAYERS_SHOWN, 'layer')} more; --csv and --json print all.")
     total, zeros = len(found.eigenvalues), found.structural_zeros
     output.say("")
     output.say(
-        f"{found.name} ({format}): {counted(len(found), 'layer')}, {total} eigenvalues, "
+        f"{found.name} ({record['format']}): {counted(len(found), 'layer')}, {total} eigenvalues, "
         f"{counted(zeros, 'structural zero')} ({zeros / total:.1%}), "
         f"{counted(len(found.skipped), 'parameter')} left out (--json says why)."
     )
     low, high = density.edges[0], density.edges[-1]
     error = f"Shares of the spectrum below any point have a standard error of {density.estimate_error:.2g}."
     said = (*about_estimates(found, error), *about_layers(found))
-    for words in (*said, *about_window(found.name, shares[1], (low, high))):
+    for words in (*said, *about_window(found.name, record["inside_window_nonzero"], (low, high))):
         output.say(words)
     told = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
-    output.say(f"{told}, {shares[0]:.1%} of all:\n")
+    output.say(f"{told}, {record['inside_window']:.1%} of all:\n")
     typer.echo(output.density_picture(density.density, density.edges))
 
 

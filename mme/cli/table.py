@@ -27,8 +27,7 @@ HELP = {
 @measuring(dtype="float32")
 def table_one(
     only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help=HELP["only"], autocompletion=lambda: list(PAPER)),
+        list[str] | None, typer.Option(metavar="NAME", help=HELP["only"], autocompletion=lambda: list(PAPER))
     ] = None,
     untrained: Annotated[bool, typer.Option("--untrained", help=HELP["untrained"])] = False,
     seeds: Annotated[int, typer.Option(help="How many untrained controls are drawn for each network.")] = 1,

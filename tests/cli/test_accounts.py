@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
+from safetensors.numpy import save_file
 
 from mme.cli import accounts, many
 from mme.ensembles import layer_matrix_ensemble
@@ -38,7 +39,7 @@ def test_what_is_worked_out_and_left_out_is_named(call: Call, odd: Path) -> None
         told = words(call(command, odd).stdout)
         assert "odd: 1 worked out, pruned: W times its mask: fc.weight." in told
         assert "odd: 1 left out, int8 codes without a known scale: codes.weight." in told
-        assert "odd: 2 left out, a second set of the weights; which='ema' takes it: ema." in told
+        assert "odd: 2 left out, a second set of the weights; --which 'ema' takes it: ema." in told
         assert "bias" not in told  # no layer, and no surprise
     (record,) = json.loads(call("compare", odd, "--json").stdout)["networks"]
     assert set(record["left_out"]) == {"codes.weight", "ema.fc.weight", "ema.head.weight"}
@@ -110,3 +111,41 @@ def test_what_a_folder_holds_beside_networks_is_told(call: Call, nets: Path) -> 
     assert result.exit_code == 0
     assert f"passed over {nets / 'optimizer.pt'}: what a trainer keeps beside the network" in result.stderr
     assert f"passed over {nets / 'notes.txt'}" in result.stderr
+
+
+@pytest.mark.slow
+def test_what_a_network_consists_of_is_not_passed_over(call: Call, nets: Path) -> None:
+    adapter = {"q.lora_A.weight": np.ones((2, 6)), "q.lora_B.weight": np.ones((5, 2))}
+    settings = {"lora": {"r": 2, "lora_alpha": 4}, "model": {"architectures": ["Net"]}}
+    for name, weights in (("lora", adapter), ("model", {"fc": np.eye(4)})):
+        folder = nets / name
+        folder.mkdir()
+        file = "adapter_model" if name == "lora" else name
+        save_file(weights, folder / f"{file}.safetensors")
+        config = "adapter_config.json" if name == "lora" else "config.json"
+        (folder / config).write_text(json.dumps(settings[name]))
+        (folder / "generation_config.json").write_text("{}")
+    result = call("compare", nets)
+    assert "lora: 1 worked out, LoRA" in result.stdout
+    assert result.stderr == ""
+    (nets / "config.json").write_text("{}")  # of no network
+    assert f"passed over {nets / 'config.json'}: " in call("compare", nets).stderr
+
+
+@pytest.mark.slow
+def test_weights_that_count_once_are_named(call: Call, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    weight, bias = torch.randn(9, 5), torch.randn(9)
+    tied = {"in.weight": weight, "out.weight": weight, "in.bias": bias, "out.bias": bias}
+    torch.save(tied, tmp_path / "tied.pt")
+    for command in ("compare", "spectrum"):
+        told = words(call(command, tmp_path / "tied.pt").stdout)
+        assert "tied: 1 left out, shared with in.weight: out.weight." in told
+        assert "bias" not in told
+
+
+@pytest.mark.slow
+def test_a_seed_is_called_as_its_option(complaint: Callable[..., str], nets: Path) -> None:
+    for command in ("compare", "spectrum"):
+        said = complaint(command, nets / "a.npz", "--seed", -1)
+        assert said == "mme: --seed must be an integer of at least 0, but it is -1."

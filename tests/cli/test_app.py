@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
+from mme.cli import app
 
 HEAVY = {
     "scipy.stats", "scipy.special", "scipy.linalg", "scipy.cluster", "scipy.ndimage", "torch", "sympy",
@@ -26,3 +30,12 @@ def test_what_help_imports(code: str, allowed: set[str]) -> None:
     assert HEAVY & modules == set()
     assert {"numpy", "scipy", "typer"} & modules == allowed
     assert ("compare" in done.stdout) is bool(allowed)
+
+
+def test_help_breaks_lines_at_the_width_of_the_terminal() -> None:
+    told = CliRunner().invoke(app, ["compare", "--help"], env={"COLUMNS": "100"}).stdout
+    (paragraph,) = (each for each in re.split(r"\n *\n", told) if "For each network:" in each)
+    lines = [line.strip() for line in paragraph.splitlines()]
+    words = [line.split()[0] for line in lines[1:]]
+    # No line ends where the next word would have had its place.
+    assert all(len(line) + 1 + len(word) > 98 for line, word in zip(lines, words, strict=False))

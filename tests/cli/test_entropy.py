@@ -251,6 +251,7 @@ def test_bad_files(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="cannot read a matrix"):
             read_matrix(tmp_path / name)
     assert "cannot read a matrix" in complaint(tmp_path, "--depth", 2)
+    assert complaint(tmp_path / "binary.txt", "--depth", 2).endswith(": it is no .npy file and no text.")
 
 
 def test_any_cut_of_a_file_is_refused_or_read(tmp_path: Path) -> None:
