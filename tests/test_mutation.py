@@ -233,6 +233,26 @@ def test_page_tells_of_the_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert words in text if words else "Another" not in text
 
 
+@pytest.mark.slow
+@forks
+def test_a_test_that_does_not_end_fails_alone(project: Path) -> None:
+    (project / "tests" / "test_loops.py").write_text(
+        "def test_end(): pass\ndef test_loop():\n    while True: pass\ndef test_after(): assert False\n"
+    )
+    program = """
+        import sys
+        from pathlib import Path
+        from tests.mutation.children import Session, in_child
+        def go(session):
+            limits = {"tests/test_loops.py::test_loop": 0.2}
+            print("found", in_child(lambda: session.run([*session.items], limits=limits), 20))
+        Session(Path(sys.argv[1]), go).start(["tests/test_loops.py"])
+    """
+    command = [sys.executable, "-c", dedent(program), str(project)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "found {'failed': 'tests/test_loops.py::test_loop'" in run.stdout
+
+
 @forks
 def test_children_that_do_not_end_are_ended() -> None:
     program = """

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -276,15 +276,23 @@ class Session:
         """Say whether a test is marked so."""
         return self.items[name].get_closest_marker("slow") is not None
 
-    def run(self, names: Collection[str], *, measure: bool = False) -> Found:
-        """Run the tests of these names in this order; without measuring only until one fails."""
+    def run(
+        self, names: Collection[str], *, limits: Mapping[str, float] = {}, measure: bool = False
+    ) -> Found:
+        """Run the tests of these names in this order; without measuring only until one fails.
+
+        A test fails that takes more seconds than its limit, so that not all have to be waited for.
+        """
         if gone := [name for name in names if name not in self.items]:  # its file cannot be imported
             return {"failed": gone[0]}
         items = [self.items[name] for name in names]
         self.measured = Measured(self.root, on=measure)
+        signal.signal(signal.SIGALRM, _too_long)
         for item, following in zip(items, [*items[1:], None], strict=True):
             self.measured.switch(item.nodeid)
+            signal.setitimer(signal.ITIMER_REAL, limits.get(item.nodeid, 0))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            signal.setitimer(signal.ITIMER_REAL, 0)
             if self.failed and not measure:
                 break
         found = {"failed": self.failed[0] if self.failed else "", "all_failed": self.failed}
@@ -305,6 +313,10 @@ class Session:
             return (yield)
         finally:
             self.measured.switch(before)
+
+
+def _too_long(*_: Any) -> None:
+    raise TimeoutError("The test takes far longer than without a fault.")
 
 
 def reaches_outside(item: Any) -> bool:

@@ -115,10 +115,11 @@ class Hunt:
         def work(names: list[str], fault: Fault) -> Entry:
             if raised := put(fault, self.root):
                 return {"failed": raised}
+            limits = {name: self._limit([name]) for name in names if name in self.reach.seconds}
             if fault.early != "import":
-                return session.run(names)
+                return session.run(names, limits=limits)
             found: Entry = {}
-            anew = Session(self.root, lambda anew: found.update(anew.run(names)))
+            anew = Session(self.root, lambda anew: found.update(anew.run(names, limits=limits)))
             anew.start(sorted({name.partition("::")[0] for name in names}))
             return {"failed": found.get("failed", "pytest")}
 
