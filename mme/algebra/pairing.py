@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from mme.algebra import quaternion
 from mme.algebra.structure import Structure
@@ -70,6 +70,7 @@ class Pairing(Structure):
         """
         xp, (a, b) = arrays(a=a, b=b, finite=False, real=self.beta == 1)
         self._sides(a, b, names="ab")
+        a, b = (_floats(xp, each) for each in (a, b))
         common_batch("a and b", a.shape[:-2], b.shape[:-2])
         product = xp.conj(a) * b if self.beta > 1 else a * b
         if xp.isdtype(product.dtype, "complex floating"):
@@ -90,6 +91,7 @@ class Pairing(Structure):
         """
         xp, (a,) = arrays(a=a, finite=False, real=self.beta == 1)
         self._sides(a)
+        a = _floats(xp, a)
         largest = xp.max(xp.abs(a), axis=(-2, -1), keepdims=True)
         scale = largest + xp.finfo(largest.dtype).smallest_normal
         scaled = a / scale
@@ -111,7 +113,7 @@ class Pairing(Structure):
         array([[1., 0.],
                [0., 1.]])
         """
-        absolute = np.asarray(np.abs(finite_array("a", a)))
+        absolute = np.asarray(np.abs(_floats(np, finite_array("a", a))))
         self._sides(absolute)
         if self.side == 1:
             return absolute
@@ -137,7 +139,7 @@ class Pairing(Structure):
         >>> H.is_unitary(H.haar(3, rng=1)), R.is_unitary([[1, 1], [0, 1]])
         (True, False)
         """
-        a, tolerance = finite_array("a", a), number("tolerance", tolerance, 0)
+        a, tolerance = _floats(np, finite_array("a", a)), number("tolerance", tolerance, 0)
         self.order(a)
         with np.errstate(over="ignore", invalid="ignore"):  # NaN is no smaller than the tolerance
             defect = np.max(np.abs(a.conj().mT @ a - np.eye(a.shape[-1])), axis=(-2, -1))
@@ -147,3 +149,8 @@ class Pairing(Structure):
             defect = np.maximum(defect, np.max(np.abs(a.imag), axis=(-2, -1)))
         good = np.asarray(defect <= tolerance)
         return good if good.ndim else bool(good)
+
+
+def _floats(xp: Any, a: Any) -> Array:
+    """Whole numbers as floats: as they are, their products and the modulus of the least would wrap round."""
+    return cast(Array, xp.astype(a, xp.float64) if xp.isdtype(a.dtype, "integral") else a)

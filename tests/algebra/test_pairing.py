@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -181,3 +183,23 @@ def test_unitary_up_to_the_tolerance_and_no_further() -> None:
     for part in (1e-3j, -1e-3j):
         assert C.is_unitary([[1 + part]], tolerance=1e-5)
         assert not R.is_unitary(np.array([[1 + part]]), tolerance=1e-5)
+
+
+def test_a_real_matrix_has_a_real_norm() -> None:
+    assert R.norm(np.array([[3, 4]])) == 5
+    with pytest.raises(InputError, match="a must be real, but its dtype is complex128"):
+        R.norm(np.array([[3j, 4]]))
+    assert C.norm(np.array([[3j, 4]])) == 5
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, torch.int8], ids=str)
+def test_products_of_whole_numbers_do_not_wrap_round(dtype: Any) -> None:
+    as_given = torch.tensor if dtype is torch.int8 else np.array
+    a = as_given([[100, 3], [4, 100]], dtype=dtype)
+    assert float(R.pairing(a, a)) == float(C.pairing(a, a)) == 20025
+    assert float(H.pairing(a, a)) == 20025 / 2
+    assert float(R.norm(a)) == pytest.approx(20025**0.5, rel=1e-15)
+    assert not R.is_unitary(127 * np.eye(2, dtype=np.int8))  # whose square is 1 modulo 256
+    assert R.is_unitary(np.eye(2, dtype=np.int8))
+    assert R.modulus(np.array([[-128]], np.int8)) == 128
+    assert R.pairing([[2**40]], [[2**40]]) == 2.0**80
