@@ -33,16 +33,10 @@ Value = TypeVar("Value")
 def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
     """Yield what was worked out and what was left out, each reason with its weights."""
     worked_out = [(layer.note, layer.name) for layer in ensemble.layers if layer.note]
-    left_out = [(_said(reason), name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
+    left_out = [(reason, name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
     for words, pairs in (("worked out", worked_out), ("left out", left_out)):
         for why, them in gathered(pairs).items():
             yield f"{ensemble.name}: {len(them)} {words}, {why.replace('which=', '--which ')}: {named(them)}."
-
-
-def _said(reason: str) -> str:
-    """Say a reason in the words of the command, and of all shared weights the same."""
-    shared = "the same weights as another that is named once"
-    return shared if reason.startswith("shared with") else reason.replace("which=", "--which ")
 
 
 def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
