@@ -283,6 +283,21 @@ def test_what_is_estimated_is_said(call: Call, tmp_path: Path) -> None:
     assert [(layer["estimated"], layer["rank"]) for layer in record["layers"]] == [(True, None), (False, 4)]
 
 
+# Every estimate takes a while longer, so that the blow comes before the last.
+SLOW = """
+import sys, time
+from mme.ensembles import streaming
+quick = streaming.estimates_of
+def slow(*arguments):
+    time.sleep(0.3)
+    return quick(*arguments)
+streaming.estimates_of = slow
+sys.argv[0] = "mme"
+from mme.cli import main
+main()
+"""
+
+
 @pytest.mark.slow
 def test_a_killed_estimate_goes_on(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, cache = large(tmp_path / "net.safetensors", layers=6), tmp_path / "killed"
@@ -293,7 +308,7 @@ def test_a_killed_estimate_goes_on(call: Call, tmp_path: Path, monkeypatch: pyte
         return {each: each.stat().st_ino for each in cache.rglob("*.kept")}
 
     monkeypatch.setenv("MME_CACHE", str(cache))
-    with subprocess.Popen([sys.executable, "-m", "mme", *command], stdout=subprocess.DEVNULL) as running:
+    with subprocess.Popen([sys.executable, "-c", SLOW, *command], stdout=subprocess.DEVNULL) as running:
         while not kept() and running.poll() is None:
             time.sleep(0.005)
         running.kill()
