@@ -152,13 +152,31 @@ def killed(*task: object) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_one_sentence(
-    complaint: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("jobs", [2, 5])
+def test_a_network_that_kills_its_process_costs_one_line(
+    call: Call, complaint: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     (folder / "net7.pt").unlink()
     monkeypatch.setattr(many, "MANY", 4)
-    monkeypatch.setattr(many, "line_there", killed)
-    assert "a process of this machine was lost" in complaint("compare", folder, *OPTIONS, "--jobs", 2)
+    line_there = many.line_there
+
+    def deadly(network: Network, *others: Any) -> Any:
+        return killed() if network.name in ("net3", "net4", "net20") else line_there(network, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(many, "line_there", deadly)
+        found = call("compare", folder, *OPTIONS, "--no-cache", "--jobs", jobs)
+        named = sorted(folder.iterdir())
+        lost = "the process that measured it was lost"
+        assert lost in complaint("compare", *named, *OPTIONS, "--no-cache", "--jobs", jobs)
+    assert found.exit_code == 1
+    [first, second, third] = found.stderr.splitlines()
+    assert f"net3: {lost}" in first
+    assert f"net4: {lost}" in second
+    assert f"net20: {lost}" in third
+    for number in (3, 4, 20):
+        (folder / f"net{number}.npz").unlink()
+    assert found.stdout == call("compare", folder, *OPTIONS, "--no-cache", "--jobs", 1).stdout
 
 
 @pytest.mark.slow
