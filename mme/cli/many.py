@@ -71,8 +71,8 @@ def _program() -> str:
 
 
 @lru_cache(maxsize=1)
-def _control(control: Network, seed: int, state: str) -> Checkpoint:
-    return open_net(control.source, seed=seed)
+def _control(control: Network, seed: int, state: str, which: str | None) -> Checkpoint:
+    return open_net(control.source, seed=seed, which=which)
 
 
 def line_of(network: Network, job: Job, opened: Checkpoint | None = None, **work: Any) -> Told:
@@ -82,7 +82,7 @@ def line_of(network: Network, job: Job, opened: Checkpoint | None = None, **work
         opened = opened or open_net(network.source, seed=seed, which=job.which)
     except InputError as error:
         return error
-    control = _control(before, seed, before.state()) if before else job.rule
+    control = _control(before, seed, before.state(), job.which) if before else job.rule
     try:
         taken: dict[str, Any] = {"control": control, "controls": job.controls}
         found = measure(opened, job.options, name=network.name, **taken, **work)
