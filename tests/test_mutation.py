@@ -154,7 +154,7 @@ def hunt(project: Path, *options: str) -> tuple[int, str]:
     run = subprocess.run(
         [sys.executable, "-m", "tests.mutation", "--root", str(project), *options],
         cwd=ROOT, env={**os.environ, "MME_CACHE": str(project / "cache"), "PYTHONPATH": path},
-        capture_output=True, encoding="utf-8", timeout=300, check=False,
+        capture_output=True, encoding="utf-8", timeout=1800, check=False,
     )  # fmt: skip
     return run.returncode, run.stdout + run.stderr
 

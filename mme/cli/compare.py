@@ -88,7 +88,7 @@ def compare(
     if more and run.options.estimate is not None:
         raise InputError("--more takes exact spectra; leave out --estimate, or --more.")
     integer("--controls", controls, 1)
-    job = Job(run.options, *_control(control, run.options.rng), controls, more, which)
+    job = Job(run.options, *_control(control, run.options.rng, which), controls, more, which)
     if scheduler is None:
         gram_solver(run.options.device, run.options.dtype)  # refused once, not for each network
     before = 0 if control == "none" else controls
@@ -122,14 +122,14 @@ def compare(
         raise typer.Exit(PARTLY)
 
 
-def _control(given: str, seed: int) -> tuple[str | None, Network | None]:
+def _control(given: str, seed: int, which: str | None) -> tuple[str | None, Network | None]:
     """The rule, or the network of before training, which is tried now."""
     if given in ("auto", "none", *RULES):
         return None if given == "none" else given, None
     if not (is_hub_name(given) or Path(given).exists()):
         names = ", ".join(("auto", "none", *RULES))
         raise InputError(f"--control must be one of {names}, or name a checkpoint, but it is {given}.")
-    open_net(given, seed=seed)
+    open_net(given, seed=seed, which=which)
     return None, Network(given, from_anywhere(given))
 
 

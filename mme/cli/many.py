@@ -71,8 +71,8 @@ def _program() -> str:
 
 
 @lru_cache(maxsize=1)
-def _control(control: Network, seed: int, state: str) -> Checkpoint:
-    return open_net(control.source, seed=seed)
+def _control(control: Network, seed: int, state: str, which: str | None) -> Checkpoint:
+    return open_net(control.source, seed=seed, which=which)
 
 
 def line_of(network: Network, job: Job, opened: Checkpoint | None = None, **work: Any) -> Told:
@@ -82,7 +82,7 @@ def line_of(network: Network, job: Job, opened: Checkpoint | None = None, **work
         opened = opened or open_net(network.source, seed=seed, which=job.which)
     except InputError as error:
         return error
-    control = _control(before, seed, before.state()) if before else job.rule
+    control = _control(before, seed, before.state(), job.which) if before else job.rule
     try:
         taken: dict[str, Any] = {"control": control, "controls": job.controls}
         found = measure(opened, job.options, name=network.name, **taken, **work)
@@ -137,16 +137,12 @@ def lines_of(
             if networks[place].is_required:
                 raise
     share = len(opened) / max(len(missing), 1)
-    alone = run.jobs == 1 or run.options.device != "cpu"  # one process for one accelerator
-    apart = not is_few and not (client is None and alone)
+    apart = not is_few and bool(client or (run.jobs > 1 and run.options.device == "cpu"))  # one for a GPU
     announce_cost(opened.values(), job.options, run.jobs, controls=times, share=share, apart=apart)
-    finished: Iterator[tuple[int, Told]]
-    if not apart:
-        work = run.work | {"progress": is_few}
-        finished = ((n, line_of(networks[n], job, opened.pop(n, None), **work)) for n in missing)
-    else:
-        finished = _elsewhere({n: networks[n] for n in missing}, job, kept.enabled, client, run.jobs)
-    for place, line in tracked(finished, "networks", total=len(missing), show=not is_few):
+    work = run.work | {"progress": is_few}
+    here = ((n, line_of(networks[n], job, opened.pop(n, None), **work)) for n in missing)
+    there = _elsewhere({n: networks[n] for n in missing}, job, kept.enabled, client, run.jobs)
+    for place, line in tracked(there if apart else here, "networks", total=len(missing), show=not is_few):
         if isinstance(line, bytes) and keys[place]:
             kept.put_bytes(keys[place], line)
         elif isinstance(line, InputError) and networks[place].is_required:
@@ -160,6 +156,23 @@ def lines_of(
 def _elsewhere(
     networks: dict[int, Network], job: Job, is_kept: bool, client: Any, jobs: int
 ) -> Iterator[tuple[int, Told]]:
+    """Measure in other processes; where one here dies, what was at work is tried in half as many."""
+    left = dict(networks)
+    while left:
+        try:
+            for place, line in _spread(dict(left), job, is_kept, client, jobs):
+                del left[place]
+                yield place, line
+        except BrokenExecutor:  # the first that are left were at work, in one process one alone
+            tried = {place: left.pop(place) for place in list(left)[: 2 * jobs - 1]}
+            lost = "the process that measured it was lost; perhaps it needs more memory"
+            alone = ((n, InputError(f"{each.name}: {lost}.")) for n, each in tried.items())
+            yield from _elsewhere(tried, job, is_kept, client, jobs // 2) if jobs > 1 else alone
+
+
+def _spread(
+    networks: dict[int, Network], job: Job, is_kept: bool, client: Any, jobs: int
+) -> Iterator[tuple[int, Told]]:
     """Measure in processes of this machine or of a cluster, a network on a core, as they are finished."""
     pool: Executor
     if client is None:
@@ -167,11 +180,11 @@ def _elsewhere(
 
         threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
         # Processes whose command was killed end when they have had nothing to do for so many seconds.
-        pool, where = ProcessPoolExecutor(jobs, timeout=10, env=threads), "a process of this machine"
-        most = 2 * jobs  # loky stumbles over more when it is stopped
+        pool = ProcessPoolExecutor(jobs, timeout=10, env=threads)
+        most = 2 * jobs - 1  # loky stumbles over more when it is stopped
     else:
         # joblib's own way to a cluster tells nothing before all is finished, and a lost task fails all.
-        pool, where = client.get_executor(pure=False), "the scheduler"
+        pool = client.get_executor(pure=False)
         jobs = sum(client.nthreads().values())
         most = max(AT_ONCE, 4 * jobs)
         if not jobs:
@@ -188,14 +201,15 @@ def _elsewhere(
                 place = waiting.pop(future)
                 try:
                     yield place, future.result()
-                except (BrokenExecutor, CancelledError, OSError):
-                    kept = "what was finished is kept, and the same command goes on from there"
-                    raise InputError(f"{where} was lost, perhaps for want of memory; {kept}.") from None
                 except Exception as error:
-                    if type(error).__name__ != "KilledWorker":
+                    if type(error).__name__ == "KilledWorker":
+                        lost = "all workers to which it was sent were lost; perhaps it needs more memory"
+                        yield place, InputError(f"{networks[place].name}: {lost}.")
+                    elif client and isinstance(error, CancelledError | OSError):
+                        lost = "the scheduler was lost, perhaps for want of memory; what was finished is kept"
+                        raise InputError(f"{lost}, and the same command goes on from there.") from None
+                    else:
                         raise
-                    lost = "all workers to which it was sent were lost; perhaps it needs more memory"
-                    yield place, InputError(f"{networks[place].name}: {lost}.")
     finally:
         pool.shutdown(**{"wait": False} if client else {"kill_workers": True})
 

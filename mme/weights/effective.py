@@ -70,7 +70,7 @@ def effective_weights(source: Any, *, which: str | None = None) -> Checkpoint:
     ordered = sorted(made.values(), key=lambda tensor: places[tensor.name])
     layers = [replace(layer, effective=True) for tensor in ordered for layer in experts(tensor, made)]
     if tensors or which is not None:  # else the set was chosen before
-        layers = _with_one_set(layers, which)
+        layers = _with_one_set(layers, which, f"{source.name}: " if isinstance(source, Checkpoint) else "")
     return Checkpoint(given.name, given.format, layers, given.rule)
 
 
@@ -125,7 +125,7 @@ letters = partial(re.sub, "[._]", "")  # of a name, without what the copies of a
 REPEATED, REPLACED = "a second set of the weights", "another set of the weights was chosen"
 
 
-def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]:
+def _with_one_set(tensors: list[StoredTensor], which: Any, of: str) -> list[StoredTensor]:
     """Return the tensors, those of all sets of weights but one with the reason that they are left out.
 
     A second set is called as `SECOND` says, and all its weights, by names and sizes, lie below another
@@ -137,8 +137,8 @@ def _with_one_set(tensors: list[StoredTensor], which: Any) -> list[StoredTensor]
     originals = _sets({each.name: each.size for each in whole if len(each.shape) > 1 and not each.skip})
     if which is not None and not originals:
         alone = "there is no second set of weights"
-        raise InputError(f"which must be None, for {alone}, but it is {shown(which)}.")
-    replaced = () if which is None else originals[choice("which", which, originals)]
+        raise InputError(f"{of}which must be None, for {alone}, but it is {shown(which)}.")
+    replaced = () if which is None else originals[choice(f"{of}which", which, originals)]
 
     def reason(name: str) -> str:
         prefix, _ = _within_set(name)

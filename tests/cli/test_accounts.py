@@ -53,7 +53,7 @@ def test_which_takes_the_second_set(call: Call, odd: Path, complaint: Callable[.
     )
     assert second["variance"] != plain["variance"]
     assert set(second["left_out"]) == {"codes.weight", "fc.weight", "head.weight"}
-    assert "which must be one of 'ema'" in complaint("compare", odd, "--which", "swa")
+    assert "odd: which must be one of 'ema'" in complaint("compare", odd, "--which", "swa")
 
 
 @pytest.mark.slow

@@ -417,3 +417,16 @@ def test_an_estimate_has_a_bound(call: Call, complaint: Callable[..., str], tmp_
     assert f"Var(CSD) may miss that of the exact spectrum: {bounds[0]:.2g}, untrained" in words
     assert f"{sum(bounds):.3f} for the two least certain estimates" in words
     assert "--more" in complaint(*given, "--more")
+
+
+def test_the_control_is_the_same_set(call: Call, complaint: Callable[..., str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    for name in ("trained", "before"):
+        np.savez(tmp_path / name, **{f"{part}.a": rng.normal(size=(9, 7)) for part in ("net", "net_ema")})
+    np.savez(tmp_path / "plain", **{"net.a": np.ones((9, 7))})
+    given = ("compare", tmp_path / "trained.npz", "--which", "net_ema", "--control")
+    [found] = json.loads(call(*given, tmp_path / "before.npz", "--json").stdout)["networks"]
+    alone = call("compare", tmp_path / "before.npz", "--which", "net_ema", "--control", "none", "--json")
+    [before] = json.loads(alone.stdout)["networks"]
+    assert found["control_variance"] == before["variance"]
+    assert "there is no second set of weights" in complaint(*given, tmp_path / "plain.npz")

@@ -32,16 +32,31 @@ NETWORKS = 24
 HAS_DASK = importlib.util.find_spec("distributed") is not None
 needs_dask = pytest.mark.skipif(not HAS_DASK, reason="distributed is not installed (mme[dask])")
 
-# Every group of layers takes a while longer, so that something is at work whenever something is killed.
+# A worker of which only so many groups of layers end, so that something is at work whenever something is
+# killed, however long that takes.
 SLOW_WORKER = """
 import time
+from itertools import count
 from mme.ensembles import streaming
-quick = streaming.spectrum_of_weights
+quick, begun = streaming.spectrum_of_weights, count()
 def slow(*arguments):
-    time.sleep(0.5)
+    time.sleep(0.2 if next(begun) < {most} else 600)
     return quick(*arguments)
 streaming.spectrum_of_weights = slow
 from distributed.cli.dask_worker import main
+main()
+"""
+
+# One network is never done, so that a process is at work when Ctrl-C comes.
+ENDLESS = """
+import sys, time
+from mme.cli import main, many
+many.MANY, quick = 2, many.line_there
+def endless(network, *others):
+    time.sleep(600 if network.name == "net5" else 0)
+    return quick(network, *others)
+many.line_there = endless
+sys.argv[0] = "mme"
 main()
 """
 OPTIONS = ("--control", "none", "--csv", "--include", "conv*")
@@ -79,12 +94,6 @@ def until(true: Callable[[], Any], process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def kept(cache: Path) -> dict[str, int]:
     """The measurements that a command has kept, each with the number of its file."""
     store = Store("measurements-1", folder=cache / "measurements-1")
@@ -92,23 +101,20 @@ def kept(cache: Path) -> dict[str, int]:
 
 
 @contextmanager
-def scheduler(cache: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A scheduler that answers."""
-    where = ("--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
-    with started(cache, "-m", "distributed.cli.dask_scheduler", *where) as process:
-        until(lambda: answers(port), process)
-        yield process
+def scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A scheduler that answers, and its address, with a port that it has found itself."""
+    told = folder / "scheduler.json"
+    told.unlink(missing_ok=True)
+    where = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told))
+    with started(folder, "-m", "distributed.cli.dask_scheduler", *where) as process:
+        until(lambda: told.exists() and told.read_text().rstrip().endswith("}"), process)
+        yield process, json.loads(told.read_text())["address"]
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
-
-
-def worker(tmp_path: Path, name: str, address: str) -> Any:
+def worker(tmp_path: Path, name: str, address: str, most: int = 600) -> Any:
     own = tmp_path / name
     alone = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(own))
-    return started(own, "-c", SLOW_WORKER, address, *alone)
+    return started(own, "-c", SLOW_WORKER.format(most=most), address, *alone)
 
 
 def told(errors: bytes) -> list[bytes]:
@@ -152,13 +158,31 @@ def killed(*task: object) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_one_sentence(
-    complaint: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("jobs", [2, 5])
+def test_a_network_that_kills_its_process_costs_one_line(
+    call: Call, complaint: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     (folder / "net7.pt").unlink()
     monkeypatch.setattr(many, "MANY", 4)
-    monkeypatch.setattr(many, "line_there", killed)
-    assert "a process of this machine was lost" in complaint("compare", folder, *OPTIONS, "--jobs", 2)
+    line_there = many.line_there
+
+    def deadly(network: Network, *others: Any) -> Any:
+        return killed() if network.name in ("net3", "net4", "net20") else line_there(network, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(many, "line_there", deadly)
+        found = call("compare", folder, *OPTIONS, "--no-cache", "--jobs", jobs)
+        named = sorted(folder.iterdir())
+        lost = "the process that measured it was lost"
+        assert lost in complaint("compare", *named, *OPTIONS, "--no-cache", "--jobs", jobs)
+    assert found.exit_code == 1
+    [first, second, third] = found.stderr.splitlines()
+    assert f"net3: {lost}" in first
+    assert f"net4: {lost}" in second
+    assert f"net20: {lost}" in third
+    for number in (3, 4, 20):
+        (folder / f"net{number}.npz").unlink()
+    assert found.stdout == call("compare", folder, *OPTIONS, "--no-cache", "--jobs", 1).stdout
 
 
 @pytest.mark.slow
@@ -189,7 +213,10 @@ def test_a_measured_network_is_measured_again_only_when_its_file_changes(
     assert measured == ["a", *"abc", *"abc"]
 
 
-def test_what_is_just_written_has_no_state(nets: Path, request: pytest.FixtureRequest) -> None:
+def test_what_is_just_written_has_no_state(
+    nets: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mme.cli.nets.JUST_NOW", 600.0)  # the next lines may take longer than two seconds
     (nets / "a.npz").write_bytes((nets / "b.npz").read_bytes())
     assert Network("a", str(nets / "a.npz")).state() == ""
     request.getfixturevalue("later")
@@ -205,8 +232,7 @@ def test_what_is_just_written_has_no_state(nets: Path, request: pytest.FixtureRe
 def test_ctrl_c_is_one_sentence_from_all_processes(folder: Path, tmp_path: Path) -> None:
     old(folder)
     cache = tmp_path / "mine"
-    few = "import sys; from mme.cli import main, many; many.MANY = 2; sys.argv[0] = 'mme'; main()"
-    with started(cache, "-c", few, "compare", str(folder), *OPTIONS, "--jobs", "2") as run:
+    with started(cache, "-c", ENDLESS, "compare", str(folder), *OPTIONS, "--jobs", "2") as run:
         until(lambda: kept(cache), run)
         os.killpg(run.pid, signal.SIGINT)
         out, errors = run.communicate(timeout=60)  # which ends when no process holds the pipes
@@ -261,21 +287,24 @@ def test_a_worker_with_another_program_measures_nothing(nets: Path) -> None:
 @pytest.mark.filterwarnings("error")
 def test_a_scheduler_must_answer(complaint: Callable[..., str], nets: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(many, "CONNECTING", 0.5)
-    mute = socket.create_server(("127.0.0.1", 0))
-    addresses = (free_port(), mute.getsockname()[1])
-    for address in (*(f"tcp://127.0.0.1:{port}" for port in addresses), "nonsense", "carrier://x:1", "tcp://"):
+    mute, closed = socket.create_server(("127.0.0.1", 0)), socket.socket()
+    closed.bind(("127.0.0.1", 0))  # so that nobody else answers there
+    ports = [each.getsockname()[1] for each in (closed, mute)]
+    for address in (*(f"tcp://127.0.0.1:{port}" for port in ports), "nonsense", "carrier://x:1", "tcp://"):
         assert f"none answers at {address} (" in complaint("compare", nets, "--scheduler", address)
         gc.collect()  # of a client that is left, the end would be a warning
     mute.close()
+    closed.close()
 
 
 # What speaks as a worker does, and is no scheduler either.
 NO_SCHEDULER = """
-import asyncio, sys
+import asyncio
 from distributed.core import Server
 async def serve():
     async with Server({}) as server:
-        await server.listen(sys.argv[1])
+        await server.listen("tcp://127.0.0.1:0")
+        print(server.address, flush=True)
         await asyncio.sleep(600)
 asyncio.run(serve())
 """
@@ -284,10 +313,9 @@ asyncio.run(serve())
 @needs_dask
 @pytest.mark.slow
 def test_what_speaks_as_a_worker_is_no_scheduler(nets: Path, tmp_path: Path) -> None:
-    port = free_port()
-    address = f"tcp://127.0.0.1:{port}"
-    with started(tmp_path, "-c", NO_SCHEDULER, address) as other:
-        until(lambda: answers(port), other)
+    with started(tmp_path, "-c", NO_SCHEDULER) as other:
+        assert other.stdout
+        address = other.stdout.readline().decode().strip()
         with started(tmp_path, "-m", "mme", "compare", str(nets), "--scheduler", address) as run:
             out, errors = run.communicate(timeout=120)
     assert run.returncode == 2
@@ -329,8 +357,6 @@ def test_a_network_that_no_worker_survives_costs_one_line(
     (folder / "net7.pt").unlink()
     undisturbed = call("compare", folder, *OPTIONS, "--no-cache").stdout.splitlines()
     monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")
-    port = free_port()
-    address = f"tcp://127.0.0.1:{port}"
     line_there = many.line_there
 
     def deadly(network: Network, *others: Any) -> Any:
@@ -338,7 +364,7 @@ def test_a_network_that_no_worker_survives_costs_one_line(
 
     monkeypatch.setattr(many, "line_there", deadly)
     with (
-        scheduler(tmp_path, port),
+        scheduler(tmp_path) as (_, address),
         worker(tmp_path, "one", address),
         worker(tmp_path, "two", address),
         worker(tmp_path, "three", address),
@@ -358,15 +384,14 @@ def test_a_cluster_that_dies_costs_nothing(call: Call, folder: Path, tmp_path: P
     assert undisturbed.exit_code == 1
     assert undisturbed.stdout.count("\n") == 1 + NETWORKS
     old(folder)  # of what is just written nothing is kept
-    port, mine = free_port(), tmp_path / "mine"
-    address = f"tcp://127.0.0.1:{port}"
-    command = ("-m", "mme", "compare", str(folder), *OPTIONS, "--scheduler", address)
+    mine = tmp_path / "mine"
+    command = ("-m", "mme", "compare", str(folder), *OPTIONS, "--scheduler")
     with (
-        scheduler(tmp_path, port) as first,
-        worker(tmp_path, "one", address) as one,
-        worker(tmp_path, "two", address),
-        worker(tmp_path, "three", address),
-        started(mine, *command) as run,
+        scheduler(tmp_path) as (first, address),
+        worker(tmp_path, "one", address, most=6) as one,
+        worker(tmp_path, "two", address, most=6),
+        worker(tmp_path, "three", address, most=6),
+        started(mine, *command, address) as run,
     ):
         until(lambda: len(kept(mine)) > 2, run)
         one.send_signal(signal.SIGKILL)
@@ -380,9 +405,9 @@ def test_a_cluster_that_dies_costs_nothing(call: Call, folder: Path, tmp_path: P
     before = kept(mine)
     assert 8 < len(before) < NETWORKS
     with (
-        scheduler(tmp_path, port),
+        scheduler(tmp_path) as (_, address),
         worker(tmp_path, "four", address),
-        started(mine, *command) as run,
+        started(mine, *command, address) as run,
     ):
         out, errors = run.communicate(timeout=120)
     assert out.decode() == undisturbed.stdout

@@ -283,13 +283,15 @@ def test_what_is_estimated_is_said(call: Call, tmp_path: Path) -> None:
     assert [(layer["estimated"], layer["rank"]) for layer in record["layers"]] == [(True, None), (False, 4)]
 
 
-# Every estimate takes a while longer, so that the blow comes before the last.
+# The third estimate never ends, so that the blow comes before it, however long it takes to come.
 SLOW = """
 import sys, time
+from itertools import count
 from mme.ensembles import streaming
-quick = streaming.estimates_of
+quick, begun = streaming.estimates_of, count(1)
 def slow(*arguments):
-    time.sleep(0.3)
+    if next(begun) == 3:
+        time.sleep(600)
     return quick(*arguments)
 streaming.estimates_of = slow
 sys.argv[0] = "mme"

@@ -260,7 +260,9 @@ def test_whether_there_is_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert libraries.is_reachable(f"https://127.0.0.1:{port}/net")
-    assert not libraries.is_reachable(f"https://127.0.0.1:{port}/net")
+    with socket.socket() as silent:  # bound, so that nobody else answers there
+        silent.bind(("127.0.0.1", 0))
+        assert not libraries.is_reachable(f"https://127.0.0.1:{silent.getsockname()[1]}/net")
     answer = threading.Event()
 
     def never(*arguments: object) -> None:
