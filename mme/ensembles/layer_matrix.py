@@ -134,7 +134,7 @@ class Layer(Result):
     def eigenvalues(self) -> np.ndarray:
         """All N eigenvalues of X in ascending order, shape (N,); the structural zeros are exact zeros.
 
-        They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
+        They are computed once and then kept. Weights whose squares overflow or underflow are refused.
         Those of an estimated layer are the first row of `estimates`.
         """
         if self.estimated:

@@ -100,9 +100,12 @@ def unscaled(name: str, values: np.ndarray, exponent: int) -> np.ndarray:
     """Return eigenvalues of weights that were divided by 2 to the exponent, times 4 to it, or refuse them."""
     with np.errstate(over="ignore", under="ignore"):
         values = np.ldexp(values, 2 * exponent)
-    if not np.isfinite(values).all():
-        squares = f"whose squares overflow {values.dtype}"
-        raise InputError(f"layer {name!r} has weights up to 2^{exponent}, {squares}; rescale the weights.")
+    is_over = not np.isfinite(values).all()
+    # Of a zero matrix the exponent is 0. Smaller than this, the largest eigenvalue itself has lost digits.
+    if is_over or (exponent < 0 and values.max() < np.finfo(values.dtype).tiny):
+        squares = f"whose squares {'over' if is_over else 'under'}flow {values.dtype}"
+        right = "rescale the weights" + " or take float64" * (values.dtype == np.float32)
+        raise InputError(f"layer {name!r} has weights up to 2^{exponent}, {squares}; {right}.")
     return values
 
 
