@@ -120,6 +120,7 @@ class Layer(Result):
         if self.is_read_by_rows:
             return cast(Rows, self.given.read.rows)
         tensor = self.tensor
+        tensor = tensor.astype(np.result_type(tensor, np.float32), copy=False)  # once, not at each step
         return lambda start, stop: tensor[start:stop]
 
     @cached_property

@@ -57,7 +57,8 @@ class Rule:
             if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
             beside = _found(self.beside, match, facts) | _found(self.beside, match, tensors)
-            made = self.make(**{role: _wide(part) for role, part in used.items()}, **beside)
+            widen = _wide if len(used) > 1 else lambda part: part  # one part is turned, and stays what it is
+            made = self.make(**{role: widen(part) for role, part in used.items()}, **beside)
             if made is not None:
                 for part in used.values():
                     del tensors[part.name]
@@ -88,7 +89,7 @@ def _weight(name: str, made: Made, *parts: StoredTensor) -> StoredTensor:
 
     dtypes, places = {part.dtype for part in parts}, tuple(part.location for part in parts)
     wide = "float64" if "float64" in dtypes else "float32"
-    dtype = wide if len(parts) > 1 else parts[0].dtype  # one part is turned, and stays what it is
+    dtype = wide if len(parts) > 1 else parts[0].dtype
     types = frozenset().union(*(part.types for part in parts))
     location = None if None in places else (made.note, places)
     note = "; ".join(filter(None, [*(part.note for part in parts), made.note]))
