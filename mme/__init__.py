@@ -5,6 +5,7 @@ computes with), `mme.evidence` (checks that leave a record); `mme.ensembles` (Pa
 `mme.bridge` (Part III, where both meet);
 `mme.plots` (figures of data of your own), `mme.checkpoints` (networks on disk), `mme.networks` (networks to
 work on), `mme.transforms` (networks changed), `mme.comparison` (many networks), and the command in `mme.cli`.
+All are there after `import mme`, and imported when they are first asked for.
 """
 
 from mme.errors import InputError
@@ -12,3 +13,22 @@ from mme.errors import InputError
 __all__ = ["InputError", "__version__"]
 
 __version__ = "0.1.0"
+PARTS = [
+    "algebra", "bridge", "checkpoints", "cli", "comparison", "dln", "ensembles", "evidence", "networks",
+    "plots", "store", "transforms", "weights",
+]  # fmt: skip
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def __getattr__(name: str) -> "ModuleType":
+    if name not in PARTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module(f"{__name__}.{name}")  # which makes it an attribute
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *PARTS})
