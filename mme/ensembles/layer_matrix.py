@@ -119,8 +119,7 @@ class Layer(Result):
         """A function that returns rows of A, from the file where it can be asked for them."""
         if self.is_read_by_rows:
             return cast(Rows, self.given.read.rows)
-        tensor = self.tensor
-        tensor = tensor.astype(np.result_type(tensor, np.float32), copy=False)  # once, not at each step
+        tensor = np.asarray(given := self.tensor, np.result_type(given, np.float32))  # not at each step
         return lambda start, stop: tensor[start:stop]
 
     @cached_property

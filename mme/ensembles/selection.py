@@ -101,8 +101,7 @@ def unscaled(name: str, values: np.ndarray, exponent: int) -> np.ndarray:
     with np.errstate(over="ignore", under="ignore"):
         values = np.ldexp(values, 2 * exponent)
     is_over = not np.isfinite(values).all()
-    # Of a zero matrix the exponent is 0. Smaller than this, the largest eigenvalue itself has lost digits.
-    if is_over or (exponent < 0 and values.max() < np.finfo(values.dtype).tiny):
+    if is_over or (exponent < 0 and values.max() < np.finfo(values.dtype).tiny):  # of zeros, exponent is 0
         squares = f"whose squares {'over' if is_over else 'under'}flow {values.dtype}"
         right = "rescale the weights" + " or take float64" * (values.dtype == np.float32)
         raise InputError(f"layer {name!r} has weights up to 2^{exponent}, {squares}; {right}.")
@@ -112,9 +111,6 @@ def unscaled(name: str, values: np.ndarray, exponent: int) -> np.ndarray:
 def real_weights(name: str, value: Any, *, finite: bool = True) -> np.ndarray:
     """Return the weights as a real array, finite if so asked; otherwise InputError names the layer."""
     array = as_numpy(name, value)
-    if array.dtype.kind == "c":
-        right = f"({array.dtype}); layer matrices need real ones"
-        raise InputError(f"layer {name!r} has complex weights {right}.")
     if array.dtype.kind not in "fiu":
         raise InputError(f"layer {name!r} has weights of dtype {array.dtype}; they must be real numbers.")
     if finite and not (known := np.isfinite(array)).all():

@@ -57,8 +57,7 @@ class Rule:
             if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
             beside = _found(self.beside, match, facts) | _found(self.beside, match, tensors)
-            widen = _wide if len(used) > 1 else lambda part: part  # one part is turned, and stays what it is
-            made = self.make(**{role: widen(part) for role, part in used.items()}, **beside)
+            made = self.make(**{role: _wide(part, len(used)) for role, part in used.items()}, **beside)
             if made is not None:
                 for part in used.values():
                     del tensors[part.name]
@@ -72,9 +71,9 @@ def _found(templates: Names, match: re.Match[str], among: Mapping[str, Any]) -> 
     return {role: among[name] for role, name in names.items() if name in among}
 
 
-def _wide(part: StoredTensor) -> StoredTensor:
-    """Half precision is too narrow for norms and products."""
-    if part.dtype != "float16":
+def _wide(part: StoredTensor, parts: int) -> StoredTensor:
+    """Half precision is too narrow for norms and products; one part is turned, and stays what it is."""
+    if part.dtype != "float16" or parts == 1:
         return part
     return replace(part, read=lambda: part.read().astype(np.float32))
 

@@ -102,8 +102,7 @@ class Checkpoint(dict[str, StoredTensor]):
     tensors : iterable of StoredTensor
         With different names.
     rule : str, optional
-        The rule of `mme.networks.untrained_control` by which its weights were drawn before training, where
-        that is known.
+        The rule of `mme.networks.untrained_control` by which its first weights were drawn, if it is known.
     lora_scale : float or mapping of str to float, optional
         The factor of B A where a file holds LoRA factors: alpha/r, from ``adapter_config.json``. In a mapping
         the keys are regular expressions for the end of a module's path, as in PEFT's ``alpha_pattern``, the
