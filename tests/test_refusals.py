@@ -17,6 +17,7 @@ from typing import Any, get_origin
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -121,6 +122,7 @@ def limits() -> Iterator[None]:
         raise OutOfTime
 
     resource = pytest.importorskip("resource", reason="the system sets no limits")
+    pd.DataFrame({"text": ["a"]})  # the first text makes pyarrow reserve a gibibyte of addresses
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before, handler = resource.getrlimit(resource.RLIMIT_AS), signal.signal(signal.SIGPROF, stop)
     resource.setrlimit(resource.RLIMIT_AS, (used + GIBIBYTE, before[1]))
