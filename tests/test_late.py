@@ -34,6 +34,24 @@ def test_a_function_keeps_the_name_that_its_module_has_too(name: str) -> None:
     assert getattr(sys.modules[package], function) is getattr(module, function)
 
 
+def test_the_parts_come_when_they_are_used() -> None:
+    """Every package, and nothing else that lies there, such as the command's `__main__`."""
+    program = """
+import sys, mme
+before = set(sys.modules)
+assert {"ensembles", "dln", "InputError"} <= set(dir(mme)) and not hasattr(mme, "__main__")
+assert set(sys.modules) == before and not {"mme.dln", "mme.ensembles", "numpy"} & before
+assert mme.dln.entropy and "mme.ensembles" not in sys.modules
+print(*(getattr(mme, name).__name__ for name in mme.PARTS.split()), mme.store.__name__)
+mme.esembles
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    packages = sorted(path.parent.name for path in (ROOT / "mme").glob("*/__init__.py"))
+    assert done.stdout.split() == [f"mme.{name}" for name in [*packages, "store"]]
+    said = "AttributeError: module 'mme' has no attribute 'esembles'"  # Python then proposes a right one
+    assert done.stderr.splitlines()[-1].startswith(said)
+
+
 def test_numpy_comes_when_it_is_used() -> None:
     program = """
 import sys

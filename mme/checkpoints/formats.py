@@ -46,6 +46,7 @@ BEGINNINGS = {
     b"version https://git-lfs": "is a pointer of Git LFS and not the file itself; fetch it by git lfs pull",
     b"GGUF": "is a GGUF file, which is not read; give the checkpoint that it was made from",
     b"\x80": "is a pickle that torch.save did not write; it was not loaded",
+    b"PK\x05\x06": "is an archive without anything in it",
 }
 
 

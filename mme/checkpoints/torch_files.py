@@ -101,7 +101,7 @@ def _stored(path: Path, name: str, weight: FoundWeight, mapped: set[int]) -> Sto
     value, types, skip = weight
     tensor = replace(described(name, value), types=types, skip=skip)
     if isinstance(value, np.ndarray):
-        return replace(tensor, dtype=value.dtype.name)
+        return replace(tensor, dtype=value.dtype.name, read=partial(as_numpy, name, value))
     held = value
     if value.layout is not torch.strided:
         held = value._values() if value.layout is torch.sparse_coo else value.values()

@@ -54,6 +54,8 @@ def entropy(
         own = {"field": scalars.name, "beta": scalars.beta, "depth": depth, "singular_values": sigma.tolist()}
         output.print_json(own | terms.to_dict() | ({"monte_carlo": estimate.to_dict()} if estimate else {}))
         return
+    limit = ", its limit at singular X" if depth > 1 and not sigma.all() else ""  # where the orbit is smaller
+    is_float = 0 < terms.volume < np.inf or not np.isfinite(terms.entropy)
     rows: list[tuple[str, object]] = [
         ("field", f"{scalars.name} (beta = {scalars.beta})"),
         ("depth N", depth),
@@ -63,10 +65,10 @@ def entropy(
         ("depth, (d (beta - 1) / 2) log N", f"{terms.depth_term:.10g}"),
         ("determinant", f"{terms.determinant_term:.10g}"),
         ("Vandermonde ratio", f"{terms.vandermonde_term:.10g}"),
-        ("entropy S", f"{terms.entropy:.10g}"),
+        (f"entropy S{limit}", f"{terms.entropy:.10g}"),
         ("", ""),
         ("dimension of the orbit", terms.dimension),
-        ("volume of the orbit", f"{terms.volume:.6g}"),
+        (f"volume of the orbit{limit}", f"{terms.volume:.6g}" if is_float else f"e^{terms.entropy:.10g}"),
     ]
     if estimate:
         error = estimate.standard_error

@@ -98,11 +98,10 @@ def find_nets(names: Iterable[str]) -> list[Network]:
     times = Counter(_called(source) for source, _ in found)
     known: dict[str, Network] = {}
     for source, required in found:
-        called = _called(source)
-        unique = called if times[called] == 1 else source
-        if unique in known:
+        called, place = _called(source), from_anywhere(source)
+        if place in known:
             raise InputError(f"{source} is given twice; name each network once.")
-        known[unique] = Network(unique, from_anywhere(source), required)
+        known[place] = Network(called if times[called] == 1 else source, place, required)
     return list(known.values())
 
 

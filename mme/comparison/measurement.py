@@ -24,6 +24,7 @@ from mme.weights.laws import RULES, recognised_rule
 from mme.weights.untrained import untrained_control
 
 TOLD = ("variance", "standard_error", "variance_without_noise", "noise_floor", "largest_cumulative")
+TOLD_OF_CONTROL = ("variance", "standard_error", "estimate_bound")
 NO_MATRIX = ("one axis", "a single number")  # biases and the like, which no option brings in
 
 __all__ = ["TOLD", "Measurement", "difference_of", "measure"]
@@ -107,8 +108,7 @@ class Measurement(Result):
             "name": self.name,
             **{name: _number(getattr(self.csd, name)) for name in TOLD},
             "conjugate_as_printed": self.conjugacy.holds_as_printed,
-            "distance": self.conjugacy.distance,
-            "tolerance": self.conjugacy.tolerance,
+            **{name: getattr(self.conjugacy, name) for name in ("distance", "tolerance")},
             "conjugate": self.conjugacy.holds,
             "inside_window": self.csd.inside,
             "inside_window_nonzero": self.csd.inside_nonzero,
@@ -117,15 +117,11 @@ class Measurement(Result):
             "eigenvalues": sum(orders),
             "structural_zeros": self.ensemble.structural_zeros,
             "estimated_layers": sum(layer.estimated for layer in self.ensemble.layers),
-            "estimated": self.csd.estimated,
-            "estimate_error": self.csd.estimate_error,
-            "estimate_bound": self.csd.estimate_bound,
+            **{name: getattr(self.csd, name) for name in ("estimated", "estimate_error", "estimate_bound")},
             "largest_order": max(orders),
             "control_rule": self.rule,
             "control_reason": self.reason,
-            "control_variance": None if control is None else control.variance,
-            "control_standard_error": None if control is None else _number(control.standard_error),
-            "control_estimate_bound": None if control is None else control.estimate_bound,
+            **{f"control_{name}": _number(getattr(control, name, np.nan)) for name in TOLD_OF_CONTROL},
         }
 
 

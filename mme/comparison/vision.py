@@ -54,11 +54,9 @@ PAPER = {
 """Table I of Conjugate matrix ensembles, by torchvision's names of the architectures."""
 
 FIGURES = {
-    1: tuple(name for name in PAPER if name.startswith("vgg")),
-    2: tuple(name for name in PAPER if name.startswith("resnet")),
-    3: tuple(name for name in PAPER if name.startswith("densenet")),
-    4: ("vgg19", "resnet152", "densenet201"),
-}
+    number: tuple(name for name in PAPER if name.startswith(family))
+    for number, family in enumerate(("vgg", "resnet", "densenet"), 1)
+} | {4: ("vgg19", "resnet152", "densenet201")}
 """Which networks the paper's figures show; 1 to 3 the decay of the difference, 4 its fluctuations."""
 
 
@@ -119,8 +117,7 @@ class VisionRow(Result):
         told = {
             "name": self.name,
             "paper_variance": self.printed.variance,
-            "variance": None if trained is None else trained.variance,
-            "standard_error": None if trained is None else trained.standard_error,
+            **{name: getattr(trained, name, None) for name in ("variance", "standard_error")},
             "untrained_variance": self.untrained_variance,
             "untrained_standard_error": self.untrained_standard_error,
             "noise_floor": self.untrained[0].noise_floor,

@@ -119,7 +119,7 @@ class Layer(Result):
         """A function that returns rows of A, from the file where it can be asked for them."""
         if self.is_read_by_rows:
             return cast(Rows, self.given.read.rows)
-        tensor = self.tensor
+        tensor = np.asarray(given := self.tensor, np.result_type(given, np.float32))  # not at each step
         return lambda start, stop: tensor[start:stop]
 
     @cached_property
@@ -134,7 +134,7 @@ class Layer(Result):
     def eigenvalues(self) -> np.ndarray:
         """All N eigenvalues of X in ascending order, shape (N,); the structural zeros are exact zeros.
 
-        They are computed once and then kept. Weights whose squares overflow are refused with an InputError.
+        They are computed once and then kept. Weights whose squares overflow or underflow are refused.
         Those of an estimated layer are the first row of `estimates`.
         """
         if self.estimated:

@@ -100,18 +100,17 @@ def unscaled(name: str, values: np.ndarray, exponent: int) -> np.ndarray:
     """Return eigenvalues of weights that were divided by 2 to the exponent, times 4 to it, or refuse them."""
     with np.errstate(over="ignore", under="ignore"):
         values = np.ldexp(values, 2 * exponent)
-    if not np.isfinite(values).all():
-        squares = f"whose squares overflow {values.dtype}"
-        raise InputError(f"layer {name!r} has weights up to 2^{exponent}, {squares}; rescale the weights.")
+    is_over = not np.isfinite(values).all()
+    if is_over or (exponent < 0 and values.max() < np.finfo(values.dtype).tiny):  # of zeros, exponent is 0
+        squares = f"whose squares {'over' if is_over else 'under'}flow {values.dtype}"
+        right = "rescale the weights" + " or take float64" * (values.dtype == np.float32)
+        raise InputError(f"layer {name!r} has weights up to 2^{exponent}, {squares}; {right}.")
     return values
 
 
 def real_weights(name: str, value: Any, *, finite: bool = True) -> np.ndarray:
     """Return the weights as a real array, finite if so asked; otherwise InputError names the layer."""
     array = as_numpy(name, value)
-    if array.dtype.kind == "c":
-        right = f"({array.dtype}); layer matrices need real ones"
-        raise InputError(f"layer {name!r} has complex weights {right}.")
     if array.dtype.kind not in "fiu":
         raise InputError(f"layer {name!r} has weights of dtype {array.dtype}; they must be real numbers.")
     if finite and not (known := np.isfinite(array)).all():

@@ -57,7 +57,7 @@ class Rule:
             if not self.parts.keys() <= used.keys():  # used up meanwhile, or never there
                 continue
             beside = _found(self.beside, match, facts) | _found(self.beside, match, tensors)
-            made = self.make(**{role: _wide(part) for role, part in used.items()}, **beside)
+            made = self.make(**{role: _wide(part, len(used)) for role, part in used.items()}, **beside)
             if made is not None:
                 for part in used.values():
                     del tensors[part.name]
@@ -71,9 +71,9 @@ def _found(templates: Names, match: re.Match[str], among: Mapping[str, Any]) -> 
     return {role: among[name] for role, name in names.items() if name in among}
 
 
-def _wide(part: StoredTensor) -> StoredTensor:
-    """Half precision is too narrow for norms and products."""
-    if part.dtype != "float16":
+def _wide(part: StoredTensor, parts: int) -> StoredTensor:
+    """Half precision is too narrow for norms and products; one part is turned, and stays what it is."""
+    if part.dtype != "float16" or parts == 1:
         return part
     return replace(part, read=lambda: part.read().astype(np.float32))
 
@@ -88,7 +88,7 @@ def _weight(name: str, made: Made, *parts: StoredTensor) -> StoredTensor:
 
     dtypes, places = {part.dtype for part in parts}, tuple(part.location for part in parts)
     wide = "float64" if "float64" in dtypes else "float32"
-    dtype = wide if len(parts) > 1 else parts[0].dtype  # one part is turned, and stays what it is
+    dtype = wide if len(parts) > 1 else parts[0].dtype
     types = frozenset().union(*(part.types for part in parts))
     location = None if None in places else (made.note, places)
     note = "; ".join(filter(None, [*(part.note for part in parts), made.note]))

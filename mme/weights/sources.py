@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -55,7 +55,7 @@ def described(name: str, value: Any) -> StoredTensor:
         return replace(value, name=name)
     if type(value).__name__.startswith("Uninitialized"):  # of a lazy torch layer, whose shape is not known
         raise InputError(f"layer {name!r} is not initialised yet; run the network once first.")
-    read = partial(as_numpy, name, value)
+    read: Callable[[], np.ndarray] = partial(as_numpy, name, value)
     if isinstance(value, Mapping) or not (hasattr(value, "shape") and hasattr(value, "dtype")):
         kind, within = type(value).__name__, value.values() if isinstance(value, Mapping) else ()
         is_net = hasattr(value, "state_dict") or any(hasattr(each, "shape") for each in within)
@@ -63,7 +63,7 @@ def described(name: str, value: Any) -> StoredTensor:
         return StoredTensor(name, (), kind, read, skip=f"not an array but {told}")
     dtype = getattr(value.dtype, "name", str(value.dtype).removeprefix("torch."))
     if isinstance(value, np.ndarray) and value.dtype == np.int_:
-        dtype = "float64"  # typed by hand: numbers, neither codes nor indices
+        dtype, read = "float64", lambda: as_numpy(name, value).astype(np.float64)  # neither codes nor indices
     shape, is_dense = tuple(map(int, value.shape)), str(getattr(value, "layout", "")) == "torch.strided"
     place = value.data_ptr() if is_dense else 0  # in memory; two names of one tensor share it
     location = (place, shape, tuple(value.stride())) if place else None

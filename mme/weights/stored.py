@@ -32,7 +32,7 @@ class StoredTensor:
     dtype : str
         Name of the numbers' type, such as ``"float32"`` or ``"bfloat16"``.
     read : callable
-        Returns the numbers, an ndarray of this shape, of a type that NumPy has.
+        Returns the numbers, an ndarray of this shape and type; of float32 where NumPy has no such floats.
     types : frozenset of str
         Names of the layer's types, such as ``"Conv2d"``, where the source tells.
     skip : str
@@ -102,8 +102,7 @@ class Checkpoint(dict[str, StoredTensor]):
     tensors : iterable of StoredTensor
         With different names.
     rule : str, optional
-        The rule of `mme.networks.untrained_control` by which its weights were drawn before training, where
-        that is known.
+        The rule of `mme.networks.untrained_control` by which its first weights were drawn, if it is known.
     lora_scale : float or mapping of str to float, optional
         The factor of B A where a file holds LoRA factors: alpha/r, from ``adapter_config.json``. In a mapping
         the keys are regular expressions for the end of a module's path, as in PEFT's ``alpha_pattern``, the
@@ -147,4 +146,6 @@ def as_numpy(name: str, value: Any) -> np.ndarray:
     if tensor.is_meta:
         raise InputError(f"layer {name!r} is on the meta device and holds no weights; load them first.")
     tensor = tensor.to_dense()  # from a sparse layout
+    if str(tensor.dtype) == "torch.float16":  # which is not widened, as it is nowhere else
+        return np.asarray(tensor.cpu().resolve_neg())
     return plain_array(f"layer {name!r}", tensor.dequantize() if tensor.is_quantized else tensor)

@@ -113,6 +113,10 @@ def test_what_is_no_network_says_what_it_is(tmp_path: Path, ending: str) -> None
         archive.writestr("readme.txt", "")
     with pytest.raises(InputError, match="a zip archive without a network"):
         open_checkpoint(path)
+    with path.open("wb") as file:
+        np.savez(file)
+    with pytest.raises(InputError, match="an archive without anything in it"):
+        open_checkpoint(path)
     for length in (1, 7, 8, 9, 100, 10_000):
         path.write_bytes(np.random.default_rng(length).bytes(length))
         with pytest.raises(InputError):

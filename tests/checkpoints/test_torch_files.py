@@ -134,6 +134,12 @@ def test_every_kind_of_tensor_gives_what_it_gives_in_memory(tmp_path: Path, is_z
         assert_same(tmp_path, {"first": torch.eye(3), kind: value}, _use_new_zipfile_serialization=is_zip)
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.float16, np.float64])
+def test_arrays_in_a_pickle_are_read_as_they_are(tmp_path: Path, kind: type[np.number[Any]]) -> None:
+    found = read_torch(saved(tmp_path, {"a": torch.eye(3), "array": np.eye(3, 4, dtype=kind)}))["array"]
+    assert found.dtype == found.read().dtype == kind
+
+
 def test_tables_of_integers_are_no_weights(tmp_path: Path) -> None:
     positions = torch.arange(49).reshape(7, 7)
     found = read_torch(saved(tmp_path, {"a": torch.eye(3), "positions": positions, "steps": torch.arange(3)}))

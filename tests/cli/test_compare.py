@@ -165,8 +165,12 @@ def test_networks_of_one_name_are_told_apart(call: Call, nets: Path) -> None:
 
 
 @pytest.mark.slow
-def test_bad_input(complaint: Callable[..., str], nets: Path, tmp_path: Path) -> None:
+def test_bad_input(
+    complaint: Callable[..., str], nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "is given twice" in complaint("compare", nets / "a.npz", nets / "a.npz")
+    monkeypatch.chdir(nets.parent)
+    assert "is given twice" in complaint("compare", nets / "a.npz", f"{nets.name}/a.npz")
     assert "delta must be a finite number" in complaint("compare", nets, "--delta", "nan")
     once = complaint("compare", nets, "--conjugate", "sampled", "--draws", 1)
     assert "--draws 1 gives no standard error" in once

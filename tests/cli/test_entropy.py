@@ -89,6 +89,26 @@ def test_infinities_are_strings_in_json() -> None:
     assert answer(1, 1, "--depth", 10**12)["volume"] == "inf"
 
 
+@pytest.mark.parametrize(
+    ("case", "limit", "volume"),
+    [
+        (("2", "1", "--depth", 2), "", "30.7812"),
+        (("1", "1", "--depth", 10**12), "", "e^S"),
+        (("1e-200", "1e-201", "--depth", 3, "--field", "H"), "", "e^S"),
+        (("1", "0", "--depth", 1), "", "1"),
+        (("1", "0", "--depth", 3), ", its limit at singular X", "315.827"),
+        (("1", "0", "--depth", 3, "--field", "C"), ", its limit at singular X", "0"),
+    ],
+)
+def test_the_volume_is_that_of_the_orbit_or_is_named(
+    case: tuple[object, ...], limit: str, volume: str
+) -> None:
+    lines = [line.rsplit("  ", 1) for line in run("entropy", *case).stdout.splitlines()]
+    rows = {line[0].strip(): line[-1].strip() for line in lines}
+    told = rows[f"entropy S{limit}"]
+    assert rows[f"volume of the orbit{limit}"] == volume.replace("S", told)
+
+
 @pytest.mark.parametrize("name", ["R", "C", "H"])
 @pytest.mark.slow
 def test_monte_carlo(name: str) -> None:

@@ -139,14 +139,24 @@ class TestLayer:
         tensor = np.diag([1e150, 1e100, 1e-150])
         np.testing.assert_allclose(Layer("a", tensor).eigenvalues, [0, 1e200, 1e300], rtol=1e-12, atol=1e290)
 
-    def test_too_small_to_square_becomes_zero(self) -> None:
-        assert Layer("tiny", np.full((3, 3), 1e-200)).eigenvalues.tolist() == [0.0] * 3
+    def test_a_layer_of_zeros_has_rank_zero(self) -> None:
+        for dtype in ("float64", "float32"):
+            assert Layer("dead", np.zeros((4, 3)), dtype).eigenvalues.tolist() == [0.0] * 4
+            assert Layer("dead", np.zeros((4, 3)), dtype).rank == 0
 
-    @pytest.mark.parametrize(("dtype", "weight"), [("float64", 1e160), ("float32", 1e25), ("float32", 1e150)])
-    def test_too_large_to_square_names_the_layer(self, dtype: str, weight: float) -> None:
-        layer = Layer("big.weight", np.full((3, 3), weight), dtype)
-        with pytest.raises(InputError, match=rf"layer 'big\.weight' .* overflow {dtype}; rescale"):
+    @pytest.mark.parametrize(
+        ("dtype", "weight", "flow"),
+        [("float64", 1e160, "over"), ("float32", 1e25, "over"), ("float32", 1e150, "over"),
+         ("float64", 1e-200, "under"), ("float32", 1e-25, "under"), ("float32", 1e-150, "under")],
+    )  # fmt: skip
+    def test_beyond_what_can_be_squared_names_the_layer(self, dtype: str, weight: float, flow: str) -> None:
+        layer = Layer("fc.weight", np.full((3, 3), weight), dtype)
+        other = " or take float64" if dtype == "float32" else ""
+        said = rf"layer 'fc\.weight' has weights .* {flow}flow {dtype}; rescale the weights{other}\."
+        with pytest.raises(InputError, match=said):
             _ = layer.eigenvalues
+        if abs(np.log10(weight)) < 100:
+            assert Layer("fc.weight", np.full((3, 3), weight)).rank == 1
 
     @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
     def test_single_precision(self, scale: float) -> None:
@@ -340,7 +350,7 @@ class TestBadInput:
             layer_matrix_ensemble({"a.weight": np.eye(3), "b.weight": tensor})
 
     def test_complex_weights_are_refused(self) -> None:
-        with pytest.raises(InputError, match=r"layer 'c' has complex weights \(complex128\)"):
+        with pytest.raises(InputError, match="layer 'c' has weights of dtype complex128"):
             layer_matrix_ensemble({"c": np.eye(3) * 1j})
 
     @each("tensor", [np.array([["a", "b"]] * 2), np.array([[None, 1]] * 2, object)])
@@ -540,7 +550,7 @@ class TestTorch:
     def test_bad_tensors(self, torch: Any) -> None:
         with pytest.raises(InputError, match="layer 'w' is on the meta device"):
             layer_matrix_ensemble({"w": torch.empty(3, 3, device="meta")})
-        with pytest.raises(InputError, match="layer 'w' has complex weights"):
+        with pytest.raises(InputError, match="layer 'w' has weights of dtype complex"):
             layer_matrix_ensemble({"w": torch.eye(3) * 1j})
         with pytest.raises(InputError, match=r"layer 'fc\.weight' has NaN or infinite weights \(2 of 9\)"):
             layer_matrix_ensemble({"fc.weight": torch.tensor([[np.nan, 1, np.inf], [1, 1, 1], [1, 1, 1]])})

@@ -67,9 +67,12 @@ def test_large_weights_of_either_sign_are_scaled(sign: int) -> None:
 
     for power in (-500, -60, -3, 0, 40, 60, 511):
         assert found(power).tolist() == [0.0, 4.0 ** (power - 1), 4.0**power]
-    assert found(-600).tolist() == [0, 0, 0]
-    assert found(-70, "float32").tolist() == [0, 4.0**-71, 4.0**-70]
-    assert found(-70, "float32").dtype == found(3, "float32").dtype == np.float32
+    assert found(-62, "float32").tolist() == [0, 4.0**-63, 4.0**-62]
+    assert found(-62, "float32").dtype == found(3, "float32").dtype == np.float32
+    for power, dtype in ((-512, "float64"), (-600, "float64"), (-64, "float32"), (-100, "float32")):
+        squares = rf"layer 'w' has weights up to 2\^{power + 1}, whose squares underflow {dtype}"
+        with pytest.raises(InputError, match=squares):
+            found(power, dtype)
     with pytest.raises(
         InputError, match=r"layer 'w' has weights up to 2\^513, whose squares overflow float64"
     ):

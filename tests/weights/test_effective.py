@@ -123,6 +123,25 @@ def test_half_precision_is_widened_before_squares_and_products() -> None:
     assert_layers(opened(stored, 0.5), {"fc.weight": np.full((2, 3), 45_000.0)})
 
 
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float8_e5m2", "float32", "float64"])
+def test_numbers_are_read_in_the_precision_that_is_told(kind: str) -> None:
+    """But for floats that NumPy has not. What is only turned keeps its precision, and products are wide."""
+    precision = getattr(torch, kind)
+    tensor, factor = torch.arange(12.0).reshape(3, 4).to(precision), torch.ones(3, 1).to(precision)
+    wide = "float64" if kind == "float64" else "float32"
+    own = kind if hasattr(np, kind) else wide
+    parts = {"normed.weight_g": factor, "normed.weight_v": tensor}
+    made = effective_weights({"fc.weight": tensor, "turned.kernel": tensor} | parts)
+    assert [each.dtype for each in made.values()] == [kind, kind, wide]
+    assert [each.read().dtype.name for each in made.values()] == [own, own, wide]
+    assert made["turned.kernel"].note
+
+
+def test_integers_typed_by_hand_are_read_as_floats() -> None:
+    weight = effective_weights({"fc": np.eye(3, dtype=int)})["fc"]
+    assert weight.dtype == weight.read().dtype == "float64"
+
+
 def test_spectral_norm_with_vectors_of_opposite_signs() -> None:
     """W/(uᵀ W v) is −W/σ where one of the two is turned round, and both axes are as long."""
     W = normal(6, 6)
