@@ -86,6 +86,13 @@ def test_a_window_that_shows_little_is_a_warning(call: Call, nets: Path) -> None
     assert "warning: of a" not in told
 
 
+def test_nine_tenths_in_the_window_are_enough() -> None:
+    assert list(accounts.about_window("net", 0.9, (0, 6))) == []
+    assert list(accounts.about_window("net", None, (0, 6))) == []
+    (said,) = accounts.about_window("net", 0.899, (0, 6))
+    assert said.startswith("warning: of net only 90% of the eigenvalues")
+
+
 @pytest.mark.slow
 def test_long_work_is_announced(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("compare", nets).stderr == ""

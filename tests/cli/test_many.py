@@ -248,6 +248,17 @@ def test_everything_else_of_a_job_decides_the_line(nets: Path, monkeypatch: pyte
     assert len({*keys, job.key(network)}) == 8
 
 
+@pytest.mark.usefixtures("later")
+def test_a_line_is_of_its_name_and_of_the_libraries(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, network = Job(Options(), "auto", None, 1, False, None), Network("a", str(nets / "a.npz"))
+    assert job.key(network) != job.key(network._replace(name="nets/a"))  # it is told in the line
+    programs = [many._program.__wrapped__()]
+    for library in ("numpy", "scipy"):
+        monkeypatch.setattr(f"{library}.__version__", "0.1")
+        programs.append(many._program.__wrapped__())
+    assert len(set(programs)) == 3
+
+
 def test_a_worker_with_another_program_measures_nothing(nets: Path) -> None:
     job = Job(Options(), None, None, 1, False, None)
     network = Network("a", str(nets / "a.npz"))

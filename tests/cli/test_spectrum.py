@@ -63,6 +63,8 @@ def test_out_holds_what_can_be_used_on(call: Call, nets: Path, tmp_path: Path) -
     with np.load(out, allow_pickle=False) as kept:
         assert list(kept["layer_names"]) == ["conv.weight", "fc.weight"]
         assert list(kept["orders"]) == [24, 40]
+        assert list(kept["columns"]) == [54, 24]
+        assert list(kept["layer_shapes"]) == ["24x6x3x3", "40x24"]
         assert list(kept["structural_zeros"]) == [0, 16]
         np.testing.assert_allclose(
             kept["eigenvalues"][24:], expected.layers[1].eigenvalues, rtol=0, atol=1e-12

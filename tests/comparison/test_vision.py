@@ -189,6 +189,25 @@ def test_networks_of_equal_shapes_share_their_control(tmp_path: Path) -> None:
     assert plain.printed.variance != normalised.printed.variance
 
 
+def test_left_out_options_are_of_single_precision_and_seeds_count_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def small(name: str, weights: str = "", seed: int = 0) -> Checkpoint:
+        opened.append((name, weights, seed))
+        values = np.random.default_rng(seed).normal(size=(20, 30)) / 5
+        return Checkpoint(name, "here", [StoredTensor("fc", (20, 30), "float64", lambda: values)])
+
+    monkeypatch.setattr(vision, "open_torchvision", small)
+    (row,) = vision_rows(["vgg16"], seeds=3)
+    assert opened == [("vgg16", "untrained", 0), ("vgg16", "untrained", 1), ("vgg16", "untrained", 2),
+                      ("vgg16", "", 0)]  # fmt: skip
+    assert row.ensemble.eigenvalues.dtype == np.float32
+    assert row.printed is PAPER["vgg16"]
+    (double,) = vision_rows(["vgg16"], Options(rng=4), seeds=2)
+    assert opened[4:] == [("vgg16", "untrained", 4), ("vgg16", "untrained", 5), ("vgg16", "", 0)]
+    assert double.ensemble.eigenvalues.dtype == np.float64
+
+
 def test_refuses() -> None:
     with pytest.raises(InputError, match=re.escape("Table I has no network 'alexnet'")):
         next(vision_rows(["alexnet"], LAW, trained=False))

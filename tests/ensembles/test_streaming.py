@@ -215,6 +215,45 @@ def test_devices_do_not_share_what_they_computed(network: dict[str, np.ndarray],
     assert len(store) == 2 * kept
 
 
+def test_numbers_and_recipes_are_kept_for_what_was_asked_of_them(tmp_path: Path) -> None:
+    """The same octets stand for other numbers in another shape or order, a recipe in another precision."""
+    pytest.importorskip("torch")
+    store = Store("spectra", folder=tmp_path)
+    floats = np.random.default_rng(0).integers(0x30, 0x3C, (4, 12), np.uint8).view("<f2")  # or, turned round:
+    for weights in (floats, floats.reshape(6, 4), floats.view(">f2")):
+        kept = measured({"w": weights}, store=store).layers[0].eigenvalues
+        np.testing.assert_allclose(kept, measured({"w": weights}).layers[0].eigenvalues, rtol=1e-12)
+    before = len(store)
+    drawn = StoredTensor("w", (4, 6), "float32", lambda: floats, fingerprint="seed 1")
+    ways: tuple[dict[str, str], ...] = ({}, {"dtype": "float32"}, {"device": "cpu:0"})
+    for work in ways:
+        found = measured(Checkpoint("one", "test", [drawn]), store=store, **work)
+        assert found.eigenvalues.dtype == work.get("dtype", "float64")
+    assert len(store) == before + 3
+
+
+def test_estimates_are_kept_by_layer_precision_and_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a layer draws its probes."""
+    store = Store("spectra", folder=tmp_path)
+    weights = np.random.default_rng(0).normal(size=(70, 90)) / 9
+
+    def estimated(name: str, dtype: str, store: Store) -> list[float]:
+        given = StoredTensor(name, (70, 90), "float64", lambda: weights, fingerprint="seed 1")
+        one = layer_matrix_ensemble(Checkpoint("one", "test", [given]), dtype=dtype, estimate=64)  # type: ignore[arg-type]
+        values: list[float] = one.measured(store=store).layers[0].estimates.ravel().tolist()
+        return values
+
+    off = Store("spectra", enabled=False)
+    for kept, (name, dtype) in enumerate([("a", "float64"), ("b", "float64"), ("a", "float32")], 1):
+        assert estimated(name, dtype, store) == estimated(name, dtype, off)
+        assert len(store) == kept
+    monkeypatch.setattr(streaming, "RECIPE", "another")
+    estimated("a", "float64", store)
+    assert len(store) == 4
+
+
 def test_few_weights_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     alive: set[int] = set()
     most = 0
