@@ -5,6 +5,7 @@ import json
 import pickle
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 from importlib import import_module
@@ -285,3 +286,20 @@ def test_long_tables_say_what_they_leave_out() -> None:
 def test_complex_numbers_go_into_json_by_their_parts() -> None:
     assert plain(np.array([1 + 2j])) == {"real": [1.0], "imag": [2.0]}
     assert plain({"a": float("-inf"), "b": [np.float32("nan")]}) == {"a": "-inf", "b": ["nan"]}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Numbers(Result):
+    """Whole ones and others, not all finite."""
+
+    counts: np.ndarray
+    values: np.ndarray
+    one: float
+
+
+def test_arrays_come_back_as_they_were_with_what_is_not_finite() -> None:
+    given = Numbers(np.array([1, 2]), np.array([0.5, np.nan, -np.inf]), np.nan)
+    back = Numbers.from_dict(json.loads(json.dumps(given.to_dict(), allow_nan=False)))
+    assert (back.counts.dtype.kind, back.values.dtype.kind) == ("i", "f")
+    assert back == given
+    assert Numbers(given.counts, given.values, 0.5) != given

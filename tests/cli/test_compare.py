@@ -18,8 +18,10 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from mme.cli.compare import COLUMNS
 from mme.cli.output import print_csv
 from mme.comparison import STATISTICS, Options, compare, measure
+from mme.comparison.compare import Line
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble, streaming
 from mme.store import Store
 
@@ -417,3 +419,15 @@ def test_an_estimate_has_a_bound(call: Call, complaint: Callable[..., str], tmp_
     assert f"Var(CSD) may miss that of the exact spectrum: {bounds[0]:.2g}, untrained" in words
     assert f"{sum(bounds):.3f} for the two least certain estimates" in words
     assert "--more" in complaint(*given, "--more")
+
+
+def test_each_column_of_the_table_has_its_own_number() -> None:
+    row = {
+        "name": "net", "variance": 0.5, "standard_error": None, "control_variance": 0.25,
+        "control_standard_error": 0.011, "largest_cumulative": 0.4, "noise_floor": 0.3,
+        "inside_window": 0.75, "inside_window_nonzero": 0.875, "layers": 7, "eigenvalues": 40,
+        "structural_zeros": 8,
+    }  # fmt: skip
+    line = Line(row, [], [], None, 1)
+    found = [str(cell(line)) for cell in COLUMNS.values()]
+    assert found == ["net", "0.500", "0.250 ± 0.011", "0.400", "0.300", "75.0%", "7", "40", "20.0%"]

@@ -319,3 +319,10 @@ def test_a_killed_estimate_goes_on(call: Call, tmp_path: Path, monkeypatch: pyte
     assert call(*command).stdout == whole
     assert len(kept()) == 7
     assert kept().items() >= before.items()  # none was computed again
+
+
+def test_a_table_is_cut_where_there_is_more(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, more in ((2, 0), (1, 1)):
+        monkeypatch.setattr("mme.cli.spectrum.LAYERS_SHOWN", limit)
+        assert ("… and 1 layer more" in call("spectrum", nets / "a.npz").stdout) == bool(more)
+        assert ("more; --csv and --json" in call("spectrum", nets / "a.npz").stdout) == bool(more)

@@ -724,3 +724,20 @@ def test_many_layers_take_time_in_proportion() -> None:
 def test_a_stored_tensor_is_shown_without_its_numbers() -> None:
     stored = StoredTensor("fc", (2, 3), "float64", lambda: np.ones((2, 3)))
     assert repr(stored).startswith("StoredTensor(name='fc', shape=(2, 3), dtype='float64', types=")
+
+
+def test_kernels_of_one_place_and_of_one_axis() -> None:
+    point, line = normal(1, 1, 3, 5), normal(3, 4, 2)
+    assert_layers(
+        {"a/kernel": point, "d/depthwise_kernel": line},
+        {
+            "a/kernel": point.transpose(3, 2, 0, 1),
+            "d/depthwise_kernel": [[line[:, channel, copy]] for channel in range(4) for copy in range(2)],
+        },
+    )
+
+
+def test_scales_of_blocks_of_sixteen_with_the_last_cut_off() -> None:
+    codes, scale = integers(-127, 128, 40, 20).astype(np.int8), np.abs(normal(3, 2)) + 0.1
+    expected = codes * np.repeat(np.repeat(scale, 16, axis=0)[:40], 16, axis=1)[:, :20]
+    assert_layers({"w": codes, "w_scale": scale}, {"w": expected}, atol=1e-5)
