@@ -2,7 +2,7 @@
 
 import pytest
 
-from mme.arguments import any_array
+from mme.arguments import any_array, plain_array
 from mme.errors import InputError
 
 
@@ -14,3 +14,13 @@ def test_tensors_are_dense_and_finite_unless_told_otherwise() -> None:
     for finite in (True, False):
         with pytest.raises(InputError, match="a must be a dense array of numbers"):
             any_array("a", torch.eye(3).to_sparse(), finite=finite)
+
+
+def test_tensors_keep_their_digits_and_short_ones_become_single_precision() -> None:
+    torch = pytest.importorskip("torch")
+    for dtype, expected in (
+        (torch.float64, "float64"), (torch.float32, "float32"), (torch.float16, "float32"),
+        (torch.bfloat16, "float32"), (torch.int8, "int8"), (torch.complex64, "complex64"),
+    ):  # fmt: skip
+        assert plain_array("a", torch.ones(2, dtype=dtype)).dtype == expected
+    assert plain_array("a", torch.tensor([1 / 3], dtype=torch.float64))[0] == 1 / 3

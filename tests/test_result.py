@@ -295,6 +295,7 @@ class Numbers(Result):
     counts: np.ndarray
     values: np.ndarray
     one: float
+    named: dict[str, float] | None = None
 
 
 def test_arrays_come_back_as_they_were_with_what_is_not_finite() -> None:
@@ -303,3 +304,5 @@ def test_arrays_come_back_as_they_were_with_what_is_not_finite() -> None:
     assert (back.counts.dtype.kind, back.values.dtype.kind) == ("i", "f")
     assert back == given
     assert Numbers(given.counts, given.values, 0.5) != given
+    named = [Numbers(given.counts, given.values, 1.0, each) for each in ({"a": np.nan}, {"a": 1.0}, {}, None)]
+    assert [one == other for one in named for other in named] == np.eye(4, dtype=bool).ravel().tolist()

@@ -224,3 +224,13 @@ def test_a_configuration_tells_the_second_format_of_gptq(
         weight = open_checkpoint(path)["fc.weight"]
         np.testing.assert_array_equal(weight.read(), np.full((8, 8), 9.0 - zero))
         assert ("second format" in weight.note) == (zero == 5)
+
+
+def test_of_two_files_of_one_network_the_safe_one_is_read(tmp_path: Path) -> None:
+    for name in ("pytorch_model.bin", "model.safetensors", "config.json"):
+        (tmp_path / name).touch()
+    assert network_of(tmp_path) == "model.safetensors"
+    for name in ("adapter_model.bin", "adapter_model.safetensors", "adapter_config.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "config.json").unlink()
+    assert network_of(tmp_path) == "adapter_model.safetensors"

@@ -9,7 +9,9 @@ import pytest
 from click.testing import Result
 from safetensors.numpy import save_file
 
+from mme.checkpoints import open_checkpoint
 from mme.cli import accounts, many
+from mme.comparison import Options
 from mme.ensembles import layer_matrix_ensemble
 from mme.ensembles.streaming import seconds_for
 
@@ -156,3 +158,12 @@ def test_a_seed_is_called_as_its_option(complaint: Callable[..., str], nets: Pat
     for command in ("compare", "spectrum"):
         said = complaint(command, nets / "a.npz", "--seed", -1)
         assert said == "mme: --seed must be an integer of at least 0, but it is -1."
+
+
+def test_weights_of_controls_are_held_whole(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(accounts, "memory_for", lambda layers, jobs, held: asked.append((jobs, held)) or 0)
+    opened = open_checkpoint(nets / "a.npz")
+    for controls, apart in ((0, False), (1, False), (3, True)):
+        accounts.announce_cost([opened], Options(), 4, controls=controls, apart=apart)
+    assert asked == [(4, False), (4, True), (1, True)]

@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -203,7 +204,15 @@ def test_left_out_options_are_of_single_precision_and_seeds_count_on(monkeypatch
                       ("vgg16", "", 0)]  # fmt: skip
     assert row.ensemble.eigenvalues.dtype == np.float32
     assert row.printed is PAPER["vgg16"]
+    drawn, original = [], vision.conjugate_spectrum
+
+    def conjugate(*orders: Any, **given: Any) -> Any:
+        drawn.append(given["shared"])
+        return original(*orders, **given)
+
+    monkeypatch.setattr(vision, "conjugate_spectrum", conjugate)
     (double,) = vision_rows(["vgg16"], Options(rng=4), seeds=2)
+    assert drawn == [True]  # order by order the draws are those of every other network
     assert opened[4:] == [("vgg16", "untrained", 4), ("vgg16", "untrained", 5), ("vgg16", "", 0)]
     assert double.ensemble.eigenvalues.dtype == np.float64
 

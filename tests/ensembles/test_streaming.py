@@ -332,6 +332,11 @@ def test_a_layer_tells_its_line() -> None:
     }  # fmt: skip
 
 
+def test_a_layer_of_a_list_is_that_of_its_array() -> None:
+    assert Layer("w", [[3, 0], [0, 2]]).eigenvalues.tolist() == [4, 9]
+    assert Layer("w", np.diag([3, 2])).eigenvalues.tolist() == [4, 9]
+
+
 def test_memory_is_that_of_what_is_held() -> None:
     """Beside Python: the weights, half of them again while they are read, and what the solver takes."""
     exact = layer_matrix_ensemble({"a": np.ones((1000, 2000)), "b": np.ones((1000, 2000))})

@@ -350,7 +350,15 @@ def test_a_weight_of_the_modules_own_has_one_group() -> None:
     class Own(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.kernel = torch.nn.Parameter(torch.zeros(600, 1, 3, 3))  # no depthwise one: no layer says so
+            self.weight = torch.nn.Parameter(torch.zeros(600, 1, 3, 3))  # no depthwise one: no layer says so
 
-    drawn = untrained_control(Own(), "efficientnet", rng=0).kernel.detach().numpy()
-    assert drawn.std() == pytest.approx(np.sqrt(2 / (600 * 9)), rel=0.05)  # ± 0.01 of 5,400 values
+    for source in (Own(), torch.nn.Sequential(Own())):
+        (drawn,) = untrained_control(source, "efficientnet", rng=0).parameters()
+        spread = drawn.detach().numpy().std()
+        assert spread == pytest.approx(np.sqrt(2 / (600 * 9)), rel=0.05)  # ± 0.01 of 5,400 values
+
+
+def test_a_generator_gives_another_control_each_time() -> None:
+    rng, source = np.random.default_rng(0), checkpoint({"fc.weight": (2, 3)})
+    drawn = [untrained_control(source, "torch", rng=rng)["fc.weight"].read() for _ in range(60)]
+    assert len({each.tobytes() for each in drawn}) == 60
