@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,6 +165,23 @@ def test_weights_of_controls_are_held_whole(nets: Path, monkeypatch: pytest.Monk
     asked = []
     monkeypatch.setattr(accounts, "memory_for", lambda layers, jobs, held: asked.append((jobs, held)) or 0)
     opened = open_checkpoint(nets / "a.npz")
-    for controls, apart in ((0, False), (1, False), (3, True)):
+    accounts.announce_cost([opened], Options(), 4)
+    for controls, apart in ((1, False), (3, True)):
         accounts.announce_cost([opened], Options(), 4, controls=controls, apart=apart)
     assert asked == [(4, False), (4, True), (1, True)]
+
+
+def test_costs_are_told_in_units_that_suit_them(nets: Path, monkeypatch: Any, capsys: Any) -> None:
+    opened = open_checkpoint(nets / "a.npz")
+    monkeypatch.setattr(accounts, "memory_for", lambda *a: 3_000_000_000)
+    for seconds, words in (
+        (29.0, ""), (31.0, "31 seconds"), (89.0, "89 seconds"), (240.0, "4 minutes"), (5399.0, "90 minutes"),
+        (9000.0, "2.5 hours"),
+    ):  # fmt: skip
+        monkeypatch.setattr(accounts, "seconds_for", lambda layers, seconds=seconds: seconds)
+        accounts.announce_cost([opened], Options(), 2)
+        said = capsys.readouterr().err
+        assert (f"about {words} of processor time" in said and "3.0 GB" in said) if words else said == ""
+    monkeypatch.setattr(accounts, "seconds_for", lambda layers: 10.0)
+    accounts.announce_cost([opened], Options(), 2, controls=2, share=0.5)  # three times, of half of all
+    assert "about 60 seconds" in capsys.readouterr().err

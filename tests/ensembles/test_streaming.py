@@ -352,6 +352,13 @@ def test_memory_is_that_of_what_is_held() -> None:
     (layer,) = layer_matrix_ensemble(
         Checkpoint("net", "made here", [StoredTensor("a", (9000, 8000), "float32", read)]), estimate=4096
     ).layers
+    sides = {"a": np.ones((64, 90)), "b": np.ones((90, 65)), "c": np.ones((63, 99))}
+    estimated = [each.estimated for each in layer_matrix_ensemble(sides, estimate=64).layers]
+    assert estimated == [False, True, False]
+    # 64 steps for 9000 · 8000 numbers of 64 bits, each 7·10⁻¹¹ s.
+    assert streaming.seconds_for([layer]) == pytest.approx(7e-11 * 64 * 64 * 9000 * 8000)
+    assert streaming.seconds_for(exact.layers) == pytest.approx(2 * (1.6e-11 * 2e9 + 9.5e-11 * 1e9))
+    assert 2**27 < streaming.PYTHON_BYTES < 2**29  # a quarter of a gigabyte, as a fresh interpreter takes
     least, most = (streaming.memory_for([layer], 1, is_held) for is_held in (False, True))
     assert most - least == 6 * 9000 * 8000
     assert least > streaming.PYTHON_BYTES + 8 * 8000 * 64 * 16  # the Krylov space

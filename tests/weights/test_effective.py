@@ -729,8 +729,9 @@ def test_a_stored_tensor_is_shown_without_its_numbers() -> None:
 def test_kernels_of_one_place_and_of_one_axis() -> None:
     point, line = normal(1, 1, 3, 5), normal(3, 4, 2)
     assert_layers(
-        {"a/kernel": point, "d/depthwise_kernel": line},
+        {"a/kernel": point, "d/depthwise_kernel": line, "fc/kernel": normal(4, 6), "fc/bias": np.zeros(4)},
         {
+            "fc/kernel": normal(4, 6).T,
             "a/kernel": point.transpose(3, 2, 0, 1),
             "d/depthwise_kernel": [[line[:, channel, copy]] for channel in range(4) for copy in range(2)],
         },
@@ -741,3 +742,17 @@ def test_scales_of_blocks_of_sixteen_with_the_last_cut_off() -> None:
     codes, scale = integers(-127, 128, 40, 20).astype(np.int8), np.abs(normal(3, 2)) + 0.1
     expected = codes * np.repeat(np.repeat(scale, 16, axis=0)[:40], 16, axis=1)[:, :20]
     assert_layers({"w": codes, "w_scale": scale}, {"w": expected}, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"qweight": (16,)}, {"scales": (8,)}, {"scales": (0, 8)}, {"qzeros": (2, 3)}]
+)
+def test_codes_of_other_shapes_are_not_taken_for_those_of_gptq(changed: dict[str, Any]) -> None:
+    shapes = {"qweight": (2, 8), "qzeros": (2, 1), "scales": (2, 8)}
+    stored = {
+        f"w.{name}": np.ones(shape, np.float32 if name == "scales" else np.int32)
+        for name, shape in shapes.items()
+    }
+    assert layers(stored).keys() == {"w.weight"}
+    ((name, shape),) = changed.items()
+    assert "w.weight" not in layers(stored | {f"w.{name}": np.ones(shape, stored[f"w.{name}"].dtype)})
