@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -185,3 +186,13 @@ def test_costs_are_told_in_units_that_suit_them(nets: Path, monkeypatch: Any, ca
     monkeypatch.setattr(accounts, "seconds_for", lambda layers: 10.0)
     accounts.announce_cost([opened], Options(), 2, controls=2, share=0.5)  # three times, of half of all
     assert "about 60 seconds" in capsys.readouterr().err
+    monkeypatch.setattr(accounts, "sampling_cost", lambda *a, **k: SimpleNamespace(seconds=20.0))
+    accounts.announce_cost([opened], Options(conjugate="sampled"), 2, share=0.25)
+    said = capsys.readouterr().err
+    assert "about 40 seconds of processor time for the layers and 80 seconds for the" in said
+
+
+def test_structural_zeros_do_not_hide_what_lies_outside(call: Call, tmp_path: Path) -> None:
+    np.savez(tmp_path / "tall.npz", w=np.eye(40, 4) * [9, 1, 9, 9])  # 36 zeros, and three values of 81
+    told = words(call("compare", tmp_path / "tall.npz").stdout)
+    assert "warning: of tall only 25% of the eigenvalues that are no structural zeros" in told

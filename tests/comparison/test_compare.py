@@ -151,6 +151,8 @@ def test_the_line_of_a_network_and_of_its_control() -> None:
     record, control = one.to_dict(), one.control
     assert control is not None
     assert (record["largest_order"], record["layers"], record["eigenvalues"]) == (4, 2, 6)
+    for name in ("variance_without_noise", "noise_floor", "largest_cumulative"):
+        assert record[name] == getattr(one.csd, name)
     assert record["left_out"] == {"mask": "boolean"}  # of biases and single numbers nobody asks
     assert record["standard_error"] == one.csd.standard_error > 0
     assert record["control_standard_error"] == control.standard_error > 0

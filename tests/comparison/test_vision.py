@@ -92,6 +92,12 @@ def test_the_whole_record_of_a_row() -> None:
     found = row.to_dict()
     assert list(found) == list(expected)
     assert found == pytest.approx(expected)
+    drawn = tuple(
+        circular_spectral_difference(ensemble, "sampled", draws=4, bins=9, rng=seed) for seed in (1, 2)
+    )
+    errors, variances = ([getattr(each, name) for each in drawn] for name in ("standard_error", "variance"))
+    both = vision.VisionRow("mine", row.printed, ensemble, drawn).untrained_standard_error
+    assert both**2 == pytest.approx((sum(errors) / 2) ** 2 + (variances[0] - variances[1]) ** 2 / 4)
     trained = vision.VisionRow("mine", vision.Printed(1.5, 0.5, 0.25), ensemble, (first,), second).to_dict()
     assert (trained["variance"], trained["standard_error"]) == (second.variance, 0.0)
     assert trained["untrained_variance"] == first.variance != second.variance

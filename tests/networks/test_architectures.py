@@ -74,3 +74,15 @@ def test_a_block_whose_body_is_silent_leaves_its_shortcut() -> None:
     nn.init.zeros_(last.weight)
     images = torch.randn(2, 6, 4, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(block(images), images.clamp(min=0))
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet29"])
+def test_residual_networks_halve_their_pictures_twice(name: str) -> None:
+    model = ARCHITECTURES[name].build().eval()
+    sizes = []
+    for block in model.modules():
+        if isinstance(block, ResidualBlock):
+            block.register_forward_hook(lambda layer, given, found: sizes.append(found.shape[-1]))
+    model(torch.zeros(1, 1, 8, 8))
+    assert sorted(set(sizes), reverse=True) == [8, 4, 2]
+    assert sizes == sorted(sizes, reverse=True)

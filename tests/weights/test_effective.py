@@ -756,3 +756,16 @@ def test_codes_of_other_shapes_are_not_taken_for_those_of_gptq(changed: dict[str
     assert layers(stored).keys() == {"w.weight"}
     ((name, shape),) = changed.items()
     assert "w.weight" not in layers(stored | {f"w.{name}": np.ones(shape, stored[f"w.{name}"].dtype)})
+
+
+@pytest.mark.parametrize("name", ["query", "key", "value"])
+def test_heads_of_an_attention_are_outputs(name: str) -> None:
+    kernel = normal(8, 2, 3)
+    assert_layers({f"a/{name}/kernel": kernel}, {f"a/{name}/kernel": kernel.reshape(8, 6).T})
+
+
+@pytest.mark.parametrize("name", ["ema", "swa", "teacher", "momentum", "averaged", "model_ema", "Teacher"])
+def test_names_of_second_sets(name: str) -> None:
+    stored = {"fc.weight": normal(3, 4), f"{name}.fc.weight": normal(3, 4, seed=1)}
+    assert layers(stored).keys() == {"fc.weight"}
+    np.testing.assert_array_equal(layers(stored, which=name)[f"{name}.fc.weight"], normal(3, 4, seed=1))
