@@ -5,12 +5,13 @@ import json
 import pickle
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ from mme.ensembles import (
 )
 from mme.errors import InputError
 from mme.networks import train
-from mme.result import Plotted, Result, Table, plain
+from mme.result import Plotted, Result, Table, by_value, plain
 from mme.weights import Checkpoint
 from mme.weights.sources import described
 
@@ -285,3 +286,37 @@ def test_long_tables_say_what_they_leave_out() -> None:
 def test_complex_numbers_go_into_json_by_their_parts() -> None:
     assert plain(np.array([1 + 2j])) == {"real": [1.0], "imag": [2.0]}
     assert plain({"a": float("-inf"), "b": [np.float32("nan")]}) == {"a": "-inf", "b": ["nan"]}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Numbers(Result):
+    """Whole ones and others, not all finite."""
+
+    counts: np.ndarray
+    values: np.ndarray
+    one: float
+    named: dict[str, float] | None = None
+
+
+def test_arrays_come_back_as_they_were_with_what_is_not_finite() -> None:
+    given = Numbers(np.array([1, 2]), np.array([0.5, np.nan, -np.inf]), np.nan)
+    back = Numbers.from_dict(json.loads(json.dumps(given.to_dict(), allow_nan=False)))
+    assert (back.counts.dtype.kind, back.values.dtype.kind) == ("i", "f")
+    assert back == given
+    assert Numbers(given.counts, given.values, 0.5) != given
+    named = [Numbers(given.counts, given.values, 1.0, each) for each in ({"a": np.nan}, {"a": 1.0}, {}, None)]
+    assert [one == other for one in named for other in named] == np.eye(4, dtype=bool).ravel().tolist()
+
+
+@by_value
+class Parts(NamedTuple):
+    """Two arrays."""
+
+    first: np.ndarray
+    second: np.ndarray
+
+
+def test_tuples_of_arrays_are_equal_by_their_numbers_alone() -> None:
+    one, same, other = (Parts(np.ones(2), np.array(each)) for each in ([2.0, 3.0], [2.0, 3.0], [2.0, 4.0]))
+    found = [(one == each, one != each) for each in (same, other, 3)]
+    assert found == [(True, False), (False, True), (False, True)]

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mme.checkpoints import open_checkpoint
-from mme.checkpoints.folders import network_of, read_folder
+from mme.checkpoints.folders import OF_TRAINERS, network_of, read_folder
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 
@@ -224,3 +224,22 @@ def test_a_configuration_tells_the_second_format_of_gptq(
         weight = open_checkpoint(path)["fc.weight"]
         np.testing.assert_array_equal(weight.read(), np.full((8, 8), 9.0 - zero))
         assert ("second format" in weight.note) == (zero == 5)
+
+
+def test_of_two_files_of_one_network_the_safe_one_is_read(tmp_path: Path) -> None:
+    for name in ("pytorch_model.bin", "model.safetensors", "config.json"):
+        (tmp_path / name).touch()
+    assert network_of(tmp_path) == "model.safetensors"
+    for name in ("adapter_model.bin", "adapter_model.safetensors", "adapter_config.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "config.json").unlink()
+    assert network_of(tmp_path) == "adapter_model.safetensors"
+
+
+def test_what_trainers_keep_beside_a_network() -> None:
+    beside = ["optimizer", "scheduler", "scaler", "rng_state", "random_states", "training_args"]
+    beside = [f"{each}.pt" for each in beside]
+    for name in [*beside, "trainer_state.json", "rng_state_0.pth", "mp_rank_00_optim_states.pt"]:
+        assert OF_TRAINERS.fullmatch(name), name
+    for name in ("model.pt", "scaled.pt", "my_optimizer.pt"):
+        assert not OF_TRAINERS.fullmatch(name), name

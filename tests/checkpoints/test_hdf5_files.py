@@ -163,3 +163,12 @@ def test_damaged_files_are_refused_or_read(tmp_path, form):
         except InputError:
             refused += 1
     assert refused > 100
+
+
+def test_a_chunk_may_not_claim_what_its_dataset_does_not(dense):
+    with h5py.File(dense, "a") as file:
+        group = file["layers/dense/vars"]
+        growing = {"chunks": (5000, 5000), "maxshape": (None, None), "compression": "gzip"}
+        group.create_dataset("0", (10, 10), "f4", **growing)
+    with pytest.raises(InputError, match=r"'a chunk of /layers/dense/vars/0' claims 100\.0 MB"):
+        read_keras(dense)

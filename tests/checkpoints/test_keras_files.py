@@ -133,6 +133,9 @@ def test_the_equation_tells_the_outputs(tmp_path, equation, shape, expected):
         ((5, 5, 3, 4), 4, (4, 3, 5, 5)),
         ((5, 5, 3, 4), None, (4, 3, 5, 5)),
         ((5, 5, 3, 4), 3, (3, 4, 5, 5)),
+        ((5, 3, 4), 3, (3, 4, 5)),
+        ((2, 5, 5, 3, 4), 3, (3, 4, 2, 5, 5)),
+        ((2, 3, 5, 6, 6), 6, (6, 6, 2, 3, 5)),  # either way the bias fits, and Keras's own is the first
     ],
 )
 def test_a_kernel_of_an_unknown_layer_is_taken_as_kerass_own_and_says_so(tmp_path, shape, bias, expected):
@@ -141,6 +144,7 @@ def test_a_kernel_of_an_unknown_layer_is_taken_as_kerass_own_and_says_so(tmp_pat
     tensor = read_keras(path)["stem/kernel"]
     assert tensor.shape == tensor.read().shape == expected
     assert tensor.note.endswith("for the file does not name the layer's class")
+    assert ("transposed" in tensor.note) == (bias == 3)
 
 
 def test_what_the_file_does_not_name_is_left_out_and_read_from_the_whole_model(tmp_path):

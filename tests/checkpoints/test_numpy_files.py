@@ -250,3 +250,14 @@ def test_a_forked_process_opens_the_file_for_itself(tmp_path: Path, monkeypatch:
         tensor.read()
     moved.rename(path)
     np.testing.assert_array_equal(tensor.read(), np.eye(3))
+
+
+def test_an_encrypted_array_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    np.savez(path, w=np.eye(3))
+    data = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # flags, in both headers
+        data[data.index(signature) + place] |= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="holds 'w' encrypted or compressed as numpy never does"):
+        read_npz(path)

@@ -532,3 +532,17 @@ def test_damaged_files_are_refused_or_read(tmp_path):
         except InputError:
             refused += 1
     assert refused > 100
+
+
+def test_data_beside_the_model_begin_with_the_file_unless_told_otherwise(tmp_path):
+    path = tmp_path / "net.onnx"
+    model = model_of([node("MatMul", "x", "w")], {"w": W})
+    onnx.save_model(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    model = onnx.load(path, load_external_data=False)
+    (weight,) = model.graph.initializer
+    kept = [entry for entry in weight.external_data if entry.key == "location"]
+    del weight.external_data[:]
+    weight.external_data.extend(kept)
+    path.write_bytes(model.SerializeToString())
+    (tmp_path / "weights.bin").write_bytes(np.ascontiguousarray(W, "<f4").tobytes())
+    np.testing.assert_array_equal(read_onnx(path)["w"].read(), W.T)

@@ -227,3 +227,11 @@ def test_importing_needs_no_torch() -> None:
     code = "import sys, mme.checkpoints; print(sorted({'torch', 'h5py', 'onnx'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_the_beginning_of_an_onnx_model_alone_is_none(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x07\x12"[:length])
+    with pytest.raises(InputError, match="is of no format that is read"):
+        open_checkpoint(path)

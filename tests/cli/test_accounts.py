@@ -3,13 +3,17 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import Result
 from safetensors.numpy import save_file
 
+from mme.checkpoints import open_checkpoint
 from mme.cli import accounts, many
+from mme.comparison import Options
 from mme.ensembles import layer_matrix_ensemble
 from mme.ensembles.streaming import seconds_for
 
@@ -86,6 +90,13 @@ def test_a_window_that_shows_little_is_a_warning(call: Call, nets: Path) -> None
     assert "warning: of a" not in told
 
 
+def test_nine_tenths_in_the_window_are_enough() -> None:
+    assert list(accounts.about_window("net", 0.9, (0, 6))) == []
+    assert list(accounts.about_window("net", None, (0, 6))) == []
+    (said,) = accounts.about_window("net", 0.899, (0, 6))
+    assert said.startswith("warning: of net only 90% of the eigenvalues")
+
+
 @pytest.mark.slow
 def test_long_work_is_announced(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("compare", nets).stderr == ""
@@ -149,3 +160,39 @@ def test_a_seed_is_called_as_its_option(complaint: Callable[..., str], nets: Pat
     for command in ("compare", "spectrum"):
         said = complaint(command, nets / "a.npz", "--seed", -1)
         assert said == "mme: --seed must be an integer of at least 0, but it is -1."
+
+
+def test_weights_of_controls_are_held_whole(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(accounts, "memory_for", lambda layers, jobs, held: asked.append((jobs, held)) or 0)
+    opened = open_checkpoint(nets / "a.npz")
+    accounts.announce_cost([opened], Options(), 4)
+    for controls, apart in ((1, False), (3, True)):
+        accounts.announce_cost([opened], Options(), 4, controls=controls, apart=apart)
+    assert asked == [(4, False), (4, True), (1, True)]
+
+
+def test_costs_are_told_in_units_that_suit_them(nets: Path, monkeypatch: Any, capsys: Any) -> None:
+    opened = open_checkpoint(nets / "a.npz")
+    monkeypatch.setattr(accounts, "memory_for", lambda *a: 3_000_000_000)
+    for seconds, words in (
+        (29.0, ""), (31.0, "31 seconds"), (89.0, "89 seconds"), (240.0, "4 minutes"), (5399.0, "90 minutes"),
+        (9000.0, "2.5 hours"),
+    ):  # fmt: skip
+        monkeypatch.setattr(accounts, "seconds_for", lambda layers, seconds=seconds: seconds)
+        accounts.announce_cost([opened], Options(), 2)
+        said = capsys.readouterr().err
+        assert (f"about {words} of processor time" in said and "3.0 GB" in said) if words else said == ""
+    monkeypatch.setattr(accounts, "seconds_for", lambda layers: 10.0)
+    accounts.announce_cost([opened], Options(), 2, controls=2, share=0.5)  # three times, of half of all
+    assert "about 60 seconds" in capsys.readouterr().err
+    monkeypatch.setattr(accounts, "sampling_cost", lambda *a, **k: SimpleNamespace(seconds=20.0))
+    accounts.announce_cost([opened], Options(conjugate="sampled"), 2, share=0.25)
+    said = capsys.readouterr().err
+    assert "about 40 seconds of processor time for the layers and 80 seconds for the" in said
+
+
+def test_structural_zeros_do_not_hide_what_lies_outside(call: Call, tmp_path: Path) -> None:
+    np.savez(tmp_path / "tall.npz", w=np.eye(40, 4) * [9, 1, 9, 9])  # 36 zeros, and three values of 81
+    told = words(call("compare", tmp_path / "tall.npz").stdout)
+    assert "warning: of tall only 25% of the eigenvalues that are no structural zeros" in told

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from mme.cli import app
@@ -39,3 +40,28 @@ def test_help_breaks_lines_at_the_width_of_the_terminal() -> None:
     words = [line.split()[0] for line in lines[1:]]
     # No line ends where the next word would have had its place.
     assert all(len(line) + 1 + len(word) > 98 for line, word in zip(lines, words, strict=False))
+
+
+MEASURING = {
+    "as_json": False, "as_csv": False, "dtype": "float64", "conjugate": "deterministic", "draws": 5, "rng": 0,
+    "circular": "CUE", "construction": "haar", "part": "real", "pooling": "plain", "window": (0.0, 6.0),
+    "bins": 1000, "zeros": "keep", "normalise": "window", "squarings": 1, "device": "cpu", "cache": True,
+}  # fmt: skip
+DEFAULTS = {
+    "compare": {"linkage": "complete", "control": "auto", "controls": 1, "more": False} | MEASURING,
+    "entropy": {"field": "R", "monte_carlo": False, "seed": 0, "samples": 8192, "as_json": False},
+    "evidence": {"as_json": False},
+    "spectrum": MEASURING,
+    "table": {"untrained": False, "seeds": 1} | MEASURING | {"dtype": "float32"},
+    "cache": {"as_json": False},
+}
+
+
+def test_defaults_of_the_commands_are_those_in_writing() -> None:
+    """As `tests/defaults.yml` has them of what Python calls."""
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    found = {
+        name: {each.name: each.default for each in command.params if each.default is not None}
+        for name, command in commands.items()
+    }
+    assert found == DEFAULTS

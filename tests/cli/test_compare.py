@@ -18,8 +18,10 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from mme.cli.compare import COLUMNS, _about_delta, _show_pairs
 from mme.cli.output import print_csv
 from mme.comparison import STATISTICS, Options, compare, measure
+from mme.comparison.compare import Line, grouped
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble, streaming
 from mme.store import Store
 
@@ -434,3 +436,50 @@ def test_the_control_is_the_same_set(call: Call, complaint: Callable[..., str], 
     [before] = json.loads(alone.stdout)["networks"]
     assert found["control_variance"] == before["variance"]
     assert "there is no second set of weights" in complaint(*given, tmp_path / "plain.npz")
+
+
+def test_each_column_of_the_table_has_its_own_number() -> None:
+    row = {
+        "name": "net", "variance": 0.5, "standard_error": None, "control_variance": 0.25,
+        "control_standard_error": 0.011, "largest_cumulative": 0.4, "noise_floor": 0.3,
+        "inside_window": 0.75, "inside_window_nonzero": 0.875, "layers": 7, "eigenvalues": 40,
+        "structural_zeros": 8,
+    }  # fmt: skip
+    line = Line(row, [], [], None, 1)
+    found = [str(cell(line)) for cell in COLUMNS.values()]
+    assert found == ["net", "0.500", "0.250 ± 0.011", "0.400", "0.300", "75.0%", "7", "40", "20.0%"]
+
+
+def some(*variances: float, **others: Any) -> Any:
+    """A comparison of networks with these variances, called a, b, …, with δ as by default or as given."""
+    rest = {"control_variance": None, "control_standard_error": None} | others
+    rows = [
+        {"name": name, "variance": each, "noise_floor": each / 50, "estimate_bound": each / 100,
+         "standard_error": each / 200} | rest
+        for name, each in zip("abc", variances, strict=True)
+    ]  # fmt: skip
+    return grouped([Line(row, [], [], None, 0) for row in rows], delta=others.get("delta"))
+
+
+def test_pairs_have_the_sign_and_the_mark_of_their_difference(capsys: pytest.CaptureFixture[str]) -> None:
+    _show_pairs(some(0.5, 0.1, 0.125, delta=0.05))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[-3:] == [
+        ["1", "b", "=", "-0.025", "-0.400"],
+        ["2", "c", "=", "+0.025", "-0.375"],
+        ["3", "a", "+0.400", "+0.375"],
+    ]
+
+
+def test_the_parts_of_delta_add_up_to_it() -> None:
+    found = some(0.5, 1.0, 2.0)
+    words = _about_delta(found)
+    parts = [float(number) for number in re.findall(r"\d\.\d{3}", words)]
+    assert parts[:3] == [round(found.delta, 3), 0.04, 0.03]  # the floor of c, and the bounds of b and c
+    assert parts[3] == pytest.approx(found.delta - 0.07, abs=6e-4)
+    assert parts[3] > 0.03  # three standard errors of c alone
+    assert "largest noise floor, 0.040 of c" in words
+    assert "Without c" not in words
+    assert words.endswith("of the draws.")
+    assert _about_delta(some(0.5, 1.0, 2.0, delta=0.25)) == "delta = 0.25, as given."
+    assert _about_delta(some(0.1, 0.2, 2.0)).endswith("Without c the largest noise floor would be 0.004.")

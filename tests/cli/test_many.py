@@ -22,7 +22,7 @@ from click.testing import Result
 
 from mme.cli import many
 from mme.cli.many import Job
-from mme.cli.nets import Network
+from mme.cli.nets import JUST_NOW, Network, check_net, find_nets
 from mme.comparison.options import Options
 from mme.errors import InputError
 from mme.store import Store
@@ -223,6 +223,12 @@ def test_what_is_just_written_has_no_state(
     assert Network("a", str(nets / "a.npz")).state() != Network("b", str(nets / "b.npz")).state() != ""
     assert Network("gone", str(nets / "gone.npz")).state() == ""
     assert Network("hub", "digits:vgg5").state() == ""
+    old = (nets / "a.npz").stat().st_ctime
+    for seconds, is_told in ((1.9, False), (2.1, True)):
+        with monkeypatch.context() as patch:
+            patch.setattr("mme.cli.nets.JUST_NOW", JUST_NOW)
+            patch.setattr("mme.cli.nets.time.time", lambda seconds=seconds: old + seconds)
+            assert bool(Network("a", str(nets / "a.npz")).state()) == is_told
     onnx = nets / "model.onnx"
     onnx.write_bytes(b"\x08\x07\x12\x00" + bytes(60))
     assert Network("model", str(onnx)).state() == ""  # its weights may lie beside it
@@ -272,6 +278,17 @@ def test_everything_else_of_a_job_decides_the_line(nets: Path, monkeypatch: pyte
     keys = [job.key(network), job.key(control), *(job._replace(**each).key(network) for each in changes)]
     monkeypatch.setattr(many, "_program", lambda: "a later one")
     assert len({*keys, job.key(network)}) == 8
+
+
+@pytest.mark.usefixtures("later")
+def test_a_line_is_of_its_name_and_of_the_libraries(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, network = Job(Options(), "auto", None, 1, False, None), Network("a", str(nets / "a.npz"))
+    assert job.key(network) != job.key(network._replace(name="nets/a"))  # it is told in the line
+    programs = [many._program.__wrapped__()]
+    for library in ("numpy", "scipy"):
+        monkeypatch.setattr(f"{library}.__version__", "0.1")
+        programs.append(many._program.__wrapped__())
+    assert len(set(programs)) == 3
 
 
 def test_a_worker_with_another_program_measures_nothing(nets: Path) -> None:
@@ -414,3 +431,20 @@ def test_a_cluster_that_dies_costs_nothing(call: Call, folder: Path, tmp_path: P
     assert errors.count(b"\n") == undisturbed.stderr.count("\n") == 1
     assert b"net7.pt" in errors
     assert before.items() < kept(mine).items()  # nothing was measured twice
+
+
+def test_names_are_of_files_of_folders_or_of_hubs(nets: Path, tmp_path: Path) -> None:
+    for name in ("digits:vgg5", str(nets), "no colon"):
+        check_net(name)
+    for name in ("torchvison:resnet18", ""):
+        with pytest.raises(InputError):
+            check_net(name)
+    assert [(each.name, each.is_required) for each in find_nets([str(nets)])] == [
+        ("a", False), ("b", False), ("c", False)
+    ]  # fmt: skip
+    files = [str(nets / name) for name in ("net.weights.h5", "my.v2.pt", "x.weights.pt")]
+    assert [each.name for each in find_nets(files)] == ["net", "my.v2", "x.weights"]
+    (nets / "b.npz").unlink()
+    (nets / "c.npz").unlink()
+    assert [each.is_required for each in find_nets([str(nets)])] == [True]  # a folder of one stands for it
+    assert [each.is_required for each in find_nets([str(nets / "a.npz"), "digits:vgg5"])] == [True, True]

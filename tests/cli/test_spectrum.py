@@ -52,6 +52,10 @@ def test_json_and_csv_say_the_same(call: Call, nets: Path) -> None:
     assert [row["name"] for row in rows] == ["conv.weight", "fc.weight"]
     assert rows[0]["shape"] == "24x6x3x3"
     assert float(rows[1]["largest_eigenvalue"]) == record["layers"][1]["largest_eigenvalue"]
+    record = json.loads(call("spectrum", nets / "c.npz", "--json").stdout)
+    values = np.concatenate([layer.eigenvalues for layer in ensemble(nets / "c.npz").layers])
+    assert record["inside_window"] == pytest.approx((values <= 6).mean()) != 1
+    assert record["inside_window_nonzero"] == pytest.approx((np.sort(values)[16:] <= 6).mean())
 
 
 def test_out_holds_what_can_be_used_on(call: Call, nets: Path, tmp_path: Path) -> None:
@@ -63,6 +67,8 @@ def test_out_holds_what_can_be_used_on(call: Call, nets: Path, tmp_path: Path) -
     with np.load(out, allow_pickle=False) as kept:
         assert list(kept["layer_names"]) == ["conv.weight", "fc.weight"]
         assert list(kept["orders"]) == [24, 40]
+        assert list(kept["columns"]) == [54, 24]
+        assert list(kept["layer_shapes"]) == ["24x6x3x3", "40x24"]
         assert list(kept["structural_zeros"]) == [0, 16]
         np.testing.assert_allclose(
             kept["eigenvalues"][24:], expected.layers[1].eigenvalues, rtol=0, atol=1e-12
@@ -319,3 +325,19 @@ def test_a_killed_estimate_goes_on(call: Call, tmp_path: Path, monkeypatch: pyte
     assert call(*command).stdout == whole
     assert len(kept()) == 7
     assert kept().items() >= before.items()  # none was computed again
+
+
+def test_a_table_is_cut_where_there_is_more(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, more in ((2, 0), (1, 1)):
+        monkeypatch.setattr("mme.cli.spectrum.LAYERS_SHOWN", limit)
+        assert ("… and 1 layer more" in call("spectrum", nets / "a.npz").stdout) == bool(more)
+        assert ("more; --csv and --json" in call("spectrum", nets / "a.npz").stdout) == bool(more)
+
+
+def test_columns_end_in_eighths() -> None:
+    density = np.repeat(np.arange(9) / 8, 8) ** 2  # the square roots are drawn
+    top, *_ = density_picture(density, np.linspace(0, 6, 73), width=72, height=1).splitlines()
+    blocks = " ▁▂▃▄▅▆▇█"
+    heights = [blocks.index(column) for column in top.ljust(72)]
+    assert heights == sorted(heights)
+    assert set(heights) == set(range(9))

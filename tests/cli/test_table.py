@@ -6,13 +6,17 @@ import json
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import Result
 
 pytest.importorskip("torch")
 
+from mme.cli import table
 from mme.comparison import PAPER
+from mme.comparison.vision import Printed
 
 Call = Callable[..., Result]
 QUICK = (
@@ -88,3 +92,37 @@ def test_weights_that_are_missing_are_named(
     assert str(tmp_path / "torch" / "hub" / "checkpoints") in said
     assert "no connection" in said
     assert "--untrained" in said or "@untrained" in said
+
+
+def test_each_column_has_its_own_number() -> None:
+    csds = [SimpleNamespace(variance=0.5, standard_error=0.025, noise_floor=0.125)]
+    row: Any = SimpleNamespace(
+        name="net", printed=Printed(30.5, 10.5, 0.25), trained=None, untrained=csds, untrained_variance=0.5,
+        untrained_standard_error=0.025, outside=0.0625,
+        ensemble=SimpleNamespace(structural_zeros=8, orders=(10, 30)),
+    )  # fmt: skip
+    found = [cell(row) for cell in table.COLUMNS.values()]
+    assert found == ["net", "0.25", "–", "0.500 ± 0.025", "0.125", "6.2%", "20.0%", "30.50", "10.50"]
+    row.trained = SimpleNamespace(variance=0.75, standard_error=0.05)
+    assert table.COLUMNS["trained"](row) == "0.750 ± 0.050"
+
+
+def test_figure_four_is_of_fluctuations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(kind: str) -> Any:
+        return lambda rows: (kind, *(row.name for row in rows))
+
+    drawn = {}
+    for kind in ("fluctuations", "cumulative_differences"):
+        monkeypatch.setattr(f"mme.plots.{kind}", draw(kind))
+    monkeypatch.setattr("mme.cli.output.save_figure", lambda path, told: drawn.update({path.name: told}))
+    rows: Any = [SimpleNamespace(name=name) for name in ("resnet18", "vgg19", "vgg11")]
+    table._draw(rows, tmp_path)
+    assert drawn == {
+        f"figure-{number}{suffix}": told
+        for number, told in (
+            (1, ("cumulative_differences", "vgg19", "vgg11")),
+            (2, ("cumulative_differences", "resnet18")),
+            (4, ("fluctuations", "vgg19")),
+        )
+        for suffix in (".png", ".svg")
+    }

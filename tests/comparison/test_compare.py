@@ -143,6 +143,24 @@ def test_a_difference_of_exactly_delta_is_within_it() -> None:
     assert not compare(networks, options, delta=np.nextafter(difference, 0)).equivalent[0, 1]
 
 
+def test_the_line_of_a_network_and_of_its_control() -> None:
+    layers = {"wide": np.diag([1.0, 2.0, 3.0, 0.5]), "fc": np.array([[1.0, 2.0], [0.0, 1.0]])}
+    start = {name: each / 2 for name, each in layers.items()}
+    others = {"fc.bias": np.zeros(3), "mask": np.ones((3, 3), bool), "scale": np.array(2.0)}
+    one = measure(layers | others, Options(conjugate="sampled", draws=5, bins=9), control=start)
+    record, control = one.to_dict(), one.control
+    assert control is not None
+    assert (record["largest_order"], record["layers"], record["eigenvalues"]) == (4, 2, 6)
+    for name in ("variance_without_noise", "noise_floor", "largest_cumulative"):
+        assert record[name] == getattr(one.csd, name)
+    assert record["left_out"] == {"mask": "boolean"}  # of biases and single numbers nobody asks
+    assert record["standard_error"] == one.csd.standard_error > 0
+    assert record["control_standard_error"] == control.standard_error > 0
+    assert record["control_standard_error"] != record["standard_error"]
+    assert (record["control_variance"], record["variance"]) == (control.variance, one.csd.variance)
+    assert record["tolerance"] == one.conjugacy.tolerance != record["distance"] == one.conjugacy.distance
+
+
 def test_a_control_of_other_layers_is_no_control(monkeypatch: pytest.MonkeyPatch) -> None:
     def fewer(source: Checkpoint, rule: str, rng: int) -> Checkpoint:
         return Checkpoint("fewer", "test", list(checkpoint("fewer", 3).values())[:1])

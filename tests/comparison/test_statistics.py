@@ -52,8 +52,9 @@ def test_squared_twice() -> None:
     assert found["variance"] == pytest.approx(circular_spectral_difference(spectrum).variance)
     assert found["variance"] != pytest.approx(statistics(weights)["variance"], rel=0.01)
     assert measure(weights, Options(squarings=2)).csd.variance == pytest.approx(found["variance"])
-    with pytest.raises(InputError, match="squarings"):
-        Options(squarings=3)
+    for squarings in (0, 3):
+        with pytest.raises(InputError, match="squarings must be an integer from 1 to 2"):
+            Options(squarings=squarings)
 
 
 @pytest.mark.slow
@@ -107,3 +108,14 @@ def test_more_without_a_control() -> None:
     rows = measure(network(), control=None).more()
     assert "shape_distance" not in {row["statistic"] for row in rows}
     assert {row["control"] for row in rows} == {row["control_spread"] for row in rows} == {None}
+
+
+def test_squared_twice_is_of_matrices_that_were_squared_before() -> None:
+    values = np.linspace(0.5, 1.5, 30)
+    twice, before, once = (
+        measure({"fc": np.diag(each)}, Options(squarings=squarings), control=None)
+        for each, squarings in ((values, 2), (values**2, 1), (values, 1))
+    )
+    assert twice.conjugacy.distance == pytest.approx(before.conjugacy.distance)
+    assert twice.conjugacy.distance != pytest.approx(once.conjugacy.distance, rel=0.01)
+    assert twice.csd.variance == pytest.approx(before.csd.variance)

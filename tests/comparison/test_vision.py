@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +92,12 @@ def test_the_whole_record_of_a_row() -> None:
     found = row.to_dict()
     assert list(found) == list(expected)
     assert found == pytest.approx(expected)
+    drawn = tuple(
+        circular_spectral_difference(ensemble, "sampled", draws=4, bins=9, rng=seed) for seed in (1, 2)
+    )
+    errors, variances = ([getattr(each, name) for each in drawn] for name in ("standard_error", "variance"))
+    both = vision.VisionRow("mine", row.printed, ensemble, drawn).untrained_standard_error
+    assert both**2 == pytest.approx((sum(errors) / 2) ** 2 + (variances[0] - variances[1]) ** 2 / 4)
     trained = vision.VisionRow("mine", vision.Printed(1.5, 0.5, 0.25), ensemble, (first,), second).to_dict()
     assert (trained["variance"], trained["standard_error"]) == (second.variance, 0.0)
     assert trained["untrained_variance"] == first.variance != second.variance
@@ -187,6 +194,33 @@ def test_networks_of_equal_shapes_share_their_control(tmp_path: Path) -> None:
     plain, normalised = vision_rows(["vgg11", "vgg11_bn"], options, trained=False, store=store)
     assert plain.untrained_variance == normalised.untrained_variance
     assert plain.printed.variance != normalised.printed.variance
+
+
+def test_left_out_options_are_of_single_precision_and_seeds_count_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def small(name: str, weights: str = "", seed: int = 0) -> Checkpoint:
+        opened.append((name, weights, seed))
+        values = np.random.default_rng(seed).normal(size=(20, 30)) / 5
+        return Checkpoint(name, "here", [StoredTensor("fc", (20, 30), "float64", lambda: values)])
+
+    monkeypatch.setattr(vision, "open_torchvision", small)
+    (row,) = vision_rows(["vgg16"], seeds=3)
+    assert opened == [("vgg16", "untrained", 0), ("vgg16", "untrained", 1), ("vgg16", "untrained", 2),
+                      ("vgg16", "", 0)]  # fmt: skip
+    assert row.ensemble.eigenvalues.dtype == np.float32
+    assert row.printed is PAPER["vgg16"]
+    drawn, original = [], vision.conjugate_spectrum
+
+    def conjugate(*orders: Any, **given: Any) -> Any:
+        drawn.append(given["shared"])
+        return original(*orders, **given)
+
+    monkeypatch.setattr(vision, "conjugate_spectrum", conjugate)
+    (double,) = vision_rows(["vgg16"], Options(rng=4), seeds=2)
+    assert drawn == [True]  # order by order the draws are those of every other network
+    assert opened[4:] == [("vgg16", "untrained", 4), ("vgg16", "untrained", 5), ("vgg16", "", 0)]
+    assert double.ensemble.eigenvalues.dtype == np.float64
 
 
 def test_refuses() -> None:

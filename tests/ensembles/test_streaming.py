@@ -215,6 +215,45 @@ def test_devices_do_not_share_what_they_computed(network: dict[str, np.ndarray],
     assert len(store) == 2 * kept
 
 
+def test_numbers_and_recipes_are_kept_for_what_was_asked_of_them(tmp_path: Path) -> None:
+    """The same octets stand for other numbers in another shape or order, a recipe in another precision."""
+    pytest.importorskip("torch")
+    store = Store("spectra", folder=tmp_path)
+    floats = np.random.default_rng(0).integers(0x30, 0x3C, (4, 12), np.uint8).view("<f2")  # or, turned round:
+    for weights in (floats, floats.reshape(6, 4), floats.view(">f2")):
+        kept = measured({"w": weights}, store=store).layers[0].eigenvalues
+        np.testing.assert_allclose(kept, measured({"w": weights}).layers[0].eigenvalues, rtol=1e-12)
+    before = len(store)
+    drawn = StoredTensor("w", (4, 6), "float32", lambda: floats, fingerprint="seed 1")
+    ways: tuple[dict[str, str], ...] = ({}, {"dtype": "float32"}, {"device": "cpu:0"})
+    for work in ways:
+        found = measured(Checkpoint("one", "test", [drawn]), store=store, **work)
+        assert found.eigenvalues.dtype == work.get("dtype", "float64")
+    assert len(store) == before + 3
+
+
+def test_estimates_are_kept_by_layer_precision_and_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a layer draws its probes."""
+    store = Store("spectra", folder=tmp_path)
+    weights = np.random.default_rng(0).normal(size=(70, 90)) / 9
+
+    def estimated(name: str, dtype: str, store: Store) -> list[float]:
+        given = StoredTensor(name, (70, 90), "float64", lambda: weights, fingerprint="seed 1")
+        one = layer_matrix_ensemble(Checkpoint("one", "test", [given]), dtype=dtype, estimate=64)  # type: ignore[arg-type]
+        values: list[float] = one.measured(store=store).layers[0].estimates.ravel().tolist()
+        return values
+
+    off = Store("spectra", enabled=False)
+    for kept, (name, dtype) in enumerate([("a", "float64"), ("b", "float64"), ("a", "float32")], 1):
+        assert estimated(name, dtype, store) == estimated(name, dtype, off)
+        assert len(store) == kept
+    monkeypatch.setattr(streaming, "RECIPE", "another")
+    estimated("a", "float64", store)
+    assert len(store) == 4
+
+
 def test_few_weights_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     alive: set[int] = set()
     most = 0
@@ -293,6 +332,11 @@ def test_a_layer_tells_its_line() -> None:
     }  # fmt: skip
 
 
+def test_a_layer_of_a_list_is_that_of_its_array() -> None:
+    assert Layer("w", [[3, 0], [0, 2]]).eigenvalues.tolist() == [4, 9]
+    assert Layer("w", np.diag([3, 2])).eigenvalues.tolist() == [4, 9]
+
+
 def test_memory_is_that_of_what_is_held() -> None:
     """Beside Python: the weights, half of them again while they are read, and what the solver takes."""
     exact = layer_matrix_ensemble({"a": np.ones((1000, 2000)), "b": np.ones((1000, 2000))})
@@ -308,6 +352,13 @@ def test_memory_is_that_of_what_is_held() -> None:
     (layer,) = layer_matrix_ensemble(
         Checkpoint("net", "made here", [StoredTensor("a", (9000, 8000), "float32", read)]), estimate=4096
     ).layers
+    sides = {"a": np.ones((64, 90)), "b": np.ones((90, 65)), "c": np.ones((63, 99))}
+    estimated = [each.estimated for each in layer_matrix_ensemble(sides, estimate=64).layers]
+    assert estimated == [False, True, False]
+    # 64 steps for 9000 · 8000 numbers of 64 bits, each 7·10⁻¹¹ s.
+    assert streaming.seconds_for([layer]) == pytest.approx(7e-11 * 64 * 64 * 9000 * 8000)
+    assert streaming.seconds_for(exact.layers) == pytest.approx(2 * (1.6e-11 * 2e9 + 9.5e-11 * 1e9))
+    assert 2**27 < streaming.PYTHON_BYTES < 2**29  # a quarter of a gigabyte, as a fresh interpreter takes
     least, most = (streaming.memory_for([layer], 1, is_held) for is_held in (False, True))
     assert most - least == 6 * 9000 * 8000
     assert least > streaming.PYTHON_BYTES + 8 * 8000 * 64 * 16  # the Krylov space

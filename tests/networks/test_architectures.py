@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from mme.networks import ARCHITECTURES  # noqa: E402
+from mme.networks.architectures import ResidualBlock  # noqa: E402
 
 
 def weight_layers(model: nn.Module) -> dict[str, nn.Module]:
@@ -64,3 +65,24 @@ def test_structural_zeros_of_bottlenecks_are_half_of_the_spectrum() -> None:
     assert share("resnet14") == pytest.approx(119 / 1130)
     assert share("vgg8") == pytest.approx(23 / 586)
     assert share("densenet28") == pytest.approx(95 / 1106)
+
+
+def test_a_block_whose_body_is_silent_leaves_its_shortcut() -> None:
+    block = ResidualBlock(6, 6, 1, bottleneck=False).eval()
+    last = block.body[-1]
+    assert isinstance(last, nn.BatchNorm2d)
+    nn.init.zeros_(last.weight)
+    images = torch.randn(2, 6, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(block(images), images.clamp(min=0))
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet29"])
+def test_residual_networks_halve_their_pictures_twice(name: str) -> None:
+    model = ARCHITECTURES[name].build().eval()
+    sizes = []
+    for block in model.modules():
+        if isinstance(block, ResidualBlock):
+            block.register_forward_hook(lambda layer, given, found: sizes.append(found.shape[-1]))
+    model(torch.zeros(1, 1, 8, 8))
+    assert sorted(set(sizes), reverse=True) == [8, 4, 2]
+    assert sizes == sorted(sizes, reverse=True)

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,11 @@ def test_the_package_is_imported_without_torch_and_names_its_parts() -> None:
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600)
     assert ended.stdout.startswith("False [True")
     assert "False" not in ended.stdout[6:]
+
+
+def test_networks_are_equal_by_their_weights_not_by_what_builds_them() -> None:
+    architecture, weights = ARCHITECTURES["vgg5"], {"w": torch.ones(2)}
+    built_otherwise = replace(architecture, build=lambda: architecture.build())
+    one, same = (TrainedNetwork(each, 0, weights, {}, 0.5, 0.5) for each in (architecture, built_otherwise))
+    assert one == same
+    assert one != TrainedNetwork(architecture, 0, {"w": torch.zeros(2)}, {}, 0.5, 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from mme.comparison.vision import PAPER, vision_rows  # noqa: E402
 from mme.ensembles import deterministic_spectrum, spectral_density  # noqa: E402
 from mme.errors import InputError  # noqa: E402
 from mme.networks import import_torchvision  # noqa: E402
-from mme.networks.torchvision_hub import has_weights  # noqa: E402
+from mme.networks.torchvision_hub import FIRST_WEIGHTS, RULES, has_weights  # noqa: E402
 
 
 @pytest.fixture
@@ -101,3 +102,10 @@ def test_the_trained_column_is_measured_where_the_file_is(fill: Fill) -> None:
     assert row.trained.variance == pytest.approx(expected.var(), rel=1e-3)
     # half as large as initial ones, these weights are no copy of the control
     assert abs(row.trained.variance - row.untrained_variance) > 0.1
+
+
+def test_each_family_of_table_one_has_its_own_rule() -> None:
+    for name in PAPER:
+        (rule,) = {rule for pattern, rule in RULES.items() if re.fullmatch(pattern, name)}
+        assert name.startswith(rule)
+    assert FIRST_WEIGHTS == "IMAGENET1K_V1"  # as the docstring of `VisionRow` says

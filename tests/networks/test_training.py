@@ -151,6 +151,30 @@ def test_a_network_learns_the_labels_that_it_is_given() -> None:
     assert accuracy(random) < 0.25
 
 
+def test_every_step_by_hand() -> None:
+    """Nesterov's momentum, decay and one cycle of the rate, for scores that are linear in the pixels."""
+    digits, recipe = digits_images(), Recipe(epochs=5, learning_rate=0.2, batch_size=600, weight_decay=0.01)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False))
+    weight = model[1].weight.detach().double().numpy().copy()
+    fit(model, recipe, seed=3)
+    images = digits.train_images.double().numpy().reshape(-1, 64)
+    targets = np.eye(10)[digits.train_labels.numpy()]
+    generator, velocity = torch.Generator().manual_seed(3), 0.0
+    steps = 10  # two a batch: up within the first three, of ten, and down to nothing
+    rates = [0.2 / 25 + (0.2 - 0.2 / 25) * (1 - np.cos(np.pi * step / 2)) / 2 for step in range(2)]
+    rates += [0.2 * (1 + np.cos(np.pi * step / (steps - 3))) / 2 for step in range(steps - 2)]
+    for step, rate in enumerate(rates):
+        if step % 2 == 0:
+            order = torch.randperm(1347, generator=generator).numpy()
+        batch = order[600 * (step % 2) :][:600]
+        scores = np.exp(images[batch] @ weight.T)
+        errors = scores / scores.sum(axis=1, keepdims=True) - targets[batch]
+        slope = errors.T @ images[batch] / 600 + 0.01 * weight
+        velocity = 0.9 * velocity + slope
+        weight -= rate * (slope + 0.9 * velocity)
+    np.testing.assert_allclose(model[1].weight.detach().numpy(), weight, atol=1e-5)
+
+
 @pytest.mark.slow
 def test_the_rate_ends_at_zero_and_decay_shrinks() -> None:
     plain, decayed = small(), small()

@@ -57,7 +57,7 @@ def test_classes_have_a_band_each_and_a_row_for_each_network() -> None:
     points = np.concatenate([line.get_xdata() for line in ax.lines[:2]])
     assert points.tolist() == [0.1, 0.15, 0.4]
     ruler = ax.lines[2].get_xdata()
-    assert ruler[1] - ruler[0] == pytest.approx(0.1)
+    assert ruler == pytest.approx([0.1, 0.2])  # from the least variance on
 
 
 def test_a_logarithmic_axis_has_no_ruler() -> None:
@@ -117,3 +117,40 @@ def test_many_equal_networks_have_a_picture() -> None:
     same = [Line(line.row | {"variance": 0.4}, [], [], None, 1) for line in many(50).measurements]
     ranks = plots.comparison(grouped(same)).axes[0]
     assert "50 networks in 1 class" in ranks.get_title()
+
+
+def some(*variances: float, **others: Any) -> Any:
+    """A comparison of networks with these variances."""
+    rest = {"noise_floor": 0.5, "estimate_bound": 0.0, "control_variance": None} | others
+    rest |= {"standard_error": 0.0, "control_standard_error": None}
+    rows = [{"name": f"net{place}", "variance": each, **rest} for place, each in enumerate(variances)]
+    return grouped([Line(row, [], [], None, 0) for row in rows], delta=0.01)
+
+
+@pytest.mark.parametrize(
+    ("variances", "scale"),
+    [((0.1, 1.9), "linear"), ((0.1, 0.2, 2.1), "log"), ((2.1, 0.1), "log"), ((0.0, 0.1, 9.0), "linear")],
+)
+def test_an_axis_over_more_than_a_factor_of_twenty_is_logarithmic(variances: Any, scale: str) -> None:
+    assert plots.comparison(some(*variances)).axes[1].get_xscale() == scale
+    many = [variances[0]] * 40 + list(variances)
+    assert plots.comparison(some(*many)).axes[1].get_xscale() == scale
+
+
+def test_branches_meet_half_way_and_pairs_have_the_numbers_of_networks() -> None:
+    tree, dots, heat, _ = plots.comparison(some(0.1, 0.2, 0.5, 0.9)).axes
+    rows = [sorted(line.get_ydata()) for line in tree.lines[1:]]
+    assert rows == [[0, 0, 1, 1], [0.5, 0.5, 2, 2], [1.25, 1.25, 3, 3]]
+    numbers = [text.get_text().split()[-1] for text in dots.get_yticklabels()]
+    for labels in (heat.get_xticklabels(), heat.get_yticklabels()):
+        assert [text.get_text() for text in labels] == numbers == ["1", "2", "3", "4"]
+
+
+def test_classes_are_named_beside_their_networks() -> None:
+    found = some(*np.linspace(0.1, 0.101, 30), *np.linspace(0.4, 0.401, 12))
+    ranks = plots.comparison(found).axes[0]
+    (beside,) = ranks.child_axes
+    assert beside.get_yticks().tolist() == [15.5, 36.5]  # the middle of the ranks 1 … 30 and 31 … 42
+    borders = sorted({float(line.get_ydata()[0]) for line in ranks.lines})
+    assert borders == [0.5, 30.5, 42.5]
+    assert ranks.get_ylim()[0] < 1 < 42 < ranks.get_ylim()[1]

@@ -22,7 +22,7 @@ def test_densities_are_drawn_bin_by_bin() -> None:
     assert law.edges == pytest.approx(RHO.edges)
     assert drawn.values.tolist() == [1.5, 1.5]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["law", "drawn"]  # type: ignore[union-attr]
-    assert ax.get_yscale() == "log"
+    assert (ax.get_yscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "ε", "density ρ(ε)")
 
 
 def test_a_part_is_drawn_beside_or_not_at_all() -> None:

@@ -112,3 +112,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_wrong_calls(model: nn.Module, arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         retrain(**{"model": model} | arguments)
+
+
+def test_of_a_zero_matrix_a_factor_is_left_that_can_learn() -> None:
+    left, right = Product(torch.Size((4, 5))).right_inverse(torch.zeros(4, 5))
+    assert (left.shape, right.shape) == ((4, 1), (1, 5))

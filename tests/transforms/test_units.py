@@ -10,7 +10,7 @@ from mme.errors import InputError
 from mme.networks import ARCHITECTURES
 from mme.networks._torch import nn, torch
 from mme.transforms import permute_hidden_units, remove_units
-from mme.transforms.links import hidden_links
+from mme.transforms.links import BY_UNIT, hidden_links
 from tests.transforms.trained import SMALL, lived, network, same_function, singular_values, weights
 
 
@@ -170,3 +170,18 @@ def test_bad_input() -> None:
         remove_units(nn.Linear(3, 2), 0.5)
     with pytest.raises(InputError, match=r"model must be a torch\.nn\.Module"):
         remove_units(np.eye(3), 0.5)  # type: ignore[arg-type]
+
+
+def test_what_may_stand_between_acts_on_each_unit_by_itself() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(3, 4, 6, 6)
+    changed = images.clone()
+    changed[:, 2] += 1
+    for kind in BY_UNIT:
+        sizes = {"BatchNorm": 4, "MaxPool": 2, "AvgPool": 2}  # of adaptive pools, too
+        given = [size for name, size in sizes.items() if name in kind.__name__]
+        layer = kind(*given).eval()
+        flat = kind is nn.BatchNorm1d
+        before, after = (layer(each.mean((2, 3)) if flat else each) for each in (images, changed))
+        moved = (before - after).reshape(3, 4, -1).abs().amax((0, 2)) > 0
+        assert moved.tolist() == [False, False, True, False], kind

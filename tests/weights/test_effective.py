@@ -743,3 +743,48 @@ def test_many_layers_take_time_in_proportion() -> None:
 def test_a_stored_tensor_is_shown_without_its_numbers() -> None:
     stored = StoredTensor("fc", (2, 3), "float64", lambda: np.ones((2, 3)))
     assert repr(stored).startswith("StoredTensor(name='fc', shape=(2, 3), dtype='float64', types=")
+
+
+def test_kernels_of_one_place_and_of_one_axis() -> None:
+    point, line = normal(1, 1, 3, 5), normal(3, 4, 2)
+    assert_layers(
+        {"a/kernel": point, "d/depthwise_kernel": line, "fc/kernel": normal(4, 6), "fc/bias": np.zeros(4)},
+        {
+            "fc/kernel": normal(4, 6).T,
+            "a/kernel": point.transpose(3, 2, 0, 1),
+            "d/depthwise_kernel": [[line[:, channel, copy]] for channel in range(4) for copy in range(2)],
+        },
+    )
+
+
+def test_scales_of_blocks_of_sixteen_with_the_last_cut_off() -> None:
+    codes, scale = integers(-127, 128, 40, 20).astype(np.int8), np.abs(normal(3, 2)) + 0.1
+    expected = codes * np.repeat(np.repeat(scale, 16, axis=0)[:40], 16, axis=1)[:, :20]
+    assert_layers({"w": codes, "w_scale": scale}, {"w": expected}, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"qweight": (16,)}, {"scales": (8,)}, {"scales": (0, 8)}, {"qzeros": (2, 3)}]
+)
+def test_codes_of_other_shapes_are_not_taken_for_those_of_gptq(changed: dict[str, Any]) -> None:
+    shapes = {"qweight": (2, 8), "qzeros": (2, 1), "scales": (2, 8)}
+    stored = {
+        f"w.{name}": np.ones(shape, np.float32 if name == "scales" else np.int32)
+        for name, shape in shapes.items()
+    }
+    assert layers(stored).keys() == {"w.weight"}
+    ((name, shape),) = changed.items()
+    assert "w.weight" not in layers(stored | {f"w.{name}": np.ones(shape, stored[f"w.{name}"].dtype)})
+
+
+@pytest.mark.parametrize("name", ["query", "key", "value"])
+def test_heads_of_an_attention_are_outputs(name: str) -> None:
+    kernel = normal(8, 2, 3)
+    assert_layers({f"a/{name}/kernel": kernel}, {f"a/{name}/kernel": kernel.reshape(8, 6).T})
+
+
+@pytest.mark.parametrize("name", ["ema", "swa", "teacher", "momentum", "averaged", "model_ema", "Teacher"])
+def test_names_of_second_sets(name: str) -> None:
+    stored = {"fc.weight": normal(3, 4), f"{name}.fc.weight": normal(3, 4, seed=1)}
+    assert layers(stored).keys() == {"fc.weight"}
+    np.testing.assert_array_equal(layers(stored, which=name)[f"{name}.fc.weight"], normal(3, 4, seed=1))

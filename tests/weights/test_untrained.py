@@ -342,3 +342,23 @@ def test_empty_tensors_have_an_empty_control() -> None:
     trained = {"fc.weight": np.ones((3, 0)), "fc.bias": np.ones(3), "gone.weight": np.ones((0, 4))}
     control = untrained_control(trained, rng=0)
     assert [values.shape for values in control.values()] == [values.shape for values in trained.values()]
+
+
+def test_a_weight_of_the_modules_own_has_one_group() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Own(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(600, 1, 3, 3))  # no depthwise one: no layer says so
+
+    for source in (Own(), torch.nn.Sequential(Own())):
+        (drawn,) = untrained_control(source, "efficientnet", rng=0).parameters()
+        spread = drawn.detach().numpy().std()
+        assert spread == pytest.approx(np.sqrt(2 / (600 * 9)), rel=0.05)  # ± 0.01 of 5,400 values
+
+
+def test_a_generator_gives_another_control_each_time() -> None:
+    rng, source = np.random.default_rng(0), checkpoint({"fc.weight": (2, 3)})
+    drawn = [untrained_control(source, "torch", rng=rng)["fc.weight"].read() for _ in range(60)]
+    assert len({each.tobytes() for each in drawn}) == 60
