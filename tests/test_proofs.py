@@ -48,7 +48,10 @@ NEIGHBOURS = {
         ("  phi p W *m V *m diag F (fun", "  phi p W *m diag F (fun"),
         ("(b p *m diag F lam - diag F lam *m b p.-1) *m", "(b p *m diag F lam + diag F lam *m b p.-1) *m"),
     ],
-    "blocks.v": [("f k k ^+ b.-1.", "f k k ^+ b.")],
+    "blocks.v": [
+        ("f k k ^+ b.-1.", "f k k ^+ b."),
+        ("if r == p.+1 then a else 0) q.+1 = V", "if r == p then a else 0) q.+1 = V"),
+    ],
     "vandermonde.v": [
         ("(2 * N.-1 * (beta F).-1).", "(2 * N.-1 * beta F)."),
         (
