@@ -1,6 +1,6 @@
-(* Chapter "Blocks along the diagonal": Proposition 4.3 with (4.9), over R, C and H at once. *)
+(* Chapter "Blocks along the diagonal": Proposition 4.3 with (4.9), over R, C and H at once; and (4.4). *)
 From mathcomp Require Import all_ssreflect all_algebra.
-From Mme Require Import fields chebyshev gram.
+From Mme Require Import fields frames chebyshev gram.
 Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
 Import GRing.Theory.
 Open Scope ring_scope.
@@ -67,3 +67,14 @@ Theorem proposition_4_3 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I
   \prod_(kl : 'I_d * 'I_d | (kl.1 < kl.2)%N) \det (M n (lam kl.1) (lam kl.2)) ^+ beta F *
   \prod_k \det (M n (lam k) (lam k)) ^+ (beta F).-1.
 Proof. by move=> rr; split; [exact: gram_blocks | exact: eq_4_9]. Qed.
+
+(** [lemma-4.2: (4.4) from (2.5)] The vectors V are the differential of (2.5) at the frames 1 for X = Sigma, with
+    N = n + 1: one frame moves along a, all others stand still. Layers and frames are numbered from 1 in (2.5). *)
+Theorem eq_4_4 (K : realFieldType) (F : field_over K) d n (lam : 'I_d -> K) (a : 'M[F]_d)
+    (p : 'I_n) (q : 'I_n.+1) : a^* = - a ->
+  differential n.+1 1%:M 1%:M lam (fun=> 1%:M) (fun r => if r == p.+1 then a else 0) q.+1 = V lam a p q.
+Proof.
+move=> skew; rewrite /differential /V /chain /= !if_same adj1 mulmx1 mul1mx eqSS.
+congr (_ + _); first by case: ifP; rewrite ?mul0mx.
+by case: ifP => _; rewrite ?skew ?adj0 ?mulmxN ?mulmx0 ?oppr0.
+Qed.

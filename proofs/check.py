@@ -37,7 +37,9 @@ THEOREM = re.compile(
 DEFINITION = re.compile(
     r'^(?:Definition|Fixpoint|Record|Notation) (?:"(?P<sign>.+?)"|(?P<name>\w+)).*?\.$', re.S | re.M
 )
-CONTEXT = re.compile(r"^(?:(Section|End) \w+|(?:Variables?|Hypothes[ie]s|Context)\b.*?)\.$", re.S | re.M)
+CONTEXT = re.compile(
+    r"^(?:(Section|End) \w+|(?:Variables?|Hypothes[ie]s|Context|Implicit Types?)\b.*?)\.$", re.S | re.M
+)
 BINDERS = re.compile(
     r"(?:^(?:Theorem|Lemma|Corollary|Proposition|Definition|Fixpoint|Record) \w+|^Variables?"
     r"|\b(?:forall|exists!?|fun|let))"
@@ -45,6 +47,7 @@ BINDERS = re.compile(
     re.M,
 )
 NEEDED = re.compile(r"^From Mme Require (?:Import|Export) ([\w\s]+)\.", re.M)
+HEADER = re.compile(r"^(?:From|Require|Import|Export|Set|Unset|Open)\b.*\.$", re.M)
 
 
 def files(sources: Path = SOURCES) -> list[Path]:
@@ -166,6 +169,7 @@ def check(sources: Path = SOURCES, built: Path = BUILT) -> dict[str, Any]:
     told = theorems(sources)
     for entry, assumed in zip(told, _assumptions(told, built), strict=True):
         entry["assumptions"] = assumed
+    _assure(told, sources, built)
     release = re.search(r"^version: (.+)$", (SOURCES.parent / "CITATION.cff").read_text("utf-8"), re.M)
     return {
         "schema": SCHEMA,
@@ -197,6 +201,29 @@ def _assumptions(told: list[dict[str, Any]], built: Path) -> list[str]:
     asking.write_text("\n".join(lines) + "\n", encoding="utf-8")
     answer = _coqc(str(asking), built=built)
     return [" ".join(part.split()) for part in answer.split("theorem\n")[1:]]
+
+
+def _assure(told: list[dict[str, Any]], sources: Path, built: Path) -> None:
+    """Let Coq prove each statement as it is shown from the theorem itself, so that nothing is hidden.
+
+    What is read from a source by its wording may stand in a comment, or lack a hypothesis or a definition.
+    """
+    asking, lines = built / "shown.v", list[str]()
+    for path in files(sources):
+        header = [*HEADER.findall(path.read_text("utf-8")), f"From Mme Require Import {path.stem}."]
+        lines += [f"Module of_{path.stem}.", *header]
+        for entry in told:
+            if entry["file"] == path.name:
+                name = f"{path.stem}.{entry['theorem']}"
+                proof = f"Proof. intros; eapply @Mme.{name}; eassumption. Qed."
+                part = [f"Module of_{entry['theorem']}.", "Section Shown.", entry["formal"], proof]
+                lines += [*part, "End Shown.", f"End of_{entry['theorem']}."]
+        lines += [f"End of_{path.stem}."]
+    asking.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        _coqc(str(asking), built=built)
+    except ProofError as error:
+        raise ProofError(f"A statement as it is shown does not follow from its theorem:\n{error}") from error
 
 
 def run(sources: Path = SOURCES, built: Path = BUILT, *, release: bool = False) -> int:

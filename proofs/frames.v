@@ -263,9 +263,10 @@ split; first by rewrite -eq_phi.
 by move=> p le; rewrite -one //; exact: inv.
 Qed.
 
-(** [proposition-2.2: all but smoothness] Both ways: the layers (2.5) of unitary frames lie in the orbit, and the frames
-    W_p ... W_1 V Lambda^-p of balanced layers are unitary and give these layers back. So the inverse is a polynomial in
-    the layers. Nothing is assumed to be decomposable but X, and singular values may coincide. Third, equivariance. *)
+(** [proposition-2.2: all but smoothness, compactness and the dimension] Both ways: the layers (2.5) of unitary frames
+    lie in the orbit, and the frames W_p ... W_1 V Lambda^-p of balanced layers are unitary and give these layers back. So
+    the inverse is a polynomial in the layers. Nothing is assumed to be decomposable but X, and singular values may
+    coincide. Third, equivariance. *)
 Theorem proposition_2_2 (K : realFieldType) (F : field_over K) d N (U V : 'M[F]_d) (lam : 'I_d -> K) :
   (0 < N)%N -> unitary U -> unitary V -> (forall k, 0 < lam k) ->
   let X := U *m diag F (fun k => lam k ^+ N) *m V^* in

@@ -247,8 +247,8 @@ by move=> x y nx ny; rewrite pair_basis (basis_orthogonal rr) // mulr1.
 Qed.
 
 (** [lemma-4.2] Over R, C and H at once, with n = N - 1; r stands for 1 / sqrt 2. The vectors V are those of (4.4),
-    layer by layer; that the orbit map's differential gives them is derived in the chapter. For x = (k, l, e) with k < l it is
-    (4.5), with k = l it is (4.6), and for one of each kind it says that they are orthogonal. *)
+    layer by layer; eq_4_4 in blocks.v has them from the orbit map. For x = (k, l, e) with k < l it is (4.5), with k = l
+    it is (4.6), and for one of each kind it says that they are orthogonal. *)
 Theorem lemma_4_2 (K : fieldType) (F : field_over K) d n (r : K) (lam : 'I_d -> K)
     (p p' : 'I_n) (x y : 'I_d * 'I_d * 'I_(beta F)) :
   2%:R * r ^+ 2 = 1 -> named x -> named y ->

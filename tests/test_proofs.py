@@ -48,7 +48,10 @@ NEIGHBOURS = {
         ("  phi p W *m V *m diag F (fun", "  phi p W *m diag F (fun"),
         ("(b p *m diag F lam - diag F lam *m b p.-1) *m", "(b p *m diag F lam + diag F lam *m b p.-1) *m"),
     ],
-    "blocks.v": [("f k k ^+ b.-1.", "f k k ^+ b.")],
+    "blocks.v": [
+        ("f k k ^+ b.-1.", "f k k ^+ b."),
+        ("if r == p.+1 then a else 0) q.+1 = V", "if r == p then a else 0) q.+1 = V"),
+    ],
     "vandermonde.v": [
         ("(2 * N.-1 * (beta F).-1).", "(2 * N.-1 * beta F)."),
         (
@@ -172,4 +175,38 @@ def test_what_is_only_assumed_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
     )
     assert check.run(tmp_path, tmp_path / "built") == 1
     assert "lemma-5.1: assumed.v fulfilled: Axioms: assumed.wish : 0 = 1" in capsys.readouterr().out
+    assert check.state(tmp_path, tmp_path / "built") == ("", [])
+
+
+# Each reads as if it proved more than it does.
+HIDING = {
+    "a hypothesis": (
+        "Section S.\n  Hypothesis wish : 0 = 1.\n"
+        "(** [lemma-5.1] A wish. *)\nTheorem fulfilled : 0 = 1.\nProof. exact wish. Qed.\nEnd S.\n"
+    ),
+    "a comment": (
+        "(*\n(** [lemma-5.1] A wish. *)\nTheorem fulfilled : 0 = 1.\nProof. Qed.\n*)\n"
+        "Theorem fulfilled : 0 = 0.\nProof. reflexivity. Qed.\n"
+    ),
+    "a notation": (
+        'Local Notation "x === y" := True (at level 70).\n'
+        "(** [lemma-5.1] A wish. *)\nTheorem fulfilled : 0 === 1.\nProof. exact I. Qed.\n"
+    ),
+    "a definition": (
+        "Section S.\nLet one := 0.\n"
+        "(** [lemma-5.1] A wish. *)\nTheorem fulfilled : 0 = one.\nProof. reflexivity. Qed.\nEnd S.\n"
+    ),
+}
+
+
+@needs_coq
+@pytest.mark.slow
+@pytest.mark.parametrize("text", HIDING.values(), ids=HIDING)
+def test_what_is_shown_is_what_was_proved(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "_CoqProject").write_text("-Q . Mme\nhiding.v\n")
+    (tmp_path / "hiding.v").write_text(text)
+    assert check.run(tmp_path, tmp_path / "built") == 1
+    assert "as it is shown does not follow" in capsys.readouterr().out
     assert check.state(tmp_path, tmp_path / "built") == ("", [])
