@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
 import warnings
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 from mme.weights import Checkpoint, StoredTensor
 from mme.weights.effective import effective_weights
+from mme.weights.rules import _found
 
 
 def seeded(build: Any, *arguments: Any, **options: Any) -> Any:
@@ -729,15 +732,29 @@ def test_two_tensors_of_one_name_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_many_layers_take_time_in_proportion() -> None:
-    def seconds(n: int) -> float:
-        stored = {f"{number}.weight": StoredTensor("", (4, 3), "float32", np.zeros) for number in range(n)}
-        began = time.process_time()
-        effective_weights(stored)
-        return time.process_time() - began
+def test_many_layers_take_work_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[Mapping[str, Any]] = []
 
-    few = min(seconds(5_000) for _ in range(3))
-    assert seconds(20_000) < 8 * few  # with one pass for each layer it is over eleven times as much
+    def found(names: Any, match: Any, stored: Mapping[str, Any]) -> Any:
+        searched.append(stored)
+        return _found(names, match, stored)
+
+    def calls(n: int) -> int:
+        stored = {f"{number}.weight": StoredTensor("", (4, 3), "float32", np.zeros) for number in range(n)}
+        counts: Counter[str] = Counter()
+        sys.setprofile(lambda frame, event, argument: counts.update([event]))
+        try:
+            effective_weights(stored)
+        finally:
+            sys.setprofile(None)
+        return counts.total()
+
+    assert calls(800) < 4.5 * calls(200)
+    monkeypatch.setattr("mme.weights.rules._found", found)
+    parts = ("weight_g", "weight_v")
+    effective_weights({f"{number}.{part}": np.ones((4, 3)) for number in range(9) for part in parts})
+    assert len(searched) > 20
+    assert len({id(stored) for stored in searched}) <= 4  # no copy of all tensors for each layer
 
 
 def test_a_stored_tensor_is_shown_without_its_numbers() -> None:
