@@ -132,7 +132,11 @@ def _unrolled(chain: nn.Sequential) -> Iterator[nn.Module]:
 
 
 def _fits(first: WeightLayer, between: list[nn.Module], second: WeightLayer) -> bool:
-    """Whether the second layer's inputs are the first one's units, place by place where it was flattened."""
+    """Whether the second layer reads the first one's units, place by place where images were flattened."""
     units, inputs = int(first.weight.shape[0]), int(second.weight.shape[1])
-    flattened = any(isinstance(layer, nn.Flatten) for layer in between)
-    return inputs % units == 0 if flattened else inputs == units
+    if any(isinstance(layer, Norm) and layer.num_features != units for layer in between):
+        return False
+    if isinstance(first, nn.Conv2d) and isinstance(second, nn.Linear):  # which reads the last axis alone
+        flattened = {(layer.start_dim, layer.end_dim) for layer in between if isinstance(layer, nn.Flatten)}
+        return flattened == {(1, -1)} and inputs % units == 0
+    return isinstance(first, nn.Conv2d) == isinstance(second, nn.Conv2d) and inputs == units

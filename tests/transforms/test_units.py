@@ -10,7 +10,7 @@ from mme.errors import InputError
 from mme.networks import ARCHITECTURES
 from mme.networks._torch import nn, torch
 from mme.transforms import permute_hidden_units, remove_units
-from mme.transforms.links import BY_UNIT, hidden_links
+from mme.transforms.links import BY_UNIT, hidden_links, normalised_layers
 from tests.transforms.trained import SMALL, lived, network, same_function, singular_values, weights
 
 
@@ -157,10 +157,52 @@ def test_a_layer_that_is_used_twice_is_left_alone() -> None:
         permute_hidden_units(model, rng=0)
 
 
+class Halved(nn.Sequential):
+    """A chain that does something else than apply its layers."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images)[:, ::2]
+
+
+# Layers between which there is no link, and the shape of what they take.
+NO_LINKS: dict[str, tuple[list[nn.Module], tuple[int, ...]]] = {
+    "the last axis is no unit": ([nn.Conv2d(1, 8, 3, padding=1), nn.Linear(8, 3)], (1, 8, 8)),
+    "nor as many places": ([nn.Conv2d(1, 4, 3, padding=1), nn.Linear(8, 3)], (1, 8, 8)),
+    "channels are kept apart": ([nn.Conv2d(1, 4, 3, padding=1), nn.Flatten(2), nn.Linear(64, 3)], (1, 8, 8)),
+    "units come last": ([nn.Linear(5, 8), nn.Flatten(), nn.Linear(24, 2)], (3, 5)),
+    "rows are channels": ([nn.Linear(8, 8), nn.Conv2d(8, 4, 3)], (8, 5, 8)),
+    "places": ([nn.Conv2d(1, 4, 3), nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 2)], (1, 4, 4)),
+    "groups": ([nn.Conv2d(4, 8, 3, groups=4), nn.Conv2d(8, 2, 3)], (4, 8, 8)),
+    "something unknown": ([nn.Linear(8, 8), nn.Softmax(dim=1), nn.Linear(8, 2)], (8,)),
+    "a chain of its own": ([Halved(nn.Linear(8, 8), nn.Linear(8, 4)), nn.Linear(2, 2)], (8,)),
+}
+
+
+@pytest.mark.parametrize("why", NO_LINKS)
+def test_layers_that_read_no_units_of_the_one_before(why: str) -> None:
+    """A chain before them keeps its link, and with it the function."""
+    layers, shape = NO_LINKS[why]
+    pixels = int(np.prod(shape))
+    before = [nn.Flatten(), nn.Linear(pixels, 6), nn.ReLU(), nn.Linear(6, pixels), nn.Unflatten(1, shape)]
+    model = nn.Sequential(*before, *layers).eval()
+    images = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
+    assert [(link.first, link.second) for link in hidden_links(model)] == [(before[1], before[3])]
+    shuffled = permute_hidden_units(model, rng=0)
+    assert not torch.equal(shuffled[1].weight, before[1].weight)
+    assert torch.allclose(shuffled(images), model(images), atol=1e-5)
+
+
 def test_weights_that_are_made_from_parts_are_refused() -> None:
     for part in (nn.utils.parametrizations.weight_norm, nn.utils.spectral_norm):
         with pytest.raises(InputError, match="must hold whole weights"):
             permute_hidden_units(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), part(nn.Linear(4, 8))), rng=0)
+
+
+def test_a_normalisation_that_is_used_twice_is_left_alone() -> None:
+    shared, alone = nn.BatchNorm1d(8), nn.BatchNorm1d(8)
+    layers = [nn.Linear(8, 8) for _ in range(3)]
+    model = nn.Sequential(layers[0], shared, layers[1], alone, layers[2], shared)
+    assert normalised_layers(model) == [(layers[1], alone)]
 
 
 def test_bad_input() -> None:
