@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from mme.networks import ARCHITECTURES  # noqa: E402
-from mme.networks.architectures import ResidualBlock  # noqa: E402
+from mme.networks.architectures import DenseLayer, ResidualBlock  # noqa: E402
 
 
 def weight_layers(model: nn.Module) -> dict[str, nn.Module]:
@@ -86,3 +86,25 @@ def test_residual_networks_halve_their_pictures_twice(name: str) -> None:
     model(torch.zeros(1, 1, 8, 8))
     assert sorted(set(sizes), reverse=True) == [8, 4, 2]
     assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["vgg5", "resnet8", "densenet16"])
+def test_biases_begin_at_zero_but_for_those_of_a_resnets_classifier(name: str) -> None:
+    layers = weight_layers(ARCHITECTURES[name].build()).items()
+    biased = [key for key, layer in layers if isinstance(layer.bias, torch.Tensor) and layer.bias.any()]
+    assert biased == ["classifier"] * (name == "resnet8")
+
+
+def test_a_bottleneck_strides_in_its_middle() -> None:
+    block = ResidualBlock(8, 4, 2, bottleneck=True)
+    sizes = [(m.kernel_size, m.stride) for m in block.body if isinstance(m, nn.Conv2d)]
+    assert sizes == [((1, 1), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (1, 1))]
+
+
+def test_a_dense_layer_normalises_first_and_puts_what_is_new_last() -> None:
+    layer = DenseLayer(6, 4).eval()
+    images = torch.randn(2, 6, 5, 5, generator=torch.Generator().manual_seed(0))
+    found = layer(images)
+    assert found.shape == (2, 10, 5, 5)
+    assert torch.equal(found[:, :6], images)
+    assert [type(each) for each in layer.body] == 2 * [nn.BatchNorm2d, nn.ReLU, nn.Conv2d]

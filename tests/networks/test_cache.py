@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,37 @@ def test_where_nothing_can_be_written_nothing_is_kept(
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("MME_CACHE", str(tmp_path / "file"))
     assert cache.load_or_make("a", "1", lambda: {"x": 1}) == {"x": 1}
+
+
+def test_what_another_process_has_made_meanwhile_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.load_or_make("a", "1", lambda: {"x": 1})
+    (path,) = kept_files(folder)
+    made = path.read_bytes()
+    path.unlink()
+
+    class Waited(nullcontext[None]):
+        def __init__(self, place: Path, timeout: float) -> None:
+            super().__init__()
+            self.told = place.name, timeout
+
+        def acquire(self) -> "Waited":
+            assert self.told == ("a.lock", -1)
+            path.write_bytes(made)
+            return self
+
+    monkeypatch.setattr(cache, "FileLock", Waited)
+    assert cache.load_or_make("a", "1", unwanted) == {"x": 1}
+
+
+def test_what_nobody_has_used_for_long_goes(folder: Path) -> None:
+    cache.load_or_make("a", "first", lambda: {"x": 1})
+    (old,) = kept_files(folder)
+    os.utime(old, (0, 0))
+    (folder / "tidied").unlink()
+    cache.load_or_make("a", "other", lambda: {"x": 2})
+    assert [path.stem for path in kept_files(folder)] == ["other"]
 
 
 def test_an_error_while_making_leaves_nothing_and_frees_the_lock(folder: Path) -> None:

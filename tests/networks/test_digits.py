@@ -21,6 +21,7 @@ from filelock import FileLock  # noqa: E402
 from mme.errors import InputError  # noqa: E402
 from mme.networks import (  # noqa: E402
     ARCHITECTURES,
+    Architecture,
     Recipe,
     TrainedNetwork,
     accuracy,
@@ -28,6 +29,7 @@ from mme.networks import (  # noqa: E402
     digits_family,
     train,
 )
+from mme.networks.training import NORMALISED, PLAIN  # noqa: E402
 
 SHORT = Recipe(epochs=2, batch_size=32, learning_rate=0.05)
 
@@ -212,3 +214,47 @@ def test_networks_are_equal_by_their_weights_not_by_what_builds_them() -> None:
     one, same = (TrainedNetwork(each, 0, weights, {}, 0.5, 0.5) for each in (architecture, built_otherwise))
     assert one == same
     assert one != TrainedNetwork(architecture, 0, {"w": torch.zeros(2)}, {}, 0.5, 0.5)
+
+
+def test_each_network_has_a_key_of_its_own_and_those_that_are_free_come_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys: list[str] = []
+    content = {"trained": {}, "untrained": {}, "train_accuracy": 0.5, "test_accuracy": 0.25}
+    trained: list[tuple[str, Recipe, int]] = []
+
+    def make(chosen: Architecture, recipe: Recipe, seed: int) -> dict[str, Any]:
+        trained.append((chosen.name, recipe, seed))
+        return content
+
+    def busy(name: str, key: str, make: Callable[[], dict[str, Any]], wait: bool) -> dict[str, Any] | None:
+        if not wait and name.startswith("vgg8-"):
+            return None
+        keys.append(key)
+        return make()
+
+    monkeypatch.setattr(digits, "_trained", make)
+    monkeypatch.setattr(digits, "load_or_make", busy)
+    family = digits_family(["vgg8", "vgg5", "vgg8_bn", "vgg5"], seed=3)
+    assert list(family) == ["vgg8", "vgg5", "vgg8_bn"]
+    assert [(name, seed) for name, _, seed in trained] == [("vgg5", 3), ("vgg8_bn", 3), ("vgg8", 3)]
+    assert [recipe for _, recipe, _ in trained] == [PLAIN, NORMALISED, PLAIN]
+    assert [(each.seed, each.train_accuracy, each.test_accuracy) for each in family.values()] == [
+        (3, 0.5, 0.25)
+    ] * 3
+    train("vgg5", seed=4)
+    train("vgg5", seed=3, recipe=SHORT)
+    assert len(set(keys)) == len(keys) == 5
+    train("vgg5", seed=3)
+    train("vgg5", seed=3, recipe=PLAIN)
+    assert keys[5:] == keys[:1] * 2
+
+
+def test_a_model_is_ready_to_evaluate() -> None:
+    architecture = ARCHITECTURES["resnet8"]
+    first, last = (architecture.build().state_dict() for _ in range(2))
+    network = TrainedNetwork(architecture, 0, last, first, 0.5, 0.5)
+    for given, weights in (({}, last), ({"trained": False}, first)):
+        model = network.model(**given)
+        assert not any(layer.training for layer in model.modules())
+        assert same(dict(model.state_dict()), dict(weights))

@@ -16,7 +16,7 @@ from torch import nn  # noqa: E402
 
 from mme.errors import InputError  # noqa: E402
 from mme.networks import Recipe, accuracy, digits_images  # noqa: E402
-from mme.networks.training import correct_answers, fit  # noqa: E402
+from mme.networks.training import correct_answers, fit, trained_from  # noqa: E402
 
 
 def small() -> nn.Module:
@@ -173,6 +173,18 @@ def test_every_step_by_hand() -> None:
         velocity = 0.9 * velocity + slope
         weight -= rate * (slope + 0.9 * velocity)
     np.testing.assert_allclose(model[1].weight.detach().numpy(), weight, atol=1e-5)
+
+
+def test_what_the_user_has_set_reaches_no_training() -> None:
+    recipe = Recipe(epochs=1, batch_size=600)
+    expected, _ = trained_from(small, recipe, 3)
+    with torch.no_grad(), torch.device("meta"):
+        found, start = trained_from(small, recipe, 3)
+    before, after = small().state_dict(), expected.state_dict()
+    for name, values in found.state_dict().items():
+        assert torch.equal(values, after[name])
+        assert torch.equal(start[name], before[name])
+    assert not torch.equal(before["0.weight"], after["0.weight"])
 
 
 @pytest.mark.slow
