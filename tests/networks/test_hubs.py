@@ -1,11 +1,13 @@
 """Networks by name: initial weights by the libraries' rules, trained ones from where they are kept."""
 
 import hashlib
+import importlib
 import json
 import socket
 import sys
 import threading
 from email.message import Message
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,21 @@ from tests.each import each
 torch = pytest.importorskip("torch")
 
 from safetensors.numpy import save_file  # noqa: E402
+from safetensors.torch import save_file as save_torch  # noqa: E402
 
 from mme.checkpoints import Checkpoint  # noqa: E402
 from mme.ensembles import layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
-from mme.networks import digits_family, efficientnet_lite, import_torchvision, libraries  # noqa: E402
-from mme.networks.hubs import is_hub_name, open_hub  # noqa: E402
+from mme.networks import (  # noqa: E402
+    ARCHITECTURES,
+    TrainedNetwork,
+    digits_family,
+    efficientnet_lite,
+    hubs,
+    import_torchvision,
+    libraries,
+)
+from mme.networks.hubs import called, is_hub_name, open_hub  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "resnext50_32x4d"])
@@ -293,6 +304,87 @@ def test_a_missing_library_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=rf"needs {module}, which is not installed.*mme\[{extra}\]"):
         open_hub(name)
+
+
+def test_what_lies_behind_a_proxy_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: tuple[str, int], timeout: float) -> None:
+        asked.append(address)
+        raise OSError
+
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr("socket.create_connection", refuse)
+    monkeypatch.setattr(libraries, "getproxies", lambda: {"https": "http://proxy:3128"})
+    assert libraries.is_reachable("https://example.org/net")
+    assert not libraries.is_reachable("http://example.org:81/net")
+    assert asked == [("example.org", 443), ("example.org", 81)]
+
+
+def test_the_nearest_names_or_else_the_first_ones_are_offered() -> None:
+    names = ["zz5", "zz1", "zz4", "zz3", "zz2"]
+    assert libraries.known("here", "zz4", names) == "zz4"
+    for name, offered in (("zz11", "zz1, .*"), ("abc", "zz1, zz2, zz3, zz4")):
+        with pytest.raises(InputError, match=f"here has no network '{name}'; near names are {offered}\\.$"):
+            libraries.known("here", name, names)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_of_a_repository_a_revision_is_fetched_and_torchs_files_only_without_others(
+    tmp_path: Path, hugging_face: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    asked: list[tuple[str, str | None, bool]] = []
+
+    def fetch(network: str, revision: str | None, allow_patterns: list[str]) -> str:
+        folder = tmp_path / str(len(asked))
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        asked.append((network, revision, any(fnmatch(file, each) for each in allow_patterns)))
+        if asked[-1][2]:
+            values = {"fc.weight": torch.eye(3)}
+            torch.save(values, folder / file) if file.endswith("bin") else save_torch(values, folder / file)
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert open_hub("hf:someone/net@v2")["fc.weight"].shape == (3, 3)
+    assert asked == [("someone/net", "v2", False)] * file.endswith("bin") + [("someone/net", "v2", True)]
+    open_hub("hf:someone/net")
+    assert asked[-1] == ("someone/net", None, True)
+
+
+@pytest.mark.parametrize("was_offline", [False, True])
+@pytest.mark.parametrize("is_reached", [False, True])
+def test_huggingface_is_offline_where_it_is_not_reached_or_was_so_before(
+    hugging_face: Path, monkeypatch: pytest.MonkeyPatch, was_offline: bool, is_reached: bool
+) -> None:
+    constants = importlib.import_module("huggingface_hub.constants")
+    monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda url: is_reached)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", was_offline)
+    with hubs._fetching("hf:someone/net", "else"):
+        assert constants.HF_HUB_OFFLINE is (was_offline or not is_reached)
+    assert constants.HF_HUB_OFFLINE is was_offline
+
+
+def test_seeds_are_those_of_what_is_trained_or_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    vgg5, seeds = ARCHITECTURES["vgg5"], []
+
+    def trained(name: str, seed: int) -> TrainedNetwork:
+        seeds.append((name, seed))
+        return TrainedNetwork(vgg5, seed, vgg5.build().state_dict(), vgg5.build().state_dict(), 0.5, 0.5)
+
+    monkeypatch.setattr("mme.networks.train", trained)
+    assert open_hub("digits:vgg5@untrained", seed=5).rule == "vgg"
+    assert seeds == [("vgg5", 5)]
+    monkeypatch.setattr("mme.networks.efficientnet_lite", lambda version: {"_fc.weight": torch.ones(4, 3)})
+    one, again, other = (
+        open_hub("efficientnet-lite:0@untrained", seed=seed)["_fc.weight"].read() for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert np.array_equal(open_hub("efficientnet-lite:0", seed=1)["_fc.weight"].read(), np.ones((4, 3)))
+
+
+def test_a_number_alone_is_no_name() -> None:
+    names = ("efficientnet-lite:0", "digits:vgg5@untrained", "hf:a/b@v2")
+    assert [called(name) for name in names] == ["efficientnet-lite0", "vgg5@untrained", "a/b@v2"]
 
 
 def test_names_of_hubs_and_of_files() -> None:

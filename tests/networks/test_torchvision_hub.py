@@ -18,8 +18,8 @@ from mme.comparison.options import Options  # noqa: E402
 from mme.comparison.vision import PAPER, vision_rows  # noqa: E402
 from mme.ensembles import deterministic_spectrum, spectral_density  # noqa: E402
 from mme.errors import InputError  # noqa: E402
-from mme.networks import import_torchvision  # noqa: E402
-from mme.networks.torchvision_hub import FIRST_WEIGHTS, RULES, has_weights  # noqa: E402
+from mme.networks import import_torchvision, torchvision_hub  # noqa: E402
+from mme.networks.torchvision_hub import FIRST_WEIGHTS, RULES, has_weights, open_torchvision  # noqa: E402
 
 
 @pytest.fixture
@@ -109,3 +109,26 @@ def test_each_family_of_table_one_has_its_own_rule() -> None:
         (rule,) = {rule for pattern, rule in RULES.items() if re.fullmatch(pattern, name)}
         assert name.startswith(rule)
     assert FIRST_WEIGHTS == "IMAGENET1K_V1"  # as the docstring of `VisionRow` says
+    for name, rule in (("wide_resnet50_2", "resnet"), ("resnext50_32x4d", "resnet"), ("vgg11_x", None)):
+        assert next((rule for pattern, rule in RULES.items() if re.fullmatch(pattern, name)), None) == rule
+
+
+def test_a_download_is_checked_on_its_way(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, path = "https://example.org/net-0123abcd.pth", hub / "new" / "net-0123abcd.pth"
+    monkeypatch.setattr(torchvision_hub, "_place", lambda *_: (url, path))
+    monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda _: True)
+    asked = []
+
+    def download(*given: Any) -> None:
+        asked.append(given[:3])
+        path.write_bytes(b"half of it")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    with pytest.raises(InputError, match="its hash is not 0123abcd…"):
+        open_torchvision("net")
+    assert asked == [(url, str(path), "0123abcd")]
+    path.unlink()
+    monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda _: False)
+    with pytest.raises(InputError, match="no connection"):
+        open_torchvision("net")
+    assert len(asked) == 1
