@@ -189,4 +189,4 @@ def vision_rows(
         conjugate = conjugate_spectrum(ensembles[0].orders, shared=True, **options.drawing, **work)
         csds = [difference_of(each, conjugate, options) for each in ensembles]
         after = csds[-1] if trained else None
-        yield VisionRow(name, PAPER[name], ensembles[-1], tuple(csds[:seeds]), after)
+        yield VisionRow(name, PAPER[name], ensembles[-1 if trained else 0], tuple(csds[:seeds]), after)

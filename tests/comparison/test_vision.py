@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,9 @@ def test_the_whole_record_of_a_row() -> None:
     errors, variances = ([getattr(each, name) for each in drawn] for name in ("standard_error", "variance"))
     both = vision.VisionRow("mine", row.printed, ensemble, drawn).untrained_standard_error
     assert both**2 == pytest.approx((sum(errors) / 2) ** 2 + (variances[0] - variances[1]) ** 2 / 4)
+    wide = circular_spectral_difference(ensemble, window=(0, 10), bins=9)
+    learnt = vision.VisionRow("mine", row.printed, ensemble, (wide,), second)
+    assert learnt.outside == 8 / 23  # of the trained one: of the control nothing lies beyond ten
     trained = vision.VisionRow("mine", vision.Printed(1.5, 0.5, 0.25), ensemble, (first,), second).to_dict()
     assert (trained["variance"], trained["standard_error"]) == (second.variance, 0.0)
     assert trained["untrained_variance"] == first.variance != second.variance
@@ -221,6 +225,34 @@ def test_left_out_options_are_of_single_precision_and_seeds_count_on(monkeypatch
     assert drawn == [True]  # order by order the draws are those of every other network
     assert opened[4:] == [("vgg16", "untrained", 4), ("vgg16", "untrained", 5), ("vgg16", "", 0)]
     assert double.ensemble.eigenvalues.dtype == np.float64
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_ensemble_is_the_trained_one_or_that_of_the_first_seed(
+    monkeypatch: pytest.MonkeyPatch, trained: bool
+) -> None:
+    def layers(weights: str, seed: int) -> dict[str, np.ndarray]:
+        scale, rng = 0.25 if weights else 0.125, np.random.default_rng(seed)
+        return {"fc": scale * rng.normal(size=(12, 30)), "last": scale * rng.normal(size=(20, 12))}
+
+    def opened(name: str, weights: str = "", seed: int = 0) -> Checkpoint:
+        tensors = [
+            StoredTensor(key, each.shape, "float64", partial(np.copy, each))
+            for key, each in layers(weights, seed).items()
+        ]
+        return Checkpoint("file", "here", tensors)
+
+    monkeypatch.setattr(vision, "open_torchvision", opened)
+    (row,) = vision_rows(["vgg16"], Options(), seeds=3, trained=trained)
+    variances = [circular_spectral_difference(layers("untrained", seed)).variance for seed in range(3)]
+    assert [each.variance for each in row.untrained] == pytest.approx(variances)
+    own = layer_matrix_ensemble(layers("" if trained else "untrained", 0))
+    np.testing.assert_allclose(row.ensemble.eigenvalues, own.eigenvalues, atol=1e-12)
+    assert row.ensemble.name == "vgg16"
+    record = row.to_dict()
+    assert (record["layers"], record["eigenvalues"], record["structural_zeros"]) == (2, 32, 8)
+    expected = circular_spectral_difference(own).variance if trained else None
+    assert record["variance"] == (None if expected is None else pytest.approx(expected))
 
 
 def test_refuses() -> None:
