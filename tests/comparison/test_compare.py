@@ -171,6 +171,24 @@ def test_a_control_of_other_layers_is_no_control(monkeypatch: pytest.MonkeyPatch
         measure(checkpoint("one", 0))
 
 
+def test_a_control_has_no_layer_more_either() -> None:
+    more = weights(5) | {"head.weight": np.eye(3)}
+    with pytest.raises(InputError, match=r"'head\.weight' differs"):
+        measure(weights(0), control=more)
+
+
+def test_comparisons_pass_on_which_control_is_meant() -> None:
+    found = compare({"a": weights(0), "b": {"fc": np.eye(30)}}, delta=1, control="torch", controls=2)
+    assert [(each.rule, len(each.controls)) for each in found.measurements] == [("torch", 2)] * 2
+    other = compare({"a": weights(0)}, delta=1, control=weights(5)).measurements[0]
+    assert other.rule == "given network"
+
+
+def test_names_that_read_alike_are_refused() -> None:
+    with pytest.raises(InputError, match="different names"):
+        compare({1: weights(0), "1": weights(1)}, control=None)  # type: ignore[dict-item]
+
+
 def test_masks_have_no_control() -> None:
     mask = StoredTensor("mask", (9, 9), "bool", lambda: np.ones((9, 9), bool))
     source = Checkpoint("one", "test", [*checkpoint("one", 0).values(), mask])

@@ -104,6 +104,24 @@ def test_more_tells_each_number_beside_its_controls() -> None:
     assert one.control.variance == pytest.approx(statistics(controls[0])["variance"])
 
 
+def test_more_with_one_control_has_its_distance_and_no_spread() -> None:
+    one = measure(network(), control="torch")
+    rows = {(row["statistic"], row["classifier"]): row for row in one.more()}
+    distance = rows["shape_distance", True]
+    assert distance["value"] == pytest.approx(shape_distance(one.ensemble, one.controls[0]))
+    assert (distance["control"], distance["control_spread"]) == (None, None)
+    assert rows["variance", True]["control"] == pytest.approx(statistics(one.controls[0])["variance"])
+    assert rows["variance", True]["control_spread"] is None
+
+
+def test_more_follows_the_options() -> None:
+    options = Options(bins=50, window=(0.0, 3.0))
+    rows = measure(network(), options, control=None).more()
+    (value,) = (row["value"] for row in rows if row["statistic"] == "variance" and row["classifier"])
+    assert value == pytest.approx(statistics(network(), options)["variance"])
+    assert value != pytest.approx(statistics(network())["variance"], rel=0.01)
+
+
 def test_more_without_a_control() -> None:
     rows = measure(network(), control=None).more()
     assert "shape_distance" not in {row["statistic"] for row in rows}

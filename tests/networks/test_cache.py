@@ -89,8 +89,9 @@ def test_where_nothing_can_be_written_nothing_is_kept(
     assert cache.load_or_make("a", "1", lambda: {"x": 1}) == {"x": 1}
 
 
+@pytest.mark.parametrize(("wait", "limit"), [(True, -1), (False, 0)])
 def test_what_another_process_has_made_meanwhile_is_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wait: bool, limit: float
 ) -> None:
     cache.load_or_make("a", "1", lambda: {"x": 1})
     (path,) = kept_files(folder)
@@ -103,12 +104,12 @@ def test_what_another_process_has_made_meanwhile_is_read(
             self.told = place.name, timeout
 
         def acquire(self) -> "Waited":
-            assert self.told == ("a.lock", -1)
+            assert self.told == ("a.lock", limit)
             path.write_bytes(made)
             return self
 
     monkeypatch.setattr(cache, "FileLock", Waited)
-    assert cache.load_or_make("a", "1", unwanted) == {"x": 1}
+    assert cache.load_or_make("a", "1", unwanted, wait) == {"x": 1}
 
 
 def test_what_nobody_has_used_for_long_goes(folder: Path) -> None:

@@ -14,20 +14,21 @@ from mme.ensembles import equivalence_classes
 from mme.plots.style import ORANGE
 
 
-def three(**options: Any) -> Any:
+def three(how: Options | None = None, **options: Any) -> Any:
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(20, 30)) / 6
     networks = {name: {"fc": scale * weights} for name, scale in (("large", 2), ("small", 0.5), ("one", 1))}
-    return compare(networks, Options(draws=3), **options)
+    return compare(networks, how or Options(draws=3), **options)
 
 
 def test_networks_stand_in_the_order_of_their_variances() -> None:
-    found = three(delta=0.01)
+    found = three(Options(conjugate="sampled", draws=3), delta=0.01)
     variances = sorted(each.csd.variance for each in found.measurements)
     tree, dots, heat, _ = plots.comparison(found).axes
     (line, _, (bars,)) = dots.containers[0]
     assert line.get_xdata().tolist() == variances
     errors = {round(each.csd.variance, 9): each.csd.standard_error for each in found.measurements}
+    assert min(errors.values()) > 1e-6
     for (left, _), (right, _) in bars.get_segments():
         assert right - left == pytest.approx(2 * errors[round((left + right) / 2, 9)])
     names = [text.get_text().split()[0] for text in dots.get_yticklabels()]
@@ -106,6 +107,16 @@ def test_many_networks_are_ranked_without_names() -> None:
     assert not any("net" in name for name in names)
     drawn = {patch.get_label(): patch for patch in bars.patches}
     assert set(drawn) == {"network", "untrained"}
+    assert ranks.get_shared_x_axes().joined(ranks, bars)
+
+
+def test_controls_outside_the_range_of_the_networks_are_counted() -> None:
+    far = [Line(line.row | {"control_variance": 1e4}, [], [], None, 1) for line in many(50).measurements]
+    bars = plots.comparison(grouped(far)).axes[1]
+    heights: dict[str, float] = {}
+    for patch in bars.patches:  # along the outline each bar's height stands twice
+        heights[str(patch.get_label())] = patch.get_path().vertices[:, 1].max()  # type: ignore[index]
+    assert heights["untrained"] == 50
 
 
 def test_forty_networks_have_names() -> None:
@@ -144,6 +155,20 @@ def test_branches_meet_half_way_and_pairs_have_the_numbers_of_networks() -> None
     numbers = [text.get_text().split()[-1] for text in dots.get_yticklabels()]
     for labels in (heat.get_xticklabels(), heat.get_yticklabels()):
         assert [text.get_text() for text in labels] == numbers == ["1", "2", "3", "4"]
+
+
+def test_pairs_at_the_tolerance_are_marked() -> None:
+    rest = {"noise_floor": 0.5, "estimate_bound": 0.0, "standard_error": 0.0, "control_variance": None}
+    rows = [{"name": str(each), "variance": each} | rest for each in (0.25, 0.75, 1.5)]
+    heat = plots.comparison(grouped([Line(row, [], [], None, 0) for row in rows], delta=0.5)).axes[2]
+    marked = sorted((int(line.get_xdata()[0]), int(line.get_ydata()[0])) for line in heat.lines)
+    assert marked == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize(("count", "step"), [(10, 1), (11, 2), (39, 4)])
+def test_no_more_than_ten_numbers_beside_the_pairs(count: int, step: int) -> None:
+    heat = plots.comparison(some(*np.linspace(0.1, 0.9, count))).axes[2]
+    assert heat.get_xticks().tolist() == heat.get_yticks().tolist() == list(range(0, count, step))
 
 
 def test_classes_are_named_beside_their_networks() -> None:

@@ -42,6 +42,7 @@ def test_a_difference_and_its_sum_with_the_range_of_the_draws() -> None:
     sums = lower.patches[1].get_data()  # type: ignore[attr-defined]
     assert sums.values == pytest.approx(csd.cumulative * csd.width)
     assert lower.get_xlim() == (0, 2)
+    assert [list(ax.lines[0].get_ydata()) for ax in (upper, lower)] == [[0, 0], [0, 0]]
 
 
 def test_untrained_rows_are_drawn_and_named_so() -> None:
@@ -85,6 +86,20 @@ def test_fluctuations_have_a_panel_for_each_network() -> None:
         assert stairs.values == pytest.approx(csd.difference)
         assert stairs.edges == pytest.approx(csd.edges)
     assert lower.get_xlim()[0] == 0
+
+
+def test_of_several_controls_the_first_is_drawn() -> None:
+    one, other = row("vgg11"), row("vgg13")
+    both = SimpleNamespace(name="vgg11", untrained=[*one.untrained, *other.untrained], trained=None)
+    after = SimpleNamespace(**vars(both) | {"trained": row("vgg16", trained=True).trained})
+    first = np.cumsum(one.untrained[0].difference)
+    (ax,) = plots.cumulative_differences([both]).axes
+    assert curves(ax)["vgg11"].get_ydata() == pytest.approx(first)
+    (ax,) = plots.cumulative_differences([after]).axes
+    (dotted,) = (line for line in ax.lines if line.get_linestyle() == ":")
+    assert dotted.get_ydata() == pytest.approx(first)
+    (ax,) = plots.fluctuations([both]).axes
+    assert ax.patches[0].get_data().values == pytest.approx(one.untrained[0].difference)  # type: ignore[attr-defined]
 
 
 def test_rows_of_the_vision_experiment_are_such_records() -> None:

@@ -120,6 +120,7 @@ CSD = circular_spectral_difference({"fc": np.eye(20)}, "deterministic", bins=50)
 RHO = spectral_density(PooledSpectrum([0.5, 1.0, 2.0]), bins=10)
 CLASSES = equivalence_classes({"a": 0.1, "b": 0.5}, delta=0.1)
 OTHERS = equivalence_classes({"a": 0.1, "c": 0.5}, delta=0.1)
+TURNED = equivalence_classes({"a": 0.5, "b": 0.1}, delta=0.1)
 UNLIKE = CircularSpectralDifference(np.zeros((2, 3)), np.arange(6.0), (1.0, 1.0))
 
 
@@ -147,7 +148,8 @@ WRONG: dict[str, list[tuple[Any, ...]]] = {
     "comparison": [(5,), (None,), ([],), (CLASSES,), (found(),), (found(5),), (found(MEASURED, delta="a"),),
                    (found(MEASURED, delta=np.nan),),
                    (found(SimpleNamespace(name="a", csd=5, control=None)),)],
-    "equivalence_classes": [(), (5,), ([],), (CLASSES, 5), (CLASSES, OTHERS), (CLASSES, {"log": "yes"})],
+    "equivalence_classes": [(), (5,), ([],), (CLASSES, 5), (CLASSES, OTHERS), (CLASSES, TURNED),
+                            (CLASSES, {"log": "yes"})],
 }  # fmt: skip
 
 

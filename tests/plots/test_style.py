@@ -46,6 +46,15 @@ def test_a_figure_that_fails_is_closed_too() -> None:
     assert plt.get_fignums() == []
 
 
+def test_a_figure_that_was_open_before_stays_open() -> None:
+    before = plt.figure()
+    try:
+        plots.styled(lambda: plots.figure())()
+        assert plt.get_fignums() == [before.number]  # type: ignore[attr-defined]
+    finally:
+        plt.close(before)
+
+
 def test_several_panels() -> None:
     @plots.styled
     def panels() -> Figure:

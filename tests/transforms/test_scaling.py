@@ -97,6 +97,18 @@ def test_rescaling_before_normalisation_keeps_the_function(name: str, factor: fl
     assert ratios == {1.0, factor}  # the classifier stays
 
 
+def test_what_normalisation_remembers_is_rescaled_along() -> None:
+    model = lived(nn.Sequential(nn.Conv2d(1, 5, 3), nn.BatchNorm2d(5)))
+    conv, norm = rescale_before_norm(model, 4)  # type: ignore[misc]
+    assert torch.equal(conv.weight, 4 * model[0].weight)
+    assert torch.equal(conv.bias, 4 * model[0].bias)
+    assert torch.equal(norm.running_mean, 4 * model[1].running_mean)
+    assert torch.equal(norm.running_var, 16 * model[1].running_var)
+    assert torch.equal(norm.bias, model[1].bias)
+    old, new = (torch.sqrt(each.running_var + each.eps) for each in (model[1], norm))
+    assert torch.allclose(norm.weight / new, model[1].weight / old / 4, rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("factor", [0, -1.0, float("nan"), float("inf"), 1e200, 1e-200, "2", True, None])
 def test_a_factor_that_is_none(factor: object) -> None:
     with pytest.raises(InputError, match="factor must be a finite number from 1e-06"):
