@@ -88,6 +88,15 @@ def test_residual_networks_halve_their_pictures_twice(name: str) -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.parametrize(("name", "sizes"), [("vgg5", [8, 4, 2, 1]), ("densenet16", [8, 4, 2])])
+def test_chains_and_dense_blocks_halve_their_pictures(name: str, sizes: list[int]) -> None:
+    model, found = ARCHITECTURES[name].build().eval(), [torch.zeros(1, 1, 8, 8)]
+    for layer in model.features:
+        found.append(layer(found[-1]))
+    assert sorted({picture.shape[-1] for picture in found}, reverse=True) == sizes
+    assert found[-1].shape == (1, model.classifier.in_features, sizes[-1], sizes[-1])
+
+
 @pytest.mark.parametrize("name", ["vgg5", "resnet8", "densenet16"])
 def test_biases_begin_at_zero_but_for_those_of_a_resnets_classifier(name: str) -> None:
     layers = weight_layers(ARCHITECTURES[name].build()).items()

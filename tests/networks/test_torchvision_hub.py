@@ -114,7 +114,7 @@ def test_each_family_of_table_one_has_its_own_rule() -> None:
 
 
 def test_a_download_is_checked_on_its_way(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url, path = "https://example.org/net-0123abcd.pth", hub / "new" / "net-0123abcd.pth"
+    url, path = "https://example.org/net-0123abcd.pth", hub / "not" / "yet" / "net-0123abcd.pth"
     monkeypatch.setattr(torchvision_hub, "_place", lambda *_: (url, path))
     monkeypatch.setattr("mme.networks.libraries.is_reachable", lambda _: True)
     asked = []

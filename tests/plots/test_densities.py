@@ -37,5 +37,6 @@ def test_a_network_beside_its_conjugate() -> None:
     (ax,) = plots.network_density(RHO, DRAWN, name="resnet50 of the first experiment").axes
     values = [each.get_data().values.tolist() for each in ax.patches]  # type: ignore[attr-defined]
     assert values == [[1.5, 1.5], RHO.density.tolist()]
+    assert ax.get_ylim()[0] == 0
     shown = [text.get_text() for text in ax.get_legend().get_texts()]  # type: ignore[union-attr]
     assert shown == ["circular ensemble", "resnet50 of t…t experiment"]

@@ -42,6 +42,7 @@ def test_a_difference_and_its_sum_with_the_range_of_the_draws() -> None:
     sums = lower.patches[1].get_data()  # type: ignore[attr-defined]
     assert sums.values == pytest.approx(csd.cumulative * csd.width)
     assert lower.get_xlim() == (0, 2)
+    assert (upper.get_ylabel(), lower.get_ylabel()) == ("Δ(ε)", "cumulative, times w")
     assert [list(ax.lines[0].get_ydata()) for ax in (upper, lower)] == [[0, 0], [0, 0]]
 
 

@@ -129,6 +129,8 @@ def test_normalisation_without_running_statistics_or_weights() -> None:
     for change in (fold_batch_norm, CHANGES["rescale"]):
         with pytest.raises(InputError, match="running statistics"):
             change(without)
+        with pytest.raises(InputError, match="running statistics"):
+            change(nn.Sequential(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), *without))
     plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, affine=False))
     with pytest.raises(InputError, match="affine"):
         rescale_before_norm(plain, 2)

@@ -112,6 +112,14 @@ def test_largest_singular_values_stay(share: float, seed: int) -> None:
         np.testing.assert_allclose(((old - new) ** 2).sum(), (values[kept:] ** 2).sum(), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(("share", "kept"), [(1, 1), (0.75, 1), (0.5, 2), (0, 4)])
+def test_one_singular_value_stays(share: float, kept: int) -> None:
+    layer = nn.Linear(4, 4)
+    layer.weight.data = torch.diag(torch.tensor([1.0, 4.0, 3.0, 2.0]))
+    found = truncate_rank(layer, share).weight
+    assert torch.linalg.svdvals(found).tolist() == pytest.approx([4, 3, 2, 1][:kept] + (4 - kept) * [0])
+
+
 def test_new_zeros_are_not_structural() -> None:
     before, after = (layer_matrix_ensemble(each) for each in (network(), truncate_rank(network(), 0.5)))
     assert after.structural_zeros == before.structural_zeros == 4
