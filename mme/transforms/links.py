@@ -24,6 +24,7 @@ BY_UNIT = (  # what acts on each unit separately
     nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU,
     nn.Softplus, nn.ReLU6, nn.Hardswish, nn.BatchNorm1d, nn.BatchNorm2d,
 )  # fmt: skip
+NO_PAIR = "model must have an nn.Sequential in which {}, but has none."
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,12 @@ def hidden_links(model: nn.Module) -> list[Link]:
                 if first is not None and _fits(first, between, layer):
                     links.append(Link(first, tuple(between), layer))
                 first, between = layer, []
-            elif isinstance(layer, BY_UNIT):
+            elif isinstance(layer, BY_UNIT) and (uses[layer] == 1 or not isinstance(layer, Norm)):
                 between.append(layer)
             else:
                 first = None  # something that we do not know: the chain ends here
     if not links:
-        what = "one convolution or linear layer follows another"
-        raise InputError(f"model must have an nn.Sequential in which {what}, but has none.")
+        raise InputError(NO_PAIR.format("one convolution or linear layer follows another"))
     return links
 
 
@@ -101,8 +101,7 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
         if isinstance(layer, WeightLayer) and isinstance(norm, Norm) and uses[layer] == uses[norm] == 1
     ]
     if not pairs:
-        what = "batch normalisation follows a convolution or linear layer"
-        raise InputError(f"model must have an nn.Sequential in which {what}, but has none.")
+        raise InputError(NO_PAIR.format("batch normalisation follows a convolution or linear layer"))
     if any(norm.running_mean is None or norm.running_var is None for _, norm in pairs):
         raise InputError("model must keep running statistics in its batch normalisations.")
     return pairs
@@ -116,8 +115,7 @@ def _chains(model: nn.Module) -> tuple[list[list[nn.Module]], Counter[nn.Module]
     """
     chains = [layer for layer in model.modules() if _is_chain(layer)]
     inner = {child for chain in chains for child in chain.children()}
-    networks = [layer for layer in model.modules() if isinstance(layer, VGG)]
-    ends = {network.features: (nn.Flatten(), network.classifier) for network in networks}
+    ends = {net.features: (nn.Flatten(), net.classifier) for net in model.modules() if isinstance(net, VGG)}
     found = [[*_unrolled(chain), *ends.get(chain, ())] for chain in chains if chain not in inner]
     return found, Counter(layer for layers in found for layer in layers)
 

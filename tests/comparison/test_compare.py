@@ -338,3 +338,9 @@ def test_a_line_stands_for_its_measurement() -> None:
 def test_pairs_are_listed_of_a_hundred_networks() -> None:
     assert len(grouped(lines(100)).to_dict()["pairs"]) == 100 * 99 // 2
     assert grouped(lines(101)).to_dict()["pairs"] is None
+
+
+def test_large_layers_are_estimated_where_that_is_asked_for() -> None:
+    layers = {"large": np.diag(np.linspace(0.5, 1.5, 64)), "small": np.eye(8)}
+    for options, estimated in ((Options(), 0), (Options(estimate=32), 1)):
+        assert measure(layers, options, control=None).to_dict()["estimated_layers"] == estimated

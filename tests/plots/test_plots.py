@@ -149,7 +149,7 @@ WRONG: dict[str, list[tuple[Any, ...]]] = {
                    (found(MEASURED, delta=np.nan),),
                    (found(SimpleNamespace(name="a", csd=5, control=None)),)],
     "equivalence_classes": [(), (5,), ([],), (CLASSES, 5), (CLASSES, OTHERS), (CLASSES, TURNED),
-                            (CLASSES, {"log": "yes"})],
+                            (CLASSES, CLASSES, {"ax": Figure().subplots()}), (CLASSES, {"log": "yes"})],
 }  # fmt: skip
 
 

@@ -203,6 +203,10 @@ def test_a_normalisation_that_is_used_twice_is_left_alone() -> None:
     layers = [nn.Linear(8, 8) for _ in range(3)]
     model = nn.Sequential(layers[0], shared, layers[1], alone, layers[2], shared)
     assert normalised_layers(model) == [(layers[1], alone)]
+    model = lived(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), shared, *layers[:2], nn.ReLU(), shared))
+    (link,) = hidden_links(model)
+    assert (link.first, link.second) == tuple(layers[:2])
+    same_function(model, permute_hidden_units(model, rng=0))
 
 
 def test_bad_input() -> None:
