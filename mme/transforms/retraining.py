@@ -48,11 +48,10 @@ def retrain(
     trained = copied(model)
     layers = [layer for layer in trained.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer in layers:
-        weights = layer.weight.detach()
         if hold == "zeros":
-            pruning.custom_from_mask(layer, "weight", weights != 0)  # type: ignore[no-untyped-call]
+            pruning.custom_from_mask(layer, "weight", layer.weight != 0)  # type: ignore[no-untyped-call]
         elif hold == "rank":
-            nn.utils.parametrize.register_parametrization(layer, "weight", Product(weights.shape))
+            nn.utils.parametrize.register_parametrization(layer, "weight", Product(layer.weight.shape))
     fit(trained, recipe, seed)
     for layer in layers:
         if hold == "zeros":
