@@ -3,12 +3,14 @@
 import hashlib
 import importlib
 import json
+import re
 import socket
 import sys
 import threading
 from email.message import Message
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -317,6 +319,32 @@ def test_what_lies_behind_a_proxy_is_asked_for(monkeypatch: pytest.MonkeyPatch) 
     assert libraries.is_reachable("https://example.org/net")
     assert not libraries.is_reachable("http://example.org:81/net")
     assert asked == [("example.org", 443), ("example.org", 81)]
+
+
+@each(
+    "error, reached, reason",
+    [
+        (URLError("name unknown"), True, "name unknown"),
+        (ConnectionResetError("lost:\nand more"), True, "lost"),
+        (KeyError(), True, "KeyError"),
+        (URLError("name unknown"), False, "no connection"),
+    ],
+)
+def test_why_nothing_was_fetched(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reached: bool, reason: str
+) -> None:
+    monkeypatch.setattr(libraries, "is_reachable", lambda url: reached)
+    said = f"a:b is not here and cannot be fetched ({reason}): check its name and the connection, or wait."
+    seen = []
+
+    def fetch() -> None:
+        with libraries.fetching("a:b", "url", "wait") as is_reached:
+            seen.append(is_reached)
+            raise error
+
+    with pytest.raises(InputError, match=f"^{re.escape(said)}$"):
+        fetch()
+    assert seen == [reached]
 
 
 def test_the_nearest_names_or_else_the_first_ones_are_offered() -> None:

@@ -43,6 +43,11 @@ def test_networks_stand_in_the_order_of_their_variances() -> None:
     assert merges == pytest.approx([gaps.min(), variances[-1] - variances[0]])
 
 
+def test_two_networks_have_one_branch() -> None:
+    tree = plots.comparison(some(0.25, 0.75)).axes[0]
+    assert [list(line.get_xdata()) for line in tree.lines[1:]] == [[0, 0.5, 0.5, 0]]
+
+
 def test_one_network_has_no_tree() -> None:
     one = compare({"a": {"fc": np.eye(8)}}, Options(draws=2))
     tree, *_ = plots.comparison(one).axes

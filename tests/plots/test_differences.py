@@ -87,6 +87,8 @@ def test_fluctuations_have_a_panel_for_each_network() -> None:
         assert stairs.values == pytest.approx(csd.difference)
         assert stairs.edges == pytest.approx(csd.edges)
     assert lower.get_xlim()[0] == 0
+    assert (upper.get_xlabel(), lower.get_xlabel()) == ("", "ε")
+    assert upper.get_ylim() == lower.get_ylim()
 
 
 def test_of_several_controls_the_first_is_drawn() -> None:
