@@ -169,12 +169,11 @@ def compare(
     options = validate_options(options)
     choice("linkage", linkage, LINKAGES)
     delta = None if delta is None else number("delta", delta, 0)
-    work: dict[str, Any] = {"jobs": jobs, "store": store, "progress": progress}
-    before: dict[str, Any] = {"control": control, "controls": controls}
+    work: dict[str, Any] = {"controls": controls, "jobs": jobs, "store": store, "progress": progress}
     measured = []
     for name, source in networks.items():
         try:
-            measured.append(measure(source, options, name=str(name), **before, **work))
+            measured.append(measure(source, options, name=str(name), control=control, **work))
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
     return grouped(tuple(measured), delta=delta, linkage=linkage)

@@ -108,7 +108,7 @@ def normalised_layers(model: nn.Module) -> list[tuple[WeightLayer, Norm]]:
 
 
 def _chains(model: nn.Module) -> tuple[list[list[nn.Module]], Counter[nn.Module]]:
-    """The layers of each chain in the order in which they are applied, and how often each stands in them.
+    """The layers of each chain in the order of their use, and how often each, or its weight, is used.
 
     A chain is an `nn.Sequential`, with those inside it unrolled. The VGG networks of `mme.networks` take the
     mean of an image of one pixel at the end of their chain, and their classifier follows it.
@@ -117,7 +117,10 @@ def _chains(model: nn.Module) -> tuple[list[list[nn.Module]], Counter[nn.Module]
     inner = {child for chain in chains for child in chain.children()}
     ends = {net.features: (nn.Flatten(), net.classifier) for net in model.modules() if isinstance(net, VGG)}
     found = [[*_unrolled(chain), *ends.get(chain, ())] for chain in chains if chain not in inner]
-    return found, Counter(layer for layers in found for layer in layers)
+    held = Counter(each for layer in model.modules() for each in layer.parameters(recurse=False))
+    uses = Counter(layer for layers in found for layer in layers)
+    tied = [layer for layer in uses if any(held[each] > 1 for each in layer.parameters(recurse=False))]
+    return found, uses + Counter(tied)
 
 
 def _is_chain(layer: nn.Module) -> TypeGuard[nn.Sequential]:

@@ -198,6 +198,16 @@ def test_weights_that_are_made_from_parts_are_refused() -> None:
             permute_hidden_units(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), part(nn.Linear(4, 8))), rng=0)
 
 
+def test_layers_that_share_a_weight_are_left_alone() -> None:
+    one, other, last, norm = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3), nn.BatchNorm1d(8)
+    other.weight = one.weight
+    model = lived(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), one, nn.ReLU(), other, norm, last))
+    with pytest.raises(InputError, match="follows another"):
+        permute_hidden_units(model, rng=0)
+    with pytest.raises(InputError, match="follows a convolution"):
+        normalised_layers(model)
+
+
 def test_a_normalisation_that_is_used_twice_is_left_alone() -> None:
     shared, alone = nn.BatchNorm1d(8), nn.BatchNorm1d(8)
     layers = [nn.Linear(8, 8) for _ in range(3)]
