@@ -326,6 +326,18 @@ def test_gptq(bits: int, order: str) -> None:
         assert_layers(stored, {"fc.weight": expected.T})
 
 
+def test_groups_of_gptq_that_no_table_tells_are_equal_or_the_last_is_cut_off() -> None:
+    codes, zeros = integers(0, 16, 160, 8), np.full((3, 8), 8)
+    scales = np.array([[1.0], [2.0], [4.0]]) * np.ones(8)
+    stored = {
+        "fc.qweight": packed_by_bits(codes, 4), "fc.qzeros": packed_by_bits(zeros.T, 4).T, "fc.scales": scales
+    }  # fmt: skip
+    assert_layers(stored, {"fc.weight": ((codes - 8) * scales[np.arange(160) // 64]).T})
+    stored |= {"fc.qzeros": np.zeros((7, 1), np.int32), "fc.scales": np.ones((7, 8))}  # 7 · 16 < 160 < 7 · 32
+    assert "fc.weight" not in layers(stored)
+    assert "fc.weight" in layers(stored | {"fc.g_idx": np.zeros(160, np.int32)})
+
+
 def test_codes_of_awq_are_left_out_by_name() -> None:
     inputs, outputs, size = 24, 16, 8
     codes, zeros = integers(0, 16, inputs, outputs), integers(0, 16, inputs // size, outputs)
