@@ -121,6 +121,9 @@ def test_of_several_indices_the_first_counts(folder: Path) -> None:
     write_index(folder, {"z": "missing.bin"}, "pytorch_model.bin.index.json")
     assert set(read_folder(folder)) == set(ARRAYS)
     (folder / "pytorch_model.bin.index.json").unlink()
+    for beside in ("config.json", "pytorch_model.bin"):
+        (folder / beside).write_text("{}")
+        assert set(read_folder(folder)) == set(ARRAYS)
     (folder / "model.safetensors.index.json").rename(folder / "one.safetensors.index.json")
     assert set(read_folder(folder)) == set(ARRAYS)
 

@@ -205,7 +205,8 @@ def test_layers_come_in_the_order_of_the_model(tmp_path):
     names = list(read_keras(nested(tmp_path / "net.weights.h5", places)))
     assert names == [f"fc{number}/kernel" for number in range(12)]
     config = model(*[layer("Dense", f"fc{number}") for number in range(12)][::-1])
-    assert list(read_keras(archived(tmp_path, places, config))) == names[::-1]
+    places |= {"layers/a": ("added", [normal(2, 3)])}  # which the model does not name
+    assert list(read_keras(archived(tmp_path, places, config))) == [*names[::-1], "added/0"]
 
 
 def test_layers_of_one_name_keep_their_places_as_names(tmp_path):

@@ -103,6 +103,13 @@ def header(shape: tuple[int, ...], descr: str = "<f4") -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize("more", [1, 100])
+def test_what_follows_an_array_is_damage(tmp_path: Path, more: int) -> None:
+    (tmp_path / "net.npy").write_bytes(header((3, 4)) + bytes(48 + more))
+    with pytest.raises(InputError, match=f"{more} bytes follow 'net'"):
+        read_npy(tmp_path / "net.npy")
+
+
 @pytest.mark.parametrize("shape", [(10**6, 10**6), (2**40, 2**40), (10**100, 3), (-1, -4), (3, 5)])
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_header_cannot_claim_more_than_the_file(

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mme.checkpoints import checkpoints_in, open_checkpoint
-from mme.checkpoints.formats import ENDINGS
+from mme.checkpoints.formats import ENDINGS, content_of
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import search
 from mme.ensembles import layer_matrix_ensemble
@@ -227,6 +227,11 @@ def test_importing_needs_no_torch() -> None:
     code = "import sys, mme.checkpoints; print(sorted({'torch', 'h5py', 'onnx'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_header_of_many_megabytes_is_of_safetensors(tmp_path: Path) -> None:
+    (tmp_path / "net").write_bytes((10**8).to_bytes(8, "little") + b'{"a": ')
+    assert content_of(tmp_path / "net") == "safetensors"
 
 
 @pytest.mark.parametrize("length", [1, 2])

@@ -37,6 +37,8 @@ EYE = torch.eye(2)
         ({"state": {0: {"exp_avg": EYE}}, "param_groups": [], "net": {"a": EYE}}, ["a"]),
         ({"model": {"a": EYE}, "ema": {"module": {"a": EYE}, "decay": 0.9}}, ["model.a", "ema.a"]),
         ({"model": {"a": EYE}, "ema": {"shadow": [EYE]}}, ["a"]),
+        ({"model": {"a": EYE, "b": EYE[0]}, "ema": {"a": EYE}}, ["model.a", "model.b", "ema.a"]),
+        ({"model": {"a": EYE}, "net": {"b": EYE}, "state_dict": {"c": EYE}}, ["c"]),
         ({"student": {"a": EYE}, "teacher": {"a": EYE}}, ["student.a", "teacher.a"]),
         ({"state_dict": {"a": EYE}, "class_means": EYE}, ["a"]),
         ({"model": None, "ema": {"b": EYE}}, ["b"]),

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,12 @@ def test_torch_parametrisations_are_the_weight_of_the_module(kind: str, wrapper:
 
 
 @pytest.mark.parametrize("wrapper", [spectral_norm, parametrizations.spectral_norm])
-@pytest.mark.parametrize("kind", ["linear", "transposed", "columns"])
+@pytest.mark.parametrize("kind", ["linear", "transposed", "columns", "places"])
 def test_spectral_norm_of_equal_axes(wrapper: Any, kind: str) -> None:
-    build = (nn.ConvTranspose2d, 6, 6, 3) if kind == "transposed" else (nn.Linear, 6, 6)
-    module = wrapper(seeded(*build), n_power_iterations=9, dim=1 if kind == "columns" else None)
-    inputs = torch.randn(1, 6, 4, 4) if kind == "transposed" else torch.randn(1, 6)
+    builds = {"transposed": (nn.ConvTranspose2d, 6, 6, 3), "places": (nn.Conv1d, 6, 5, 4)}
+    module = seeded(*builds.get(kind, (nn.Linear, 6, 6)))
+    module = wrapper(module, n_power_iterations=9, dim={"columns": 1, "places": 2}.get(kind))
+    inputs = torch.randn(1, 6, *{"transposed": (4, 4), "places": (4,)}.get(kind, ()))
     module.train()(inputs)
     module.eval()(inputs)
     weight = module.weight.detach().numpy()
@@ -151,6 +153,9 @@ def test_spectral_norm_with_vectors_of_opposite_signs() -> None:
     left, values, right = np.linalg.svd(W)
     stored = {"fc.weight_orig": W, "fc.weight_u": -left[:, 0], "fc.weight_v": right[0]}
     assert_layers(stored, {"fc.weight": -W / values[0]})
+    one = {"fc.weight_orig": np.array([[-3.0]]), "fc.weight_u": np.ones(1), "fc.weight_v": np.ones(1)}
+    assert_layers(one, {"fc.weight": [[1.0]]})
+    assert reasons(stored | {"fc.weight_v": right[0, :5]}).keys() == {"fc.weight_orig"}
 
 
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm`:FutureWarning")
@@ -387,6 +392,8 @@ def test_four_bits_of_bitsandbytes(is_nested: bool, kind: str) -> None:
     broken = stored | {name: np.frombuffer(b'{"shape": 3}', np.uint8)}
     assert layers(broken) == {}
     assert reasons(broken)["fc.weight"] == "uint8 codes without a known scale"
+    for part in ("weight", "weight.absmax", "weight.quant_map"):
+        assert layers(stored | {f"fc.{part}": stored[f"fc.{part}"][:-1]}) == {}
 
 
 def adapter(rank: int = 3, prefix: str = "net.fc.", middle: str = "") -> dict[str, np.ndarray]:
@@ -415,6 +422,16 @@ def test_an_adapter_by_itself(scale: Any, middle: str) -> None:
     words = "part of an adapter that no rule resolves; of LoRA, adapter_config.json tells the scale"
     assert reasons(opened(stored, None)) == dict.fromkeys(stored, words)
     assert reasons(opened(stored, {"another": 2.0})) == dict.fromkeys(stored, words)
+
+
+def test_adapters_of_one_storage_with_other_scales_are_other_layers() -> None:
+    stored = [
+        StoredTensor(f"{layer}.lora_{part}.weight", array.shape, "float64", lambda a=array: a, location=part)  # type: ignore[misc]
+        for part, array in (("A", normal(2, 5)), ("B", normal(4, 2)))
+        for layer in ("x", "y", "z")
+    ]
+    adapters = Checkpoint("net", "safetensors", stored, lora_scale={"x": 1.0, "y": 2.0, "z": 1.0})
+    assert layer_matrix_ensemble(adapters).skipped == (("z.weight", "shared with x.weight"),)
 
 
 def test_adapters_of_other_layers() -> None:
@@ -489,6 +506,8 @@ def test_stacks_of_experts() -> None:
     assert note == "one of 8 experts, stored as (inputs, outputs)"
     guessed = effective_weights({"experts": stack})["experts[2]"].note
     assert guessed == "one of 8 experts, taken as (outputs, inputs)"
+    tied = layer_matrix_ensemble({"one.experts": torch.ones(2, 3, 4), "two.experts": torch.ones(2, 3, 4)})
+    assert len(tied.layers) == 4
     single = {"experts.3.conv.weight": normal(8, 4, 3), "conv.weight": normal(8, 4, 3)}
     assert_layers(single, single)
     codes = integers(-9, 9, 3, 4, 5).astype(np.int8)
@@ -568,6 +587,12 @@ def test_transposed_convolutions(groups: int, axes: int, bias: bool) -> None:
         assert_layers(module.state_dict(), {"weight": weight})
 
 
+def test_a_transposed_convolution_that_only_a_type_tells() -> None:
+    array = normal(5, 6, 3)
+    told = StoredTensor("up.weight", array.shape, "float64", lambda: array, frozenset({"ConvTranspose1d"}))
+    assert_layers(Checkpoint("net", "torch", [told]), {"up.weight": array.swapaxes(0, 1)})
+
+
 def second(prefix: str, seed: int = 1, plain: str = "model.") -> dict[str, np.ndarray]:
     shapes = {"a.weight": (5, 4), "b.weight": (3, 5), "b.bias": (3,)}
     sets = ((plain, 0), (prefix, seed))
@@ -614,6 +639,12 @@ def test_a_pattern_of_adapters_that_is_none() -> None:
 def test_layers_of_a_live_module_stand_in_its_order() -> None:
     module = nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 4)), nn.Linear(4, 5), nn.Linear(5, 6))
     assert list(layers(module)) == list(layers(module.state_dict())) == ["0.weight", "1.weight", "2.weight"]
+
+
+def test_a_second_name_of_a_parameter_is_no_buffer() -> None:
+    module = nn.ModuleDict({"table": nn.Embedding(5, 4), "head": nn.Linear(4, 5, bias=False)})
+    module["head"].weight = module["table"].weight
+    assert set(layers(module)) == {"table.weight", "head.weight"}
 
 
 def test_two_branches_are_one_network() -> None:
@@ -738,6 +769,28 @@ def test_damaged_parts_are_refused_in_a_sentence(damage: str) -> None:
     assert all(weight.size == 0 for weight in layers(stored).values())
 
 
+def test_what_is_no_array_is_left_out() -> None:
+    half, inner = SimpleNamespace(shape=(2, 2)), {"a": np.eye(2)}
+    stored = {"w": np.eye(2), "told": "text", "half": half, "inner": inner}
+    assert {name: each.skip for name, each in effective_weights(stored).items()} == {
+        "w": "",
+        "told": "not an array but str",
+        "half": "not an array but SimpleNamespace",
+        "inner": "not an array but dict, itself a network: pass ['inner']",
+    }
+
+
+def test_what_a_file_tells_of_a_network_is_kept() -> None:
+    stored = StoredTensor("w", (2, 2), "float64", lambda: np.eye(2))
+    found = effective_weights(Checkpoint("mine", "npz", [stored], "vgg"))
+    assert (found.name, found.format, found.rule) == ("mine", "npz", "vgg")
+
+
+def test_half_precision_seen_with_the_opposite_sign_is_read() -> None:
+    negative = torch._neg_view(torch.ones(2, 3, dtype=torch.float16))
+    assert_layers({"w": negative}, {"w": -np.ones((2, 3))})
+
+
 def test_two_tensors_of_one_name_are_refused() -> None:
     with pytest.raises(InputError, match="gives two of them one name"):
         effective_weights([("a", np.eye(2)), ("a", np.eye(3))])
@@ -784,6 +837,19 @@ def test_kernels_of_one_place_and_of_one_axis() -> None:
             "d/depthwise_kernel": [[line[:, channel, copy]] for channel in range(4) for copy in range(2)],
         },
     )
+
+
+@pytest.mark.parametrize("places", [(3,), (2, 3, 4)])
+def test_transposed_kernels_of_any_number_of_axes(places: tuple[int, ...]) -> None:
+    kernel = normal(*places, 7, 5)
+    stored = {"up/kernel": kernel, "up/bias": np.zeros(7)}
+    assert_layers(stored, {"up/kernel": np.moveaxis(kernel, (-2, -1), (0, 1))})
+
+
+def test_scales_of_the_largest_blocks() -> None:
+    codes = np.ones((1, 2**15 + 1), np.int8)
+    found = layers({"w": codes, "w_scale": np.array([[2.0, 3.0]])})["w"]
+    assert (found[0, -2:].tolist(), found.sum()) == ([2, 3], 2**16 + 3)
 
 
 def test_scales_of_blocks_of_sixteen_with_the_last_cut_off() -> None:

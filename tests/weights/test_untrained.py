@@ -55,6 +55,7 @@ def checkpoint(shapes: dict[str, tuple[int, ...]], rule: str | None = None) -> C
         ("densenet", (100, 64), 1 / 8 / math.sqrt(3), True),
         ("efficientnet", (64, 16, 3, 3), math.sqrt(1 / 288), False),
         ("efficientnet", (512, 1, 5, 5), math.sqrt(2) / 5, False),
+        ("efficientnet", (512, 1, 5), math.sqrt(2 / 5), False),
         ("efficientnet", (64, 100), 1 / 8 / math.sqrt(3), True),
         ("glorot", (64, 16, 3, 3), math.sqrt(2 / (144 + 576)), True),
         ("glorot", (50, 200), math.sqrt(2 / 250), True),
@@ -153,6 +154,7 @@ def test_norms_counters_and_tables() -> None:
     assert control["attention.index"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert {name: v.dtype for name, v in control.items()} == {name: v.dtype for name, v in trained.items()}
     assert trained["norm.num_batches_tracked"] == 77
+    assert not np.shares_memory(control["attention.index"], trained["attention.index"])
 
 
 @pytest.mark.parametrize(("rule", "biased"), [("torch", True), ("resnet", True), ("densenet", False)])
@@ -213,6 +215,14 @@ class TestModules:
             squares = layer.weight.detach().numpy() ** 2
             assert abs(squares.mean() - square) < 4 * squares.std() / squares.size**0.5
             assert layer.bias.abs().sum() == 0
+        told = untrained_control(model, "efficientnet", rng=0, groups={"1.weight": 400})[1].weight
+        assert (told / control[1].weight).detach().numpy() == pytest.approx(2, rel=1e-5)
+
+    def test_weights_that_are_not_there_are_refused(self) -> None:
+        torch = pytest.importorskip("torch")
+        half = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 4, device="meta"))
+        with pytest.raises(InputError, match="some are on the meta device"):
+            untrained_control(half, rng=0)
 
     def test_refuses_what_it_cannot_reset(self) -> None:
         torch = pytest.importorskip("torch")
@@ -250,10 +260,13 @@ class TestCheckpoints:
         assert seeds[0]["a"].fingerprint != seeds[1]["a"].fingerprint
 
     def test_digits_are_those_of_the_first_release(self) -> None:
-        drawn = untrained_control(checkpoint({"a": (2, 2)}), "resnet", rng=3)["a"].read()
-        assert drawn.ravel().tolist() == pytest.approx(
-            [-0.41261333, 0.68643814, 0.1553677, -0.40092778], abs=1e-7
-        )
+        drawn = untrained_control(checkpoint({"a": (2, 2), "b": (2, 2)}), "resnet", rng=3)
+        digits = {
+            "a": [-0.41261333, 0.68643814, 0.1553677, -0.40092778],
+            "b": [0.26044932, 0.09014865, -0.00779599, -0.57123089],
+        }
+        for name, expected in digits.items():
+            assert drawn[name].read().ravel().tolist() == pytest.approx(expected, abs=1e-7)
 
     def test_groups_that_are_known_count(self) -> None:
         loose, grouped = (
@@ -278,6 +291,10 @@ class TestCheckpoints:
         numbers = {tensor.read().tobytes() for tensor in drawn}
         # With groups "b" is the first of its kind, as "a" is without.
         assert len({tensor.fingerprint for tensor in drawn}) == len(numbers) == 3 * 2 * 2 * 3
+
+    def test_depthwise_kernels_of_one_shape_differ(self) -> None:
+        two = untrained_control(checkpoint({"a": (8, 1, 3), "b": (8, 1, 3)}), "efficientnet", rng=0)
+        assert not np.allclose(two["a"].read(), two["b"].read())
 
     def test_only_weight_tensors_are_drawn(self) -> None:
         skipped = StoredTensor("s", (4, 4), "float32", unread, skip="an index table")
