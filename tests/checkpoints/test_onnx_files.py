@@ -145,6 +145,8 @@ def test_what_may_be_computed_grows_with_what_is_stored(reading, monkeypatch):
         nodes += [node("MatMul", "x", "last"), node("MatMul", "x", "s", output="z")]
         checkpoint = reading(nodes, {"w": normal(3, 5)}, sparse_initializer=[sparse])
         assert ("more than the file lets expect" not in checkpoint["w"].skip) == is_computed
+        if is_computed:  # and then as often as it is read
+            np.testing.assert_array_equal(checkpoint["w"].read(), normal(3, 5).T)
 
 
 def test_what_cannot_be_computed_is_named(reading):

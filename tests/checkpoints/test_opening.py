@@ -234,6 +234,17 @@ def test_a_header_of_many_megabytes_is_of_safetensors(tmp_path: Path) -> None:
     assert content_of(tmp_path / "net") == "safetensors"
 
 
+@pytest.mark.parametrize(
+    ("begin", "is_model"),
+    [(b"\x08\x02\x12", False), (b"\x08\x03\x12", True), (b"\x08\x07\x00", False), (b"\x08\x07\x3a", True)],
+)
+def test_models_of_onnx_begin_with_their_version_and_a_field(
+    tmp_path: Path, begin: bytes, is_model: bool
+) -> None:
+    (tmp_path / "net").write_bytes(begin)
+    assert (content_of(tmp_path / "net") == "ONNX") == is_model
+
+
 @pytest.mark.parametrize("length", [1, 2])
 def test_the_beginning_of_an_onnx_model_alone_is_none(tmp_path: Path, length: int) -> None:
     path = tmp_path / "net.onnx"

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
+from mme.checkpoints.safetensors_files import read_safetensors
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 from mme.weights import Checkpoint, StoredTensor
@@ -273,6 +278,8 @@ def test_scales_of_blocks(shape: Any, blocks: Any, kind: str, name: str) -> None
 
 
 def test_scales_that_fit_no_blocks_are_not_applied() -> None:
+    zeros = {"w": np.ones((6, 8), np.int8), "w_scale": np.ones(6), "w_zero_point": np.zeros(8, np.int8)}
+    assert layers(zeros) == {}
     assert layers({"w": np.ones((7, 8), np.int8), "w_scale": normal(3, 1)}) == {}
 
 
@@ -362,15 +369,16 @@ def test_codes_of_awq_are_left_out_by_name() -> None:
 
 @pytest.mark.parametrize("is_nested", [False, True])
 @pytest.mark.parametrize("kind", ["nf4", "fp4"])
-def test_four_bits_of_bitsandbytes(is_nested: bool, kind: str) -> None:
-    shape, blocksize = (9, 48), 64
+@pytest.mark.parametrize("shape", [(9, 48), (13, 25)])
+def test_four_bits_of_bitsandbytes(is_nested: bool, kind: str, shape: tuple[int, int]) -> None:
+    blocksize = 64
     levels = np.sort(np.append(normal(15), 0.0)).astype(np.float32)
     codes = integers(0, 16, *shape).ravel()
     blocks = -(-codes.size // blocksize)
     absmax = (np.abs(normal(blocks)) + 0.5).astype(np.float32)
     told = {"quant_type": kind, "blocksize": blocksize, "dtype": "bfloat16", "shape": list(shape)}
     stored: dict[str, Any] = {
-        "fc.weight": np.array([16 * int(a) + int(b) for a, b in codes.reshape(-1, 2)], np.uint8)[:, None],
+        "fc.weight": (16 * codes[::2] + np.resize(codes[1::2], len(codes[::2]))).astype(np.uint8)[:, None],
         "fc.weight.quant_map": levels,
         "fc.weight.absmax": absmax,
     }
@@ -394,6 +402,9 @@ def test_four_bits_of_bitsandbytes(is_nested: bool, kind: str) -> None:
     assert reasons(broken)["fc.weight"] == "uint8 codes without a known scale"
     for part in ("weight", "weight.absmax", "weight.quant_map"):
         assert layers(stored | {f"fc.{part}": stored[f"fc.{part}"][:-1]}) == {}
+    if is_nested:
+        del stored["fc.weight.nested_absmax"]
+        assert layers(stored) == {}
 
 
 def adapter(rank: int = 3, prefix: str = "net.fc.", middle: str = "") -> dict[str, np.ndarray]:
@@ -409,7 +420,8 @@ def opened(tensors: dict[str, np.ndarray], scale: Any) -> Checkpoint:
 
 
 @pytest.mark.parametrize(
-    "scale", [2.0, {"fc": 2.0, "": 7.0}, {"other": 7.0, "net.fc": 2.0}, {"f.": 2.0, "fc": 7.0}]
+    "scale",
+    [2.0, {"fc": 2.0, "": 7.0}, {"other": 7.0, "net.fc": 2.0}, {"f.": 2.0, "fc": 7.0}, {"c": 7.0, "fc": 2.0}],
 )
 @pytest.mark.parametrize("middle", ["", ".default"])
 def test_an_adapter_by_itself(scale: Any, middle: str) -> None:
@@ -458,8 +470,20 @@ def test_an_adapter_beside_its_base() -> None:
     turned = {"c.base_layer.weight": normal(8, 6), "c.base_layer.bias": normal(6)} | adapter(prefix="c.")
     assert_layers(opened(turned, 2.0), {"c.weight": normal(8, 6).T + 2 * b @ a})
     assert layers(turned) == {}
+    other = stored | {"net.fc.lora_B.weight": b[:1]}
+    assert layers(opened(other, 2.0)) == {}
     dora = stored | {"net.fc.lora_magnitude_vector": normal(6)}
     assert layers(opened(dora, 2.0)) == {}
+
+
+def test_a_weight_of_parts_has_the_types_and_notes_of_all() -> None:
+    stored = {"fc.base_layer.kernel": np.ones((8, 6), np.int8), "fc.base_layer.kernel_scale": np.ones(1)}
+    made = effective_weights(stored)["fc.base_layer.kernel"]
+    assert made.note == "codes times the scale of each 8×6; stored outputs last"
+    base = {"fc.base_layer.weight": normal(6, 8)} | adapter(prefix="fc.")
+    parts = [replace(each, types=frozenset({name})) for name, each in opened(base, 2.0).items()]
+    made = effective_weights(Checkpoint("net", "torch", parts, lora_scale=2.0))["fc.weight"]
+    assert made.types == base.keys()
 
 
 class Adapted(nn.Module):
@@ -476,7 +500,7 @@ class Adapted(nn.Module):
         self.disable_adapters = False
 
 
-@pytest.mark.parametrize("change", ["both", "one", "merged", "off"])
+@pytest.mark.parametrize("change", ["both", "one", "merged", "off", "untold"])
 def test_live_adapters(change: str) -> None:
     network = nn.Sequential(Adapted(), nn.Linear(6, 5))
     module = network[0]
@@ -487,6 +511,8 @@ def test_live_adapters(change: str) -> None:
         module.merged_adapters, factors["one"] = ["one"], 0.0
     elif change == "off":
         module.disable_adapters, factors = True, {"one": 0.0, "two": 0.0}
+    elif change == "untold":
+        del module.active_adapters, module.merged_adapters, module.disable_adapters
     weight = module.base_layer.weight.detach().numpy().astype(float)
     for name, factor in factors.items():
         a, b = (part[name].weight.detach().numpy().astype(float) for part in (module.lora_A, module.lora_B))
@@ -513,6 +539,11 @@ def test_stacks_of_experts() -> None:
     codes = integers(-9, 9, 3, 4, 5).astype(np.int8)
     scaled = {"experts.up": codes, "experts.up_scale": np.array([1.0, 2.0, 3.0])}
     assert_layers(scaled, {f"experts.up[{number}]": (number + 1) * codes[number] for number in range(3)})
+    note = effective_weights(scaled)["experts.up[0]"].note
+    assert note == "codes times the scale of each 1×4×5; one of 3 experts, taken as (outputs, inputs)"
+    assert list(reasons({"w": np.eye(2), "experts.up": codes})) == ["experts.up"]
+    ready = StoredTensor("experts.up", stack.shape, "float64", lambda: stack, effective=True)
+    assert_layers({"experts.up": ready, "w": np.eye(2)}, {"experts.up": stack, "w": np.eye(2)})
 
 
 def test_kernels_come_outputs_first() -> None:
@@ -591,6 +622,8 @@ def test_a_transposed_convolution_that_only_a_type_tells() -> None:
     array = normal(5, 6, 3)
     told = StoredTensor("up.weight", array.shape, "float64", lambda: array, frozenset({"ConvTranspose1d"}))
     assert_layers(Checkpoint("net", "torch", [told]), {"up.weight": array.swapaxes(0, 1)})
+    odd = {"w.weight": normal(5, 3, 2), "w.bias": normal(6)}  # of two groups, which five inputs are not
+    assert_layers(odd, {"w.weight": odd["w.weight"]})
 
 
 def second(prefix: str, seed: int = 1, plain: str = "model.") -> dict[str, np.ndarray]:
@@ -618,8 +651,18 @@ def test_one_of_two_sets_counts(prefix: str, plain: str) -> None:
     np.testing.assert_array_equal(chosen[f"{prefix}a.weight"], normal(5, 4, seed=1))
     assert layers(effective_weights(stored), which=which).keys() == chosen.keys()
     assert layers(effective_weights(stored, which=which)).keys() == chosen.keys()
+    assert layers(dict(effective_weights(stored, which=which))).keys() == chosen.keys()
     with pytest.raises(InputError, match=f"which must be one of '{which}', but it is 'ema'"):
         effective_weights(stored, which="ema")
+
+
+def test_of_three_sets_another_can_be_chosen_afterwards() -> None:
+    stored = second("ema.") | {name: array for name, array in second("swa.").items() if name[:3] == "swa"}
+    chosen = effective_weights(stored, which="ema")
+    for which in ("swa", "ema"):
+        assert layers(chosen, which=which).keys() == {f"{which}.a.weight", f"{which}.b.weight"}
+    turned = effective_weights({"fc.kernel": normal(7, 5), "ema.fc.kernel": normal(7, 5)})
+    assert layers(turned, which="ema")["ema.fc.kernel"].shape == (5, 7)
 
 
 def test_what_an_adapter_trained_a_copy_of_does_not_count() -> None:
@@ -634,6 +677,11 @@ def test_what_an_adapter_trained_a_copy_of_does_not_count() -> None:
 def test_a_pattern_of_adapters_that_is_none() -> None:
     with pytest.raises(InputError, match=r"lora_scale has the pattern '\[', which is no regular expression"):
         layers(opened(adapter(), {"[": 2.0}))
+
+
+def test_parametrised_layers_of_a_live_module_are_not_one() -> None:
+    network = nn.Sequential(*(parametrizations.weight_norm(nn.Linear(3, 4)) for _ in range(2)))
+    assert len(layer_matrix_ensemble(network).layers) == 2
 
 
 def test_layers_of_a_live_module_stand_in_its_order() -> None:
@@ -680,6 +728,7 @@ def test_a_second_set_that_lost_its_dots(names: str) -> None:
         ("w", np.ones((3, 4), np.uint8), "uint8 codes without a known scale"),
         ("w", torch.ones(3, 4, dtype=torch.int64), "an index table (int64)"),
         ("w", np.ones((3, 4), np.int32), "an index table (int32)"),
+        ("w", np.ones((3, 4), np.uint16), "an index table (uint16)"),
         ("fc.qweight", np.ones((3, 4), np.int32), "packed codes (int32) that no rule resolves"),
     ],
 )
@@ -822,6 +871,13 @@ def test_many_layers_take_work_in_proportion(monkeypatch: pytest.MonkeyPatch) ->
     assert len({id(stored) for stored in searched}) <= 4  # no copy of all tensors for each layer
 
 
+def test_a_pickled_tensor_has_its_numbers_with_it(tmp_path: Path) -> None:
+    save_file({"fc.weight": normal(3, 4)}, tmp_path / "net.safetensors")
+    pickled = pickle.dumps(read_safetensors(tmp_path / "net.safetensors"))
+    (tmp_path / "net.safetensors").unlink()
+    assert_layers(pickle.loads(pickled), {"fc.weight": normal(3, 4)})
+
+
 def test_a_stored_tensor_is_shown_without_its_numbers() -> None:
     stored = StoredTensor("fc", (2, 3), "float64", lambda: np.ones((2, 3)))
     assert repr(stored).startswith("StoredTensor(name='fc', shape=(2, 3), dtype='float64', types=")
@@ -875,7 +931,11 @@ def test_codes_of_other_shapes_are_not_taken_for_those_of_gptq(changed: dict[str
 @pytest.mark.parametrize("name", ["query", "key", "value"])
 def test_heads_of_an_attention_are_outputs(name: str) -> None:
     kernel = normal(8, 2, 3)
-    assert_layers({f"a/{name}/kernel": kernel}, {f"a/{name}/kernel": kernel.reshape(8, 6).T})
+    heads, convolution = kernel.reshape(8, 6).T, kernel.transpose(2, 1, 0)
+    for bias, expected in (({}, heads), (normal(2, 3), heads), (normal(3), convolution)):
+        stored = {f"a/{name}/kernel": kernel} | ({f"a/{name}/bias": bias} if len(bias) else {})
+        found = layers(stored)[f"a/{name}/kernel"]
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("name", ["ema", "swa", "teacher", "momentum", "averaged", "model_ema", "Teacher"])

@@ -32,6 +32,12 @@ STEM = {"conv1.weight": (64, 3, 7, 7)}
         ({"features.0.weight": (64, 3, 11, 11), "classifier.1.weight": (4096, 9216)}, None),  # AlexNet
         ({"features.0.0.weight": (32, 3, 3, 3), "classifier.1.weight": (1000, 1280)}, None),  # MobileNet
         ({"features.0.weight": (64, 3, 3, 3), "classifier.0.weight": (9, 9), "x": (4, 4, 1, 1)}, None),
+        ({"features.0.weight": (64, 3, 3, 3), "classifier.0.weight": (9, 9), "x": (4, 4, 3, 3)}, None),
+        (
+            {"features.0.weight": (64, 3, 11, 11), "features.3.weight": (9, 64, 3, 3)}
+            | {"classifier.1.weight": (9, 9)},
+            None,
+        ),
         ({"fc.weight": (10, 10)}, None),
     ],
 )

@@ -139,6 +139,8 @@ def test_norms_counters_and_tables() -> None:
     trained = {
         "norm.weight": rng.random(5, dtype=np.float32),
         "norm.bias": rng.random(5, dtype=np.float32),
+        "norm.scale": rng.random(5, dtype=np.float32),
+        "norm.gamma": rng.random(5, dtype=np.float32),
         "norm.running_mean": rng.random(5),
         "norm.running_var": rng.random(5),
         "norm.num_batches_tracked": np.array(77),
@@ -146,7 +148,8 @@ def test_norms_counters_and_tables() -> None:
         "half.weight": rng.random((4, 4)).astype(np.float16),
     }
     control = untrained_control(trained, rng=0)
-    assert control["norm.weight"].tolist() == [1] * 5
+    for name in ("weight", "scale", "gamma"):
+        assert control[f"norm.{name}"].tolist() == [1] * 5
     assert control["norm.bias"].tolist() == [0] * 5
     assert control["norm.running_mean"].tolist() == [0] * 5
     assert control["norm.running_var"].tolist() == [1] * 5
@@ -239,6 +242,12 @@ class TestModules:
             untrained_control(Own(), rng=0)
         control = untrained_control(Own(), "torch", rng=0)
         assert control.matrix.abs().max() <= 3**-0.5
+        begun = Own()
+        torch.nn.init.ones_(begun.matrix)  # as before training, too
+        assert untrained_control(begun, rng=0).matrix.min() == 1
+        parts = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 3))
+        with pytest.raises(InputError, match="source must hold whole weights"):
+            untrained_control(parts, rng=0)
 
     def test_attention_resets_in_its_own_way(self) -> None:
         torch = pytest.importorskip("torch")
@@ -267,6 +276,9 @@ class TestCheckpoints:
         }
         for name, expected in digits.items():
             assert drawn[name].read().ravel().tolist() == pytest.approx(expected, abs=1e-7)
+        drawn = untrained_control(checkpoint({"a": (2, 2)}), "kaiming", rng=3)
+        expected = [2.22206402, 0.77902544, -1.1001215, 0.54754722]
+        assert drawn["a"].read().ravel().tolist() == pytest.approx(expected, rel=1e-6)
 
     def test_groups_that_are_known_count(self) -> None:
         loose, grouped = (
@@ -298,8 +310,10 @@ class TestCheckpoints:
 
     def test_only_weight_tensors_are_drawn(self) -> None:
         skipped = StoredTensor("s", (4, 4), "float32", unread, skip="an index table")
-        source = Checkpoint("net", "test", [*checkpoint({"w": (4, 4), "b": (4,)}).values(), skipped])
-        assert list(untrained_control(source, "torch", rng=0)) == ["w"]
+        made = StoredTensor("made", (4, 4), "float32", unread, note="weight norm: g v/‖v‖")
+        source = Checkpoint("net", "test", [*checkpoint({"w": (4, 4), "b": (4,)}).values(), skipped, made])
+        control = untrained_control(source, "torch", rng=0)
+        assert {name: drawn.note for name, drawn in control.items()} == {"w": "", "made": ""}
 
     def test_the_rule_is_that_of_the_architecture(self) -> None:
         control = untrained_control(checkpoint({"w": (4, 4)}, "vgg"), rng=0)
