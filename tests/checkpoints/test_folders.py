@@ -206,6 +206,8 @@ def test_other_adapters_and_one_beside_its_network_are_refused(tmp_path: Path) -
 def test_a_part_of_a_network_is_not_taken_for_it(folder: Path) -> None:
     with pytest.raises(InputError, match="is a part of a network; give the folder"):
         open_checkpoint(folder / MAP["a.weight"])
+    (folder / MAP["a.weight"]).rename(folder / "model-00001-of-00001.safetensors")
+    assert list(open_checkpoint(folder / "model-00001-of-00001.safetensors")) == ["a.weight"]
 
 
 @pytest.mark.parametrize("file", ["config.json", "quantize_config.json"])

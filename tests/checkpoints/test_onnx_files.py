@@ -149,6 +149,22 @@ def test_what_may_be_computed_grows_with_what_is_stored(reading, monkeypatch):
             np.testing.assert_array_equal(checkpoint["w"].read(), normal(3, 5).T)
 
 
+def test_blocks_count_as_what_their_scales_are_repeated_to(reading, monkeypatch):
+    monkeypatch.setattr("mme.checkpoints.onnx_files.ALWAYS_ALLOWED", 0)
+    for length, is_computed in ((15, True), (20, False)):  # 8 bytes for each place of a block, of 128
+        scaled = node("DequantizeLinear", "w", "s", output="v", axis=1, block_size=length)
+        arrays = {"w": np.ones((2, length), np.int8), "s": normal(2, 1)}
+        checkpoint = reading([scaled, node("MatMul", "x", "v")], arrays)
+        assert (checkpoint["w"].skip == "") == is_computed
+
+
+def test_a_table_of_which_a_constant_part_is_taken_is_a_layer(reading):
+    nodes = [node("Gather", "table", "places", output="p"), node("Add", "x", "p")]
+    checkpoint = reading(nodes, {"table": normal(6, 4), "places": np.arange(3)})
+    np.testing.assert_array_equal(checkpoint["table"].read(), normal(6, 4))
+    assert checkpoint["table"].skip == ""
+
+
 def test_what_cannot_be_computed_is_named(reading):
     nodes = [node("Reshape", "w", "shape", output="v"), node("MatMul", "x", "v")]
     checkpoint = reading(nodes, {"w": normal(4, 6), "shape": np.array([5, 5])})

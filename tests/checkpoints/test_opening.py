@@ -216,6 +216,12 @@ def test_a_folder_that_is_one_network_counts_once(folder: Path) -> None:
         open_checkpoint(*checkpoints_in(folder))
 
 
+def test_endings_in_capitals_promise_a_network(tmp_path: Path) -> None:
+    for name in ("NET.PT", "NET.BIN"):
+        (tmp_path / name).touch()
+    assert checkpoints_in(tmp_path) == [tmp_path / "NET.PT"]
+
+
 def test_a_folder_without_a_network_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=r"holds no checkpoint, and 1 other files; .* torch, safe"):

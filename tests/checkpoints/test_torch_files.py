@@ -267,6 +267,18 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
         read_torch(path)
 
 
+def test_a_file_of_the_other_order_of_bytes_is_read(tmp_path: Path) -> None:
+    numbers = np.arange(12, dtype=np.float32).reshape(3, 4)
+
+    def turned(name: str, data: bytes) -> bytes:
+        if name.endswith("/byteorder"):
+            return {b"little": b"big", b"big": b"little"}[data]
+        return np.frombuffer(data, np.float32).byteswap().tobytes() if "/data/" in name else data
+
+    path = rewritten(saved(tmp_path, {"a": torch.from_numpy(numbers)}), turned)
+    np.testing.assert_array_equal(read_torch(path)["a"].read(), numbers)
+
+
 def test_a_record_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, {"a": torch.zeros(7, 5)})
     with zipfile.ZipFile(path, "a") as archive:

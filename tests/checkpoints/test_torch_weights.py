@@ -39,6 +39,8 @@ EYE = torch.eye(2)
         ({"model": {"a": EYE}, "ema": {"shadow": [EYE]}}, ["a"]),
         ({"model": {"a": EYE, "b": EYE[0]}, "ema": {"a": EYE}}, ["model.a", "model.b", "ema.a"]),
         ({"model": {"a": EYE}, "net": {"b": EYE}, "state_dict": {"c": EYE}}, ["c"]),
+        ({"model": {"module.a": EYE}, "ema": {"a": EYE}}, ["model.module.a", "ema.a"]),
+        ({"model": {"a.w": EYE}, "ema": {"aw": EYE}}, ["model.a.w", "ema.aw"]),
         ({"student": {"a": EYE}, "teacher": {"a": EYE}}, ["student.a", "teacher.a"]),
         ({"state_dict": {"a": EYE}, "class_means": EYE}, ["a"]),
         ({"model": None, "ema": {"b": EYE}}, ["b"]),
@@ -88,6 +90,13 @@ def test_two_networks_in_a_file_are_named(tmp_path: Path) -> None:
 def test_a_file_without_weights_says_so(tmp_path: Path, content: Any) -> None:
     with pytest.raises(InputError, match="holds no weight tensors; save the network's state dict"):
         read_torch(saved(tmp_path, content))
+
+
+def test_a_module_of_buffers_alone_has_no_weights(tmp_path: Path) -> None:
+    module = nn.Module()
+    module.register_buffer("table", EYE)
+    with pytest.raises(InputError, match="holds no weight tensors"):
+        read_torch(saved(tmp_path, module))
 
 
 def test_only_vectors_leave_nothing_to_square(tmp_path: Path) -> None:
