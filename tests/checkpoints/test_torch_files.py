@@ -288,6 +288,18 @@ def test_a_record_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> N
         read_torch(path)
 
 
+def test_one_compressed_record_is_refused_even_if_it_is_no_shorter(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"a": torch.from_numpy(np.random.default_rng(0).normal(size=(30, 30)))})
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in records.items():
+            method = zipfile.ZIP_DEFLATED if name.endswith("/data/0") else zipfile.ZIP_STORED
+            archive.writestr(name, data, method, compresslevel=0)
+    with pytest.raises(InputError, match="its records are compressed"):
+        read_torch(path)
+
+
 @pytest.mark.parametrize("length", [2**20, 2**31 - 1])
 def test_a_shape_beyond_its_storage_is_refused(tmp_path: Path, length: int) -> None:
     def claim(name: str, data: bytes) -> bytes:

@@ -54,6 +54,7 @@ EYE = torch.eye(2)
         ({"weights": EYE, "bias": EYE}, ["weights", "bias"]),
         ({"a": EYE, "inner": {"b": EYE}, "version": 2}, ["a", "inner.b"]),
         ({"generator": {"a": EYE}, "optimizer_g": {"x": EYE}, "epoch": 3}, ["a"]),
+        ({"generator": {"a": EYE}, "optimizer_states": [{"x": EYE}]}, ["a"]),
         ([{"a": EYE}, 7], ["a"]),
         (EYE, ["tensor"]),
     ],

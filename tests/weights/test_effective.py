@@ -661,8 +661,9 @@ def test_of_three_sets_another_can_be_chosen_afterwards() -> None:
     chosen = effective_weights(stored, which="ema")
     for which in ("swa", "ema"):
         assert layers(chosen, which=which).keys() == {f"{which}.a.weight", f"{which}.b.weight"}
-    turned = effective_weights({"fc.kernel": normal(7, 5), "ema.fc.kernel": normal(7, 5)})
-    assert layers(turned, which="ema")["ema.fc.kernel"].shape == (5, 7)
+    kernels = {"fc.kernel": normal(7, 5), "ema.fc.kernel": normal(7, 5), "out.kernel": normal(7, 3)}
+    shapes = {name: array.shape for name, array in layers(effective_weights(kernels), which="ema").items()}
+    assert shapes == {"ema.fc.kernel": (5, 7), "out.kernel": (3, 7)}  # and not turned again
 
 
 def test_what_an_adapter_trained_a_copy_of_does_not_count() -> None:
