@@ -276,7 +276,9 @@ def test_a_file_of_the_other_order_of_bytes_is_read(tmp_path: Path) -> None:
         return np.frombuffer(data, np.float32).byteswap().tobytes() if "/data/" in name else data
 
     path = rewritten(saved(tmp_path, {"a": torch.from_numpy(numbers)}), turned)
-    np.testing.assert_array_equal(read_torch(path)["a"].read(), numbers)
+    tensor = read_torch(path)["a"]
+    for _ in range(2):  # pages that were turned must not be read from the file again
+        np.testing.assert_array_equal(tensor.read(), numbers)
 
 
 def test_a_record_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
