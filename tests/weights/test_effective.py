@@ -639,7 +639,7 @@ def second(prefix: str, seed: int = 1, plain: str = "model.") -> dict[str, np.nd
         "ema_0.9999.",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("plain", ["model.", "", "module."])
+@pytest.mark.parametrize("plain", ["model.", "", "module.", "net.inner."])
 def test_one_of_two_sets_counts(prefix: str, plain: str) -> None:
     stored = second(prefix, plain=plain) | {f"{prefix.partition('.')[0]}.n_averaged": np.array(3)}
     which = prefix.removesuffix(".").removesuffix(".module")
