@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -329,6 +330,7 @@ class Frozen:
 
 
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
+    ({"w": SimpleNamespace(shape=(2, 2))}, {}, r"source\['w'\] must be a real array or tensor under a name"),
     ({}, {"rule": "alexnet"}, "rule must be one of 'torch', 'vgg', .*'transformer', but it is 'alexnet'"),
     ({}, {"rule": 3}, "rule must be one of"),
     ({}, {"rng": "0"}, "rng must be None"),
