@@ -94,13 +94,14 @@ def _packed(
     groups, outputs = scales.shape
     bits = next((n for n in (2, 3, 4, 8) if qzeros.shape == (groups, n * outputs / WORD)), 0)
     inputs, rest = divmod(WORD * qweight.shape[0], bits or WORD)
+    shared = _block(inputs, groups) if inputs % groups else inputs // groups
     is_gptq = bits and qweight.shape[1] == outputs and not rest  # AWQ packs along the outputs
-    if not is_gptq or (g_idx is not None and g_idx.shape != (inputs,)):
+    if not is_gptq or (not shared if g_idx is None else g_idx.shape != (inputs,)):
         return None
     half, is_second = 2 ** (bits - 1), SECOND_FORMAT in qzeros.types
 
     def weight() -> np.ndarray:
-        group = np.arange(inputs) // -(-inputs // groups) if g_idx is None else g_idx.read().astype(int)
+        group = np.arange(inputs) // shared if g_idx is None else g_idx.read().astype(int)
         codes, zeros = _unpacked(qweight.read().T, bits), _unpacked(qzeros.read(), bits)
         if not is_second and (zeros != half).any():
             zeros = (zeros + 1) & (2 * half - 1)
@@ -114,9 +115,8 @@ def _packed(
 def _unpacked(words: np.ndarray, bits: int) -> np.ndarray:
     """Take the codes out of rows of words: each row is one stream of bits, from the lowest on."""
     octets = np.ascontiguousarray(words.astype("<i4", copy=False)).view(np.uint8)
-    stream = np.unpackbits(octets, axis=-1, bitorder="little")
-    codes = np.packbits(stream.reshape(len(words), -1, bits), axis=-1, bitorder="little")
-    return codes[..., 0].astype(np.int16)
+    stream = np.unpackbits(octets, axis=-1, bitorder="little").reshape(len(words), -1, bits)
+    return np.packbits(stream, axis=-1, bitorder="little")[..., 0].astype(np.int16)
 
 
 WORDS = {"qweight": "{p}qweight", "qzeros": "{p}qzeros", "scales": "{p}scales"}

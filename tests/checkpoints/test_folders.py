@@ -80,7 +80,7 @@ def test_one_file_beside_its_configuration_is_a_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "scale", "conv"),
     [
-        ({"lora_alpha": 16, "r": 4}, 4.0, 4.0),
+        ({"lora_alpha": 16, "r": 4, "rank_pattern": None, "alpha_pattern": None}, 4.0, 4.0),
         ({"lora_alpha": 16, "r": 4, "use_rslora": True}, 8.0, 8.0),
         ({"lora_alpha": 16, "r": 4, "rank_pattern": {"conv": 2}, "alpha_pattern": {"conv": 3}}, 4.0, 1.5),
     ],
@@ -121,6 +121,9 @@ def test_of_several_indices_the_first_counts(folder: Path) -> None:
     write_index(folder, {"z": "missing.bin"}, "pytorch_model.bin.index.json")
     assert set(read_folder(folder)) == set(ARRAYS)
     (folder / "pytorch_model.bin.index.json").unlink()
+    for beside in ("config.json", "pytorch_model.bin"):
+        (folder / beside).write_text("{}")
+        assert set(read_folder(folder)) == set(ARRAYS)
     (folder / "model.safetensors.index.json").rename(folder / "one.safetensors.index.json")
     assert set(read_folder(folder)) == set(ARRAYS)
 
@@ -182,10 +185,11 @@ def test_a_damaged_shard_is_named(folder: Path) -> None:
 def test_a_scale_that_is_told_in_halves_is_refused(tmp_path: Path) -> None:
     factors = {"q.lora_A.weight": np.ones((2, 5)), "q.lora_B.weight": np.ones((3, 2))}
     save_file(factors, tmp_path / "adapter_model.safetensors")
-    said = {"lora_alpha": 16, "r": 4, "rank_pattern": {"q": 2}, "alpha_pattern": {"layers.0.q": 3}}
-    (tmp_path / "adapter_config.json").write_text(json.dumps(said))
-    with pytest.raises(InputError, match=r"'layers.0.q' in alpha_pattern and 'q' in rank_pattern"):
-        read_folder(tmp_path)
+    for rank, alpha in (("q", "layers.0.q"), ("layers.0.q", "q")):
+        said = {"lora_alpha": 16, "r": 4, "rank_pattern": {rank: 2}, "alpha_pattern": {alpha: 3}}
+        (tmp_path / "adapter_config.json").write_text(json.dumps(said))
+        with pytest.raises(InputError, match=f"'{alpha}' in alpha_pattern and '{rank}' in rank_pattern"):
+            read_folder(tmp_path)
 
 
 def test_other_adapters_and_one_beside_its_network_are_refused(tmp_path: Path) -> None:
@@ -202,6 +206,8 @@ def test_other_adapters_and_one_beside_its_network_are_refused(tmp_path: Path) -
 def test_a_part_of_a_network_is_not_taken_for_it(folder: Path) -> None:
     with pytest.raises(InputError, match="is a part of a network; give the folder"):
         open_checkpoint(folder / MAP["a.weight"])
+    (folder / MAP["a.weight"]).rename(folder / "model-00001-of-00001.safetensors")
+    assert list(open_checkpoint(folder / "model-00001-of-00001.safetensors")) == ["a.weight"]
 
 
 @pytest.mark.parametrize("file", ["config.json", "quantize_config.json"])

@@ -1,4 +1,5 @@
 import random
+import struct
 import sys
 
 import h5py
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from mme.checkpoints.formats import read_file
+from mme.checkpoints.hdf5_files import refuse_endless_texts, text_attribute
 from mme.checkpoints.keras_files import read_keras
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
@@ -106,6 +108,31 @@ def test_a_text_heap_that_leads_nowhere_is_refused(dense):
     dense.write_bytes(content)
     with pytest.raises(InputError, match=f"is damaged: a text heap at byte {heap}"):
         read_keras(dense)
+
+
+def heap(*lengths, free=None):
+    """Texts of some lengths, each filled up to eight bytes, and free space that says how long it is."""
+    texts = b"".join(
+        struct.pack("<H6xQ", number, length) + bytes(-(-length // 8) * 8)
+        for number, length in enumerate(lengths, 1)
+    )
+    if free is not None:
+        texts += struct.pack("<H6xQ", 0, free)
+    return b"GCOL\x01\0\0\0" + (16 + len(texts)).to_bytes(8, "little") + texts
+
+
+@pytest.mark.parametrize("lengths", [(), (8,), (3,), (16, 1, 13)])
+def test_free_space_of_texts_must_have_a_length(tmp_path, lengths):
+    refuse_endless_texts(tmp_path, b"before" + heap(*lengths, free=16) + heap(*lengths))
+    with pytest.raises(InputError, match="a text heap at byte 6"):
+        refuse_endless_texts(tmp_path, b"before" + heap(*lengths, free=15))
+
+
+def test_what_is_no_text_is_no_name(tmp_path):
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        file.attrs.update({"text": "fc", "bytes": np.bytes_("fc"), "number": 3, "texts": ["a", "b"]})
+        found = {name: text_attribute(file, name) for name in [*file.attrs, "missing"]}
+    assert found == {"text": "fc", "bytes": "fc", "number": "", "texts": "", "missing": ""}
 
 
 def test_a_weight_that_changes_while_it_is_in_use_is_refused(tmp_path):

@@ -1,3 +1,4 @@
+import json
 import struct
 import sys
 import zipfile
@@ -6,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mme.checkpoints.keras_files import read_keras
+from mme.checkpoints.keras_files import _described, read_keras
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 from tests.each import each
@@ -188,6 +189,7 @@ def test_what_is_no_kernel_is_left_out(tmp_path):
     layers = {
         "layers/p_re_lu": ("slope", [normal(4, 5, 6)]),
         "layers/einsum_dense": ("int8", [np.ones((3, 4), np.int8), normal(4), normal(4)]),
+        "layers/einsum_dense_1": ("int16", [np.ones((3, 4), np.uint16), normal(4), normal(4)]),
         "layers/dense_1": ("fc", [normal(3, 4)]),
         "optimizer": ("adam", [np.int64(3), normal(3, 4)]),
     }
@@ -195,6 +197,7 @@ def test_what_is_no_kernel_is_left_out(tmp_path):
     assert {name: tensor.skip for name, tensor in checkpoint.items() if len(tensor.shape) > 1} == {
         "slope/0": "the variable '0', which is no kernel",
         "int8/kernel": "whole numbers (int8), whose scale is not known",
+        "int16/kernel": "whole numbers (uint16), whose scale is not known",
         "fc/kernel": "",
     }
     assert not any("adam" in name for name in checkpoint)
@@ -202,10 +205,22 @@ def test_what_is_no_kernel_is_left_out(tmp_path):
 
 def test_layers_come_in_the_order_of_the_model(tmp_path):
     places = {f"layers/dense_{number}": (f"fc{number}", [normal(2, 3)]) for number in range(12)}
-    names = list(read_keras(nested(tmp_path / "net.weights.h5", places)))
+    checkpoint = read_keras(nested(tmp_path / "net.weights.h5", places))
+    names = list(checkpoint)
+    assert checkpoint.name == "net"
     assert names == [f"fc{number}/kernel" for number in range(12)]
     config = model(*[layer("Dense", f"fc{number}") for number in range(12)][::-1])
-    assert list(read_keras(archived(tmp_path, places, config))) == names[::-1]
+    places |= {"layers/a": ("added", [normal(2, 3)])}  # which the model does not name
+    assert list(read_keras(archived(tmp_path, places, config))) == [*names[::-1], "added/0"]
+
+
+def test_a_name_of_two_kinds_tells_none():
+    kinds = ("Dense", "Conv2DTranspose")
+    one, other = (model(layer(kind, "x"), layer(kind, kind), name="") for kind in kinds)
+    told = _described(json.dumps(model(one, other)))
+    assert {name: kind for name, (kind, _) in told.items() if kind} == {
+        "Dense": "dense", "Conv2DTranspose": "transposed",
+    }  # fmt: skip
 
 
 def test_layers_of_one_name_keep_their_places_as_names(tmp_path):

@@ -75,6 +75,16 @@ def test_objects_are_refused_and_not_loaded(tmp_path: Path, suffix: str) -> None
     assert not marker.exists()
 
 
+def test_objects_that_take_the_place_of_numbers_are_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "net.npy"
+    np.save(path, np.eye(2))
+    tensor = read_npy(path)["net"]
+    np.save(path, np.array([Payload(tmp_path / "marker")], object))
+    with pytest.raises(InputError, match="no readable file of NumPy"):
+        tensor.read()
+    assert not (tmp_path / "marker").exists()
+
+
 def test_settings_of_objects_do_not_stand_in_the_way(tmp_path: Path) -> None:
     np.savez(tmp_path / "net.npz", fc=np.eye(3), settings=np.array([None] * 99, dtype=object))
     ensemble = layer_matrix_ensemble(read_npz(tmp_path / "net.npz"))
@@ -101,6 +111,13 @@ def header(shape: tuple[int, ...], descr: str = "<f4") -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(buffer, {"descr": descr, "fortran_order": False, "shape": shape})
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("more", [1, 100])
+def test_what_follows_an_array_is_damage(tmp_path: Path, more: int) -> None:
+    (tmp_path / "net.npy").write_bytes(header((3, 4)) + bytes(48 + more))
+    with pytest.raises(InputError, match=f"{more} bytes follow 'net'"):
+        read_npy(tmp_path / "net.npy")
 
 
 @pytest.mark.parametrize("shape", [(10**6, 10**6), (2**40, 2**40), (10**100, 3), (-1, -4), (3, 5)])
@@ -147,6 +164,16 @@ def test_an_entry_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     assert claimed > 2**32
     path.write_bytes(whole.replace(struct.pack("<I", 228), struct.pack("<I", 2**32 - 2)))
     with pytest.raises(InputError, match=r"claims 1\.1 TB"):
+        read_npz(path)
+
+
+def test_a_stored_entry_that_lies_about_both_of_its_sizes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("fc.npy", header((2**10, 2**10)) + bytes(100))
+        entry = archive.infolist()[0]
+        entry.compress_size = entry.file_size = 2**22 + 128
+    with pytest.raises(InputError, match=r"'fc' claims 4\.2 MB, but the file has"):
         read_npz(path)
 
 

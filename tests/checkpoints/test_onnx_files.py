@@ -1,5 +1,6 @@
 import random
 import sys
+from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -131,6 +132,37 @@ def test_a_weight_that_grows_without_bound_is_not_computed(reading, kind, inputs
     checkpoint = reading(nodes, dict(zip(["large", "other"], inputs, strict=True)))
     reasons = [tensor.skip for tensor in checkpoint.values()]
     assert f"{kind} cannot be computed: it would take more than the file lets expect" in reasons
+
+
+def test_what_may_be_computed_grows_with_what_is_stored(reading, monkeypatch):
+    """128 bytes for each number, of which each step takes 8; a sparse tensor gives no room."""
+    monkeypatch.setattr("mme.checkpoints.onnx_files.ALWAYS_ALLOWED", 0)
+    values, places = numpy_helper.from_array(normal(2), "s"), numpy_helper.from_array(np.array([0, 5]))
+    for steps, is_computed in ((16, True), (17, False)):
+        names = ["w", *map(str, range(1, steps)), "last"]
+        nodes = [node("Neg", one, output=two) for one, two in pairwise(names)]
+        sparse = helper.make_sparse_tensor(values, places, [1000, 1000])
+        nodes += [node("MatMul", "x", "last"), node("MatMul", "x", "s", output="z")]
+        checkpoint = reading(nodes, {"w": normal(3, 5)}, sparse_initializer=[sparse])
+        assert ("more than the file lets expect" not in checkpoint["w"].skip) == is_computed
+        if is_computed:  # and then as often as it is read
+            np.testing.assert_array_equal(checkpoint["w"].read(), normal(3, 5).T)
+
+
+def test_blocks_count_as_what_their_scales_are_repeated_to(reading, monkeypatch):
+    monkeypatch.setattr("mme.checkpoints.onnx_files.ALWAYS_ALLOWED", 0)
+    for length, is_computed in ((15, True), (20, False)):  # 8 bytes for each place of a block, of 128
+        scaled = node("DequantizeLinear", "w", "s", output="v", axis=1, block_size=length)
+        arrays = {"w": np.ones((2, length), np.int8), "s": normal(2, 1)}
+        checkpoint = reading([scaled, node("MatMul", "x", "v")], arrays)
+        assert (checkpoint["w"].skip == "") == is_computed
+
+
+def test_a_table_of_which_a_constant_part_is_taken_is_a_layer(reading):
+    nodes = [node("Gather", "table", "places", output="p"), node("Add", "x", "p")]
+    checkpoint = reading(nodes, {"table": normal(6, 4), "places": np.arange(3)})
+    np.testing.assert_array_equal(checkpoint["table"].read(), normal(6, 4))
+    assert checkpoint["table"].skip == ""
 
 
 def test_what_cannot_be_computed_is_named(reading):
@@ -414,6 +446,15 @@ def test_two_names_of_one_place_are_one_tensor(external):
     ensemble = layer_matrix_ensemble(read_onnx(path))
     assert [layer.name for layer in ensemble.layers] == ["w", "v"]
     assert ensemble.skipped == (("again", "shared with w"),)
+
+
+def test_equal_lengths_and_matrices_of_a_stack_are_other_tensors(tmp_path):
+    nodes = [node("MatMul", "x", name, output=f"{name}y") for name in "wvs"]
+    model = model_of(nodes, {"w": W, "v": -W, "s": normal(2, 30, 20)})
+    path = tmp_path / "net.onnx"
+    onnx.save_model(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    names = [layer.name for layer in layer_matrix_ensemble(read_onnx(path)).layers]
+    assert names == ["w", "v", "s[0]", "s[1]"]
 
 
 @pytest.mark.parametrize(

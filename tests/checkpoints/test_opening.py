@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mme.checkpoints import checkpoints_in, open_checkpoint
-from mme.checkpoints.formats import ENDINGS
+from mme.checkpoints.formats import ENDINGS, content_of
 from mme.checkpoints.limits import NoNetwork
 from mme.checkpoints.opening import search
 from mme.ensembles import layer_matrix_ensemble
@@ -216,6 +216,12 @@ def test_a_folder_that_is_one_network_counts_once(folder: Path) -> None:
         open_checkpoint(*checkpoints_in(folder))
 
 
+def test_endings_in_capitals_promise_a_network(tmp_path: Path) -> None:
+    for name in ("NET.PT", "NET.BIN"):
+        (tmp_path / name).touch()
+    assert checkpoints_in(tmp_path) == [tmp_path / "NET.PT"]
+
+
 def test_a_folder_without_a_network_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=r"holds no checkpoint, and 1 other files; .* torch, safe"):
@@ -227,6 +233,22 @@ def test_importing_needs_no_torch() -> None:
     code = "import sys, mme.checkpoints; print(sorted({'torch', 'h5py', 'onnx'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_header_of_many_megabytes_is_of_safetensors(tmp_path: Path) -> None:
+    (tmp_path / "net").write_bytes((10**8).to_bytes(8, "little") + b'{"a": ')
+    assert content_of(tmp_path / "net") == "safetensors"
+
+
+@pytest.mark.parametrize(
+    ("begin", "is_model"),
+    [(b"\x08\x02\x12", False), (b"\x08\x03\x12", True), (b"\x08\x07\x00", False), (b"\x08\x07\x3a", True)],
+)
+def test_models_of_onnx_begin_with_their_version_and_a_field(
+    tmp_path: Path, begin: bytes, is_model: bool
+) -> None:
+    (tmp_path / "net").write_bytes(begin)
+    assert (content_of(tmp_path / "net") == "ONNX") == is_model
 
 
 @pytest.mark.parametrize("length", [1, 2])

@@ -23,7 +23,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from mme.checkpoints.torch_files import read_torch  # noqa: E402
+from mme.checkpoints.torch_files import LOADING, read_torch  # noqa: E402
 from mme.ensembles import LayerMatrixEnsemble, layer_matrix_ensemble  # noqa: E402
 from mme.errors import InputError  # noqa: E402
 from tests.memory import peak_of_reading  # noqa: E402
@@ -169,6 +169,21 @@ def test_a_tensor_can_be_read_again(tmp_path: Path) -> None:
     for _ in range(3):
         for name in ("small", "large", "small"):
             np.testing.assert_array_equal(checkpoint[name].read(), state[name].numpy())
+    assert not np.shares_memory(checkpoint["large"].read(), checkpoint["large"].read())
+
+
+def test_one_thread_at_a_time_says_what_the_loader_may_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, load = saved(tmp_path, {"a": torch.eye(3)}), torch.load
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        assert LOADING.locked()
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", watched)
+    assert list(read_torch(path)) == ["a"]
+    assert not LOADING.locked()
 
 
 def test_memory_that_is_not_of_the_file_is_kept(tmp_path: Path) -> None:
@@ -249,6 +264,41 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
     )
     assert path.stat().st_size < 10**5
     with pytest.raises(InputError, match="is damaged or hostile"):
+        read_torch(path)
+
+
+def test_a_file_of_the_other_order_of_bytes_is_read(tmp_path: Path) -> None:
+    numbers = np.arange(12, dtype=np.float32).reshape(3, 4)
+
+    def turned(name: str, data: bytes) -> bytes:
+        if name.endswith("/byteorder"):
+            return {b"little": b"big", b"big": b"little"}[data]
+        return np.frombuffer(data, np.float32).byteswap().tobytes() if "/data/" in name else data
+
+    path = rewritten(saved(tmp_path, {"a": torch.from_numpy(numbers)}), turned)
+    tensor = read_torch(path)["a"]
+    for _ in range(2):  # pages that were turned must not be read from the file again
+        np.testing.assert_array_equal(tensor.read(), numbers)
+
+
+def test_a_record_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"a": torch.zeros(7, 5)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.infolist()[-1].file_size = 10**6
+        archive.writestr("net/more", b"")  # so that the directory is written anew
+    with pytest.raises(InputError, match="its records are compressed, or overlap"):
+        read_torch(path)
+
+
+def test_one_compressed_record_is_refused_even_if_it_is_no_shorter(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"a": torch.from_numpy(np.random.default_rng(0).normal(size=(30, 30)))})
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in records.items():
+            method = zipfile.ZIP_DEFLATED if name.endswith("/data/0") else zipfile.ZIP_STORED
+            archive.writestr(name, data, method, compresslevel=0)
+    with pytest.raises(InputError, match="its records are compressed"):
         read_torch(path)
 
 

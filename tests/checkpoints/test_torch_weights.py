@@ -37,6 +37,10 @@ EYE = torch.eye(2)
         ({"state": {0: {"exp_avg": EYE}}, "param_groups": [], "net": {"a": EYE}}, ["a"]),
         ({"model": {"a": EYE}, "ema": {"module": {"a": EYE}, "decay": 0.9}}, ["model.a", "ema.a"]),
         ({"model": {"a": EYE}, "ema": {"shadow": [EYE]}}, ["a"]),
+        ({"model": {"a": EYE, "b": EYE[0]}, "ema": {"a": EYE}}, ["model.a", "model.b", "ema.a"]),
+        ({"model": {"a": EYE}, "net": {"b": EYE}, "state_dict": {"c": EYE}}, ["c"]),
+        ({"model": {"module.a": EYE}, "ema": {"a": EYE}}, ["model.module.a", "ema.a"]),
+        ({"model": {"a.w": EYE}, "ema": {"aw": EYE}}, ["model.a.w", "ema.aw"]),
         ({"student": {"a": EYE}, "teacher": {"a": EYE}}, ["student.a", "teacher.a"]),
         ({"state_dict": {"a": EYE}, "class_means": EYE}, ["a"]),
         ({"model": None, "ema": {"b": EYE}}, ["b"]),
@@ -50,6 +54,7 @@ EYE = torch.eye(2)
         ({"weights": EYE, "bias": EYE}, ["weights", "bias"]),
         ({"a": EYE, "inner": {"b": EYE}, "version": 2}, ["a", "inner.b"]),
         ({"generator": {"a": EYE}, "optimizer_g": {"x": EYE}, "epoch": 3}, ["a"]),
+        ({"generator": {"a": EYE}, "optimizer_states": [{"x": EYE}]}, ["a"]),
         ([{"a": EYE}, 7], ["a"]),
         (EYE, ["tensor"]),
     ],
@@ -86,6 +91,13 @@ def test_two_networks_in_a_file_are_named(tmp_path: Path) -> None:
 def test_a_file_without_weights_says_so(tmp_path: Path, content: Any) -> None:
     with pytest.raises(InputError, match="holds no weight tensors; save the network's state dict"):
         read_torch(saved(tmp_path, content))
+
+
+def test_a_module_of_buffers_alone_has_no_weights(tmp_path: Path) -> None:
+    module = nn.Module()
+    module.register_buffer("table", EYE)
+    with pytest.raises(InputError, match="holds no weight tensors"):
+        read_torch(saved(tmp_path, module))
 
 
 def test_only_vectors_leave_nothing_to_square(tmp_path: Path) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
+from mme.checkpoints.safetensors_files import read_safetensors
 from mme.ensembles import layer_matrix_ensemble
 from mme.errors import InputError
 from mme.weights import Checkpoint, StoredTensor
@@ -105,11 +111,12 @@ def test_torch_parametrisations_are_the_weight_of_the_module(kind: str, wrapper:
 
 
 @pytest.mark.parametrize("wrapper", [spectral_norm, parametrizations.spectral_norm])
-@pytest.mark.parametrize("kind", ["linear", "transposed", "columns"])
+@pytest.mark.parametrize("kind", ["linear", "transposed", "columns", "places"])
 def test_spectral_norm_of_equal_axes(wrapper: Any, kind: str) -> None:
-    build = (nn.ConvTranspose2d, 6, 6, 3) if kind == "transposed" else (nn.Linear, 6, 6)
-    module = wrapper(seeded(*build), n_power_iterations=9, dim=1 if kind == "columns" else None)
-    inputs = torch.randn(1, 6, 4, 4) if kind == "transposed" else torch.randn(1, 6)
+    builds = {"transposed": (nn.ConvTranspose2d, 6, 6, 3), "places": (nn.Conv1d, 6, 5, 4)}
+    module = seeded(*builds.get(kind, (nn.Linear, 6, 6)))
+    module = wrapper(module, n_power_iterations=9, dim={"columns": 1, "places": 2}.get(kind))
+    inputs = torch.randn(1, 6, *{"transposed": (4, 4), "places": (4,)}.get(kind, ()))
     module.train()(inputs)
     module.eval()(inputs)
     weight = module.weight.detach().numpy()
@@ -151,6 +158,9 @@ def test_spectral_norm_with_vectors_of_opposite_signs() -> None:
     left, values, right = np.linalg.svd(W)
     stored = {"fc.weight_orig": W, "fc.weight_u": -left[:, 0], "fc.weight_v": right[0]}
     assert_layers(stored, {"fc.weight": -W / values[0]})
+    one = {"fc.weight_orig": np.array([[-3.0]]), "fc.weight_u": np.ones(1), "fc.weight_v": np.ones(1)}
+    assert_layers(one, {"fc.weight": [[1.0]]})
+    assert reasons(stored | {"fc.weight_v": right[0, :5]}).keys() == {"fc.weight_orig"}
 
 
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm`:FutureWarning")
@@ -268,6 +278,8 @@ def test_scales_of_blocks(shape: Any, blocks: Any, kind: str, name: str) -> None
 
 
 def test_scales_that_fit_no_blocks_are_not_applied() -> None:
+    zeros = {"w": np.ones((6, 8), np.int8), "w_scale": np.ones(6), "w_zero_point": np.zeros(8, np.int8)}
+    assert layers(zeros) == {}
     assert layers({"w": np.ones((7, 8), np.int8), "w_scale": normal(3, 1)}) == {}
 
 
@@ -326,6 +338,18 @@ def test_gptq(bits: int, order: str) -> None:
         assert_layers(stored, {"fc.weight": expected.T})
 
 
+def test_groups_of_gptq_that_no_table_tells_are_equal_or_the_last_is_cut_off() -> None:
+    codes, zeros = integers(0, 16, 160, 8), np.full((3, 8), 8)
+    scales = np.array([[1.0], [2.0], [4.0]]) * np.ones(8)
+    stored = {
+        "fc.qweight": packed_by_bits(codes, 4), "fc.qzeros": packed_by_bits(zeros.T, 4).T, "fc.scales": scales
+    }  # fmt: skip
+    assert_layers(stored, {"fc.weight": ((codes - 8) * scales[np.arange(160) // 64]).T})
+    stored |= {"fc.qzeros": np.zeros((7, 1), np.int32), "fc.scales": np.ones((7, 8))}  # 7 · 16 < 160 < 7 · 32
+    assert "fc.weight" not in layers(stored)
+    assert "fc.weight" in layers(stored | {"fc.g_idx": np.zeros(160, np.int32)})
+
+
 def test_codes_of_awq_are_left_out_by_name() -> None:
     inputs, outputs, size = 24, 16, 8
     codes, zeros = integers(0, 16, inputs, outputs), integers(0, 16, inputs // size, outputs)
@@ -345,15 +369,16 @@ def test_codes_of_awq_are_left_out_by_name() -> None:
 
 @pytest.mark.parametrize("is_nested", [False, True])
 @pytest.mark.parametrize("kind", ["nf4", "fp4"])
-def test_four_bits_of_bitsandbytes(is_nested: bool, kind: str) -> None:
-    shape, blocksize = (9, 48), 64
+@pytest.mark.parametrize("shape", [(9, 48), (13, 25)])
+def test_four_bits_of_bitsandbytes(is_nested: bool, kind: str, shape: tuple[int, int]) -> None:
+    blocksize = 64
     levels = np.sort(np.append(normal(15), 0.0)).astype(np.float32)
     codes = integers(0, 16, *shape).ravel()
     blocks = -(-codes.size // blocksize)
     absmax = (np.abs(normal(blocks)) + 0.5).astype(np.float32)
     told = {"quant_type": kind, "blocksize": blocksize, "dtype": "bfloat16", "shape": list(shape)}
     stored: dict[str, Any] = {
-        "fc.weight": np.array([16 * int(a) + int(b) for a, b in codes.reshape(-1, 2)], np.uint8)[:, None],
+        "fc.weight": (16 * codes[::2] + np.resize(codes[1::2], len(codes[::2]))).astype(np.uint8)[:, None],
         "fc.weight.quant_map": levels,
         "fc.weight.absmax": absmax,
     }
@@ -375,6 +400,11 @@ def test_four_bits_of_bitsandbytes(is_nested: bool, kind: str) -> None:
     broken = stored | {name: np.frombuffer(b'{"shape": 3}', np.uint8)}
     assert layers(broken) == {}
     assert reasons(broken)["fc.weight"] == "uint8 codes without a known scale"
+    for part in ("weight", "weight.absmax", "weight.quant_map"):
+        assert layers(stored | {f"fc.{part}": stored[f"fc.{part}"][:-1]}) == {}
+    if is_nested:
+        del stored["fc.weight.nested_absmax"]
+        assert layers(stored) == {}
 
 
 def adapter(rank: int = 3, prefix: str = "net.fc.", middle: str = "") -> dict[str, np.ndarray]:
@@ -390,7 +420,8 @@ def opened(tensors: dict[str, np.ndarray], scale: Any) -> Checkpoint:
 
 
 @pytest.mark.parametrize(
-    "scale", [2.0, {"fc": 2.0, "": 7.0}, {"other": 7.0, "net.fc": 2.0}, {"f.": 2.0, "fc": 7.0}]
+    "scale",
+    [2.0, {"fc": 2.0, "": 7.0}, {"other": 7.0, "net.fc": 2.0}, {"f.": 2.0, "fc": 7.0}, {"c": 7.0, "fc": 2.0}],
 )
 @pytest.mark.parametrize("middle", ["", ".default"])
 def test_an_adapter_by_itself(scale: Any, middle: str) -> None:
@@ -403,6 +434,16 @@ def test_an_adapter_by_itself(scale: Any, middle: str) -> None:
     words = "part of an adapter that no rule resolves; of LoRA, adapter_config.json tells the scale"
     assert reasons(opened(stored, None)) == dict.fromkeys(stored, words)
     assert reasons(opened(stored, {"another": 2.0})) == dict.fromkeys(stored, words)
+
+
+def test_adapters_of_one_storage_with_other_scales_are_other_layers() -> None:
+    stored = [
+        StoredTensor(f"{layer}.lora_{part}.weight", array.shape, "float64", lambda a=array: a, location=part)  # type: ignore[misc]
+        for part, array in (("A", normal(2, 5)), ("B", normal(4, 2)))
+        for layer in ("x", "y", "z")
+    ]
+    adapters = Checkpoint("net", "safetensors", stored, lora_scale={"x": 1.0, "y": 2.0, "z": 1.0})
+    assert layer_matrix_ensemble(adapters).skipped == (("z.weight", "shared with x.weight"),)
 
 
 def test_adapters_of_other_layers() -> None:
@@ -429,8 +470,20 @@ def test_an_adapter_beside_its_base() -> None:
     turned = {"c.base_layer.weight": normal(8, 6), "c.base_layer.bias": normal(6)} | adapter(prefix="c.")
     assert_layers(opened(turned, 2.0), {"c.weight": normal(8, 6).T + 2 * b @ a})
     assert layers(turned) == {}
+    other = stored | {"net.fc.lora_B.weight": b[:1]}
+    assert layers(opened(other, 2.0)) == {}
     dora = stored | {"net.fc.lora_magnitude_vector": normal(6)}
     assert layers(opened(dora, 2.0)) == {}
+
+
+def test_a_weight_of_parts_has_the_types_and_notes_of_all() -> None:
+    stored = {"fc.base_layer.kernel": np.ones((8, 6), np.int8), "fc.base_layer.kernel_scale": np.ones(1)}
+    made = effective_weights(stored)["fc.base_layer.kernel"]
+    assert made.note == "codes times the scale of each 8×6; stored outputs last"
+    base = {"fc.base_layer.weight": normal(6, 8)} | adapter(prefix="fc.")
+    parts = [replace(each, types=frozenset({name})) for name, each in opened(base, 2.0).items()]
+    made = effective_weights(Checkpoint("net", "torch", parts, lora_scale=2.0))["fc.weight"]
+    assert made.types == base.keys()
 
 
 class Adapted(nn.Module):
@@ -447,7 +500,7 @@ class Adapted(nn.Module):
         self.disable_adapters = False
 
 
-@pytest.mark.parametrize("change", ["both", "one", "merged", "off"])
+@pytest.mark.parametrize("change", ["both", "one", "merged", "off", "untold"])
 def test_live_adapters(change: str) -> None:
     network = nn.Sequential(Adapted(), nn.Linear(6, 5))
     module = network[0]
@@ -458,6 +511,8 @@ def test_live_adapters(change: str) -> None:
         module.merged_adapters, factors["one"] = ["one"], 0.0
     elif change == "off":
         module.disable_adapters, factors = True, {"one": 0.0, "two": 0.0}
+    elif change == "untold":
+        del module.active_adapters, module.merged_adapters, module.disable_adapters
     weight = module.base_layer.weight.detach().numpy().astype(float)
     for name, factor in factors.items():
         a, b = (part[name].weight.detach().numpy().astype(float) for part in (module.lora_A, module.lora_B))
@@ -477,11 +532,18 @@ def test_stacks_of_experts() -> None:
     assert note == "one of 8 experts, stored as (inputs, outputs)"
     guessed = effective_weights({"experts": stack})["experts[2]"].note
     assert guessed == "one of 8 experts, taken as (outputs, inputs)"
+    tied = layer_matrix_ensemble({"one.experts": torch.ones(2, 3, 4), "two.experts": torch.ones(2, 3, 4)})
+    assert len(tied.layers) == 4
     single = {"experts.3.conv.weight": normal(8, 4, 3), "conv.weight": normal(8, 4, 3)}
     assert_layers(single, single)
     codes = integers(-9, 9, 3, 4, 5).astype(np.int8)
     scaled = {"experts.up": codes, "experts.up_scale": np.array([1.0, 2.0, 3.0])}
     assert_layers(scaled, {f"experts.up[{number}]": (number + 1) * codes[number] for number in range(3)})
+    note = effective_weights(scaled)["experts.up[0]"].note
+    assert note == "codes times the scale of each 1×4×5; one of 3 experts, taken as (outputs, inputs)"
+    assert list(reasons({"w": np.eye(2), "experts.up": codes})) == ["experts.up"]
+    ready = StoredTensor("experts.up", stack.shape, "float64", lambda: stack, effective=True)
+    assert_layers({"experts.up": ready, "w": np.eye(2)}, {"experts.up": stack, "w": np.eye(2)})
 
 
 def test_kernels_come_outputs_first() -> None:
@@ -556,6 +618,14 @@ def test_transposed_convolutions(groups: int, axes: int, bias: bool) -> None:
         assert_layers(module.state_dict(), {"weight": weight})
 
 
+def test_a_transposed_convolution_that_only_a_type_tells() -> None:
+    array = normal(5, 6, 3)
+    told = StoredTensor("up.weight", array.shape, "float64", lambda: array, frozenset({"ConvTranspose1d"}))
+    assert_layers(Checkpoint("net", "torch", [told]), {"up.weight": array.swapaxes(0, 1)})
+    odd = {"w.weight": normal(5, 3, 2), "w.bias": normal(6)}  # of two groups, which five inputs are not
+    assert_layers(odd, {"w.weight": odd["w.weight"]})
+
+
 def second(prefix: str, seed: int = 1, plain: str = "model.") -> dict[str, np.ndarray]:
     shapes = {"a.weight": (5, 4), "b.weight": (3, 5), "b.bias": (3,)}
     sets = ((plain, 0), (prefix, seed))
@@ -569,7 +639,7 @@ def second(prefix: str, seed: int = 1, plain: str = "model.") -> dict[str, np.nd
         "ema_0.9999.",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("plain", ["model.", "", "module."])
+@pytest.mark.parametrize("plain", ["model.", "", "module.", "net.inner."])
 def test_one_of_two_sets_counts(prefix: str, plain: str) -> None:
     stored = second(prefix, plain=plain) | {f"{prefix.partition('.')[0]}.n_averaged": np.array(3)}
     which = prefix.removesuffix(".").removesuffix(".module")
@@ -581,8 +651,19 @@ def test_one_of_two_sets_counts(prefix: str, plain: str) -> None:
     np.testing.assert_array_equal(chosen[f"{prefix}a.weight"], normal(5, 4, seed=1))
     assert layers(effective_weights(stored), which=which).keys() == chosen.keys()
     assert layers(effective_weights(stored, which=which)).keys() == chosen.keys()
+    assert layers(dict(effective_weights(stored, which=which))).keys() == chosen.keys()
     with pytest.raises(InputError, match=f"which must be one of '{which}', but it is 'ema'"):
         effective_weights(stored, which="ema")
+
+
+def test_of_three_sets_another_can_be_chosen_afterwards() -> None:
+    stored = second("ema.") | {name: array for name, array in second("swa.").items() if name[:3] == "swa"}
+    chosen = effective_weights(stored, which="ema")
+    for which in ("swa", "ema"):
+        assert layers(chosen, which=which).keys() == {f"{which}.a.weight", f"{which}.b.weight"}
+    kernels = {"fc.kernel": normal(7, 5), "ema.fc.kernel": normal(7, 5), "out.kernel": normal(7, 3)}
+    shapes = {name: array.shape for name, array in layers(effective_weights(kernels), which="ema").items()}
+    assert shapes == {"ema.fc.kernel": (5, 7), "out.kernel": (3, 7)}  # and not turned again
 
 
 def test_what_an_adapter_trained_a_copy_of_does_not_count() -> None:
@@ -599,9 +680,20 @@ def test_a_pattern_of_adapters_that_is_none() -> None:
         layers(opened(adapter(), {"[": 2.0}))
 
 
+def test_parametrised_layers_of_a_live_module_are_not_one() -> None:
+    network = nn.Sequential(*(parametrizations.weight_norm(nn.Linear(3, 4)) for _ in range(2)))
+    assert len(layer_matrix_ensemble(network).layers) == 2
+
+
 def test_layers_of_a_live_module_stand_in_its_order() -> None:
     module = nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 4)), nn.Linear(4, 5), nn.Linear(5, 6))
     assert list(layers(module)) == list(layers(module.state_dict())) == ["0.weight", "1.weight", "2.weight"]
+
+
+def test_a_second_name_of_a_parameter_is_no_buffer() -> None:
+    module = nn.ModuleDict({"table": nn.Embedding(5, 4), "head": nn.Linear(4, 5, bias=False)})
+    module["head"].weight = module["table"].weight
+    assert set(layers(module)) == {"table.weight", "head.weight"}
 
 
 def test_two_branches_are_one_network() -> None:
@@ -637,6 +729,7 @@ def test_a_second_set_that_lost_its_dots(names: str) -> None:
         ("w", np.ones((3, 4), np.uint8), "uint8 codes without a known scale"),
         ("w", torch.ones(3, 4, dtype=torch.int64), "an index table (int64)"),
         ("w", np.ones((3, 4), np.int32), "an index table (int32)"),
+        ("w", np.ones((3, 4), np.uint16), "an index table (uint16)"),
         ("fc.qweight", np.ones((3, 4), np.int32), "packed codes (int32) that no rule resolves"),
     ],
 )
@@ -726,6 +819,28 @@ def test_damaged_parts_are_refused_in_a_sentence(damage: str) -> None:
     assert all(weight.size == 0 for weight in layers(stored).values())
 
 
+def test_what_is_no_array_is_left_out() -> None:
+    half, inner = SimpleNamespace(shape=(2, 2)), {"a": np.eye(2)}
+    stored = {"w": np.eye(2), "told": "text", "half": half, "inner": inner}
+    assert {name: each.skip for name, each in effective_weights(stored).items()} == {
+        "w": "",
+        "told": "not an array but str",
+        "half": "not an array but SimpleNamespace",
+        "inner": "not an array but dict, itself a network: pass ['inner']",
+    }
+
+
+def test_what_a_file_tells_of_a_network_is_kept() -> None:
+    stored = StoredTensor("w", (2, 2), "float64", lambda: np.eye(2))
+    found = effective_weights(Checkpoint("mine", "npz", [stored], "vgg"))
+    assert (found.name, found.format, found.rule) == ("mine", "npz", "vgg")
+
+
+def test_half_precision_seen_with_the_opposite_sign_is_read() -> None:
+    negative = torch._neg_view(torch.ones(2, 3, dtype=torch.float16))
+    assert_layers({"w": negative}, {"w": -np.ones((2, 3))})
+
+
 def test_two_tensors_of_one_name_are_refused() -> None:
     with pytest.raises(InputError, match="gives two of them one name"):
         effective_weights([("a", np.eye(2)), ("a", np.eye(3))])
@@ -757,6 +872,13 @@ def test_many_layers_take_work_in_proportion(monkeypatch: pytest.MonkeyPatch) ->
     assert len({id(stored) for stored in searched}) <= 4  # no copy of all tensors for each layer
 
 
+def test_a_pickled_tensor_has_its_numbers_with_it(tmp_path: Path) -> None:
+    save_file({"fc.weight": normal(3, 4)}, tmp_path / "net.safetensors")
+    pickled = pickle.dumps(read_safetensors(tmp_path / "net.safetensors"))
+    (tmp_path / "net.safetensors").unlink()
+    assert_layers(pickle.loads(pickled), {"fc.weight": normal(3, 4)})
+
+
 def test_a_stored_tensor_is_shown_without_its_numbers() -> None:
     stored = StoredTensor("fc", (2, 3), "float64", lambda: np.ones((2, 3)))
     assert repr(stored).startswith("StoredTensor(name='fc', shape=(2, 3), dtype='float64', types=")
@@ -772,6 +894,19 @@ def test_kernels_of_one_place_and_of_one_axis() -> None:
             "d/depthwise_kernel": [[line[:, channel, copy]] for channel in range(4) for copy in range(2)],
         },
     )
+
+
+@pytest.mark.parametrize("places", [(3,), (2, 3, 4)])
+def test_transposed_kernels_of_any_number_of_axes(places: tuple[int, ...]) -> None:
+    kernel = normal(*places, 7, 5)
+    stored = {"up/kernel": kernel, "up/bias": np.zeros(7)}
+    assert_layers(stored, {"up/kernel": np.moveaxis(kernel, (-2, -1), (0, 1))})
+
+
+def test_scales_of_the_largest_blocks() -> None:
+    codes = np.ones((1, 2**15 + 1), np.int8)
+    found = layers({"w": codes, "w_scale": np.array([[2.0, 3.0]])})["w"]
+    assert (found[0, -2:].tolist(), found.sum()) == ([2, 3], 2**16 + 3)
 
 
 def test_scales_of_blocks_of_sixteen_with_the_last_cut_off() -> None:
@@ -797,7 +932,11 @@ def test_codes_of_other_shapes_are_not_taken_for_those_of_gptq(changed: dict[str
 @pytest.mark.parametrize("name", ["query", "key", "value"])
 def test_heads_of_an_attention_are_outputs(name: str) -> None:
     kernel = normal(8, 2, 3)
-    assert_layers({f"a/{name}/kernel": kernel}, {f"a/{name}/kernel": kernel.reshape(8, 6).T})
+    heads, convolution = kernel.reshape(8, 6).T, kernel.transpose(2, 1, 0)
+    for bias, expected in (({}, heads), (normal(2, 3), heads), (normal(3), convolution)):
+        stored = {f"a/{name}/kernel": kernel} | ({f"a/{name}/bias": bias} if len(bias) else {})
+        found = layers(stored)[f"a/{name}/kernel"]
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("name", ["ema", "swa", "teacher", "momentum", "averaged", "model_ema", "Teacher"])

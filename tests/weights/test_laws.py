@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mme.errors import InputError
-from mme.weights.laws import recognised_rule
+from mme.weights.laws import RULES, recognised_rule
 from mme.weights.stored import Checkpoint, StoredTensor
 from tests.each import each
 
@@ -32,6 +32,12 @@ STEM = {"conv1.weight": (64, 3, 7, 7)}
         ({"features.0.weight": (64, 3, 11, 11), "classifier.1.weight": (4096, 9216)}, None),  # AlexNet
         ({"features.0.0.weight": (32, 3, 3, 3), "classifier.1.weight": (1000, 1280)}, None),  # MobileNet
         ({"features.0.weight": (64, 3, 3, 3), "classifier.0.weight": (9, 9), "x": (4, 4, 1, 1)}, None),
+        ({"features.0.weight": (64, 3, 3, 3), "classifier.0.weight": (9, 9), "x": (4, 4, 3, 3)}, None),
+        (
+            {"features.0.weight": (64, 3, 11, 11), "features.3.weight": (9, 64, 3, 3)}
+            | {"classifier.1.weight": (9, 9)},
+            None,
+        ),
         ({"fc.weight": (10, 10)}, None),
     ],
 )
@@ -93,3 +99,12 @@ def test_what_the_checkpoint_says_goes_first() -> None:
 def test_what_is_no_checkpoint(wrong: Any) -> None:
     with pytest.raises(InputError, match="checkpoint must be a Checkpoint"):
         recognised_rule(wrong)
+
+
+def test_a_convolution_has_one_group_unless_more_are_told() -> None:
+    law, shape = RULES["efficientnet"].convolution, (6, 4, 3, 3)
+    one, told, two = (
+        law.draw(np.random.default_rng(0), shape, **groups) for groups in ({}, {"groups": 1}, {"groups": 2})
+    )
+    np.testing.assert_array_equal(one, told)
+    np.testing.assert_allclose(two, np.sqrt(2) * one)

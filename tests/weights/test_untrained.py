@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ def checkpoint(shapes: dict[str, tuple[int, ...]], rule: str | None = None) -> C
         ("densenet", (100, 64), 1 / 8 / math.sqrt(3), True),
         ("efficientnet", (64, 16, 3, 3), math.sqrt(1 / 288), False),
         ("efficientnet", (512, 1, 5, 5), math.sqrt(2) / 5, False),
+        ("efficientnet", (512, 1, 5), math.sqrt(2 / 5), False),
         ("efficientnet", (64, 100), 1 / 8 / math.sqrt(3), True),
         ("glorot", (64, 16, 3, 3), math.sqrt(2 / (144 + 576)), True),
         ("glorot", (50, 200), math.sqrt(2 / 250), True),
@@ -138,6 +140,8 @@ def test_norms_counters_and_tables() -> None:
     trained = {
         "norm.weight": rng.random(5, dtype=np.float32),
         "norm.bias": rng.random(5, dtype=np.float32),
+        "norm.scale": rng.random(5, dtype=np.float32),
+        "norm.gamma": rng.random(5, dtype=np.float32),
         "norm.running_mean": rng.random(5),
         "norm.running_var": rng.random(5),
         "norm.num_batches_tracked": np.array(77),
@@ -145,7 +149,8 @@ def test_norms_counters_and_tables() -> None:
         "half.weight": rng.random((4, 4)).astype(np.float16),
     }
     control = untrained_control(trained, rng=0)
-    assert control["norm.weight"].tolist() == [1] * 5
+    for name in ("weight", "scale", "gamma"):
+        assert control[f"norm.{name}"].tolist() == [1] * 5
     assert control["norm.bias"].tolist() == [0] * 5
     assert control["norm.running_mean"].tolist() == [0] * 5
     assert control["norm.running_var"].tolist() == [1] * 5
@@ -153,6 +158,7 @@ def test_norms_counters_and_tables() -> None:
     assert control["attention.index"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert {name: v.dtype for name, v in control.items()} == {name: v.dtype for name, v in trained.items()}
     assert trained["norm.num_batches_tracked"] == 77
+    assert not np.shares_memory(control["attention.index"], trained["attention.index"])
 
 
 @pytest.mark.parametrize(("rule", "biased"), [("torch", True), ("resnet", True), ("densenet", False)])
@@ -213,6 +219,14 @@ class TestModules:
             squares = layer.weight.detach().numpy() ** 2
             assert abs(squares.mean() - square) < 4 * squares.std() / squares.size**0.5
             assert layer.bias.abs().sum() == 0
+        told = untrained_control(model, "efficientnet", rng=0, groups={"1.weight": 400})[1].weight
+        assert (told / control[1].weight).detach().numpy() == pytest.approx(2, rel=1e-5)
+
+    def test_weights_that_are_not_there_are_refused(self) -> None:
+        torch = pytest.importorskip("torch")
+        half = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 4, device="meta"))
+        with pytest.raises(InputError, match="some are on the meta device"):
+            untrained_control(half, rng=0)
 
     def test_refuses_what_it_cannot_reset(self) -> None:
         torch = pytest.importorskip("torch")
@@ -229,6 +243,12 @@ class TestModules:
             untrained_control(Own(), rng=0)
         control = untrained_control(Own(), "torch", rng=0)
         assert control.matrix.abs().max() <= 3**-0.5
+        begun = Own()
+        torch.nn.init.ones_(begun.matrix)  # as before training, too
+        assert untrained_control(begun, rng=0).matrix.min() == 1
+        parts = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 3))
+        with pytest.raises(InputError, match="source must hold whole weights"):
+            untrained_control(parts, rng=0)
 
     def test_attention_resets_in_its_own_way(self) -> None:
         torch = pytest.importorskip("torch")
@@ -250,10 +270,16 @@ class TestCheckpoints:
         assert seeds[0]["a"].fingerprint != seeds[1]["a"].fingerprint
 
     def test_digits_are_those_of_the_first_release(self) -> None:
-        drawn = untrained_control(checkpoint({"a": (2, 2)}), "resnet", rng=3)["a"].read()
-        assert drawn.ravel().tolist() == pytest.approx(
-            [-0.41261333, 0.68643814, 0.1553677, -0.40092778], abs=1e-7
-        )
+        drawn = untrained_control(checkpoint({"a": (2, 2), "b": (2, 2)}), "resnet", rng=3)
+        digits = {
+            "a": [-0.41261333, 0.68643814, 0.1553677, -0.40092778],
+            "b": [0.26044932, 0.09014865, -0.00779599, -0.57123089],
+        }
+        for name, expected in digits.items():
+            assert drawn[name].read().ravel().tolist() == pytest.approx(expected, abs=1e-7)
+        drawn = untrained_control(checkpoint({"a": (2, 2)}), "kaiming", rng=3)
+        expected = [2.22206402, 0.77902544, -1.1001215, 0.54754722]
+        assert drawn["a"].read().ravel().tolist() == pytest.approx(expected, rel=1e-6)
 
     def test_groups_that_are_known_count(self) -> None:
         loose, grouped = (
@@ -279,10 +305,16 @@ class TestCheckpoints:
         # With groups "b" is the first of its kind, as "a" is without.
         assert len({tensor.fingerprint for tensor in drawn}) == len(numbers) == 3 * 2 * 2 * 3
 
+    def test_depthwise_kernels_of_one_shape_differ(self) -> None:
+        two = untrained_control(checkpoint({"a": (8, 1, 3), "b": (8, 1, 3)}), "efficientnet", rng=0)
+        assert not np.allclose(two["a"].read(), two["b"].read())
+
     def test_only_weight_tensors_are_drawn(self) -> None:
         skipped = StoredTensor("s", (4, 4), "float32", unread, skip="an index table")
-        source = Checkpoint("net", "test", [*checkpoint({"w": (4, 4), "b": (4,)}).values(), skipped])
-        assert list(untrained_control(source, "torch", rng=0)) == ["w"]
+        made = StoredTensor("made", (4, 4), "float32", unread, note="weight norm: g v/‖v‖")
+        source = Checkpoint("net", "test", [*checkpoint({"w": (4, 4), "b": (4,)}).values(), skipped, made])
+        control = untrained_control(source, "torch", rng=0)
+        assert {name: drawn.note for name, drawn in control.items()} == {"w": "", "made": ""}
 
     def test_the_rule_is_that_of_the_architecture(self) -> None:
         control = untrained_control(checkpoint({"w": (4, 4)}, "vgg"), rng=0)
@@ -298,6 +330,7 @@ class Frozen:
 
 
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
+    ({"w": SimpleNamespace(shape=(2, 2))}, {}, r"source\['w'\] must be a real array or tensor under a name"),
     ({}, {"rule": "alexnet"}, "rule must be one of 'torch', 'vgg', .*'transformer', but it is 'alexnet'"),
     ({}, {"rule": 3}, "rule must be one of"),
     ({}, {"rng": "0"}, "rng must be None"),
