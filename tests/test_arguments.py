@@ -1,8 +1,11 @@
 """What arguments may be, where no callable that takes them shows it."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
-from mme.arguments import any_array, arrays, integer, plain_array
+from mme.arguments import any_array, arrays, finite_array, integer, plain_array, sequence
 from mme.errors import InputError
 
 
@@ -43,3 +46,44 @@ def test_ranges_are_told_by_the_ends_that_they_have() -> None:
     ):
         with pytest.raises(InputError, match=f"n must be {words}"):
             integer("n", value, **ends)
+
+
+def test_a_sequence_is_long_enough_and_has_one_axis() -> None:
+    assert sequence("s", [2]).tolist() == [2.0]
+    for value, least, shape in (([], 1, r"\(0,\)"), ([[1.0, 2.0]], 1, r"\(1, 2\)"), ([1.0], 2, r"\(1,\)")):
+        with pytest.raises(InputError, match=f"at least {least} numbers, but its shape is {shape}"):
+            sequence("s", value, least)
+
+
+def test_a_sequence_is_the_callers_no_more() -> None:
+    given = np.ones(2)
+    assert not np.shares_memory(sequence("s", given), given)
+
+
+def test_no_truth_value_of_a_nested_list_is_a_number() -> None:
+    value: list[object] = [1.0, True]
+    for _ in range(4):
+        with pytest.raises(InputError, match="one of them is True or False"):
+            plain_array("a", value)
+        value = [value]
+
+
+def test_objects_become_numbers_where_all_are() -> None:
+    assert finite_array("a", [Fraction(1, 2), 2**70]).tolist() == [0.5, 2.0**70]
+    with pytest.raises(InputError, match="a must be an array of numbers, but it has dtype object"):
+        finite_array("a", [Fraction(1, 2), None])
+
+
+def test_a_tensor_may_be_one_number_and_a_conjugate_or_negative_view() -> None:
+    torch = pytest.importorskip("torch")
+    assert any_array("a", torch.tensor(2.0)) == 2
+    turned = torch.tensor([1 + 2j]).conj()
+    assert plain_array("a", turned).tolist() == [1 - 2j]
+    assert plain_array("a", turned.imag).tolist() == [-2]
+
+
+def test_arrays_may_be_complex_unless_told_otherwise() -> None:
+    [found] = arrays(a=[1j])[1]
+    assert found.tolist() == [1j]
+    with pytest.raises(InputError, match="a must be real"):
+        arrays(a=[1j], real=True)

@@ -1,5 +1,6 @@
 """What is kept on disk goes when it was not used for long, and is found by all that decides it."""
 
+import io
 import os
 import time
 from pathlib import Path
@@ -109,3 +110,11 @@ def test_the_command_counts_in_days_and_megabytes(
     cache.clear(older_than=2)
     assert (len(spectra), len(measurements)) == (2, 1)
     assert capsys.readouterr().out.startswith(f"1 spectra deleted from {spectra.folder}.\n0 measurements del")
+
+
+def test_nothing_kept_runs_code(store: Store) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{}], dtype=object), allow_pickle=True)
+    store.put_bytes("ab12", buffer.getvalue())
+    with pytest.raises(ValueError, match="allow_pickle"):
+        store.get("ab12")

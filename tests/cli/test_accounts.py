@@ -196,3 +196,8 @@ def test_structural_zeros_do_not_hide_what_lies_outside(call: Call, tmp_path: Pa
     np.savez(tmp_path / "tall.npz", w=np.eye(40, 4) * [9, 1, 9, 9])  # 36 zeros, and three values of 81
     told = words(call("compare", tmp_path / "tall.npz").stdout)
     assert "warning: of tall only 25% of the eigenvalues that are no structural zeros" in told
+
+
+def test_of_no_network_that_can_be_opened_there_is_no_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    accounts.announce_cost([], Options(conjugate="sampled"), 2, share=0.0)
+    assert capsys.readouterr().err == ""

@@ -341,3 +341,15 @@ def test_columns_end_in_eighths() -> None:
     heights = [blocks.index(column) for column in top.ljust(72)]
     assert heights == sorted(heights)
     assert set(heights) == set(range(9))
+
+
+def test_the_estimated_layers_are_counted(call: Call, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    np.savez(tmp_path / "net.npz", a=rng.normal(size=(40, 45)), b=rng.normal(size=(41, 45)), c=np.eye(3))
+    record = json.loads(call("spectrum", tmp_path / "net.npz", "--estimate", 32, "--json").stdout)
+    assert record["estimated_layers"] == 2
+
+
+def test_a_density_of_nothing_is_an_empty_picture() -> None:
+    lines = density_picture(np.zeros(4), np.linspace(0, 1, 5), width=4, height=2).splitlines()
+    assert lines == ["", "", "────", "0  1", "√density; the highest column is 0"]
