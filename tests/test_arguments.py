@@ -5,8 +5,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mme.arguments import any_array, arrays, finite_array, integer, plain_array, sequence
-from mme.errors import InputError
+from mme.arguments import (
+    affordable,
+    any_array,
+    arrays,
+    batch_shape,
+    choice,
+    finite_array,
+    integer,
+    number,
+    plain_array,
+    sequence,
+    share,
+)
+from mme.errors import InputError, refusal
 
 
 def test_tensors_are_dense_and_finite_unless_told_otherwise() -> None:
@@ -35,6 +47,18 @@ def test_several_tensors_are_finite_unless_told_otherwise() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(InputError, match="b must be finite"):
         arrays(a=torch.ones(2), b=torch.tensor([float("inf")]))
+    [found] = arrays(finite=False, a=torch.tensor([float("inf")]))[1]
+    assert found.isinf()
+
+
+def test_numbers_stay_as_they_are_beside_tensors() -> None:
+    torch = pytest.importorskip("torch")
+    found = arrays(a=torch.ones(2), b=2, c=0.5)[1]
+    assert [type(each) for each in found] == [torch.Tensor, int, float]
+
+
+def test_a_choice_is_the_allowed_name_itself() -> None:
+    assert type(choice("c", np.str_("a"), ("b", "a"))) is str
 
 
 def test_ranges_are_told_by_the_ends_that_they_have() -> None:
@@ -87,3 +111,20 @@ def test_arrays_may_be_complex_unless_told_otherwise() -> None:
     assert found.tolist() == [1j]
     with pytest.raises(InputError, match="a must be real"):
         arrays(a=[1j], real=True)
+
+
+def test_ends_of_ranges_are_in_them_or_are_not() -> None:
+    affordable("n", 2**27)
+    assert batch_shape((1,) * 32) == (1,) * 32
+    assert batch_shape((0,)) == (0,)
+    assert sequence("s", [0.0], negative=False).tolist() == [0.0]
+    assert (number("x", 1, 1, 1), integer("n", 1, 1, 1)) == (1.0, 1)
+    for call, *arguments in (
+        (affordable, "n", 2**27 + 1), (batch_shape, (1,) * 33), (share, "p", 0), (share, "p", 1),
+        (number, "x", 0, None, None, 0),
+    ):  # fmt: skip
+        assert refusal(call, *arguments)
+
+
+def test_the_first_number_that_is_not_finite_is_named() -> None:
+    assert "but a[0, 1] is nan." in refusal(finite_array, "a", [[1, np.nan], [np.inf, 1]])

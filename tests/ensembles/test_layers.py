@@ -444,6 +444,11 @@ class TestBadInput:
         left = layer_matrix_ensemble(network).without("a")
         assert left.skipped == (("bias", "one axis"), ("a", "taken out"))
 
+    @each("option, reason", [("include", "name not included"), ("types", "type not chosen")])
+    def test_an_empty_choice_takes_nothing(self, option: str, reason: str) -> None:
+        with pytest.raises(InputError, match=f"a: {reason}"):
+            layer_matrix_ensemble({"a": np.eye(3)}, **{option: []})
+
     def test_one_layer_alone_is_no_classifier(self) -> None:
         assert layer_matrix_ensemble({"a": np.eye(3)}).classifier is None
         assert layer_matrix_ensemble({"a": np.eye(3), "b": np.eye(2)}).classifier == "b"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from execute_once import ROOT
 
 from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, streaming
-from mme.ensembles.parallel import in_threads, validate_jobs
+from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_work
 from mme.ensembles.quadrature import working_bytes
 from mme.errors import InputError
 from mme.store import Store
@@ -422,6 +422,28 @@ def test_so_many_bytes_and_so_many_tasks_are_in_flight() -> None:
         for _ in in_threads([(size, prepare)] * 12, jobs, memory):
             held -= 1
         assert (most, held) == (expected, 0)
+
+
+def test_what_waits_is_given_up_with_the_rest() -> None:
+    go, begun = threading.Event(), list[int]()
+
+    def tasks() -> Iterator[Task[object]]:
+        yield 2**21, lambda: lambda: go.wait(60)
+        yield 2**21, lambda: lambda: begun.append(2)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(in_threads(tasks(), 1, 2**30))
+    assert not go.is_set()
+    go.set()
+    for thread in threading.enumerate():
+        if "ThreadPool" in thread.name:
+            thread.join(60)
+    assert begun == []
+
+
+def test_without_a_store_nothing_is_kept() -> None:
+    assert not validate_work(None, None, False)[1].enabled
 
 
 def test_one_job_takes_small_tasks_itself() -> None:
