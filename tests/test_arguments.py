@@ -1,5 +1,6 @@
 """What arguments may be, where no callable that takes them shows it."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -13,9 +14,11 @@ from mme.arguments import (
     choice,
     finite_array,
     integer,
+    listed,
     number,
     plain_array,
     sequence,
+    several,
     share,
 )
 from mme.errors import InputError, refusal
@@ -128,3 +131,13 @@ def test_ends_of_ranges_are_in_them_or_are_not() -> None:
 
 def test_the_first_number_that_is_not_finite_is_named() -> None:
     assert "but a[0, 1] is nan." in refusal(finite_array, "a", [[1, np.nan], [np.inf, 1]])
+
+
+def test_lists_are_neither_empty_nor_endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mme.arguments.MOST_LISTED", 3)
+    assert listed("n", range(3), "numbers") == several("n", range(3), int, "integers") == [0, 1, 2]
+    assert several("n", (), int, "integers") == []
+    for endless in (range(4), itertools.count()):
+        assert refusal(listed, "n", endless, "numbers").startswith("n must be a list of 1 to 3 numbers")
+        assert refusal(several, "n", endless, int, "integers").startswith("n must be integers")
+    assert refusal(listed, "n", (), "numbers").endswith("but it is ().")
