@@ -199,8 +199,9 @@ def test_costs_are_told_in_units_that_suit_them(nets: Path, monkeypatch: Any, ca
 
 def test_structural_zeros_do_not_hide_what_lies_outside(call: Call, tmp_path: Path) -> None:
     np.savez(tmp_path / "tall.npz", w=np.eye(40, 4) * [9, 1, 9, 9])  # 36 zeros, and three values of 81
-    told = words(call("compare", tmp_path / "tall.npz").stdout)
-    assert "warning: of tall only 25% of the eigenvalues that are no structural zeros" in told
+    for command in ("compare", "spectrum"):
+        told = words(call(command, tmp_path / "tall.npz").stdout)
+        assert "warning: of tall only 25% of the eigenvalues that are no structural zeros" in told
 
 
 def test_of_no_network_that_can_be_opened_there_is_no_cost(capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,7 +227,8 @@ def test_controls_are_told_by_why_they_are_there_or_missing() -> None:
     rows = [
         {"name": name, "control_variance": variance, "control_reason": reason}
         for name, variance, reason in (
-            ("a", None, "not asked for"), ("b", None, "no rule"), ("c", 0.5, "one rule"), ("d", None, "no rule")
+            ("a", None, "not asked for"), ("b", None, "no rule"), ("c", 0.5, "one rule"),
+            ("d", None, "no rule"),
         )
     ]  # fmt: skip
     assert list(accounts.about_controls(rows)) == [

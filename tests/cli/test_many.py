@@ -232,6 +232,15 @@ def test_what_is_just_written_has_no_state(
             patch.setattr("mme.cli.nets.JUST_NOW", JUST_NOW)
             patch.setattr("mme.cli.nets.time.time", lambda seconds=seconds: old + seconds)
             assert bool(Network("a", str(nets / "a.npz")).state()) == is_told
+    before = Network("a", str(nets / "a.npz")).state()
+    (nets / "config.json").write_text("{}")  # by which its weights may be read
+    assert Network("a", str(nets / "a.npz")).state() != before
+    with monkeypatch.context() as patch:
+        patch.setattr("mme.cli.nets.JUST_NOW", 600.0)
+        for age in (1e9, -1e9):  # written now all the same, or later than all that lies beside it
+            os.utime(nets / "a.npz", (time.time() - age,) * 2)
+            assert Network("a", str(nets / "a.npz")).state() == ""
+            patch.setattr("mme.cli.nets.time.time", lambda: old + 700)
     onnx = nets / "model.onnx"
     onnx.write_bytes(b"\x08\x07\x12\x00" + bytes(60))
     assert Network("model", str(onnx)).state() == ""  # its weights may lie beside it

@@ -17,7 +17,7 @@ from click.testing import Result
 from safetensors.numpy import save_file
 
 from mme import start
-from mme.cli.output import density_picture
+from mme.cli.output import FIGURE_FORMATS, checked_file, density_picture, save_parquet
 from mme.ensembles import layer_matrix_ensemble, pooled_spectrum, spectral_density
 
 Call = Callable[..., Result]
@@ -353,3 +353,23 @@ def test_the_estimated_layers_are_counted(call: Call, tmp_path: Path) -> None:
 def test_a_density_of_nothing_is_an_empty_picture() -> None:
     lines = density_picture(np.zeros(4), np.linspace(0, 1, 5), width=4, height=2).splitlines()
     assert lines == ["", "", "────", "0  1", "√density; the highest column is 0"]
+
+
+def test_columns_that_do_not_divide_the_bins_are_rounded() -> None:
+    top, *_ = density_picture(np.array([4.0, 4, 0, 0, 0]), np.arange(6.0), width=3, height=1).splitlines()
+    assert top == "█"  # of two bins, as the last; the middle one has one
+
+
+def test_endings_of_files_may_be_capitals(tmp_path: Path) -> None:
+    assert checked_file("--plot", tmp_path / "a.PNG", FIGURE_FORMATS) == tmp_path / "a.PNG"
+
+
+def test_columns_of_parquet_are_of_what_they_hold(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow.parquet")
+    some: list[dict[str, object]] = [{"rule": None, "words": None, "why": "a"}, {"rule": None, "why": None}]
+    save_parquet(tmp_path / "a.parquet", [*some, {"number": 2, "share": 0.5}], words=("rule",))
+    kept = arrow.read_table(tmp_path / "a.parquet")
+    types = {name: str(kept.schema.field(name).type) for name in kept.column_names}
+    known = {"rule": "string", "words": "double", "why": "string"}
+    assert types == known | {"number": "int64", "share": "double"}
+    assert kept["why"].to_pylist() == ["a", None, None]
