@@ -514,3 +514,13 @@ def test_the_kept_lines_are_tidied_or_their_trouble_is_told(nets: Path) -> None:
     lines.folder.touch()
     many.lines_of(networks, job, run, None, 0)
     assert run.store.trouble.startswith(f"{lines.folder} cannot be written to")
+
+
+@pytest.mark.usefixtures("later")
+def test_the_state_of_the_control_decides_the_line(nets: Path) -> None:
+    network, control = (Network(name, str(nets / f"{name}.npz")) for name in "ab")
+    job = Job(Options(), None, control, 1, False, None)
+    before = job.key(network)
+    np.savez(nets / "b.npz", w=np.eye(5))
+    assert before != job.key(network) != ""
+    assert job._replace(control=Network("digits:vgg5", "digits:vgg5")).key(network) == ""  # nothing tells
