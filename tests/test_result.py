@@ -5,7 +5,7 @@ import json
 import pickle
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from importlib import import_module
@@ -327,3 +327,18 @@ def test_a_pair_comes_back_from_two_entries_alone() -> None:
     entry = calibrate_delta(range(9)).to_dict() | {"delta_interval": [0.0, 1.0, 2.0]}
     with pytest.raises(InputError, match=r"entry must be what .* returns, but zip"):
         type(calibrate_delta(range(9))).from_dict(entry)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Hiding(Result):
+    """A number, and how it was worked out."""
+
+    number: int
+    way: str = field(default="", compare=False, repr=False)
+
+
+def test_a_field_that_is_not_shown_is_not_told() -> None:
+    one, other = Hiding(1, "in threads"), Hiding(1, "alone")
+    assert (one.to_dict(), repr(one)) == ({"number": 1}, "Hiding(number=1)")
+    assert (Hiding.from_dict({"number": 1}) == one, one == other) == (True, True)
+    assert hash(one) == hash(other)

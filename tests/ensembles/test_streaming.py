@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from execute_once import ROOT
 
-from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, streaming
+from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, parallel, streaming
 from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_work
 from mme.ensembles.quadrature import working_bytes
 from mme.errors import InputError
@@ -467,3 +467,26 @@ def test_what_is_measured_is_read_only(network: dict[str, np.ndarray]) -> None:
     for layer in measured(network).layers:
         with pytest.raises(ValueError, match="read-only"):
             layer.eigenvalues[0] = 1
+
+
+def test_libraries_are_looked_for_anew_when_something_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Controller:
+        def __init__(self) -> None:
+            made.append(self)
+
+        def limit(self, limits: int) -> int:
+            return limits
+
+    parallel.one_thread()  # imports what it needs
+    monkeypatch.setattr(parallel, "ThreadpoolController", Controller)
+    parallel._libraries.cache_clear()
+    try:
+        assert [parallel.one_thread() for _ in range(3)] == [1, 1, 1]
+        assert len(made) == 1
+        monkeypatch.setitem(sys.modules, "made_up", sys)
+        parallel.one_thread()
+        assert len(made) == 2
+    finally:
+        parallel._libraries.cache_clear()
