@@ -425,7 +425,7 @@ def test_so_many_bytes_and_so_many_tasks_are_in_flight() -> None:
 
 
 def test_what_waits_is_given_up_with_the_rest() -> None:
-    go, begun = threading.Event(), list[int]()
+    go, begun, before = threading.Event(), list[int](), set(threading.enumerate())
 
     def tasks() -> Iterator[Task[object]]:
         yield 2**21, lambda: lambda: go.wait(60)
@@ -436,9 +436,8 @@ def test_what_waits_is_given_up_with_the_rest() -> None:
         list(in_threads(tasks(), 1, 2**30))
     assert not go.is_set()
     go.set()
-    for thread in threading.enumerate():
-        if "ThreadPool" in thread.name:
-            thread.join(60)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
     assert begun == []
 
 
