@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -24,8 +26,8 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 
 from mme import InputError, __version__
-from mme.evidence import LEVELS, MIME_TYPE, CheckFailed, Evidence, check, records, spoken
-from mme.evidence.page import html
+from mme.evidence import LEVELS, MIME_TYPE, CheckFailed, Evidence, check, page, records, spoken
+from mme.evidence.page import html, show
 from mme.extras import MissingExtra
 from tests.chapters import chapters, executed
 from tests.each import each
@@ -810,6 +812,23 @@ def notebook() -> nbformat.NotebookNode:
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     executed: nbformat.NotebookNode = NotebookClient(made, timeout=600, record_timing=False).execute()
     return executed
+
+
+def test_anchors_count_the_checks_of_each_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[dict[str, Any]] = []
+    shell = SimpleNamespace(execution_count=4, display_pub=SimpleNamespace(publish=published.append))
+    monkeypatch.setattr(page, "_shell", lambda: shell)
+    monkeypatch.setattr(page, "_shown", Counter())
+    found = [show(Evidence(name, "", "numeric", True, "")) for name in ("lemma-5.1", "axiom", "lemma-5.1")]
+    assert [each.anchor for each in found] == ["check-lemma-5-1-1", "check-axiom-1", "check-lemma-5-1-2"]
+    lines = [line["text/html"] for line in published]
+    assert all(f'id="{each.anchor}"' in line for each, line in zip(found, lines, strict=True))
+    for cell, shown in ((4, 0), (5, 1), (4, 0), (3, 1)):  # a cell may run again, and one before it, too
+        published.clear()
+        shell.execution_count = cell
+        found[0]._ipython_display_()  # type: ignore[attr-defined]
+        assert len(published) == shown
+        assert not any("id=" in line["text/html"] or MIME_TYPE in line for line in published)
 
 
 @pytest.mark.slow

@@ -111,6 +111,19 @@ def test_steps_that_take_no_time_say_nothing_of_the_others(
 
     with redirect_stderr(terminal):
         steps = tracked(kept_and_slow(), "sheep", total=10)
-        assert [next(steps) for _ in range(6)] == [*range(6)]
+        for number in range(6):
+            assert next(steps) == number
+            clock += number < 4  # what is done with a step is no time of the next one
         assert terminal.shows("60%", "0:04:00")
         assert list(steps) == [6, 7, 8, 9]
+
+
+def test_how_many_steps_there_are_is_told_known_or_open(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    totals = []
+    monkeypatch.setattr("mme.progress._shown", lambda steps, words, total, cost: totals.append(total))
+    with redirect_stderr(terminal):
+        for steps, told in ((range(3), {}), (range(3), {"total": 9.0}), ((n for n in range(3)), {})):
+            tracked(steps, "counting", **told)
+    assert totals == [3, 9.0, None]

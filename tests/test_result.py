@@ -5,7 +5,7 @@ import json
 import pickle
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from importlib import import_module
@@ -285,6 +285,7 @@ def test_long_tables_say_what_they_leave_out() -> None:
 
 def test_complex_numbers_go_into_json_by_their_parts() -> None:
     assert plain(np.array([1 + 2j])) == {"real": [1.0], "imag": [2.0]}
+    assert plain({1: 2}) == {"1": 2}
     assert plain({"a": float("-inf"), "b": [np.float32("nan")]}) == {"a": "-inf", "b": ["nan"]}
 
 
@@ -318,5 +319,26 @@ class Parts(NamedTuple):
 
 def test_tuples_of_arrays_are_equal_by_their_numbers_alone() -> None:
     one, same, other = (Parts(np.ones(2), np.array(each)) for each in ([2.0, 3.0], [2.0, 3.0], [2.0, 4.0]))
-    found = [(one == each, one != each) for each in (same, other, 3)]
-    assert found == [(True, False), (False, True), (False, True)]
+    found = [(one == each, one != each) for each in (same, other, 3, one[:1], (*one, 1))]
+    assert found == [(True, False), *[(False, True)] * 4]
+
+
+def test_a_pair_comes_back_from_two_entries_alone() -> None:
+    entry = calibrate_delta(range(9)).to_dict() | {"delta_interval": [0.0, 1.0, 2.0]}
+    with pytest.raises(InputError, match=r"entry must be what .* returns, but zip"):
+        type(calibrate_delta(range(9))).from_dict(entry)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Hiding(Result):
+    """A number, and how it was worked out."""
+
+    number: int
+    way: str = field(default="", compare=False, repr=False)
+
+
+def test_a_field_that_is_not_shown_is_not_told() -> None:
+    one, other = Hiding(1, "in threads"), Hiding(1, "alone")
+    assert (one.to_dict(), repr(one)) == ({"number": 1}, "Hiding(number=1)")
+    assert (Hiding.from_dict({"number": 1}) == one, one == other) == (True, True)
+    assert hash(one) == hash(other)

@@ -1,5 +1,6 @@
 """What is kept on disk goes when it was not used for long, and is found by all that decides it."""
 
+import io
 import os
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from mme.cli import cache
-from mme.store import Store, cache_folder, key_of
+from mme.store import Store, cache_folder, key_of, write_whole
 
 HOURS = 3600
 
@@ -79,7 +80,7 @@ def test_switched_off_it_neither_reads_nor_writes(store: Store, tmp_path: Path) 
 
 
 def test_parts_of_a_key_do_not_run_into_each_other() -> None:
-    parts = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "c", ""), (b"ab", "|1|c")]
+    parts = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "c", ""), (b"ab", "|1|c"), ("ab|c",)]
     assert len({key_of(*each) for each in parts}) == len(parts)
     assert key_of("é", b"x") == key_of("é".encode(), "x")
     assert all(len(key_of(*each)) == 64 for each in parts)
@@ -109,3 +110,18 @@ def test_the_command_counts_in_days_and_megabytes(
     cache.clear(older_than=2)
     assert (len(spectra), len(measurements)) == (2, 1)
     assert capsys.readouterr().out.startswith(f"1 spectra deleted from {spectra.folder}.\n0 measurements del")
+
+
+def test_nothing_kept_runs_code(store: Store) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{}], dtype=object), allow_pickle=True)
+    store.put_bytes("ab12", buffer.getvalue())
+    with pytest.raises(ValueError, match="allow_pickle"):
+        store.get("ab12")
+
+
+def test_what_cannot_be_put_in_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        write_whole(tmp_path / "taken", b"data")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]

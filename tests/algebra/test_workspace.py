@@ -42,6 +42,15 @@ def test_a_block_gives_back_what_was_taken_within() -> None:
     assert np.shares_memory(workspace.take((1,)), first)
 
 
+def test_each_thread_has_its_own() -> None:
+    workspace = Workspace(1000)
+    here = workspace.take((3,))
+    with ThreadPoolExecutor(1) as pool:
+        assert not np.shares_memory(pool.submit(workspace.take, (3,)).result(), workspace.memory)
+    assert np.shares_memory(here, workspace.memory)
+    assert workspace.used == 64  # bytes: a line of the cache
+
+
 def test_what_does_not_fit_is_fresh() -> None:
     workspace = Workspace(80)
     assert np.shares_memory(workspace.take((9,)), workspace.memory)  # 72 bytes, up to the last line of cache

@@ -190,9 +190,49 @@ def test_costs_are_told_in_units_that_suit_them(nets: Path, monkeypatch: Any, ca
     accounts.announce_cost([opened], Options(conjugate="sampled"), 2, share=0.25)
     said = capsys.readouterr().err
     assert "about 40 seconds of processor time for the layers and 80 seconds for the" in said
+    monkeypatch.setattr(accounts, "seconds_for", lambda layers: 1.0)
+    accounts.announce_cost([opened], Options(conjugate="sampled"), 2, share=0.5)
+    assert "about 2 seconds of processor time for the layers and 40 seconds" in capsys.readouterr().err
+    accounts.announce_cost([opened], Options(conjugate="sampled"), 2, draws=False, share=0.5)
+    assert capsys.readouterr().err == ""
 
 
 def test_structural_zeros_do_not_hide_what_lies_outside(call: Call, tmp_path: Path) -> None:
     np.savez(tmp_path / "tall.npz", w=np.eye(40, 4) * [9, 1, 9, 9])  # 36 zeros, and three values of 81
-    told = words(call("compare", tmp_path / "tall.npz").stdout)
-    assert "warning: of tall only 25% of the eigenvalues that are no structural zeros" in told
+    for command in ("compare", "spectrum"):
+        told = words(call(command, tmp_path / "tall.npz").stdout)
+        assert "warning: of tall only 25% of the eigenvalues that are no structural zeros" in told
+
+
+def test_of_no_network_that_can_be_opened_there_is_no_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    accounts.announce_cost([], Options(conjugate="sampled"), 2, share=0.0)
+    assert capsys.readouterr().err == ""
+
+
+def test_names_are_cut_short_where_there_are_more() -> None:
+    assert accounts.named("abc") == "a, b, c"
+    assert accounts.named("abcde") == "a, b, c and 2 more"
+    assert accounts.named("ab", 1) == "a and 1 more"
+
+
+def test_estimated_eigenvalues_are_those_of_the_smaller_side() -> None:
+    ensemble = layer_matrix_ensemble({"a": np.ones((90, 70)), "b": np.ones((9, 9))}, estimate=64)
+    [said] = accounts.about_estimates(ensemble, "So much.")
+    assert said.startswith("network: 1 layer with 70 eigenvalues estimated, by ")
+    assert said.endswith(": a. So much.")
+    assert list(accounts.about_estimates(ensemble.without("a"), "")) == []
+
+
+def test_controls_are_told_by_why_they_are_there_or_missing() -> None:
+    rows = [
+        {"name": name, "control_variance": variance, "control_reason": reason}
+        for name, variance, reason in (
+            ("a", None, "not asked for"), ("b", None, "no rule"), ("c", 0.5, "one rule"),
+            ("d", None, "no rule"),
+        )
+    ]  # fmt: skip
+    assert list(accounts.about_controls(rows)) == [
+        "untrained –: not asked for (a).",
+        "untrained –: no rule; --control gives a rule, or a file of before (b, d).",
+        "untrained: one rule (c).",
+    ]

@@ -65,3 +65,9 @@ def test_defaults_of_the_commands_are_those_in_writing() -> None:
         for name, command in commands.items()
     }
     assert found == DEFAULTS
+
+
+def test_without_a_command_it_tells_which_there_are() -> None:
+    told = CliRunner().invoke(app, []).output
+    assert "Usage:" in told
+    assert "Exit codes:" in told

@@ -1,6 +1,7 @@
 """`mme cache` shows what is kept, and clears it."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,3 +35,13 @@ def test_shows_and_clears(call: Call, nets: Path, tmp_path: Path) -> None:
     after = kept(call)
     assert after["spectra"] == 0
     assert after["other_files"] == 1  # trained networks stay
+
+
+def test_a_cache_that_is_off_is_let_be(call: Call, nets: Path, tmp_path: Path) -> None:
+    unused = tmp_path / "cache" / "spectra-3" / "ab" / "ab12.kept"
+    unused.parent.mkdir(parents=True)
+    unused.touch()
+    os.utime(unused, (0, 0))
+    for option, is_there in (("--no-cache", True), ("--cache", False)):
+        assert call("spectrum", nets / "a.npz", option).exit_code == 0
+        assert unused.exists() == is_there

@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from mme.cli.compare import COLUMNS, _about_delta, _show_pairs
+from mme.checkpoints.limits import NoNetwork
+from mme.cli.compare import COLUMNS, _about_delta, _show, _show_pairs
 from mme.cli.output import print_csv
 from mme.comparison import STATISTICS, Options, compare, measure
 from mme.comparison.compare import Line, grouped
 from mme.ensembles import circular_spectral_difference, layer_matrix_ensemble, streaming
+from mme.errors import InputError
 from mme.store import Store
 
 Call = Callable[..., Result]
@@ -464,7 +466,8 @@ def some(*variances: float, **others: Any) -> Any:
 def test_pairs_have_the_sign_and_the_mark_of_their_difference(capsys: pytest.CaptureFixture[str]) -> None:
     _show_pairs(some(0.5, 0.1, 0.125, delta=0.05))
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[-3:] == [
+    assert lines[-4:] == [
+        ["1", "2", "3"],
         ["1", "b", "=", "-0.025", "-0.400"],
         ["2", "c", "=", "+0.025", "-0.375"],
         ["3", "a", "+0.400", "+0.375"],
@@ -483,3 +486,55 @@ def test_the_parts_of_delta_add_up_to_it() -> None:
     assert words.endswith("of the draws.")
     assert _about_delta(some(0.5, 1.0, 2.0, delta=0.25)) == "delta = 0.25, as given."
     assert _about_delta(some(0.1, 0.2, 2.0)).endswith("Without c the largest noise floor would be 0.004.")
+    words = _about_delta(some(2.1, 1.0, 0.5))
+    assert "largest noise floor, 0.042 of a" in words
+    assert words.endswith("Without a the largest noise floor would be 0.020.")
+
+
+def test_many_networks_are_cut_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = some(0.5, 0.1, 0.125, delta=0.01)
+    told: dict[str, Any] = dict.fromkeys(("largest_cumulative", "inside_window", "structural_zeros"), 0.0)
+    told |= {"layers": 1, "eigenvalues": 2, "control_variance": None, "control_standard_error": None}
+    told |= {"control_reason": "not asked for"}
+    lines = [
+        Line(each.to_dict() | told, words, [], None, 0)
+        for each, words in zip(found.measurements, (["of a"], ["of b", "more"], ["of c"]), strict=True)
+    ]
+    _show(found, lines)
+    words = capsys.readouterr().out
+    assert re.findall(r"class (\d+): (\w+)\n", words) == [("1", "b"), ("2", "c"), ("3", "a")]
+    assert "networks not shown" not in words
+    for most in (3, 2):
+        monkeypatch.setattr("mme.cli.compare.PAIRS_SHOWN", most)
+        _show(found, lines)
+        assert ("= marks pairs within" in capsys.readouterr().out) == (most == 3)
+    monkeypatch.setattr("mme.cli.compare.LINES_SHOWN", 1)
+    _show(found, lines)
+    words = capsys.readouterr().out
+    assert "… and 2 networks more" in words
+    assert "Of the networks not shown, 2 have such lines" in words
+    assert "class 1: b\n… and 2 classes more." in words
+
+
+def test_the_cost_counts_controls_and_the_matrices_of_spikes(
+    call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("mme.cli.compare.lines_of", lambda *given: asked.append(given[-1]) or [])
+    none = ("--control", "none")
+    for options in ((), none, ("--controls", 3), ("--more",), ("--more", *none), ("--delta", 0)):
+        assert "no network that can be measured" in call("compare", nets, *options).stderr
+    assert asked == [1, 0, 3, 5, 2, 1]
+
+
+def test_what_is_no_network_is_no_failure(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = some(0.5, 0.5, 0.5).measurements[0].to_dict() | {"left_out": {}}
+    other, broken = NoNetwork("notes.txt is none."), InputError("b.npz is damaged.")
+    for failures, code in (([], 0), ([other], 0), ([broken], 1), ([other, broken], 1)):
+        told = [Line(row, [], [], None, 0), *failures]
+        monkeypatch.setattr("mme.cli.compare.lines_of", lambda *given, told=told: told)
+        result = call("compare", nets, "--json")
+        assert result.exit_code == code
+        assert result.stderr == "".join(f"mme: {each}\n" for each in failures)

@@ -327,3 +327,9 @@ def test_in_a_process_of_its_own(tmp_path: Path) -> None:
     bad = call("2", "1", "--depth", "0")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr == "mme: depth must be an integer of at least 1, but it is 0.\n"
+
+
+def test_a_text_is_complex_where_one_number_is(tmp_path: Path) -> None:
+    for text, kind in (("1+2j 3\n4 5\n", "c"), ("1 3\n4 5\n", "f")):
+        (tmp_path / "matrix.txt").write_text(text)
+        assert read_matrix(tmp_path / "matrix.txt").dtype.kind == kind

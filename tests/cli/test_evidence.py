@@ -87,3 +87,14 @@ def test_refuses_what_is_no_record(complaint: Complaint, file: Path, tmp_path: P
         assert why in complaint("evidence", "--file", file)
     file.write_bytes(b"\xff\xfe")
     assert "UnicodeDecodeError" in complaint("evidence", "--file", file)
+
+
+def test_finds_the_book_beside_the_package(
+    call: Call, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    (root / command.BUILT).parent.mkdir(parents=True)
+    file.rename(root / command.BUILT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "__file__", str(root / "mme" / "cli" / "evidence.py"))
+    assert "lemma-5.1" in call("evidence").stdout

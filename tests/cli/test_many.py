@@ -5,12 +5,14 @@ import gc
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from click.testing import Result
 from mme.cli import many
 from mme.cli.many import Job
 from mme.cli.nets import JUST_NOW, Network, check_net, find_nets
+from mme.cli.settings import Run
 from mme.comparison.options import Options
 from mme.errors import InputError
 from mme.store import Store
@@ -229,6 +232,15 @@ def test_what_is_just_written_has_no_state(
             patch.setattr("mme.cli.nets.JUST_NOW", JUST_NOW)
             patch.setattr("mme.cli.nets.time.time", lambda seconds=seconds: old + seconds)
             assert bool(Network("a", str(nets / "a.npz")).state()) == is_told
+    before = Network("a", str(nets / "a.npz")).state()
+    (nets / "config.json").write_text("{}")  # by which its weights may be read
+    assert Network("a", str(nets / "a.npz")).state() != before
+    with monkeypatch.context() as patch:
+        patch.setattr("mme.cli.nets.JUST_NOW", 600.0)
+        for age in (1e9, -1e9):  # written now all the same, or later than all that lies beside it
+            os.utime(nets / "a.npz", (time.time() - age,) * 2)
+            assert Network("a", str(nets / "a.npz")).state() == ""
+            patch.setattr("mme.cli.nets.time.time", lambda: old + 700)
     onnx = nets / "model.onnx"
     onnx.write_bytes(b"\x08\x07\x12\x00" + bytes(60))
     assert Network("model", str(onnx)).state() == ""  # its weights may lie beside it
@@ -448,3 +460,67 @@ def test_names_are_of_files_of_folders_or_of_hubs(nets: Path, tmp_path: Path) ->
     (nets / "c.npz").unlink()
     assert [each.is_required for each in find_nets([str(nets)])] == [True]  # a folder of one stands for it
     assert [each.is_required for each in find_nets([str(nets / "a.npz"), "digits:vgg5"])] == [True, True]
+
+
+def test_what_was_at_work_is_tried_in_half_as_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def spread(networks: dict[int, Network], job: Job, is_kept: bool, client: Any, jobs: int) -> Any:
+        calls.append((list(networks), jobs))
+        for place in networks:
+            if place == 4 or (place == 1 and jobs > 1):
+                raise BrokenExecutor
+            yield place, b"line"
+
+    monkeypatch.setattr(many, "_spread", spread)
+    job = Job(Options(), None, None, 1, False, None)
+    networks = {place: Network(f"net{place}", "") for place in range(10)}
+    found = dict(many._elsewhere(networks, job, False, None, 3))
+    assert calls == [([*range(10)], 3), ([1, 2, 3, 4, 5], 1), ([5], 1), ([6, 7, 8, 9], 3)]
+    assert str(found.pop(4)).startswith("net4: the process that measured it was lost")
+    assert found == dict.fromkeys((0, 1, 2, 3, 5, 6, 7, 8, 9), b"line")
+
+
+def test_some_of_many_networks_tell_what_all_cost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def announced(opened: Any, options: Options, jobs: int, **told: Any) -> None:
+        asked.append((len(opened), told["share"], told["apart"]))
+        raise InterruptedError
+
+    monkeypatch.setattr(many, "announce_cost", announced)
+    monkeypatch.setattr(many, "LOOKED_AT", 6)
+    networks = [Network(each.stem, str(each)) for each in folder.glob("*.npz")]
+    for most, jobs, device in (
+        (24, 2, "cpu"), (25, 2, "cpu"), (1, 1, "cpu"), (1, 12, "cpu"), (1, 13, "cpu"), (1, 2, "cuda")
+    ):  # fmt: skip
+        monkeypatch.setattr(many, "MANY", most)
+        options = Options(device=device)
+        run = Run(options, Store("spectra-3", enabled=False), jobs, False, False)
+        with pytest.raises(InterruptedError):
+            many.lines_of(networks, Job(options, None, None, 1, False, None), run, None, 0)
+    some, every = 5 / 24, (24, 1, False)
+    assert asked == [(5, some, True), every, (5, some, False), (5, some, True), every, (5, some, False)]
+
+
+@pytest.mark.usefixtures("later")
+def test_the_kept_lines_are_tidied_or_their_trouble_is_told(nets: Path) -> None:
+    networks, job = [Network("a", str(nets / "a.npz"))], Job(Options(bins=9), None, None, 1, False, None)
+    run, lines = Run(job.options, Store("spectra-3"), 1, False, False), Store("measurements-1")
+    many.lines_of(networks, job, run, None, 0)
+    assert (len(lines), run.store.trouble) == (1, "")
+    assert (lines.folder / "tidied").exists()
+    shutil.rmtree(lines.folder)
+    lines.folder.touch()
+    many.lines_of(networks, job, run, None, 0)
+    assert run.store.trouble.startswith(f"{lines.folder} cannot be written to")
+
+
+@pytest.mark.usefixtures("later")
+def test_the_state_of_the_control_decides_the_line(nets: Path) -> None:
+    network, control = (Network(name, str(nets / f"{name}.npz")) for name in "ab")
+    job = Job(Options(), None, control, 1, False, None)
+    before = job.key(network)
+    np.savez(nets / "b.npz", w=np.eye(5))
+    assert before != job.key(network) != ""
+    assert job._replace(control=Network("digits:vgg5", "digits:vgg5")).key(network) == ""  # nothing tells

@@ -17,7 +17,7 @@ from click.testing import Result
 from safetensors.numpy import save_file
 
 from mme import start
-from mme.cli.output import density_picture
+from mme.cli.output import FIGURE_FORMATS, checked_file, density_picture, save_parquet
 from mme.ensembles import layer_matrix_ensemble, pooled_spectrum, spectral_density
 
 Call = Callable[..., Result]
@@ -341,3 +341,35 @@ def test_columns_end_in_eighths() -> None:
     heights = [blocks.index(column) for column in top.ljust(72)]
     assert heights == sorted(heights)
     assert set(heights) == set(range(9))
+
+
+def test_the_estimated_layers_are_counted(call: Call, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    np.savez(tmp_path / "net.npz", a=rng.normal(size=(40, 45)), b=rng.normal(size=(41, 45)), c=np.eye(3))
+    record = json.loads(call("spectrum", tmp_path / "net.npz", "--estimate", 32, "--json").stdout)
+    assert record["estimated_layers"] == 2
+
+
+def test_a_density_of_nothing_is_an_empty_picture() -> None:
+    lines = density_picture(np.zeros(4), np.linspace(0, 1, 5), width=4, height=2).splitlines()
+    assert lines == ["", "", "────", "0  1", "√density; the highest column is 0"]
+
+
+def test_columns_that_do_not_divide_the_bins_are_rounded() -> None:
+    top, *_ = density_picture(np.array([4.0, 4, 0, 0, 0]), np.arange(6.0), width=3, height=1).splitlines()
+    assert top == "█"  # of two bins, as the last; the middle one has one
+
+
+def test_endings_of_files_may_be_capitals(tmp_path: Path) -> None:
+    assert checked_file("--plot", tmp_path / "a.PNG", FIGURE_FORMATS) == tmp_path / "a.PNG"
+
+
+def test_columns_of_parquet_are_of_what_they_hold(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow.parquet")
+    some: list[dict[str, object]] = [{"rule": None, "words": None, "why": "a"}, {"rule": None, "why": None}]
+    save_parquet(tmp_path / "a.parquet", [*some, {"number": 2, "share": 0.5}], words=("rule",))
+    kept = arrow.read_table(tmp_path / "a.parquet")
+    types = {name: str(kept.schema.field(name).type) for name in kept.column_names}
+    known = {"rule": "string", "words": "double", "why": "string"}
+    assert types == known | {"number": "int64", "share": "double"}
+    assert kept["why"].to_pylist() == ["a", None, None]

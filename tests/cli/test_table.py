@@ -115,13 +115,14 @@ def test_figure_four_is_of_fluctuations(tmp_path: Path, monkeypatch: pytest.Monk
     for kind in ("fluctuations", "cumulative_differences"):
         monkeypatch.setattr(f"mme.plots.{kind}", draw(kind))
     monkeypatch.setattr("mme.cli.output.save_figure", lambda path, told: drawn.update({path.name: told}))
-    rows: Any = [SimpleNamespace(name=name) for name in ("resnet18", "vgg19", "vgg11")]
+    rows: Any = [SimpleNamespace(name=name) for name in ("resnet18", "vgg19", "vgg11", "densenet121")]
     table._draw(rows, tmp_path)
     assert drawn == {
         f"figure-{number}{suffix}": told
         for number, told in (
             (1, ("cumulative_differences", "vgg19", "vgg11")),
             (2, ("cumulative_differences", "resnet18")),
+            (3, ("cumulative_differences", "densenet121")),
             (4, ("fluctuations", "vgg19")),
         )
         for suffix in (".png", ".svg")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mme.ensembles import Layer, layer_matrix_ensemble, solvers
 from mme.errors import InputError
+from mme.weights import Checkpoint, StoredTensor
 from tests.each import each
 
 RTOL = 1e-10  # relative to the largest eigenvalue of the layer
@@ -437,6 +438,39 @@ class TestBadInput:
             InputError, match=r"types .* must be one of 'Linear', 'Conv1d', 'Conv2d', 'Conv3d'"
         ):
             layer_matrix_ensemble(network, types=["Linear", "Attention"])
+
+    def test_what_was_left_out_stays_so(self) -> None:
+        network = {"a": np.eye(3), "b": np.eye(2), "bias": np.ones(3)}
+        left = layer_matrix_ensemble(network).without("a")
+        assert left.skipped == (("bias", "one axis"), ("a", "taken out"))
+
+    @each("option, reason", [("include", "name not included"), ("types", "type not chosen")])
+    def test_an_empty_choice_takes_nothing(self, option: str, reason: str) -> None:
+        with pytest.raises(InputError, match=f"a: {reason}"):
+            layer_matrix_ensemble({"a": np.eye(3)}, **{option: []})
+
+    def test_one_layer_alone_is_no_classifier(self) -> None:
+        assert layer_matrix_ensemble({"a": np.eye(3)}).classifier is None
+        assert layer_matrix_ensemble({"a": np.eye(3), "b": np.eye(2)}).classifier == "b"
+
+    def test_a_name_that_is_no_text_is_none(self) -> None:
+        class Named(dict[str, np.ndarray]):
+            name: object = 3
+
+        assert layer_matrix_ensemble(Named(a=np.eye(3))).name == "network"
+
+    @each("shape", [(3,), (0, 2), (2, 0)])
+    def test_a_layer_has_two_axes_and_entries(self, shape: tuple[int, ...]) -> None:
+        with pytest.raises(InputError, match="weights of two or more axes, but their shape is"):
+            Layer("w", np.ones(shape))
+
+    def test_any_name_may_be_a_type_where_one_layer_has_its_own(self) -> None:
+        known = {"a": frozenset({"Attention"}), "b": frozenset[str]()}
+        whole = (3, 4), "float64", lambda: np.ones((3, 4))
+        tensors = [StoredTensor(name, *whole, kinds) for name, kinds in known.items()]
+        network = Checkpoint("net", "made here", tensors)
+        for types, name in (("Attention", "a"), ("Linear", "b")):
+            assert [layer.name for layer in layer_matrix_ensemble(network, types=types).layers] == [name]
 
     def test_one_sentence(self) -> None:
         with pytest.raises(InputError) as caught:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from execute_once import ROOT
 
-from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, streaming
-from mme.ensembles.parallel import validate_jobs
+from mme.ensembles import Layer, LayerMatrixEnsemble, layer_matrix_ensemble, parallel, streaming
+from mme.ensembles.parallel import Task, in_threads, validate_jobs, validate_work
+from mme.ensembles.quadrature import working_bytes
 from mme.errors import InputError
 from mme.store import Store
 from mme.weights import Checkpoint, StoredTensor
@@ -79,6 +80,14 @@ def test_rank_counts_what_is_above_rounding() -> None:
     low = rng.normal(size=(50, 3)) @ rng.normal(size=(3, 60))
     found = measured({"low": low, "full": rng.normal(size=(20, 30)), "zero": np.zeros((4, 5))})
     assert [layer.rank for layer in found.layers] == [3, 20, 0]
+
+
+@each("dtype", ["float64", "float32"])
+def test_rounding_is_that_of_the_longer_side_and_of_the_precision(dtype: Any) -> None:
+    for times, rank in ((0.5, 1), (2.0, 2)):
+        wide = np.zeros((2, 1000))
+        wide[[0, 1], [0, 1]] = 3, 3 * np.sqrt(times * 1000 * np.finfo(dtype).eps)
+        assert [Layer("w", each, dtype).rank for each in (wide, wide.T)] == [rank, rank]
 
 
 def test_order_of_grouping_does_not_matter(
@@ -204,6 +213,15 @@ def test_every_recipe_of_a_group_counts(tmp_path: Path) -> None:
     first, second = (measured(checkpoint(seed), store=store).eigenvalues for seed in (1, 2))
     assert not np.allclose(first[4:], second[4:])
     assert np.array_equal(second, measured(checkpoint(2)).eigenvalues)
+
+
+def test_what_has_no_recipe_is_told_by_its_numbers(tmp_path: Path) -> None:
+    store = Store("spectra", folder=tmp_path)
+    known = StoredTensor("a", (4, 5), "float32", lambda: np.eye(4, 5), fingerprint="one")
+    for scale in (1.0, 2.0):
+        other = StoredTensor("b", (4, 5), "float64", lambda scale=scale: scale * np.eye(4, 5))
+        found = measured(Checkpoint("two", "test", [known, other]), store=store)
+        assert found.eigenvalues.tolist() == [1.0] * 4 + [scale**2] * 4
 
 
 def test_devices_do_not_share_what_they_computed(network: dict[str, np.ndarray], tmp_path: Path) -> None:
@@ -344,6 +362,9 @@ def test_memory_is_that_of_what_is_held() -> None:
     for jobs in (1, 2):
         found = streaming.memory_for(exact.layers, jobs) - streaming.PYTHON_BYTES
         assert found == jobs * (6 * 2_000_000 + solver) + 2 * 8 * 2000
+    sides = layer_matrix_ensemble({"a": np.ones((9, 9)), "b": np.ones((1000, 2000)), "c": np.ones((9, 9))})
+    found = streaming.memory_for(sides.layers, 1) - streaming.PYTHON_BYTES
+    assert found == 6 * 2_000_000 + solver + 2 * 8 * 1018  # the largest alone
 
     def read() -> np.ndarray:
         raise AssertionError("nothing is read to tell what it takes")
@@ -361,7 +382,11 @@ def test_memory_is_that_of_what_is_held() -> None:
     assert 2**27 < streaming.PYTHON_BYTES < 2**29  # a quarter of a gigabyte, as a fresh interpreter takes
     least, most = (streaming.memory_for([layer], 1, is_held) for is_held in (False, True))
     assert most - least == 6 * 9000 * 8000
+    kept = 2 * 8 * streaming.ESTIMATES * 9000
+    size, _ = streaming._task([layer], "cpu", np.linalg.eigvalsh, Store("spectra", enabled=False))
+    assert size == least - streaming.PYTHON_BYTES - kept
     assert least > streaming.PYTHON_BYTES + 8 * 8000 * 64 * 16  # the Krylov space
+    assert least == streaming.PYTHON_BYTES + working_bytes(8000, 9000, 8) + kept
 
 
 @each("module, name", [("mme.ensembles.parallel", "one_thread"), ("mme.cli.many", "_one_thread")])
@@ -380,3 +405,87 @@ print({{each["num_threads"] for each in threadpool_info() if each["user_api"] ==
         capture_output=True, text=True,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("{1}\n", "")
+
+
+def test_so_many_bytes_and_so_many_tasks_are_in_flight() -> None:
+    """A task is prepared when there is room for it, and not before."""
+    size, most, held = 2**21, 0, 0
+
+    def prepare() -> Callable[[], int]:
+        nonlocal most, held
+        held += 1
+        most = max(most, held)
+        return lambda: 0
+
+    for jobs, memory, expected in ((4, 2 * size, 2), (4, 2 * size - 1, 1), (2, 20 * size, 4)):
+        most = held = 0
+        for _ in in_threads([(size, prepare)] * 12, jobs, memory):
+            held -= 1
+        assert (most, held) == (expected, 0)
+
+
+def test_what_waits_is_given_up_with_the_rest() -> None:
+    go, begun, before = threading.Event(), list[int](), set(threading.enumerate())
+
+    def tasks() -> Iterator[Task[object]]:
+        yield 2**21, lambda: lambda: go.wait(60)
+        yield 2**21, lambda: lambda: begun.append(2)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(in_threads(tasks(), 1, 2**30))
+    assert not go.is_set()
+    go.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+    assert begun == []
+
+
+def test_without_a_store_nothing_is_kept() -> None:
+    assert not validate_work(None, None, False)[1].enabled
+
+
+def test_one_job_takes_small_tasks_itself() -> None:
+    def prepare() -> Callable[[], bool]:
+        return lambda: threading.current_thread() is threading.main_thread()
+
+    tasks = [(size, prepare) for size in (0, 2**20, 2**20 + 1)]
+    assert dict(in_threads(tasks, 1, 2**30)) == {0: True, 1: True, 2: False}
+
+
+def test_the_first_estimate_stands_for_the_eigenvalues() -> None:
+    weights = np.random.default_rng(0).normal(size=(70, 90))
+    for dtype in ("float64", "float32"):
+        (layer,) = layer_matrix_ensemble({"a": weights}, estimate=64, dtype=dtype).measured().layers
+        assert layer.eigenvalues.tolist() == layer.estimates[0].tolist() != layer.estimates[1].tolist()
+        alone = Layer("a", weights, dtype, 64).estimates
+        assert (alone.dtype, alone.tolist()) == (dtype, layer.estimates.tolist())
+
+
+def test_what_is_measured_is_read_only(network: dict[str, np.ndarray]) -> None:
+    for layer in measured(network).layers:
+        with pytest.raises(ValueError, match="read-only"):
+            layer.eigenvalues[0] = 1
+
+
+def test_libraries_are_looked_for_anew_when_something_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Controller:
+        def __init__(self) -> None:
+            made.append(self)
+
+        def limit(self, limits: int) -> int:
+            return limits
+
+    parallel.one_thread()  # imports what it needs
+    monkeypatch.setattr(parallel, "ThreadpoolController", Controller)
+    parallel._libraries.cache_clear()
+    try:
+        assert [parallel.one_thread() for _ in range(3)] == [1, 1, 1]
+        assert len(made) == 1
+        monkeypatch.setitem(sys.modules, "made_up", sys)
+        parallel.one_thread()
+        assert len(made) == 2
+    finally:
+        parallel._libraries.cache_clear()
