@@ -42,6 +42,8 @@ def test_imbalance_decays_as_twice_the_weight_decay(F: Field) -> None:
     np.testing.assert_allclose(defects, np.exp(-0.6 * times)[:, *[None] * 4] * defects[0], rtol=0, atol=2e-9)
     np.testing.assert_allclose(flow.imbalance[2], np.exp(-0.9) * flow.imbalance[0], rtol=1e-8)
     assert np.all(flow.loss[0] > 1.2 * flow.loss[2])  # it did move
+    squares = (F.components(flow.layers) ** 2).sum(axis=(-4, -3, -2, -1))
+    np.testing.assert_allclose(flow.squared_norm, squares, rtol=1e-13)
 
 
 @over_fields

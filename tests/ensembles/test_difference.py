@@ -194,6 +194,8 @@ def test_pooling_of_the_conjugate() -> None:
     drawn = conjugate_spectrum((20, 12), conjugate="sampled", rng=0, draws=2, pooling="periodic")
     kept = circular_mixed_ensemble((20, 12), rng=0, draws=2, construction="haar")
     assert drawn.eigenvalues.shape == (2, 40)
+    known = conjugate_spectrum((20, 12), pooling="periodic")
+    assert known.expected_counts([-np.inf, np.inf]) == pytest.approx(40)
     assert np.array_equal(drawn.eigenvalues, pooled_spectrum(kept, pooling="periodic").eigenvalues)
     by_name = circular_spectral_difference(NETWORK, "sampled", rng=0, draws=2, pooling="periodic", bins=20)
     periodic = conjugate_spectrum(ORDERS, conjugate="sampled", rng=0, draws=2, pooling="periodic")
