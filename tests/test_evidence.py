@@ -392,6 +392,7 @@ def test_numeric_fails_for_one_entry_of_many() -> None:
         ([1.0, 2.0], [1.0, np.nan], "1 of the 2 entries of formula are not finite"),
         (np.inf, np.inf, "not finite"),
         ([], [], "nothing to compare"),
+        (np.empty((3, 0)), 1.0, "nothing to compare"),
         ([1.0, 1.0], [1.0], "shape"),
         (1.0, [1.0, 1.0], "shape"),
         (np.ones((2, 3)), np.ones((3, 2)), "shape"),

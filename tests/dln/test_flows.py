@@ -179,6 +179,12 @@ def rows_of(function: Any, W: np.ndarray, F: Field, h: float) -> np.ndarray:
     return left @ left.T
 
 
+@over_fields
+def test_gradients_of_many_networks_are_lifted_one_by_one(F: Field) -> None:
+    W, Z = F.ginibre(2, size=(3, 2, 4), rng=1), F.ginibre(2, size=(3, 2), rng=2)
+    np.testing.assert_allclose(lifted(W, Z)[2, 1], lifted(W[2, 1], Z[2, 1]), rtol=1e-12)
+
+
 @pytest.mark.parametrize(("F", "d", "depth"), [(R, 3, 2), (R, 1, 4), (C, 2, 3), (H, 2, 2), (H, 1, 3)])
 def test_projections(F: Field, d: int, depth: int) -> None:
     rng = np.random.default_rng(3)

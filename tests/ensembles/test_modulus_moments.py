@@ -102,6 +102,13 @@ def test_entry_mean_as_an_exact_fraction(order: int) -> None:
     assert entry_mean(order) == pytest.approx(float(exact), rel=2e-15, abs=0)
 
 
+@pytest.mark.parametrize("order", [3, 40, 60, 100])
+def test_square_and_mean_leave_the_small_variance(order: int) -> None:
+    """E b² − (E b)², of which all but 1/N² of either cancels, with E b² from the eigenvalue of |U||U|ᵀ."""
+    square = 2 * (1 + (order - 1) * np.pi / 4) - perron_mean(order, "symmetric")
+    assert square - perron_mean(order) ** 2 == pytest.approx(perron_deviation(order) ** 2, rel=1e-6)
+
+
 def test_two_by_two_is_exact() -> None:
     # |U| = [[c, s], [s, c]] with c² uniform: the eigenvalues are c + s and c - s
     assert perron_mean(2) == pytest.approx(4 / 3)
