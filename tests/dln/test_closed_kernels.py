@@ -360,3 +360,12 @@ def test_traces_of_large_groups_are_gaussian(field: Field, d: int) -> None:
     variance = {1: mp.mpf(1), 2: mp.mpf(1) / 2, 4: mp.mpf(1) / 4}[field.beta]
     with mp.workdps(120):
         agree(whole_group(d, x, field.beta), -x * d + variance * x**2 / 2, 6 * d)
+
+
+@pytest.mark.parametrize("d", [2, 5, 7])
+def test_two_layers_at_large_times(d: int) -> None:
+    """Z = E e^{−2 Re tr Σ(1 − Q)/t}, where Re tr ΣQ has the variance Σ σ²/2d and no third moment."""
+    sigma, t = [1 + k / 4 for k in range(d)], 1e6
+    first, second = sum(sigma), sum(value**2 for value in sigma)
+    expected = (second / mp.mpf(t) / d - 2 * first) / mp.mpf(t)
+    agree(kernel(sigma, t, depth=2, field="C", digits=40), expected, 20)
