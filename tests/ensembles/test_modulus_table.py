@@ -52,16 +52,19 @@ def test_two_by_two_is_the_exact_law(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_as_much_is_sampled_at_a_time_as_fits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = []
+    sizes, states = [], list[str]()
 
     def haar(order: int, size: int, rng: np.random.Generator) -> np.ndarray:
         sizes.append(size)
+        states.append(str(rng.bit_generator.state))
         return C.haar(order, size=size, rng=rng)
 
     monkeypatch.setattr(modulus_table, "C", SimpleNamespace(haar=haar, modulus=C.modulus))
     monkeypatch.setattr(modulus_table, "BATCH_ENTRIES", 300 * 3**2)
     modulus_quantiles(3)
     assert sizes == [300, 300, 300, 300, 133]  # 4000 eigenvalues in all
+    modulus_quantiles(4)
+    assert len(set(states)) == len(states) > 5  # no draw of one order is one of another
 
 
 def test_table_is_kept_and_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
