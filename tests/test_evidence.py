@@ -82,6 +82,10 @@ def test_proved_reduces_what_is_equal(left: Any, right: Any) -> None:
 def test_proved_writes_hyperbolic_functions_as_exponentials() -> None:
     record = CLAIM.proved(sp.coth(a) - sp.tanh(a), 2 / sp.sinh(2 * a))
     assert record.details["reductions"] == ["exponentials"]
+    record = CLAIM.proved([sp.coth(a) - sp.tanh(a), a], [2 / sp.sinh(2 * a), a])
+    assert record.details["reductions"] == ["exponentials", "subtraction"]  # of all entries, each once
+    with pytest.raises(CheckFailed, match=r"at entry \(3, 3\)"):  # and each of many is looked at
+        CLAIM.proved(sp.eye(4), sp.diag(1, 1, 1, 2))
 
 
 @pytest.mark.slow
@@ -394,6 +398,7 @@ def test_numeric_fails_for_one_entry_of_many() -> None:
         ([1.0, 2.0], [1.0, np.nan], "1 of the 2 entries of formula are not finite"),
         (np.inf, np.inf, "not finite"),
         ([], [], "nothing to compare"),
+        (np.empty((3, 0)), 1.0, "nothing to compare"),
         ([1.0, 1.0], [1.0], "shape"),
         (1.0, [1.0, 1.0], "shape"),
         (np.ones((2, 3)), np.ones((3, 2)), "shape"),

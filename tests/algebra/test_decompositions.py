@@ -131,6 +131,7 @@ def test_batch_equals_single(F: Field) -> None:
         for factor, alone in zip(together, F.svd(a[index]), strict=True):
             np.testing.assert_allclose(factor[index], alone, rtol=0, atol=1e-13)
         np.testing.assert_allclose(F.polar(a)[index], F.polar(a[index]), rtol=0, atol=1e-13)
+        assert F.log_abs_det(a)[index] == pytest.approx(F.log_abs_det(a[index]), rel=1e-13)
     hermitian = a + F.adjoint(a)
     x, V = F.eigh(hermitian)
     np.testing.assert_allclose(V @ F.diagonal(x) @ F.adjoint(V), hermitian, rtol=0, atol=1e-12)
@@ -219,6 +220,11 @@ def test_one_eigenvalue_far_above_or_below_the_others(F: Field, scale: float) ->
     assert largest((found - np.sort(x, axis=-1)) / size) < 1e-14
     assert largest((a @ v - v @ F.diagonal(found)) / size[..., None]) < 1e-14
     assert largest((F.eigvalsh(a) - np.sort(x, axis=-1)) / size) < 1e-14
+
+
+def test_the_largest_floats_have_a_hermitian_part(F: Field) -> None:
+    a = np.finfo(float).max * F.identity(2)
+    np.testing.assert_array_equal(F.hermitian_part(a, sign=1), a)
 
 
 def test_what_is_not_hermitian_is_seen_in_any_phase() -> None:

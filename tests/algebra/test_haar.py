@@ -193,6 +193,8 @@ def test_ginibre_is_standard_normal_in_every_component(F: Field) -> None:
     assert x.shape == (4000, 3, 2, F.beta)
     assert scipy.stats.kstest(x.ravel(), scipy.stats.norm.cdf).pvalue > 1e-3
     assert_mean(np.sum(x**2, axis=-1), F.beta)
+    many = F.components(F.ginibre(50, size=100, rng=2))  # so many that one part in a hundred is seen
+    assert abs(np.mean(many**2) - 1) < 4 * np.sqrt(2 / many.size)
     assert_mean(np.prod(x[:, :2, 0, 0], axis=1), 0)
     with pytest.raises(InputError, match=r"^columns must be an integer of at least 1, but it is 0\.$"):
         F.ginibre(3, columns=0)

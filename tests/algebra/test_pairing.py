@@ -192,6 +192,12 @@ def test_a_real_matrix_has_a_real_norm() -> None:
     assert C.norm(np.array([[3j, 4]])) == 5
 
 
+@pytest.mark.parametrize(("F", "dtype"), [(R, np.float32), (C, np.complex64), (H, np.complex64)])
+def test_single_precision_has_the_same_norm(F: Any, dtype: Any) -> None:
+    found = F.norm(3 * F.identity(4).astype(dtype))
+    assert (float(found), found.dtype) == (6.0, np.float32)
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, torch.int8], ids=str)
 def test_products_of_whole_numbers_do_not_wrap_round(dtype: Any) -> None:
     as_given = torch.tensor if dtype is torch.int8 else np.array

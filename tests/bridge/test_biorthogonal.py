@@ -30,7 +30,7 @@ def test_the_kernel_projects_onto_d_dimensions(d: int, depth: int, volume: str) 
     assert (weights * twice).sum() == pytest.approx(correlation_kernel(0.9, 1.3, d, **case), abs=1e-11)
 
 
-SPECTRA = [([0.7], 4), ([2.0, 0.4], 3), ([2.0, 1.0, 0.3], 2), ([3, 2, 1, 0.1], 5)]
+SPECTRA = [([0.7], 4), ([1.5, 0.6], 9), ([2.0, 0.4], 3), ([2.0, 1.0, 0.3], 2), ([3, 2, 1, 0.1], 5)]
 
 
 @pytest.mark.parametrize(("x", "depth"), SPECTRA)

@@ -3,6 +3,7 @@
 from itertools import product
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, minimize
@@ -23,6 +24,20 @@ def test_energy_is_what_is_written() -> None:
     close = np.log([1 + 1e-9, 1.0])  # nothing cancels: x^3 − 1 = 3e-9
     gap = float(np.diff(close)[0])
     assert GAS.energy(close) == pytest.approx(1.9 * np.log(-gap) + 0.7 * np.log(3) - 5, abs=1e-8)
+
+
+@each("gap", [3e-4, 3e-13])
+def test_particles_that_nearly_meet(gap: float) -> None:
+    """At 0 and at the gap, which is the float as it is: what is lost is lost by the formula."""
+    u = np.array([gap, 0.0])
+    with mp.workdps(40):
+        apart, far = mp.expm1(gap), mp.expm1(3 * mp.mpf(gap))
+        energy = 1.2 * mp.log(apart) + 0.7 * mp.log(far) + 1.9 * mp.mpf(gap) - 2.5 * (2 + apart)
+        force = 1.2 / apart + 2.1 / far + 1.9 - 2.5
+    assert GAS.energy(u) == pytest.approx(float(energy), rel=1e-14)
+    assert GAS.gradient(u)[1] == pytest.approx(-float(force) + 2 * (1.9 - 2.5), rel=1e-14)
+    metric = LogGas(2.0, 0.0, 3, 1.0, 1.0)
+    assert metric.gradient(u)[1] == pytest.approx(-float(2 / apart), rel=1e-14)
 
 
 def test_derivatives() -> None:

@@ -156,7 +156,10 @@ def test_group_volume(field: Field) -> None:
     CLAIM.certified(balls.group_volume(1, field.beta), spheres[field.beta])
 
 
-@pytest.mark.parametrize("case", balls.cases(11, deepest=4), ids=str)
+WIDE = [Fraction(5, 2), Fraction(2), Fraction(2), Fraction(7, 5), Fraction(1, 30)]  # beyond what is drawn
+
+
+@pytest.mark.parametrize("case", [*balls.cases(11, deepest=4), *((WIDE, 3, b) for b in (1, 2, 4))], ids=str)
 def test_orbit_volume(case: tuple[list[Fraction], int, int]) -> None:
     sigma, depth, b = case
     volume = balls.orbit_volume(sigma, depth=depth, beta=b)

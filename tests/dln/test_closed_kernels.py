@@ -10,7 +10,14 @@ import pytest
 
 from mme.algebra import C, Field, H, R
 from mme.dln import group_volume_from_kernel, kernel, orbit_volume_from_kernel
-from mme.dln.closed_kernels import closed_walk, extrapolated, jacobi_average, settled, two_by_two
+from mme.dln.closed_kernels import (
+    closed_walk,
+    extrapolated,
+    jacobi_average,
+    settled,
+    two_by_two,
+    whole_group,
+)
 from mme.errors import InputError
 
 over_fields = pytest.mark.parametrize("field", [R, C, H], ids=lambda field: field.name)
@@ -340,3 +347,25 @@ def test_extrapolated_where_the_last_change_is_below_the_digits() -> None:
         if not more:
             assert (found.log_volume, found.error) == pytest.approx((0.0099, 0.0099 + 0.005))
             assert found.decimals == "0.01"
+
+
+@over_fields
+@pytest.mark.parametrize("d", [6, 7, 9])
+def test_traces_of_large_groups_are_gaussian(field: Field, d: int) -> None:
+    """Their moments up to the 2d-th are those of a normal number of variance 1 (R), 1/2 (C) and 1/4 (H).
+
+    Diaconis and Shahshahani, On the eigenvalues of random matrices (1994); over H half of the image's trace.
+    """
+    x = mp.mpf(1) / 1000
+    variance = {1: mp.mpf(1), 2: mp.mpf(1) / 2, 4: mp.mpf(1) / 4}[field.beta]
+    with mp.workdps(120):
+        agree(whole_group(d, x, field.beta), -x * d + variance * x**2 / 2, 6 * d)
+
+
+@pytest.mark.parametrize("d", [2, 5, 7])
+def test_two_layers_at_large_times(d: int) -> None:
+    """Z = E e^{−2 Re tr Σ(1 − Q)/t}, where Re tr ΣQ has the variance Σ σ²/2d and no third moment."""
+    sigma, t = [1 + k / 4 for k in range(d)], 1e6
+    first, second = sum(sigma), sum(value**2 for value in sigma)
+    expected = (second / mp.mpf(t) / d - 2 * first) / mp.mpf(t)
+    agree(kernel(sigma, t, depth=2, field="C", digits=40), expected, 20)

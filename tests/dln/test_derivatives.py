@@ -58,6 +58,20 @@ def test_derivatives_against_differences_in_long_arithmetic(
                 assert abs(hessian[k, l] - bend) <= 1e-12 * (abs(bend) + size), (k, l)
 
 
+@pytest.mark.filterwarnings("ignore:singular_values come in equal pairs over H:UserWarning")
+@over_fields
+@pytest.mark.parametrize("gap", [0.0, 1e-9, 1e-4, 3e-3, 0.03, 0.2, 0.3, 5.0])
+def test_two_layers_and_two_values_at_every_gap(field: Field, gap: float) -> None:
+    """(σ² − τ²)/(σ − τ) = σ + τ, so S has (β/2) log(σ + τ) and ((β − 1)/2) log στ: nothing cancels."""
+    sigma, half = np.array([1 + gap, 1.0]), field.beta / 2
+    single, both = (field.beta - 1) / 2, half / sigma.sum()
+    np.testing.assert_allclose(
+        entropy_gradient(sigma, depth=2, field=field), single / sigma + both, rtol=1e-14
+    )
+    bends = -np.diag(single / sigma**2) - half / sigma.sum() ** 2
+    np.testing.assert_allclose(entropy_hessian(sigma, depth=2, field=field), bends, rtol=1e-13)
+
+
 @over_fields
 def test_one_layer_has_no_derivatives(field: Field) -> None:
     """None, not even a rounding error: X alone is its orbit."""

@@ -13,6 +13,12 @@ def test_triangle() -> None:
     assert rows[-1][1] != 1
 
 
+def test_a_polynomial_is_exact_where_a_row_is_longer_than_its_degree() -> None:
+    times = [Fraction(1, 2**level) for level in range(13)]
+    rows = list(triangle([7 + sum((-1) ** p * p * t**p for p in range(1, 12)) for t in times]))
+    assert rows[-1][-1] == rows[-1][-2] == rows[-2][-1] == 7 != rows[-1][-3]
+
+
 def test_richardson() -> None:
     t = 0.5 / 2.0 ** np.arange(8)
     found = richardson(np.exp(t) * np.cos(t))

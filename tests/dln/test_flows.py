@@ -42,6 +42,8 @@ def test_imbalance_decays_as_twice_the_weight_decay(F: Field) -> None:
     np.testing.assert_allclose(defects, np.exp(-0.6 * times)[:, *[None] * 4] * defects[0], rtol=0, atol=2e-9)
     np.testing.assert_allclose(flow.imbalance[2], np.exp(-0.9) * flow.imbalance[0], rtol=1e-8)
     assert np.all(flow.loss[0] > 1.2 * flow.loss[2])  # it did move
+    squares = (F.components(flow.layers) ** 2).sum(axis=(-4, -3, -2, -1))
+    np.testing.assert_allclose(flow.squared_norm, squares, rtol=1e-13)
 
 
 @over_fields
@@ -107,7 +109,8 @@ def test_errors_are_against_the_largest_entry(
     loss = lambda X: ((abs(X) ** 2).sum((-2, -1)) / 2, X)  # noqa: E731
     for options, tolerance in (({}, 1e-10), ({"tolerance": 1e-6}, 1e-6)):
         gradient_flow(loss, [start, start], [0.0, 0.1], field=C, **options)
-        assert (told["rtol"], told["atol"]) == pytest.approx((tolerance, tolerance * largest), rel=1e-15)
+        wanted = tolerance, tolerance * largest
+        assert (told["rtol"], told["atol"]) == pytest.approx(wanted, rel=1e-15, abs=0)
 
 
 def test_what_stops_a_flow_is_said_and_loses_nothing() -> None:
@@ -175,6 +178,12 @@ def rows_of(function: Any, W: np.ndarray, F: Field, h: float) -> np.ndarray:
     left, s, _ = np.linalg.svd(slopes, full_matrices=False)
     left = left[:, s > 1e-6 * s[0]]
     return left @ left.T
+
+
+@over_fields
+def test_gradients_of_many_networks_are_lifted_one_by_one(F: Field) -> None:
+    W, Z = F.ginibre(2, size=(3, 2, 4), rng=1), F.ginibre(2, size=(3, 2), rng=2)
+    np.testing.assert_allclose(lifted(W, Z)[2, 1], lifted(W[2, 1], Z[2, 1]), rtol=1e-12)
 
 
 @pytest.mark.parametrize(("F", "d", "depth"), [(R, 3, 2), (R, 1, 4), (C, 2, 3), (H, 2, 2), (H, 1, 3)])

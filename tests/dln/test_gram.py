@@ -59,6 +59,14 @@ def test_points_have_no_jacobian() -> None:
     assert gram_matrix([2.0], depth=3).shape == (0, 0)
 
 
+@pytest.mark.parametrize("scale", [1e-80, 1e80])
+def test_a_jacobian_beyond_floating_point_has_a_logarithm(scale: float) -> None:
+    """It has degree (N − 1) D in λ, here 42 in σ^{1/3}: 10^{±1120}."""
+    sigma = np.array([3.0, 2.0, 0.5])
+    found = log_jacobian(scale * sigma, depth=3, field=H) - log_jacobian(sigma, depth=3, field=H)
+    assert found == pytest.approx(42 / 3 * np.log(scale), rel=1e-12)
+
+
 def test_order_does_not_matter() -> None:
     """The tangent vectors, not only their products, are those at the descending Σ."""
     for function in (gram_matrix, pushed_forward_basis):

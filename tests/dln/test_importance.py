@@ -71,8 +71,10 @@ def test_one_round_learns_what_lies_beside_the_diagonal(monkeypatch: pytest.Monk
 
 
 def test_normals_come_with_their_mirror_images() -> None:
-    found = normals(1024, 2, np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    found, other = normals(1024, 2, rng), normals(1024, 2, rng)
     assert found.shape == (2048, 2)
+    assert not np.isin(other, found).any()  # each set is scrambled anew, as independent estimates need
     np.testing.assert_array_equal(found[1024:], -found[:1024])
     # Scrambled points have one in each of 1024 equal intervals.
     cells = np.floor(scipy.special.ndtr(found[:1024]) * 1024)

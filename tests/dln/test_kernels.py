@@ -1,5 +1,8 @@
+from itertools import product
+
 import numpy as np
 import pytest
+import scipy
 
 from mme.algebra import C, Field, H, R
 from mme.dln import end_to_end, entropy, kernel, orbit_map, orbit_volume_from_kernel
@@ -107,6 +110,21 @@ def test_points_over_r() -> None:
     # Three layers with signs of product 1: all +, or two of them −, each of which is 4λ² away.
     by_hand = (1 + 3 * np.exp(-8 * lam2 / (2 * t))) / 4
     assert kernel([2.0], t, depth=3) == pytest.approx(np.log(by_hand), rel=1e-14)
+    for depth in (2, 6, 9):
+        chains = np.array([(1, *signs, 1) for signs in product((1, -1), repeat=depth - 1)])
+        weights = np.exp(((chains[:, 1:] * chains[:, :-1]) - 1).sum(axis=1) * 2 ** (2 / depth) / t)
+        assert kernel([2.0], t, depth=depth) == pytest.approx(np.log(weights.mean()), rel=1e-13)
+
+
+@pytest.mark.parametrize("depth", [3, 40, 400])
+def test_equal_values_over_r_by_the_characters_of_o_2(depth: int) -> None:
+    """Each step has the weight e^{−2(1 − cos θ)/t} of a turn and e^{−2/t} of a reflection, at any depth."""
+    rate = 2 / 0.05
+    turns, flips = scipy.special.ive(np.arange(200), rate), np.exp(-rate)
+    steps = np.concatenate([[turns[0] + flips, turns[0] - flips], turns[1:]]) / 2
+    times = np.concatenate([[1, 1], np.full(199, 4)])  # the square of a representation's dimension
+    expected = depth * np.log(steps[0]) + np.log((times * (steps / steps[0]) ** depth).sum())
+    assert kernel([1.0, 1.0], 0.05, depth=depth) == pytest.approx(expected, rel=1e-12)
 
 
 def test_order_does_not_matter() -> None:

@@ -60,6 +60,9 @@ def test_layers_that_are_parameters(field: Field) -> None:
     layers = field.ginibre(3, size=4, rng=2)
     expected = matrix_entropy(end_to_end(layers, field), depth=4, field=field)
     assert network_entropy(layers, field) == pytest.approx(expected, rel=1e-13)
+    assert network_entropy(layers[:1], field) == 0  # one layer is the only factorisation
+    bare = expected - 3 * field.log_group_volume(3)
+    assert network_entropy(layers, field, group_volume=False) == pytest.approx(bare, rel=1e-12, abs=1e-12)
     parameters = torch.nn.ParameterList([torch.nn.Parameter(torch.tensor(layer)) for layer in layers])
     stacked = torch.nn.Parameter(torch.tensor(layers))
     for given in (parameters, list(parameters), iter(parameters), stacked):

@@ -113,7 +113,7 @@ def test_determinant_is_the_real_one(field: Field, depth: int) -> None:
     np.testing.assert_allclose(np.linalg.eigvalsh(matrix), expected, rtol=1e-11)
 
 
-@pytest.mark.parametrize("depth", [1, 3, 8])
+@pytest.mark.parametrize("depth", [1, 3, 8, 30])
 def test_eigenvalues_are_the_sums(depth: int) -> None:
     sigma = np.array([3.0, 0.5, 0.5, 1.0])
     lam = sigma ** (1 / depth)

@@ -99,6 +99,10 @@ def test_batches() -> None:
     np.testing.assert_allclose(
         orbit_map_differential(X, a, C, frames=Q)[3], orbit_map_differential(X, a[3], C, frames=Q[3])
     )
+    two = C.gaussian_skew_hermitian(2, size=(3, 4, 2), rng=4)
+    np.testing.assert_allclose(
+        orbit_map_differential(X, two, C)[2, 1], orbit_map_differential(X, two[2, 1], C)
+    )
 
 
 turn = np.array([[0.0, 1.0], [-1.0, 0.0]])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from mme.algebra import C, H, R
 from mme.dln import end_to_end, stack_layers
@@ -23,6 +24,7 @@ def test_batches_multiply_one_by_one() -> None:
     W = H.ginibre(2, size=(3, 5, 4), rng=2)
     assert end_to_end(W, H).shape == (3, 5, 4, 4)
     np.testing.assert_allclose(end_to_end(W, H)[1, 3], end_to_end(W[1, 3], H), rtol=1e-13)
+    np.testing.assert_allclose(end_to_end(torch.tensor(W), H).numpy(), end_to_end(W, H), rtol=1e-12)
 
 
 def test_single_layers_and_batches_of_layers_mix() -> None:

@@ -26,6 +26,7 @@ from mme.ensembles import (
     spectral_density,
     spectral_difference,
 )
+from mme.ensembles.conjugate import spectrum_of
 from mme.errors import InputError
 from tests.each import each
 
@@ -194,6 +195,9 @@ def test_pooling_of_the_conjugate() -> None:
     drawn = conjugate_spectrum((20, 12), conjugate="sampled", rng=0, draws=2, pooling="periodic")
     kept = circular_mixed_ensemble((20, 12), rng=0, draws=2, construction="haar")
     assert drawn.eigenvalues.shape == (2, 40)
+    assert len(spectrum_of(NETWORK, pooling="periodic")) == len(ORDERS) * max(ORDERS)
+    known = conjugate_spectrum((20, 12), pooling="periodic")
+    assert known.expected_counts([-np.inf, np.inf]) == pytest.approx(40)
     assert np.array_equal(drawn.eigenvalues, pooled_spectrum(kept, pooling="periodic").eigenvalues)
     by_name = circular_spectral_difference(NETWORK, "sampled", rng=0, draws=2, pooling="periodic", bins=20)
     periodic = conjugate_spectrum(ORDERS, conjugate="sampled", rng=0, draws=2, pooling="periodic")
@@ -352,6 +356,8 @@ def test_noise_floor_in_numbers() -> None:
     assert noise_floor(1000, 500) == pytest.approx((1 / 6) * (1 / 0.006) * (1 / 1000 + 1 / 500))
     assert noise_floor(100, np.inf, window=(1, 3), bins=10) == pytest.approx(1 / (2 * 0.2 * 100))
     assert noise_floor(np.inf, np.inf) == 0
+    there = circular_spectral_difference(NETWORK, window=(1, 3), bins=10)
+    assert there.noise_floor == pytest.approx(1 / (2 * 0.2 * there.counts[0]))
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from functools import cache
+from math import prod
 
 import numpy as np
 import pytest
@@ -92,6 +94,19 @@ def test_entry_mean_obeys_its_recurrence_where_the_series_takes_over() -> None:
     for order in (48, 49, 50, 51, 1000):
         ratio = entry_mean(order + 1) / entry_mean(order)
         assert ratio == pytest.approx(order / (order + 0.5), rel=2e-14)
+
+
+@pytest.mark.parametrize("order", [50, 64, 200])
+def test_entry_mean_as_an_exact_fraction(order: int) -> None:
+    exact = prod(Fraction(2 * k, 2 * k + 1) for k in range(1, order))
+    assert entry_mean(order) == pytest.approx(float(exact), rel=2e-15, abs=0)
+
+
+@pytest.mark.parametrize("order", [3, 40, 60, 100])
+def test_square_and_mean_leave_the_small_variance(order: int) -> None:
+    """E b² − (E b)², of which all but 1/N² of either cancels, with E b² from the eigenvalue of |U||U|ᵀ."""
+    square = 2 * (1 + (order - 1) * np.pi / 4) - perron_mean(order, "symmetric")
+    assert square - perron_mean(order) ** 2 == pytest.approx(perron_deviation(order) ** 2, rel=1e-6)
 
 
 def test_two_by_two_is_exact() -> None:

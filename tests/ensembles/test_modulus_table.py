@@ -12,6 +12,7 @@ import pytest
 
 from mme.algebra import C
 from mme.ensembles import modulus_table
+from mme.ensembles.mixed import PARTS
 from mme.ensembles.modulus_table import LARGEST_ORDER, PROBABILITIES, modulus_quantiles
 from mme.errors import InputError
 from mme.store import Store
@@ -51,16 +52,19 @@ def test_two_by_two_is_the_exact_law(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_as_much_is_sampled_at_a_time_as_fits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = []
+    sizes, states = [], list[str]()
 
     def haar(order: int, size: int, rng: np.random.Generator) -> np.ndarray:
         sizes.append(size)
+        states.append(str(rng.bit_generator.state))
         return C.haar(order, size=size, rng=rng)
 
     monkeypatch.setattr(modulus_table, "C", SimpleNamespace(haar=haar, modulus=C.modulus))
     monkeypatch.setattr(modulus_table, "BATCH_ENTRIES", 300 * 3**2)
     modulus_quantiles(3)
     assert sizes == [300, 300, 300, 300, 133]  # 4000 eigenvalues in all
+    modulus_quantiles(4)
+    assert len(set(states)) == len(states) > 5  # no draw of one order is one of another
 
 
 def test_table_is_kept_and_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +74,14 @@ def test_table_is_kept_and_read_again(folder: Path, monkeypatch: pytest.MonkeyPa
     assert len(Store("modulus")) == 1
     forbid_sampling(monkeypatch)
     np.testing.assert_array_equal(modulus_quantiles(3), made)
+
+
+@pytest.mark.parametrize("order", [2, 3, 5])
+def test_the_parts_of_a_table(folder: Path, order: int) -> None:
+    """tr |U||U|ᵀ = N for every U; real parts are no larger than moduli, whose mean is no larger than 1."""
+    real, modulus, symmetric = (np.trapezoid(modulus_quantiles(order, part), PROBABILITIES) for part in PARTS)
+    assert symmetric == pytest.approx(1, abs=2e-3)
+    assert real < modulus < symmetric - 0.01
 
 
 def test_same_table_on_every_machine(folder: Path) -> None:

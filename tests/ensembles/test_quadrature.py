@@ -287,9 +287,9 @@ def test_an_estimate_is_kept_and_found_by_the_weights_and_the_name(tmp_path: Pat
     store = Store("spectra", folder=tmp_path)
     A = gaussian(np.random.default_rng(9), 330, 350)
 
-    def found(name: str, weights: np.ndarray) -> np.ndarray:
-        ensemble = layer_matrix_ensemble({name: weights}, estimate=200).measured(jobs=2, store=store)
-        return ensemble.layers[0].estimates
+    def found(name: str, weights: np.ndarray, dtype: str = "float64") -> np.ndarray:
+        ensemble = layer_matrix_ensemble({name: weights}, estimate=200, dtype=dtype)
+        return ensemble.measured(jobs=2, store=store).layers[0].estimates
 
     first = found("a", A)
     assert np.array_equal(first, found("a", A))
@@ -297,7 +297,8 @@ def test_an_estimate_is_kept_and_found_by_the_weights_and_the_name(tmp_path: Pat
     assert len(store) == 1
     assert not np.array_equal(first, found("b", A))
     assert not np.array_equal(first, found("a", A + 1e-3))
-    assert len(store) == 3
+    assert (first.dtype, found("a", A, "float32").dtype) == (np.float64, np.float32)
+    assert len(store) == 4
 
 
 @each("estimate", [15, 40.0, "many"])
