@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mme.cli.app import app
+from mme.cli.app import app, refuse_idle
 from mme.cli.output import AsJson, print_json, print_table
 from mme.errors import InputError
 from mme.store import DAY, Store, cache_folder, size_of
@@ -24,6 +24,7 @@ app.add_typer(cache_app, name="cache")
 def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
+        refuse_idle(context, f"before {context.invoked_subcommand}", "as_json")
         return
     folder, stores = cache_folder(), {kind: Store(name) for kind, name in STORES.items()}
     inside = {store.folder for store in stores.values()}

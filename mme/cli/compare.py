@@ -15,7 +15,7 @@ from mme.arguments import choice, integer, number
 from mme.checkpoints.limits import NoNetwork
 from mme.cli import output
 from mme.cli.accounts import about_controls, named
-from mme.cli.app import PARTLY, app, complain
+from mme.cli.app import PARTLY, app, complain, refuse_idle
 from mme.cli.many import Job, cluster, lines_of
 from mme.cli.nets import Nets, Network, Which, find_nets, from_anywhere, open_net
 from mme.cli.settings import Run, measuring
@@ -88,8 +88,12 @@ def compare(
     if more and run.options.estimate is not None:
         raise InputError("--more takes exact spectra; leave out --estimate, or --more.")
     integer("--controls", controls, 1)
+    if not more or control not in ("auto", *RULES):
+        refuse_idle(run.context, "without --more and a rule to draw them", "controls")
     job = Job(run.options, *_control(control, run.options.rng, which), controls, more, which)
-    if scheduler is None:
+    if scheduler is not None:
+        refuse_idle(run.context, "with --scheduler, whose workers take a network each", "jobs")
+    else:
         gram_solver(run.options.device, run.options.dtype)  # refused once, not for each network
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.

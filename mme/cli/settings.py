@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mme.arguments import integer
-from mme.cli.app import complain
+from mme.cli.app import complain, refuse_idle
 from mme.cli.output import print_csv, print_json
 from mme.comparison.options import Options
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES
@@ -28,6 +28,7 @@ __all__ = ["Run", "measuring"]
 
 LAYERS, CIRCULAR, DENSITY, WORK = "Layers", "Conjugate ensemble", "Spectral density", "Work"
 DEFAULTS = Options()
+CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 FLAGS = {"as_json": "--json", "as_csv": "--csv", "cache": "--cache/--no-cache", "rng": "--seed"}
 
 
@@ -40,6 +41,7 @@ class Run:
     jobs: int
     as_json: bool
     as_csv: bool
+    context: typer.Context
 
     @property
     def work(self) -> dict[str, Any]:
@@ -101,10 +103,11 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True)
         parameters = [each for each in own.parameters.values() if each.name != "run"]
+        parameters.append(CONTEXT)
         parameters += [_parameter(*setting, usual[setting[0]]) for setting in SHARED]
 
         @wraps(command)
-        def with_options(**given: Any) -> None:
+        def with_options(context: typer.Context, **given: Any) -> None:
             shared: dict[str, Any] = {name: given.pop(name) for name, *_ in SHARED}
             jobs = validate_jobs(shared.pop("jobs"))
             store = Store("spectra-3", enabled=shared.pop("cache"))
@@ -112,9 +115,11 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
             for pattern in ("include", "exclude", "types"):
                 shared[pattern] = tuple(shared[pattern] or ()) or None
             forms = {form: shared.pop(form) for form in ("as_json", "as_csv")}
-            run = Run(Options(**shared), store, jobs, **forms)
+            run = Run(Options(**shared), store, jobs, **forms, context=context)
             if all(forms.values()):
                 raise InputError("--json and --csv exclude each other; give one of them.")
+            if run.options.conjugate == "deterministic":
+                refuse_idle(context, "without --conjugate sampled", "draws", "construction")
             try:
                 command(**given, run=run)
             finally:

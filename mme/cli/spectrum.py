@@ -9,15 +9,15 @@ import typer
 
 from mme.cli import output
 from mme.cli.accounts import about_estimates, about_layers, about_window, announce_cost
-from mme.cli.app import app
+from mme.cli.app import app, refuse_idle
 from mme.cli.nets import Net, Which, open_net
 from mme.cli.settings import Run, measuring
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
-from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
+from mme.networks.hubs import is_hub_name
 from mme.result import counted
 
 __all__ = ["spectrum"]
@@ -47,15 +47,19 @@ def spectrum(
     options = run.options
     plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
     out = output.checked_file("--out", out, (".npz",))
-    opened = open_net(net, seed=options.rng, which=which)
     is_shown = plot is not None or out is not None
+    if not is_shown:  # the conjugate ensemble
+        refuse_idle(run.context, "without --plot or --out", "conjugate", "draws", "construction", "part")
+    if not is_hub_name(net) and not (is_shown and options.conjugate == "sampled"):
+        refuse_idle(run.context, "for a file, where nothing is drawn", "rng")
+    opened = open_net(net, seed=options.rng, which=which)
     announce_cost([opened], options, run.jobs, draws=is_shown)
     try:
         found = layer_matrix_ensemble(opened, **options.selection)
         found.measured(device=options.device, **run.work)
     except InputError as error:
         raise InputError(f"{net}: {error}") from None
-    pooled = pooled_spectrum(found, pooling=options.pooling)
+    pooled = options.pooled(found)
     density = spectral_density(pooled, **options.density)
     shares = shares_inside(pooled, options.window)
     record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
