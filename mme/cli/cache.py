@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,10 +32,9 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     kept = {kind: (len(store), store.size()) for kind, store in stores.items()}
     other = (len(others), sum(map(size_of, others)))
     if as_json:
-        told: dict[str, Any] = {"folder": str(folder)}
-        for kind, (files, size) in kept.items():
-            told |= {kind: files, f"{kind}_bytes": size}
-        print_json(told | {"other_files": other[0], "other_bytes": other[1]})
+        told = {kind: files for kind, (files, _) in kept.items()}
+        told |= {f"{kind}_bytes": size for kind, (_, size) in kept.items()}
+        print_json({"folder": str(folder)} | told | {"other_files": other[0], "other_bytes": other[1]})
         return
     kept["trained networks and tables"] = other
     rows = [(what, files, f"{size / 1e6:.1f} MB") for what, (files, size) in kept.items()]

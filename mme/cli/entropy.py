@@ -76,12 +76,8 @@ def entropy(
     if estimate:
         error = estimate.standard_error
         distance = f"{(estimate.log_volume - terms.entropy) / error:+.2f}" if error else "–"
-        rows += [
-            ("", ""),
-            ("Monte Carlo estimate of S", f"{estimate.log_volume:.8g}"),
-            ("its standard error", f"{error:.2g}"),
-            ("its distance from S in standard errors", distance),
-        ]
+        rows += [("", ""), ("Monte Carlo estimate of S", f"{estimate.log_volume:.8g}")]
+        rows += [("its standard error", f"{error:.2g}"), ("its distance from S in standard errors", distance)]
     output.print_table(("", ""), rows)
 
 

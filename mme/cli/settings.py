@@ -27,8 +27,6 @@ from mme.store import Store
 __all__ = ["Run", "measuring"]
 
 LAYERS, CIRCULAR, DENSITY, WORK = "Layers", "Conjugate ensemble", "Spectral density", "Work"
-DEFAULTS = Options()
-CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 FLAGS = {"as_json": "--json", "as_csv": "--csv", "cache": "--cache/--no-cache", "rng": "--seed"}
 
 
@@ -98,13 +96,13 @@ SHARED: tuple[tuple[str, Any, str, str | None, str | Iterable[str]], ...] = (
 def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the shared options, as a `Run` called `run`; `defaults` are those that differ for it."""
     switches = {"as_json": False, "as_csv": False, "cache": True}
-    usual = {name: getattr(DEFAULTS, name, None) for name, *_ in SHARED} | switches | defaults
+    usual = {name: getattr(Options(), name, None) for name, *_ in SHARED} | switches | defaults
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True)
         parameters = [each for each in own.parameters.values() if each.name != "run"]
-        parameters.append(CONTEXT)
         parameters += [_parameter(*setting, usual[setting[0]]) for setting in SHARED]
+        parameters.append(own.parameters["run"].replace(name="context", annotation=typer.Context))
 
         @wraps(command)
         def with_options(context: typer.Context, **given: Any) -> None:
@@ -143,7 +141,7 @@ def _parameter(
     named: dict[str, Any] = {"metavar": value or None}
     if not isinstance(value, str):
         named = {"metavar": f"[{'|'.join(value)}]", "autocompletion": lambda: list(value)}
-    flag = FLAGS.get(name, f"--{name}")
-    option = typer.Option(flag, help=words, rich_help_panel=panel, show_default=not optional, **named)
+    named |= {"help": words, "rich_help_panel": panel, "show_default": not optional}
+    option = typer.Option(FLAGS.get(name, f"--{name}"), **named)
     annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

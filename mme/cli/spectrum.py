@@ -97,11 +97,9 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, record: dict[str
         output.say(f"… and {counted(len(found) - LAYERS_SHOWN, 'layer')} more; --csv and --json print all.")
     total, zeros = len(found.eigenvalues), found.structural_zeros
     output.say("")
-    output.say(
-        f"{found.name} ({record['format']}): {counted(len(found), 'layer')}, {total} eigenvalues, "
-        f"{counted(zeros, 'structural zero')} ({zeros / total:.1%}), "
-        f"{counted(len(found.skipped), 'parameter')} left out (--json says why)."
-    )
+    head = f"{found.name} ({record['format']}): {counted(len(found), 'layer')}, {total} eigenvalues"
+    left_out = f"{counted(len(found.skipped), 'parameter')} left out (--json says why)."
+    output.say(f"{head}, {counted(zeros, 'structural zero')} ({zeros / total:.1%}), {left_out}")
     low, high = density.edges[0], density.edges[-1]
     error = f"Shares of the spectrum below any point have a standard error of {density.estimate_error:.2g}."
     said = (*about_estimates(found, error), *about_layers(found))

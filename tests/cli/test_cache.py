@@ -34,3 +34,9 @@ def test_shows_and_clears(call: Call, nets: Path, tmp_path: Path) -> None:
     after = kept(call)
     assert after["spectra"] == 0
     assert after["other_files"] == 1  # trained networks stay
+
+
+def test_json_before_clear_is_refused(complaint: Callable[..., str]) -> None:
+    """Nothing is deleted by a command that was not understood."""
+    assert complaint("cache", "--json", "clear") == "mme: --json changes nothing before clear; leave it out."
+

@@ -483,3 +483,16 @@ def test_the_parts_of_delta_add_up_to_it() -> None:
     assert words.endswith("of the draws.")
     assert _about_delta(some(0.5, 1.0, 2.0, delta=0.25)) == "delta = 0.25, as given."
     assert _about_delta(some(0.1, 0.2, 2.0)).endswith("Without c the largest noise floor would be 0.004.")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--scheduler", "tcp://none:1", "--jobs", 2), "--jobs changes nothing with --scheduler, "),
+        (("--more", "--controls", 2, "--control", "none"), "changes nothing without --more and a rule "),
+    ],
+)
+def test_options_that_exclude_each_other(
+    complaint: Callable[..., str], nets: Path, given: tuple[object, ...], words: str
+) -> None:
+    assert words in complaint("compare", nets, *given)
