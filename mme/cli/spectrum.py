@@ -67,7 +67,7 @@ def spectrum(
     estimated = sum(layer.estimated for layer in found.layers)
     record |= {"estimated_layers": estimated, "estimate_error": density.estimate_error}
     rows = [layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers]
-    run.tell(record, rows, lambda: _show(found, density, record))
+    run.tell(record, rows, lambda: _show(found, density, record, run))
     if not is_shown:
         return
     drawn = conjugate_spectrum(found.orders, **options.drawing, **run.work)
@@ -91,7 +91,7 @@ COLUMNS: output.Columns[Layer] = {
 }
 
 
-def _show(found: LayerMatrixEnsemble, density: SpectralDensity, record: dict[str, Any]) -> None:
+def _show(found: LayerMatrixEnsemble, density: SpectralDensity, record: dict[str, Any], run: Run) -> None:
     output.print_columns(COLUMNS, found.layers[:LAYERS_SHOWN], left=2)
     if len(found) > LAYERS_SHOWN:
         output.say(f"… and {counted(len(found) - LAYERS_SHOWN, 'layer')} more; --csv and --json print all.")
@@ -102,11 +102,11 @@ def _show(found: LayerMatrixEnsemble, density: SpectralDensity, record: dict[str
     output.say(f"{head}, {counted(zeros, 'structural zero')} ({zeros / total:.1%}), {left_out}")
     low, high = density.edges[0], density.edges[-1]
     error = f"Shares of the spectrum below any point have a standard error of {density.estimate_error:.2g}."
-    said = (*about_estimates(found, error), *about_layers(found))
+    said = (*about_estimates(found, error), *about_layers(found, run.options))
     for words in (*said, *about_window(found.name, record["inside_window_nonzero"], (low, high))):
         output.say(words)
-    told = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
-    output.say(f"{told}, {record['inside_window']:.1%} of all:\n")
+    share = f"{record['inside_window']:.1%} of all"
+    output.say(f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}], {share}:\n")
     typer.echo(output.density_picture(density.density, density.edges))
 
 
