@@ -7,7 +7,7 @@ import api_page
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
-from keep_together import keep_together
+from keep_together import keep_per_cent, keep_together
 from sphinx.errors import ExtensionError
 
 import mme.algebra
@@ -77,6 +77,17 @@ def test_equal_texts_elsewhere_stay_as_they_are() -> None:
     document += nodes.paragraph("", "", emphasis, nodes.Text(", "), first, nodes.Text(", "), second)
     keep_together(document)
     assert document.astext() == "a, x, y"
+
+
+def test_a_number_stays_with_its_per_cent_sign() -> None:
+    document = new_document("page")
+    code, block = nodes.literal("", "1 %"), nodes.literal_block("", "7 % 2")
+    words = nodes.Text("the 95 % or\n90\n% of %, 3 4 ")
+    document += nodes.paragraph("", "", words, code, nodes.Text(" to 2 %."))
+    document += block
+    keep_per_cent(document)
+    assert document[0].astext() == "the 95\xa0% or\n90\xa0% of %, 3 4 1 % to 2\xa0%."
+    assert block.astext() == "7 % 2"
 
 
 def test_exported_constants_have_an_entry_that_says_what_they_hold() -> None:

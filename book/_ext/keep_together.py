@@ -1,4 +1,4 @@
-"""Keep a formula on one line with the comma that follows it, and with the bracket before it.
+"""Keep a formula on one line with the comma that follows it and the bracket before it, a number with its %.
 
 MathJax sets a formula as a block of its own, and browsers may break the line on both sides of it.
 """
@@ -11,6 +11,9 @@ from typing import Any
 from docutils import nodes
 
 OPENING = re.compile(r"[(\[“‘]+$")
+PER_CENT = re.compile(r"(?<=\d)\s(?=%)")
+AS_IT_STANDS = (nodes.literal, nodes.math, nodes.FixedTextElement, nodes.raw)
+AFTER_THE_RECORDS = 990  # which write of shares, too
 CLOSING = re.compile(r"^[,.;:!?)\]”’]+")
 
 
@@ -33,12 +36,26 @@ def keep_together(tree: nodes.document) -> None:
             parent[place] = nodes.inline("", "", *pieces, classes=["keep-together"])
 
 
+def keep_per_cent(tree: nodes.document) -> None:
+    """Put a no-break space between each number and its per cent sign, but in code."""
+    for text in list(tree.findall(nodes.Text)):
+        if PER_CENT.search(text) and not isinstance(text.parent, AS_IT_STANDS):
+            place = next(number for number, child in enumerate(text.parent) if child is text)
+            text.parent[place] = nodes.Text(PER_CENT.sub("\xa0", text))
+
+
 def _resolved(app: Any, doctree: nodes.document, docname: str) -> None:
     if app.builder.format == "html":
         keep_together(doctree)
 
 
+def _per_cent(app: Any, doctree: nodes.document, docname: str) -> None:
+    if app.builder.format == "html":
+        keep_per_cent(doctree)
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("doctree-resolved", _resolved)
+    app.connect("doctree-resolved", _per_cent, priority=AFTER_THE_RECORDS)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

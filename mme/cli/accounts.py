@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from mme.cli.app import complain
@@ -30,8 +31,12 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-def about_layers(ensemble: LayerMatrixEnsemble) -> Iterator[str]:
-    """Yield what was worked out and what was left out, each reason with its weights."""
+def about_layers(ensemble: LayerMatrixEnsemble, options: Options) -> Iterator[str]:
+    """Yield what was worked out and left out, each reason with its weights, and patterns that match none."""
+    names = [*(layer.name for layer in ensemble.layers), *dict(ensemble.skipped)]
+    for pattern in (*(options.include or ()), *(options.exclude or ())):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield f"warning: {ensemble.name} has no weights whose names match {pattern}."
     worked_out = [(layer.note, layer.name) for layer in ensemble.layers if layer.note]
     left_out = [(reason, name) for name, reason in ensemble.skipped if not reason.startswith(ORDINARY)]
     for words, pairs in (("worked out", worked_out), ("left out", left_out)):
@@ -44,10 +49,9 @@ def about_estimates(ensemble: LayerMatrixEnsemble, error: str) -> Iterator[str]:
     names = [layer.name for layer in ensemble.layers if layer.estimated]
     if names:
         count = sum(min(layer.order, layer.columns) for layer in ensemble.layers if layer.estimated)
-        yield (
-            f"{ensemble.name}: {counted(len(names), 'layer')} with {count} eigenvalues estimated, by "
-            f"{PROBES} probes and up to {STEPS} steps of Lanczos on the processor: {named(names)}. {error}"
-        )
+        what = f"{ensemble.name}: {counted(len(names), 'layer')} with {count} eigenvalues estimated"
+        how = f"by {PROBES} probes and up to {STEPS} steps of Lanczos on the processor"
+        yield f"{what}, {how}: {named(names)}. {error}"
 
 
 def gathered(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
@@ -68,10 +72,9 @@ def about_window(name: str, inside: float | None, window: Sequence[float]) -> It
     """Yield a warning where the window shows little; `inside` is the share without structural zeros."""
     if inside is not None and inside < LITTLE:
         low, high = window
-        yield (
-            f"warning: of {name} only {inside:.0%} of the eigenvalues that are no structural zeros lie in "
-            f"[{low:g}, {high:g}], and Var(CSD) tells nothing of the others; --window LOW HIGH widens it."
-        )
+        share = f"of {name} only {inside:.0%} of the eigenvalues that are no structural zeros lie in"
+        others = "Var(CSD) tells nothing of the others; --window LOW HIGH widens it"
+        yield f"warning: {share} [{low:g}, {high:g}], and {others}."
 
 
 def about_controls(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -91,8 +94,7 @@ def announce_cost(
 
     Each network is measured once, and so is each of its untrained controls; `apart`, in a process of its own.
     """
-    layers = drawing = 0.0
-    memory = 0
+    layers, drawing, memory = 0.0, 0.0, 0
     for checkpoint in networks:
         try:
             ensemble = layer_matrix_ensemble(checkpoint, **options.selection)
@@ -116,6 +118,5 @@ def announce_cost(
 
 
 def _words(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    longer = f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    return f"{seconds:.0f} seconds" if seconds < 90 else longer

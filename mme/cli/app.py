@@ -16,7 +16,7 @@ from mme import __version__
 from mme.cli.output import printable
 from mme.errors import InputError
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "PARTLY", "app", "complain", "main"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "PARTLY", "app", "complain", "main", "refuse_idle"]
 
 PARTLY, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -76,6 +76,14 @@ def options(
 def complain(words: object) -> None:
     """Say a sentence on standard error, in one line."""
     print("mme: " + printable(str(words)).replace("\n", " "), file=sys.stderr)
+
+
+def refuse_idle(context: typer.Context, why: str, *names: str) -> None:
+    """Refuse options that were given and would change nothing; `why` says beside what."""
+    for each in context.command.params:
+        source = context.get_parameter_source(each.name or "")
+        if each.name in names and source is not None and source.name == "COMMANDLINE":
+            raise InputError(f"{each.opts[0]} changes nothing {why}; leave it out.")
 
 
 def _explained(error: Exception) -> tuple[object, int]:

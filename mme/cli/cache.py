@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from mme.cli.app import app
+from mme.cli.app import app, refuse_idle
 from mme.cli.output import AsJson, print_json, print_table
 from mme.errors import InputError
 from mme.store import DAY, Store, cache_folder, size_of
@@ -24,6 +24,7 @@ app.add_typer(cache_app, name="cache")
 def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what is kept on disk: spectra, and everything else that can be made again."""
     if context.invoked_subcommand is not None:
+        refuse_idle(context, f"before {context.invoked_subcommand}", "as_json")
         return
     folder, stores = cache_folder(), {kind: Store(name) for kind, name in STORES.items()}
     inside = {store.folder for store in stores.values()}
@@ -31,10 +32,9 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     kept = {kind: (len(store), store.size()) for kind, store in stores.items()}
     other = (len(others), sum(map(size_of, others)))
     if as_json:
-        told: dict[str, Any] = {"folder": str(folder)}
-        for kind, (files, size) in kept.items():
-            told |= {kind: files, f"{kind}_bytes": size}
-        print_json(told | {"other_files": other[0], "other_bytes": other[1]})
+        told = {kind: files for kind, (files, _) in kept.items()}
+        told |= {f"{kind}_bytes": size for kind, (_, size) in kept.items()}
+        print_json({"folder": str(folder)} | told | {"other_files": other[0], "other_bytes": other[1]})
         return
     kept["trained networks and tables"] = other
     rows = [(what, files, f"{size / 1e6:.1f} MB") for what, (files, size) in kept.items()]

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from heapq import nlargest
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -15,7 +15,7 @@ from mme.arguments import choice, integer, number
 from mme.checkpoints.limits import NoNetwork
 from mme.cli import output
 from mme.cli.accounts import about_controls, named
-from mme.cli.app import PARTLY, app, complain
+from mme.cli.app import PARTLY, app, complain, refuse_idle
 from mme.cli.many import Job, cluster, lines_of
 from mme.cli.nets import Nets, Network, Which, find_nets, from_anywhere, open_net
 from mme.cli.settings import Run, measuring
@@ -88,8 +88,12 @@ def compare(
     if more and run.options.estimate is not None:
         raise InputError("--more takes exact spectra; leave out --estimate, or --more.")
     integer("--controls", controls, 1)
+    if not more or control not in ("auto", *RULES):
+        refuse_idle(run.context, "without --more and a rule to draw them", "controls")
     job = Job(run.options, *_control(control, run.options.rng, which), controls, more, which)
-    if scheduler is None:
+    if scheduler is not None:
+        refuse_idle(run.context, "with --scheduler, whose workers take a network each", "jobs")
+    else:
         gram_solver(run.options.device, run.options.dtype)  # refused once, not for each network
     before = 0 if control == "none" else controls
     # Spikes are eigenvalues of other matrices, with the classifier and without.
@@ -98,8 +102,8 @@ def compare(
         told = lines_of(find_nets(nets), job, run, client, times)
     measured = [each for each in told if isinstance(each, Line)]
     failures = [each for each in told if isinstance(each, InputError)]
-    for each in failures:
-        complain(each)
+    for failure in failures:
+        complain(failure)
     if not measured:
         raise InputError(f"there is no network that can be measured in {', '.join(nets)}.")
     found = grouped(measured, delta=delta, linkage=rule)
@@ -110,7 +114,8 @@ def compare(
     if more:
         for network, row, line in zip(record["networks"], rows, measured, strict=True):
             network["more"] = line.more
-            row.update((_column(each), each["value"]) for each in line.more)
+            for each in line.more:
+                row[each["statistic"] + "_without_classifier" * (not each["classifier"])] = each["value"]
     run.tell(record, rows, lambda: _show(found, measured))
     if parquet is not None:
         output.save_parquet(parquet, rows, words=("control_rule",))
@@ -151,19 +156,13 @@ def _number(line: Line, which: str) -> str:
     return "–" if variance is None else output.with_error(variance, error or 0.0)
 
 
-def _column(line: dict[str, Any]) -> str:
-    return str(line["statistic"]) + ("" if line["classifier"] else "_without_classifier")
-
-
 def _show(found: Comparison, lines: list[Line]) -> None:
     shown = lines[:LINES_SHOWN]
     output.print_columns(COLUMNS, shown)
     output.say("")
     if len(lines) > len(shown):
         output.say(f"… and {counted(len(lines) - len(shown), 'network')} more; --csv and --json print all.")
-    for words in about_controls(each.row for each in lines):
-        output.say(words)
-    for words in chain.from_iterable(each.words for each in shown):
+    for words in chain(about_controls(each.row for each in lines), *(each.words for each in shown)):
         output.say(words)
     if len(lines) > len(shown):
         told = sum(bool(each.words) for each in lines[LINES_SHOWN:])
@@ -177,9 +176,8 @@ def _show(found: Comparison, lines: list[Line]) -> None:
         _show_pairs(found)
     output.say("")
     output.say(_about_delta(found))
-    for each in shown:
-        if each.more:
-            _show_more(each)
+    for each in (line for line in shown if line.more):
+        _show_more(each)
 
 
 WORDS = STATISTICS | {"spike_share": "share of spikes", "shape_distance": "distance of shapes"}
@@ -210,8 +208,7 @@ def _show_pairs(found: Comparison) -> None:
     order = np.argsort(found.variances, kind="stable")
 
     def cell(i: int, j: int) -> str:
-        mark = "=" if found.equivalent[i, j] else " "
-        return "" if i == j else f"{mark} {found.differences[i, j]:+.3f}"
+        return "" if i == j else f"{' ='[int(found.equivalent[i, j])]} {found.differences[i, j]:+.3f}"
 
     rows = [[place, found.names[i], *(cell(i, j) for j in order)] for place, i in enumerate(order, 1)]
     output.print_table(["", "", *(str(row[0]) for row in rows)], rows, left=2)

@@ -13,7 +13,7 @@ import typer
 from mme.algebra import Field
 from mme.algebra import field as field_of
 from mme.cli import output
-from mme.cli.app import app
+from mme.cli.app import app, refuse_idle
 from mme.dln import orbit_volume_mc
 from mme.dln.singular_values import measured_singular_values, of_square, validate_depth
 from mme.dln.terms import terms_of
@@ -31,6 +31,7 @@ HELP = {
 # Unknown options are arguments, so that a negative number is told from a mistyped option by its own message.
 @app.command(context_settings={"ignore_unknown_options": True})
 def entropy(
+    context: typer.Context,
     values: Annotated[list[str], typer.Argument(metavar="SIGMA|FILE", help=HELP["values"])],
     depth: Annotated[float, typer.Option("--depth", "-N", metavar="N", help="Number of layers, at least 1.")],
     field: Annotated[str, typer.Option("--field", "-F", metavar="[R|C|H]", help=HELP["field"])] = "R",
@@ -43,6 +44,8 @@ def entropy(
 
     A matrix over H is given as its complex image of 2d rows and columns, A and B above -conj B and conj A.
     """
+    if not monte_carlo:
+        refuse_idle(context, "without --monte-carlo", "seed", "samples")
     named: Any = int(field) if field.isdecimal() else field
     scalars = field_of(named)
     depth = validate_depth(int(depth) if depth.is_integer() else depth)
@@ -73,12 +76,8 @@ def entropy(
     if estimate:
         error = estimate.standard_error
         distance = f"{(estimate.log_volume - terms.entropy) / error:+.2f}" if error else "–"
-        rows += [
-            ("", ""),
-            ("Monte Carlo estimate of S", f"{estimate.log_volume:.8g}"),
-            ("its standard error", f"{error:.2g}"),
-            ("its distance from S in standard errors", distance),
-        ]
+        rows += [("", ""), ("Monte Carlo estimate of S", f"{estimate.log_volume:.8g}")]
+        rows += [("its standard error", f"{error:.2g}"), ("its distance from S in standard errors", distance)]
     output.print_table(("", ""), rows)
 
 

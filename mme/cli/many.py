@@ -90,7 +90,7 @@ def line_of(network: Network, job: Job, opened: Checkpoint | None = None, **work
         untrained = f", untrained {found.control.estimate_bound:.2g}" if found.control else ""
         bound = f"By this much Var(CSD) may miss that of the exact spectrum: {found.csd.estimate_bound:.2g}"
         estimated = about_estimates(found.ensemble, f"{bound}{untrained}.")
-        words = [*estimated, *about_layers(found.ensemble), *seen]
+        words = [*estimated, *about_layers(found.ensemble, job.options), *seen]
         more = found.more() if job.more else []
     except InputError as error:
         return InputError(f"{network.name}: {error}")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mme.arguments import integer
-from mme.cli.app import complain
+from mme.cli.app import complain, refuse_idle
 from mme.cli.output import print_csv, print_json
 from mme.comparison.options import Options
 from mme.ensembles.circular import CONSTRUCTIONS, ENSEMBLES
@@ -27,7 +27,6 @@ from mme.store import Store
 __all__ = ["Run", "measuring"]
 
 LAYERS, CIRCULAR, DENSITY, WORK = "Layers", "Conjugate ensemble", "Spectral density", "Work"
-DEFAULTS = Options()
 FLAGS = {"as_json": "--json", "as_csv": "--csv", "cache": "--cache/--no-cache", "rng": "--seed"}
 
 
@@ -40,6 +39,7 @@ class Run:
     jobs: int
     as_json: bool
     as_csv: bool
+    context: typer.Context
 
     @property
     def work(self) -> dict[str, Any]:
@@ -96,15 +96,16 @@ SHARED: tuple[tuple[str, Any, str, str | None, str | Iterable[str]], ...] = (
 def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the shared options, as a `Run` called `run`; `defaults` are those that differ for it."""
     switches = {"as_json": False, "as_csv": False, "cache": True}
-    usual = {name: getattr(DEFAULTS, name, None) for name, *_ in SHARED} | switches | defaults
+    usual = {name: getattr(Options(), name, None) for name, *_ in SHARED} | switches | defaults
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True)
         parameters = [each for each in own.parameters.values() if each.name != "run"]
         parameters += [_parameter(*setting, usual[setting[0]]) for setting in SHARED]
+        parameters.append(own.parameters["run"].replace(name="context", annotation=typer.Context))
 
         @wraps(command)
-        def with_options(**given: Any) -> None:
+        def with_options(context: typer.Context, **given: Any) -> None:
             shared: dict[str, Any] = {name: given.pop(name) for name, *_ in SHARED}
             jobs = validate_jobs(shared.pop("jobs"))
             store = Store("spectra-3", enabled=shared.pop("cache"))
@@ -112,9 +113,11 @@ def measuring(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., 
             for pattern in ("include", "exclude", "types"):
                 shared[pattern] = tuple(shared[pattern] or ()) or None
             forms = {form: shared.pop(form) for form in ("as_json", "as_csv")}
-            run = Run(Options(**shared), store, jobs, **forms)
+            run = Run(Options(**shared), store, jobs, **forms, context=context)
             if all(forms.values()):
                 raise InputError("--json and --csv exclude each other; give one of them.")
+            if run.options.conjugate == "deterministic":
+                refuse_idle(context, "without --conjugate sampled", "draws", "construction")
             try:
                 command(**given, run=run)
             finally:
@@ -138,7 +141,7 @@ def _parameter(
     named: dict[str, Any] = {"metavar": value or None}
     if not isinstance(value, str):
         named = {"metavar": f"[{'|'.join(value)}]", "autocompletion": lambda: list(value)}
-    flag = FLAGS.get(name, f"--{name}")
-    option = typer.Option(flag, help=words, rich_help_panel=panel, show_default=not optional, **named)
+    named |= {"help": words, "rich_help_panel": panel, "show_default": not optional}
+    option = typer.Option(FLAGS.get(name, f"--{name}"), **named)
     annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

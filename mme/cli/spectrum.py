@@ -9,15 +9,15 @@ import typer
 
 from mme.cli import output
 from mme.cli.accounts import about_estimates, about_layers, about_window, announce_cost
-from mme.cli.app import app
+from mme.cli.app import app, refuse_idle
 from mme.cli.nets import Net, Which, open_net
 from mme.cli.settings import Run, measuring
 from mme.ensembles.conjugate import conjugate_spectrum
 from mme.ensembles.density import SpectralDensity, shares_inside, spectral_density
 from mme.ensembles.layer_matrix import Layer
 from mme.ensembles.layers import LayerMatrixEnsemble, layer_matrix_ensemble
-from mme.ensembles.spectrum import pooled_spectrum
 from mme.errors import InputError
+from mme.networks.hubs import is_hub_name
 from mme.result import counted
 
 __all__ = ["spectrum"]
@@ -47,15 +47,19 @@ def spectrum(
     options = run.options
     plot = output.checked_file("--plot", plot, output.FIGURE_FORMATS)
     out = output.checked_file("--out", out, (".npz",))
-    opened = open_net(net, seed=options.rng, which=which)
     is_shown = plot is not None or out is not None
+    if not is_shown:  # the conjugate ensemble
+        refuse_idle(run.context, "without --plot or --out", "conjugate", "draws", "construction", "part")
+    if not is_hub_name(net) and not (is_shown and options.conjugate == "sampled"):
+        refuse_idle(run.context, "for a file, where nothing is drawn", "rng")
+    opened = open_net(net, seed=options.rng, which=which)
     announce_cost([opened], options, run.jobs, draws=is_shown)
     try:
         found = layer_matrix_ensemble(opened, **options.selection)
         found.measured(device=options.device, **run.work)
     except InputError as error:
         raise InputError(f"{net}: {error}") from None
-    pooled = pooled_spectrum(found, pooling=options.pooling)
+    pooled = options.pooled(found)
     density = spectral_density(pooled, **options.density)
     shares = shares_inside(pooled, options.window)
     record = found.to_dict() | {"format": opened.format, "eigenvalues": len(found.eigenvalues)}
@@ -63,7 +67,7 @@ def spectrum(
     estimated = sum(layer.estimated for layer in found.layers)
     record |= {"estimated_layers": estimated, "estimate_error": density.estimate_error}
     rows = [layer.to_dict() | {"shape": _shape(layer, "x")} for layer in found.layers]
-    run.tell(record, rows, lambda: _show(found, density, record))
+    run.tell(record, rows, lambda: _show(found, density, record, run))
     if not is_shown:
         return
     drawn = conjugate_spectrum(found.orders, **options.drawing, **run.work)
@@ -87,24 +91,22 @@ COLUMNS: output.Columns[Layer] = {
 }
 
 
-def _show(found: LayerMatrixEnsemble, density: SpectralDensity, record: dict[str, Any]) -> None:
+def _show(found: LayerMatrixEnsemble, density: SpectralDensity, record: dict[str, Any], run: Run) -> None:
     output.print_columns(COLUMNS, found.layers[:LAYERS_SHOWN], left=2)
     if len(found) > LAYERS_SHOWN:
         output.say(f"… and {counted(len(found) - LAYERS_SHOWN, 'layer')} more; --csv and --json print all.")
     total, zeros = len(found.eigenvalues), found.structural_zeros
     output.say("")
-    output.say(
-        f"{found.name} ({record['format']}): {counted(len(found), 'layer')}, {total} eigenvalues, "
-        f"{counted(zeros, 'structural zero')} ({zeros / total:.1%}), "
-        f"{counted(len(found.skipped), 'parameter')} left out (--json says why)."
-    )
+    head = f"{found.name} ({record['format']}): {counted(len(found), 'layer')}, {total} eigenvalues"
+    left_out = f"{counted(len(found.skipped), 'parameter')} left out (--json says why)."
+    output.say(f"{head}, {counted(zeros, 'structural zero')} ({zeros / total:.1%}), {left_out}")
     low, high = density.edges[0], density.edges[-1]
     error = f"Shares of the spectrum below any point have a standard error of {density.estimate_error:.2g}."
-    said = (*about_estimates(found, error), *about_layers(found))
+    said = (*about_estimates(found, error), *about_layers(found, run.options))
     for words in (*said, *about_window(found.name, record["inside_window_nonzero"], (low, high))):
         output.say(words)
-    told = f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}]"
-    output.say(f"{told}, {record['inside_window']:.1%} of all:\n")
+    share = f"{record['inside_window']:.1%} of all"
+    output.say(f"{density.inside:.6g} eigenvalues count in the window [{low:g}, {high:g}], {share}:\n")
     typer.echo(output.density_picture(density.density, density.edges))
 
 

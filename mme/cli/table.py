@@ -84,15 +84,12 @@ COLUMNS: output.Columns[VisionRow] = {
 def _show(rows: list[VisionRow], is_sampled: bool) -> None:
     output.print_columns(COLUMNS, rows)
     output.say("")
-    output.say(
-        "Var(CSD): paper, Table I as printed; trained and untrained, measured here. outside: the share of "
-        "eigenvalues beyond the window, zeros left out. Errors in per cent, as printed in the paper."
-    )
+    columns = "Var(CSD): paper, Table I as printed; trained and untrained, measured here."
+    outside = "outside: the share of eigenvalues beyond the window, zeros left out."
+    output.say(f"{columns} {outside} Errors in per cent, as printed in the paper.")
     if is_sampled:
-        output.say(
-            "Networks share the draws of circular matrices, order by order: each row and its error are "
-            "right, but the rows are correlated."
-        )
+        shared = "Networks share the draws of circular matrices, order by order: each row and its error"
+        output.say(f"{shared} are right, but the rows are correlated.")
 
 
 def _draw(rows: list[VisionRow], folder: Path) -> None:

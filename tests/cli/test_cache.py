@@ -45,3 +45,9 @@ def test_a_cache_that_is_off_is_let_be(call: Call, nets: Path, tmp_path: Path) -
     for option, is_there in (("--no-cache", True), ("--cache", False)):
         assert call("spectrum", nets / "a.npz", option).exit_code == 0
         assert unused.exists() == is_there
+
+
+def test_json_before_clear_is_refused(complaint: Callable[..., str]) -> None:
+    """Nothing is deleted by a command that was not understood."""
+    assert complaint("cache", "--json", "clear") == "mme: --json changes nothing before clear; leave it out."
+

@@ -524,9 +524,9 @@ def test_the_cost_counts_controls_and_the_matrices_of_spikes(
     asked: list[int] = []
     monkeypatch.setattr("mme.cli.compare.lines_of", lambda *given: asked.append(given[-1]) or [])
     none = ("--control", "none")
-    for options in ((), none, ("--controls", 3), ("--more",), ("--more", *none), ("--delta", 0)):
+    for options in ((), none, ("--more", "--controls", 3), ("--more",), ("--more", *none), ("--delta", 0)):
         assert "no network that can be measured" in call("compare", nets, *options).stderr
-    assert asked == [1, 0, 3, 5, 2, 1]
+    assert asked == [1, 0, 11, 5, 2, 1]
 
 
 def test_what_is_no_network_is_no_failure(call: Call, nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -538,3 +538,16 @@ def test_what_is_no_network_is_no_failure(call: Call, nets: Path, monkeypatch: p
         result = call("compare", nets, "--json")
         assert result.exit_code == code
         assert result.stderr == "".join(f"mme: {each}\n" for each in failures)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--scheduler", "tcp://none:1", "--jobs", 2), "--jobs changes nothing with --scheduler, "),
+        (("--more", "--controls", 2, "--control", "none"), "changes nothing without --more and a rule "),
+    ],
+)
+def test_options_that_exclude_each_other(
+    complaint: Callable[..., str], nets: Path, given: tuple[object, ...], words: str
+) -> None:
+    assert words in complaint("compare", nets, *given)

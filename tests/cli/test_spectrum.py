@@ -373,3 +373,18 @@ def test_columns_of_parquet_are_of_what_they_hold(tmp_path: Path) -> None:
     known = {"rule": "string", "words": "double", "why": "string"}
     assert types == known | {"number": "int64", "share": "double"}
     assert kept["why"].to_pylist() == ["a", None, None]
+
+
+def test_squared_layers_are_looked_at(call: Call, nets: Path) -> None:
+    found = json.loads(call("spectrum", nets / "c.npz", "--json").stdout)
+    squared = json.loads(call("spectrum", nets / "c.npz", "--json", "--squarings", 2).stdout)
+    wide = json.loads(call("spectrum", nets / "c.npz", "--json", "--window", 0, 6**0.5).stdout)
+    assert squared["inside_window"] == wide["inside_window"] < found["inside_window"]
+
+
+@pytest.mark.parametrize("command", ["spectrum", "compare"])
+def test_a_pattern_that_matches_nothing_is_told(call: Call, nets: Path, command: str) -> None:
+    given = (command, nets / "a.npz", "--include", "*", "--exclude", "fc.[b]*", "--exclude", "head*")
+    told = " ".join(call(*given).stdout.split())
+    assert "warning: a has no weights whose names match head*." in told
+    assert told.count("no weights whose names match") == 1
