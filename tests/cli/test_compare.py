@@ -482,4 +482,4 @@ def test_the_parts_of_delta_add_up_to_it() -> None:
     assert "Without c" not in words
     assert words.endswith("of the draws.")
     assert _about_delta(some(0.5, 1.0, 2.0, delta=0.25)) == "delta = 0.25, as given."
-    assert _about_delta(some(0.1, 0.2, 2.0)).endswith("Without c the largest noise floor would be 0.004.")
+    assert _about_delta(some(0.1, 1.0, 2.1)).endswith("Without c the largest noise floor would be 0.020.")
