@@ -44,6 +44,9 @@ def test_tensors_keep_their_digits_and_short_ones_become_single_precision() -> N
     ):  # fmt: skip
         assert plain_array("a", torch.ones(2, dtype=dtype)).dtype == expected
     assert plain_array("a", torch.tensor([1 / 3], dtype=torch.float64))[0] == 1 / 3
+    conjugate = torch.tensor([1 + 2j]).conj()  # which NumPy does not read as it is, nor its imaginary part
+    assert plain_array("a", conjugate).tolist() == [1 - 2j]
+    assert plain_array("a", conjugate.imag).tolist() == [-2]
 
 
 def test_several_tensors_are_finite_unless_told_otherwise() -> None:

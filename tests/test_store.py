@@ -80,7 +80,8 @@ def test_switched_off_it_neither_reads_nor_writes(store: Store, tmp_path: Path) 
 
 
 def test_parts_of_a_key_do_not_run_into_each_other() -> None:
-    parts = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "c", ""), (b"ab", "|1|c"), ("ab|c",)]
+    parts = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "c", ""), (b"ab", "|1|c")]
+    parts += [(f"ab{between}c",) for between in ("||", "|1|", "|2|")]
     assert len({key_of(*each) for each in parts}) == len(parts)
     assert key_of("é", b"x") == key_of("é".encode(), "x")
     assert all(len(key_of(*each)) == 64 for each in parts)

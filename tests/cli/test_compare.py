@@ -485,6 +485,7 @@ def test_the_parts_of_delta_add_up_to_it() -> None:
     assert "Without c" not in words
     assert words.endswith("of the draws.")
     assert _about_delta(some(0.5, 1.0, 2.0, delta=0.25)) == "delta = 0.25, as given."
+    assert _about_delta(some(0.1, 1.0, 2.1)).endswith("Without c the largest noise floor would be 0.020.")
     assert _about_delta(some(0.1, 0.2, 2.0)).endswith("Without c the largest noise floor would be 0.004.")
     words = _about_delta(some(2.1, 1.0, 0.5))
     assert "largest noise floor, 0.042 of a" in words

@@ -16,6 +16,7 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,32 @@ def test_what_is_just_written_has_no_state(
     assert Network("model", str(onnx)).state() == ""  # its weights may lie beside it
 
 
+@pytest.mark.parametrize("changed", ["st_ino", "st_size", "st_mtime", "st_ctime"])
+def test_a_state_is_all_that_changes_with_a_file(
+    nets: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    path, times = nets / "a.npz", ("st_mtime", "st_ctime")
+    told = {"st_mode": path.stat().st_mode, "st_ino": 5, "st_size": 700}
+    told |= dict.fromkeys(times, 1e6) | {f"{each}_ns": 10**15 for each in times}
+    monkeypatch.setattr(Path, "stat", lambda self, **_: SimpleNamespace(**told))
+    before = Network("a", str(path)).state()
+    told |= {changed: told[changed] + 1} | ({f"{changed}_ns": 10**15 + 1} if changed in times else {})
+    assert Network("a", str(path)).state() != before != ""
+    if changed in times:  # within a tick of the clock by either time
+        told[changed] = time.time()
+        assert Network("a", str(path)).state() == ""
+
+
+@pytest.mark.usefixtures("later")
+def test_a_state_is_of_the_configuration_beside_a_file(nets: Path) -> None:
+    network, states = Network("a", str(nets / "a.npz")), set()
+    for text in ("", "{}", '{"quantization_config": {}}'):
+        if text:
+            (nets / "config.json").write_text(text)
+        states.add(network.state())
+    assert len(states) == 3
+
+
 @pytest.mark.slow
 def test_ctrl_c_is_one_sentence_from_all_processes(folder: Path, tmp_path: Path) -> None:
     old(folder)
@@ -288,8 +315,14 @@ def test_everything_else_of_a_job_decides_the_line(nets: Path, monkeypatch: pyte
         {"rule": "torch"}, {"control": control}, {"controls": 2}, {"more": True}, {"which": "ema"}
     ]  # fmt: skip
     keys = [job.key(network), job.key(control), *(job._replace(**each).key(network) for each in changes)]
+    states = {network.source: "as it was", control.source: "trained on"}  # the control's file has changed
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "state", lambda self: states[self.source])
+        keys += [job._replace(control=control).key(network)]
+        states[control.source] = "and on"
+        keys += [job._replace(control=control).key(network)]
     monkeypatch.setattr(many, "_program", lambda: "a later one")
-    assert len({*keys, job.key(network)}) == 8
+    assert len({*keys, job.key(network)}) == 10
 
 
 @pytest.mark.usefixtures("later")
@@ -301,6 +334,37 @@ def test_a_line_is_of_its_name_and_of_the_libraries(nets: Path, monkeypatch: pyt
         monkeypatch.setattr(f"{library}.__version__", "0.1")
         programs.append(many._program.__wrapped__())
     assert len(set(programs)) == 3
+
+
+def test_a_network_and_its_control_are_opened_in_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Initial weights of a hub are drawn by the seed."""
+    opened = []
+    monkeypatch.setattr(many, "open_net", lambda source, **how: opened.append((source, how)))
+    monkeypatch.setattr(many, "measure", lambda *_, **__: refused())
+
+    def refused() -> None:
+        raise InputError("it is opened, and no more")
+
+    net, control = (Network(name, f"digits:{name}@untrained") for name in ("vgg5", "vgg7"))
+    found = many.line_of(net, Job(Options(rng=7), None, control, 1, False, "ema"))
+    assert str(found) == "vgg5: it is opened, and no more"
+    assert opened == [(each.source, {"seed": 7, "which": "ema"}) for each in (net, control)]
+
+
+def test_what_many_cost_is_told_by_some_from_all_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = [Network(f"{place}", str(tmp_path / f"{place}.npz"), False) for place in range(50)]
+    for network in networks:
+        Path(network.source).touch()
+    told = []
+    monkeypatch.setattr(many, "open_net", lambda source, **_: source)
+    monkeypatch.setattr(many, "announce_cost", lambda opened, *_, **how: told.append((list(opened), how)))
+    monkeypatch.setattr(many, "_elsewhere", lambda *_: iter(()))
+    run = Run(Options(), Store("spectra-3", enabled=False), 2, False, False)
+    many.lines_of(networks, Job(Options(), None, None, 1, False, None), run, None, 1)
+    looked_at = [network.source for network in networks[::3]]
+    assert told == [(looked_at, {"controls": 1, "share": 17 / 50, "apart": True})]
 
 
 def test_a_worker_with_another_program_measures_nothing(nets: Path) -> None:

@@ -17,7 +17,7 @@ from click.testing import Result
 from safetensors.numpy import save_file
 
 from mme import start
-from mme.cli.output import FIGURE_FORMATS, checked_file, density_picture, save_parquet
+from mme.cli.output import FIGURE_FORMATS, checked_file, density_picture, print_table, save_parquet
 from mme.ensembles import layer_matrix_ensemble, pooled_spectrum, spectral_density
 
 Call = Callable[..., Result]
@@ -258,6 +258,15 @@ def test_the_picture_has_the_heights_of_the_density() -> None:
     assert lines[6] == "─" * 72
     assert lines[7].split() == ["0", "6"]
     assert len(lines[7]) == 72
+    uneven = np.tile([1.0, 3.0], 72)  # two bins in each column
+    assert density_picture(uneven, np.linspace(0, 6, 145)).endswith("the highest column is 2")
+
+
+def test_tables_wrap_names_and_lose_nothing_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "".join(map(str, range(200)))
+    print_table(["network", "layers"], [[name, 1]])
+    first, *more = capsys.readouterr().out.splitlines()[1:]
+    assert "".join([first.split()[0], *(line.strip() for line in more)]) == name
 
 
 def large(path: Path, layers: int = 1) -> Path:

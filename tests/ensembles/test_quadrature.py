@@ -293,7 +293,10 @@ def test_an_estimate_is_kept_and_found_by_the_weights_and_the_name(tmp_path: Pat
 
     first = found("a", A)
     assert np.array_equal(first, found("a", A))
-    assert np.array_equal(first, Layer("a", A, estimate=200).estimates)
+    alone = Layer("a", A, estimate=200).estimates
+    assert np.array_equal(first, alone)
+    assert not first.flags.writeable
+    assert not alone.flags.writeable
     assert len(store) == 1
     assert not np.array_equal(first, found("b", A))
     assert not np.array_equal(first, found("a", A + 1e-3))
