@@ -29,7 +29,7 @@ FLOORS = (
 READING, UNTRAINED = {"checkpoints", "weights"}, ("mme.weights.laws", "mme.weights.untrained")
 MATHEMATICS = {"algebra", "ensembles", "dln", "bridge", "evidence"}
 MOST_READING = 2_440  # lines from files to the weights that a network computes with
-MOST_LINES, MOST_CODE, LONGEST_MODULE = 19_610, 11_010, 300
+MOST_LINES, MOST_CODE, LONGEST_MODULE = 19_620, 11_010, 300
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from typer import Context
+from typer.main import get_command
 
-from mme.cli import many
+from mme.cli import app, many
 from mme.cli.many import Job
 from mme.cli.nets import JUST_NOW, Network, check_net, find_nets
 from mme.cli.settings import Run
@@ -33,6 +35,7 @@ from mme.store import Store
 
 Call = Callable[..., Result]
 NETWORKS = 24
+CONTEXT = Context(get_command(app))
 HAS_DASK = importlib.util.find_spec("distributed") is not None
 needs_dask = pytest.mark.skipif(not HAS_DASK, reason="distributed is not installed (mme[dask])")
 
@@ -361,7 +364,7 @@ def test_what_many_cost_is_told_by_some_from_all_over(
     monkeypatch.setattr(many, "open_net", lambda source, **_: source)
     monkeypatch.setattr(many, "announce_cost", lambda opened, *_, **how: told.append((list(opened), how)))
     monkeypatch.setattr(many, "_elsewhere", lambda *_: iter(()))
-    run = Run(Options(), Store("spectra-3", enabled=False), 2, False, False)
+    run = Run(Options(), Store("spectra-3", enabled=False), 2, False, False, CONTEXT)
     many.lines_of(networks, Job(Options(), None, None, 1, False, None), run, None, 1)
     looked_at = [network.source for network in networks[::3]]
     assert told == [(looked_at, {"controls": 1, "share": 17 / 50, "apart": True})]
@@ -560,7 +563,7 @@ def test_some_of_many_networks_tell_what_all_cost(folder: Path, monkeypatch: pyt
     ):  # fmt: skip
         monkeypatch.setattr(many, "MANY", most)
         options = Options(device=device)
-        run = Run(options, Store("spectra-3", enabled=False), jobs, False, False)
+        run = Run(options, Store("spectra-3", enabled=False), jobs, False, False, CONTEXT)
         with pytest.raises(InterruptedError):
             many.lines_of(networks, Job(options, None, None, 1, False, None), run, None, 0)
     some, every = 5 / 24, (24, 1, False)
@@ -570,7 +573,7 @@ def test_some_of_many_networks_tell_what_all_cost(folder: Path, monkeypatch: pyt
 @pytest.mark.usefixtures("later")
 def test_the_kept_lines_are_tidied_or_their_trouble_is_told(nets: Path) -> None:
     networks, job = [Network("a", str(nets / "a.npz"))], Job(Options(bins=9), None, None, 1, False, None)
-    run, lines = Run(job.options, Store("spectra-3"), 1, False, False), Store("measurements-1")
+    run, lines = Run(job.options, Store("spectra-3"), 1, False, False, CONTEXT), Store("measurements-1")
     many.lines_of(networks, job, run, None, 0)
     assert (len(lines), run.store.trouble) == (1, "")
     assert (lines.folder / "tidied").exists()
