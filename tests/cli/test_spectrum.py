@@ -384,6 +384,11 @@ def test_columns_of_parquet_are_of_what_they_hold(tmp_path: Path) -> None:
     assert kept["why"].to_pylist() == ["a", None, None]
 
 
+def test_the_window_is_told_from_end_to_end(call: Call, nets: Path) -> None:
+    told = call("spectrum", nets / "a.npz", "--window", 0.5, 2.5, "--bins", 4).stdout
+    assert "eigenvalues count in the window [0.5, 2.5]" in " ".join(told.split())
+
+
 def test_squared_layers_are_looked_at(call: Call, nets: Path) -> None:
     found = json.loads(call("spectrum", nets / "c.npz", "--json").stdout)
     squared = json.loads(call("spectrum", nets / "c.npz", "--json", "--squarings", 2).stdout)
